@@ -1,0 +1,81 @@
+# gazeviz: `make run` starts it, `make test` proves it. Both set everything up on first use, in a virtual environment in .venv.
+#
+#   make run [ARGS="..."]   start gazeviz
+#   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
+#   make test [ARGS="..."]  the tests (ARGS goes to pytest)
+#   make lint               ruff, mypy --strict, import rules
+#   make bench              timings on this machine
+#   make clean              remove the environment and every cache
+#
+#   PYTHON=python3.12       which Python makes the environment (3.11 to 3.13; the first that works otherwise)
+#   TORCH=cpu               on Linux: the smaller CPU build of torch, from PyTorch's own index
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH ?= default
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+PIP_EXTRA := $(if $(filter cpu,$(TORCH)),--extra-index-url $(CPU_INDEX))
+ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup run demo test lint bench clean
+
+help:
+	@sed -n '1,12s/^# \{0,1\}//p' Makefile
+
+setup: $(STAMP)
+
+run demo: $(STAMP)
+	@$(BIN)/gazeviz demo $(ARGS)
+
+test: $(STAMP)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@$(BIN)/gazeviz bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache gazeviz-demo
+
+# The stamp is younger than the files that decide what the environment holds, so a second call costs nothing.
+# Written for the make that macOS ships (3.81), too: no .ONESHELL.
+$(STAMP): pyproject.toml constraints.txt
+	@set -e; \
+	if ! $(BIN)/python -c '' 2>/dev/null; then \
+	  found=; \
+	  for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	    then found="$$candidate"; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "gazeviz needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian: apt-get install python3-venv)." >&2; \
+	    echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$("$$found" --version); the first time takes a few minutes."; \
+	  "$$found" -m venv $(VENV); \
+	fi
+	@$(BIN)/python -m pip install --quiet $(PIP_EXTRA) -c constraints.txt -e '.[dev]'
+	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then \
+	    echo "A window lacks system libraries; on Debian their packages are: $$missing" >&2; \
+	  elif [ "$$(id -u)" = 0 ]; then sudo=; \
+	  elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
+	  else sudo=ask; echo "A window lacks system libraries: sudo apt-get install $$missing" >&2; fi; \
+	  if [ "$${sudo-ask}" != ask ]; then \
+	    $$sudo apt-get update -qq && \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  fi; \
+	fi
+	@touch $@

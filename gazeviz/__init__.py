@@ -1,0 +1,82 @@
+"""gazeviz: find, see and steer the attention heads that look at what a vision-language model describes.
+
+The notebook's face. Names are imported when they are first used, so that `import gazeviz` costs nothing and
+loads no torch:
+
+    import gazeviz
+    engine = gazeviz.load()                          # the built-in model; or a folder of Hugging Face files
+    ranking = engine.discover(strips, by="mass")
+    steering = gazeviz.Steering(ranking.top(12), target=region)
+    print(engine.generate(image, prompt, steering=steering).text)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cancelled": "gazeviz.errors",
+    "GazevizError": "gazeviz.errors",
+    "RunError": "gazeviz.errors",
+    "UserError": "gazeviz.errors",
+    "Head": "gazeviz.domain.heads",
+    "HeadRanking": "gazeviz.domain.heads",
+    "HeadSet": "gazeviz.domain.heads",
+    "Layout": "gazeviz.domain.strip",
+    "Region": "gazeviz.domain.region",
+    "Run": "gazeviz.domain.run",
+    "Sampling": "gazeviz.domain.run",
+    "Schedule": "gazeviz.domain.steering",
+    "Steering": "gazeviz.domain.steering",
+    "Strip": "gazeviz.domain.strip",
+    "TokenGrid": "gazeviz.domain.grid",
+    "Engine": "gazeviz.engine.engine",
+    "load": "gazeviz.engine.engine",
+}
+"""Where each public name lives."""
+
+__all__ = [
+    "Cancelled",
+    "Engine",
+    "GazevizError",
+    "Head",
+    "HeadRanking",
+    "HeadSet",
+    "Layout",
+    "Region",
+    "Run",
+    "RunError",
+    "Sampling",
+    "Schedule",
+    "Steering",
+    "Strip",
+    "TokenGrid",
+    "UserError",
+    "__version__",
+    "load",
+]
+
+if TYPE_CHECKING:
+    from gazeviz.domain.grid import TokenGrid
+    from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+    from gazeviz.domain.region import Region
+    from gazeviz.domain.run import Run, Sampling
+    from gazeviz.domain.steering import Schedule, Steering
+    from gazeviz.domain.strip import Layout, Strip
+    from gazeviz.engine.engine import Engine, load
+    from gazeviz.errors import Cancelled, GazevizError, RunError, UserError
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use; AttributeError if there is no such name."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gazeviz' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
