@@ -107,7 +107,7 @@ def _fish() -> Body:
     fins = (shape("shade", [(-0.2, -0.66), (-0.02, -0.98), (0.24, -0.7)], 2), shape("shade", [(-0.12, -0.24), (-0.2, -0.02), (0.1, -0.2)], 2))
     body = oval("body", 0.06, -0.48, 0.42, 0.29)
     stripes = (oval("light", -0.12, -0.48, 0.035, 0.2, 8, 0), oval("light", -0.23, -0.48, 0.03, 0.13, 8, 0))
-    return Body(((tail, *fins), (body, *stripes)), (), (0.28, -0.55), 0.0, 0.105, ((-0.04, -0.4), (0.16, -0.36)), ((-0.02, -0.22), (0.18, -0.22)), arm_r=0.06, leg_r=0.05, half_width=0.56, height=0.95)
+    return Body(((tail, *fins), (body, *stripes)), (), (0.28, -0.55), 0.0, 0.105, ((-0.14, -0.34), (0.14, -0.32)), ((-0.02, -0.22), (0.18, -0.22)), arm_r=0.055, leg_r=0.05, half_width=0.56, height=0.95)
 
 
 def _robot() -> Body:
@@ -162,10 +162,10 @@ class Pose:
 
 STANDING: Final = Pose(((-0.2, 0.17), (0.2, 0.17)))
 POSES: Final[dict[str, Pose]] = {
-    "jumps": Pose(((-0.28, -0.26), (0.28, -0.26)), ((-0.16, -0.1), (0.16, -0.1)), "open", "open", 0.5, 0, (-0.58, 0.58, 1.55)),
-    "sleeps": Pose(((-0.06, 0.2), (0.14, 0.2)), ((0, 0), (0, 0)), "none", "shut", 0.0, -82, (-1.15, 0.2, 1.05)),
+    "jumps": Pose(((-0.28, -0.26), (0.28, -0.26)), ((-0.16, -0.1), (0.16, -0.1)), "open", "open", 0.44, 0, (-0.56, 0.56, 1.48)),
+    "sleeps": Pose(((-0.06, 0.2), (0.14, 0.2)), ((0, 0), (0, 0)), "none", "shut", 0.0, -82, (-1.2, 0.26, 1.2)),
     "eats": Pose(((-0.2, 0.12), (0.26, 0.0)), mouth="none", span=(-0.5, 0.66, 1.1)),
-    "reads": Pose(((-0.16, 0.12), (0.16, 0.12)), mouth="flat", eyes="down", span=(-0.52, 0.52, 1.1)),
+    "reads": Pose(((-0.14, 0.2), (0.18, 0.2)), mouth="none", eyes="down", span=(-0.52, 0.52, 1.1)),
     "paints": Pose(((-0.2, 0.14), (0.24, -0.06)), eyes="open", span=(-0.46, 1.1, 1.12)),
     "sings": Pose(((-0.26, -0.14), (0.2, 0.04)), mouth="wide", eyes="joy", span=(-0.72, 0.62, 1.25)),
     "juggles": Pose(((-0.3, -0.04), (0.3, -0.04)), mouth="smile", eyes="up", span=(-0.66, 0.66, 1.6)),
@@ -196,7 +196,8 @@ def _draw_legs(pen: Pen, body: Body, pose: Pose, wiggle: float) -> None:
 def hands_of(character: str, pose: Pose, wiggle: float = 0.0) -> tuple[Point, Point]:
     """Where the left and the right hand are."""
     (ax, ay), (bx, by) = body_of(character).arms
-    (px, py), (qx, qy) = pose.hands
+    reach = 0.7 if character == "fish" else 1.0
+    (px, py), (qx, qy) = ((reach * dx, reach * dy) for dx, dy in pose.hands)
     return (ax + px, ay + py + 0.04 * wiggle), (bx + qx, by + qy - 0.04 * wiggle)
 
 

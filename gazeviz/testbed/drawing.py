@@ -38,7 +38,6 @@ def draw_panel(fact: Fact, width_px: int, height_px: int, rng: np.random.Generat
 def _act(image: Image.Image, fact: Fact, chance: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     """Place the character so that its pose with props fits the picture, and draw all of it."""
     pose = POSES[fact.action]
-    body = body_of(fact.character)
     left, right, top = _span(fact.character, pose)
     width, height = image.size
     scale = min(0.9 * width / (right - left), (GROUND - 0.05) * height / top, 0.62 * height) * (0.88 + 0.12 * chance[1])
@@ -49,24 +48,28 @@ def _act(image: Image.Image, fact: Fact, chance: np.ndarray[tuple[int, ...], np.
     x = 0.03 * width + free * (0.2 + 0.6 * chance[3]) - left * scale
     y = height * (GROUND + 0.03 * (chance[4] - 0.5))
     colours = roles(fact.colour) | _marks(fact.setting)
-    wiggle = float(2 * chance[5] - 1)
+    wiggle = int(chance[5] * 5) / 2 - 1  # five steps, so that the pen can keep its shapes
     stage = Pen(ImageDraw.Draw(image), x, y, scale, mirror, 0.0, colours)
     _shadow(stage, pose, (left + right) / 2 if fact.action == "sleeps" else 0.0)
     for prop in BEHIND.get(fact.action, ()):
         prop(stage, fact.character, pose, wiggle)
-    sign = -1 if mirror else 1
-    drop = 0.85 * body.half_width * scale if fact.action == "sleeps" else 0.0
-    turn = sign * (pose.turn_deg + 4 * wiggle)
-    actor = Pen(stage.draw, x, y - pose.lift * scale - drop, scale, mirror, turn, colours)
+    actor = _actor(stage, fact, pose, wiggle)
     draw_body(actor, fact.character, pose, wiggle)
-    if fact.action == "reads":
-        for prop in FRONT["reads"]:
-            prop(actor, fact.character, pose, wiggle)
-        draw_arms(actor, fact.character, pose, wiggle)
-        return
     draw_arms(actor, fact.character, pose, wiggle)
     for prop in FRONT.get(fact.action, ()):
         prop(stage if fact.action == "sleeps" else actor, fact.character, pose, wiggle)
+
+
+def _actor(stage: Pen, fact: Fact, pose: Pose, wiggle: float) -> Pen:
+    """The stage's pen lifted and turned into the pose; a sleeper lies on its back, a fish on its belly."""
+    turn, dx, dy, mirror = pose.turn_deg + 4 * wiggle, 0.0, -pose.lift, stage.mirror
+    if fact.action == "sleeps" and fact.character == "fish":
+        turn, dx, dy, mirror = 10 * wiggle / 2, -0.5, -0.04, not mirror
+    elif fact.action == "sleeps":
+        dy = -0.88 * min(body_of(fact.character).half_width, 0.46) - 0.04
+    turn *= -1 if stage.mirror else 1
+    x_px = stage.x_px + (-dx if stage.mirror else dx) * stage.scale_px
+    return Pen(stage.draw, x_px, stage.y_px + dy * stage.scale_px, stage.scale_px, mirror, turn, stage.colours)
 
 
 def _span(character: str, pose: Pose) -> tuple[float, float, float]:
@@ -74,7 +77,9 @@ def _span(character: str, pose: Pose) -> tuple[float, float, float]:
     body = body_of(character)
     left, right, top = pose.span
     if pose.turn_deg < -45:
-        return left - (body.height - 1.0), right, max(top, 2 * body.half_width + 0.2)
+        return left - (body.height - 1.0), right, min(0.96, 2 * body.half_width) + 0.5
+    if pose.mouth in ("none", "wide") and pose.eyes != "down":
+        right = max(right, body.face[0] + 0.54)  # a donut or a microphone before the mouth
     return min(left, -body.half_width - 0.04), max(right, body.half_width + 0.04), top + max(0.0, body.height - 1.05)
 
 
@@ -140,7 +145,7 @@ def draw_scene(
         mirror = bool(rng.random() < 0.5)
         pen = Pen(draw, x, y, scale, mirror, 0.0, roles(item.colour) | _marks(phrase))
         _shadow(pen, STANDING, 0.0)
-        wiggle = float(rng.uniform(-1, 1))
+        wiggle = int(rng.integers(5)) / 2 - 1
         draw_body(pen, item.character, STANDING, wiggle)
         draw_arms(pen, item.character, STANDING, wiggle)
     boxes = tuple(_clip(_box(item, spot), width, height, over) for item, spot in zip(objects, spots, strict=True))

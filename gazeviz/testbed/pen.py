@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class Part:
     halo: Points | None
 
 
+@lru_cache(maxsize=8192)
 def oval(
     fill: str | Colour, x: float, y: float, rx: float, ry: float, turn_deg: float = 0.0, line: float = OUTLINE
 ) -> Part:
@@ -50,6 +52,11 @@ def _ellipse(x: float, y: float, rx: float, ry: float, turn_deg: float) -> Point
 
 def shape(fill: str | Colour, corners: Sequence[Point], rounds: int = 2, line: float = OUTLINE) -> Part:
     """A polygon with its corners cut `rounds` times (Chaikin 1974), so that it looks soft."""
+    return _shape(fill, tuple(corners), rounds, line)
+
+
+@lru_cache(maxsize=1024)
+def _shape(fill: str | Colour, corners: tuple[Point, ...], rounds: int, line: float) -> Part:
     points = np.asarray(corners, dtype=np.float64)
     for _ in range(rounds):
         following = np.roll(points, -1, axis=0)
@@ -75,6 +82,7 @@ def _unit(vectors: Points) -> Points:
     return np.asarray(vectors / length[:, None])
 
 
+@lru_cache(maxsize=8192)
 def limb(fill: str | Colour, start: Point, end: Point, radius: float, line: float = OUTLINE) -> Part:
     """A stick with round ends."""
     angle = math.atan2(end[1] - start[1], end[0] - start[0]) + math.pi / 2

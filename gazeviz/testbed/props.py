@@ -16,20 +16,21 @@ Prop = Callable[[Pen, str, Pose, float], None]
 
 def _trampoline(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
     for x in (-0.4, 0.4):
-        pen.group([limb(STEEL, (x, -0.12), (x * 1.12, -0.02), 0.025)])
-    pen.group([oval(TEAL, 0, -0.15, 0.52, 0.075)])
+        pen.group([limb(STEEL, (x, -0.12), (x * 1.12, -0.02), 0.025)], INK)
+    pen.group([oval(TEAL, 0, -0.15, 0.52, 0.075)], INK)
     pen.group([oval((48, 92, 104), 0, -0.15, 0.4, 0.045, line=0)])
     for x in (-0.3, 0.0, 0.3):
         pen.group([limb("spark", (x, -0.28), (x, -0.4 - 0.03 * wiggle), 0.02, 0)])
 
 
 def _pillow(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
-    pen.group([shape((238, 226, 240), [(-1.2, -0.04), (-1.22, -0.4), (-0.62, -0.34), (-0.58, -0.0)], 2)])
-    pen.group([shape(TEAL, [(-0.62, 0.03), (-0.6, -0.1), (0.24, -0.1), (0.26, 0.03)], 2)])
+    pen.group([shape((238, 226, 240), [(-1.2, -0.04), (-1.22, -0.4), (-0.62, -0.34), (-0.58, -0.0)], 2)], INK)
+    pen.group([shape(TEAL, [(-0.62, 0.03), (-0.6, -0.1), (0.24, -0.1), (0.26, 0.03)], 2)], INK)
 
 
 def _zzz(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
-    for x, y, size in ((-0.62, -0.78, 0.13), (-0.36, -0.94, 0.17), (-0.04, -1.1, 0.21)):
+    for x, y, size in ((-0.5, 0.14, 0.15), (-0.24, 0.24, 0.2), (0.08, 0.36, 0.25)):
+        y = -min(0.96, 2 * body_of(character).half_width) - y
         flip = -1 if pen.mirror else 1
         corners = [(-1, -1), (1, -1), (-1, 1), (1, 1)]
         path = [(x + flip * size / 2 * u, y + size / 2 * v + 0.03 * wiggle) for u, v in corners]
@@ -59,6 +60,7 @@ def _book(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
         for row in range(3):
             top = y - 0.1 + 0.075 * row
             pen.group([limb((150, 140, 134), (x + side * 0.07, top), (x + side * 0.29, top - 0.04), 0.012, 0)])
+        pen.group([oval("body", x + side * 0.4, y - 0.01, 0.06, 0.07)])
 
 
 def _easel(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
@@ -89,8 +91,8 @@ def _notes(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
 
 
 def _balls(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
-    top = body_of(character).height
-    for x, y, colour in ((-0.54, -0.86, PINK), (0.0, -top - 0.2, CREAM), (0.54, -0.86 - 0.05 * wiggle, TEAL)):
+    top, wide = body_of(character).height, max(0.54, body_of(character).half_width + 0.1)
+    for x, y, colour in ((-wide, -0.9, PINK), (0.0, -top - 0.2, CREAM), (wide, -0.9 - 0.05 * wiggle, TEAL)):
         pen.group([oval(colour, x, y, 0.115, 0.115)], INK)
         pen.group([limb((255, 255, 255), (x - 0.05, y - 0.05), (x - 0.03, y - 0.06), 0.02, 0)])
 
