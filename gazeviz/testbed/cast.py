@@ -196,8 +196,9 @@ def _draw_legs(pen: Pen, body: Body, pose: Pose, wiggle: float) -> None:
 def hands_of(character: str, pose: Pose, wiggle: float = 0.0) -> tuple[Point, Point]:
     """Where the left and the right hand are."""
     (ax, ay), (bx, by) = body_of(character).arms
-    reach = 0.7 if character == "fish" else 1.0
-    (px, py), (qx, qy) = ((reach * dx, reach * dy) for dx, dy in pose.hands)
+    (px, py), (qx, qy) = pose.hands
+    if character == "fish":  # short fins that never rise before the eye
+        px, py, qx, qy = 0.7 * px, 0.7 * max(py, -0.04), 0.5 * qx, max(0.7 * qy, 0.0)
     return (ax + px, ay + py + 0.04 * wiggle), (bx + qx, by + qy - 0.04 * wiggle)
 
 
