@@ -110,11 +110,18 @@ def _fish() -> Body:
     return Body(((tail, *fins), (body, *stripes)), (), (0.28, -0.55), 0.0, 0.105, ((-0.14, -0.34), (0.14, -0.32)), ((-0.02, -0.22), (0.18, -0.22)), arm_r=0.055, leg_r=0.05, half_width=0.56, height=0.95)
 
 
+def _slab(fill: str, half: float, top: float, bottom: float, r: float) -> Part:
+    """A box about x = 0 with round corners."""
+    corners = [(-half, top + r), (-half, top), (r - half, top), (half - r, top), (half, top), (half, top + r)]
+    corners += [(half, bottom - r), (half, bottom), (half - r, bottom), (r - half, bottom), (-half, bottom), (-half, bottom - r)]
+    return shape(fill, corners, 2)
+
+
 def _robot() -> Body:
     antenna = (*tube("line", [(0, -0.9), (0, -1.08)], 0.02, 0), oval("light", 0, -1.1, 0.06, 0.06))
     ears = (shape("shade", [(-0.42, -0.8), (-0.28, -0.8), (-0.28, -0.6), (-0.42, -0.6)], 1), shape("shade", [(0.42, -0.8), (0.28, -0.8), (0.28, -0.6), (0.42, -0.6)], 1))
-    head = shape("body", [(-0.34, -0.97), (0.34, -0.97), (0.34, -0.5), (-0.34, -0.5)], 1)
-    body = shape("body", [(-0.26, -0.5), (0.26, -0.5), (0.26, -0.12), (-0.26, -0.12)], 1)
+    head = _slab("body", 0.34, -0.97, -0.5, 0.12)
+    body = _slab("body", 0.26, -0.5, -0.12, 0.1)
     marks = (shape("light", [(-0.13, -0.4), (0.13, -0.4), (0.13, -0.22), (-0.13, -0.22)], 1, 0),)
     return Body(((*antenna, *ears), (body, *marks), (head,)), (), (0.03, -0.74), 0.15, 0.09, ((-0.25, -0.4), (0.25, -0.4)), ((-0.14, -0.12), (0.14, -0.12)), arm_r=0.055, leg_r=0.08, half_width=0.42, height=1.15)
 

@@ -52,7 +52,7 @@ def _bite(character: str) -> tuple[float, float]:
 
 
 def _book(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
-    x, y = 0.04, -0.24
+    x, y = 0.04, -0.24 if body_of(character).face[1] < -0.5 else -0.1  # below the eyes
     pen.group([shape(DARK_WOOD, [(x - 0.4, y - 0.2), (x, y - 0.13), (x + 0.4, y - 0.2), (x + 0.4, y + 0.14), (x, y + 0.2), (x - 0.4, y + 0.14)], 0)], INK)
     for side in (-1, 1):
         page = [(x + side * 0.015, y - 0.13), (x + side * 0.35, y - 0.2), (x + side * 0.35, y + 0.09), (x + side * 0.015, y + 0.15)]
