@@ -163,7 +163,7 @@ def _spots(objects: Sequence[SceneObject], width: int, height: int, rng: np.rand
         for item in objects:
             body = body_of(item.character)
             scale = size * float(rng.uniform(0.72, 1.0)) / max(1.0, body.height)
-            margin = (body.half_width + 0.05) * scale
+            margin = (1.2 * body.half_width + 0.05) * scale
             x = float(rng.uniform(margin, max(margin + 1, width - margin)))
             y = height * float(rng.uniform(0.72, 0.96))
             spots.append((x, max(y, body.height * scale + 0.03 * height), scale))
@@ -194,7 +194,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
 def _box(item: SceneObject, spot: Spot) -> tuple[float, float, float, float]:
     body = body_of(item.character)
     x, y, scale = spot
-    half = (body.half_width + 0.03) * scale
+    half = (1.1 * body.half_width + 0.03) * scale
     return x - half, y - (body.height + 0.03) * scale, x + half, y + 0.03 * scale
 
 
