@@ -1,0 +1,64 @@
+"""Junk: answers that say nothing, told apart from answers that say the wrong thing.
+
+Steering too hard destroys texts before it misses.  Junk is judged by form alone (empty, looping, a label
+and nothing more), in any language; whether a text is *right* is a judge's question (engine.judging).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+Junk: TypeAlias = Literal["empty", "looping", "label only"]
+
+_NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_ORDINALS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
+_LABEL_WORD = re.compile(
+    rf"the|this|in|is|panel|panels|image|picture|frame|number|scene|{_NUMBERS}|{_ORDINALS}|\d+(?:st|nd|rd|th)?"
+)
+_LABEL_NOUN = {"panel", "panels", "image", "picture", "frame", "scene"}
+
+# A loop fills at least half of the text with a unit of at most this many words (characters), said at
+# least so many times in a row.
+_WORD_PERIODS, _WORD_TIMES = 16, 3
+_CHARACTER_PERIODS, _CHARACTER_TIMES = 24, 6
+_MIN_LOOP_WORDS = 4  # "no no no" is a text; four times the same word is a loop
+
+
+def junk_kind(text: str) -> Junk | None:
+    """Return how a text is junk, or None when it is not.
+
+    "empty": no letter or digit.  "label only": "Panel 2:" or "the second panel", and nothing about it.
+    "looping": at least half of it is one word, phrase or syllable said over and over.
+    """
+    words = re.findall(r"\w+", text.lower())
+    if not words:
+        return "empty"
+    if _is_label(words):
+        return "label only"
+    if _loops(words, _WORD_PERIODS, _WORD_TIMES, _MIN_LOOP_WORDS):
+        return "looping"
+    characters = [character for character in text.lower() if character.isalnum()]
+    if _loops(characters, _CHARACTER_PERIODS, _CHARACTER_TIMES, _CHARACTER_TIMES):
+        return "looping"
+    return None
+
+
+def _is_label(words: Sequence[str]) -> bool:
+    return all(_LABEL_WORD.fullmatch(word) for word in words) and (
+        not _LABEL_NOUN.isdisjoint(words) or all(word.isdigit() for word in words)
+    )
+
+
+def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: int) -> bool:
+    """Whether one unit of up to `max_period` items, said `min_times` in a row, fills half of `units`."""
+    for period in range(1, min(max_period, len(units) // min_times) + 1):
+        longest = run = 0
+        for item, earlier in zip(units[period:], units, strict=False):
+            run = run + 1 if item == earlier else 0
+            longest = max(longest, run)
+        length = longest + period
+        if length >= max(min_times * period, min_length, len(units) / 2):
+            return True
+    return False

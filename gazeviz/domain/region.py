@@ -1,0 +1,212 @@
+"""Regions: named sets of pixels that a person painted or a layout gave.
+
+Boxes and points are (x, y) in picture pixels, x to the right and y down, and a pixel belongs to a shape
+when its centre does.  A region does not know the model: which image tokens it selects is the token
+grid's question (domain.grid).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gazeviz.domain.arrays import read_only
+from gazeviz.errors import UserError
+
+# Okabe and Ito's colour-blind-safe palette (jfly.uni-koeln.de/color), blue first, grey last.
+REGION_COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#CC79A7",
+    "#F0E442",
+    "#999999",
+)
+
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1
+
+
+def region_colour(number: int) -> str:
+    """Return the colour of region `number`, counted from 0; after the last colour they start again."""
+    return REGION_COLOURS[number % len(REGION_COLOURS)]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A named, non-empty set of pixels; equal when name, colour and pixels are.
+
+    mask_HW: bool (H, W) of the whole picture, read-only, True inside.
+    colour: "#RRGGBB", or None when nobody has chosen one.
+    Raises UserError when the mask holds no pixel.
+    """
+
+    name: str
+    mask_HW: NDArray[np.bool_]
+    colour: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask_HW", read_only(self.mask_HW, np.bool_, "HW"))
+        if not self.mask_HW.any():
+            raise UserError(
+                f"The region “{self.name}” holds no pixel of the picture.",
+                next_step="Paint or draw it inside the picture, at least one pixel large.",
+            )
+
+    @classmethod
+    def box(
+        cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None
+    ) -> Region:
+        """Build the rectangle x0, y0, x1, y1 (corners in any order), cut at the picture's edges.
+
+        size_px: width and height of the picture.
+        Raises UserError for coordinates that are not finite, or when no pixel is inside.
+        """
+        x0, y0, x1, y1 = _ordered_box(name, box_px)
+        x_W, y_H = _pixel_centres(size_px)
+        inside_W = (x0 <= x_W) & (x_W < x1)
+        inside_H = (y0 <= y_H) & (y_H < y1)
+        return cls(name, inside_H[:, None] & inside_W[None, :], colour)
+
+    @classmethod
+    def ellipse(
+        cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None
+    ) -> Region:
+        """Build the ellipse that fills the box x0, y0, x1, y1; otherwise as `box`."""
+        x0, y0, x1, y1 = _ordered_box(name, box_px)
+        x_W, y_H = _pixel_centres(size_px)
+        # ((x - cx) / rx)² + ((y - cy) / ry)² <= 1, with the radii multiplied out so that none divides.
+        x_W, y_H = 2 * x_W - (x0 + x1), 2 * y_H - (y0 + y1)
+        width, height = x1 - x0, y1 - y0
+        distance_HW = (x_W * height)[None, :] ** 2 + (y_H * width)[:, None] ** 2
+        flat = width == 0 or height == 0
+        return cls(name, (distance_HW <= (width * height) ** 2) & (not flat), colour)
+
+    @classmethod
+    def polygon(
+        cls,
+        name: str,
+        points_px: Iterable[tuple[float, float]],
+        size_px: tuple[int, int],
+        colour: str | None = None,
+    ) -> Region:
+        """Build the closed polygon through (x, y) points; where it crosses itself, even-odd decides.
+
+        Raises UserError for fewer than three points, points that are not finite, or no pixel inside.
+        """
+        points_N2 = np.array(list(points_px), dtype=np.float64).reshape(-1, 2)
+        if len(points_N2) < 3 or not np.isfinite(points_N2).all():
+            raise UserError(
+                f"The region “{name}” is no polygon: it needs three points or more, all finite.",
+                next_step="Click at least three corners.",
+            )
+        return cls(name, _even_odd(points_N2, size_px), colour)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Region):
+            return NotImplemented
+        return (
+            self is other
+            or (self.name, self.colour) == (other.name, other.colour)
+            and np.array_equal(self.mask_HW, other.mask_HW)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.colour, self.size_px, self.area_px))
+
+    def __repr__(self) -> str:
+        return f"Region({self.name!r}, {self.area_px} px in {self.box_px}, colour={self.colour!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # One bit a pixel: a 12-megapixel mask crosses a pipe as 1.5 MB.
+        return _from_bits, (self.name, self.mask_HW.shape, np.packbits(self.mask_HW).tobytes(), self.colour)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the picture that the region belongs to."""
+        height_px, width_px = self.mask_HW.shape
+        return width_px, height_px
+
+    @property
+    def area_px(self) -> int:
+        """Number of pixels inside."""
+        return int(np.count_nonzero(self.mask_HW))
+
+    @property
+    def box_px(self) -> tuple[int, int, int, int]:
+        """The smallest box x0, y0, x1, y1 around the pixels; x1 and y1 lie just outside."""
+        x = np.flatnonzero(self.mask_HW.any(axis=0))
+        y = np.flatnonzero(self.mask_HW.any(axis=1))
+        return int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of size and pixels; name and colour do not count."""
+        shape = f"{self.mask_HW.shape}".encode()
+        return hashlib.sha256(shape + np.packbits(self.mask_HW).tobytes()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return name, colour, size and the mask as run lengths.
+
+        "runs" counts pixels row by row, alternately outside and inside, beginning outside.
+        """
+        flat = np.concatenate([[False], self.mask_HW.ravel()])
+        changes = np.flatnonzero(flat[1:] != flat[:-1])
+        runs = np.diff(np.concatenate([[0], changes, [self.mask_HW.size]]))
+        return {
+            "name": self.name,
+            "colour": self.colour,
+            "size_px": list(self.size_px),
+            "runs": [int(run) for run in runs],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Region:
+        """Rebuild a region from `to_json()`."""
+        width_px, height_px = data["size_px"]
+        runs = np.asarray(data["runs"], dtype=np.int64)
+        if runs.sum() != width_px * height_px or (runs < 0).any():
+            raise ValueError(f"the runs of region {data['name']!r} do not fill its picture")
+        flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+        return cls(data["name"], flat.reshape(height_px, width_px), data["colour"])
+
+
+def _from_bits(name: str, shape_HW: tuple[int, int], bits: bytes, colour: str | None) -> Region:
+    n_px = shape_HW[0] * shape_HW[1]
+    flat = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=n_px)
+    return Region(name, flat.reshape(shape_HW).astype(bool), colour)
+
+
+def _ordered_box(name: str, box_px: ArrayLike) -> Box:
+    box = np.asarray(box_px, dtype=np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        raise UserError(
+            f"The region “{name}” has no usable box.",
+            next_step="Give four finite numbers in picture pixels: x0, y0, x1, y1.",
+        )
+    (x0, x1), (y0, y1) = sorted(box[[0, 2]].tolist()), sorted(box[[1, 3]].tolist())
+    return x0, y0, x1, y1
+
+
+def _pixel_centres(size_px: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    width_px, height_px = size_px
+    return np.arange(width_px) + 0.5, np.arange(height_px) + 0.5
+
+
+def _even_odd(points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill a polygon: each edge flips every pixel to its right, an odd number of flips is inside."""
+    width_px, height_px = size_px
+    flips_HW = np.zeros((height_px, width_px + 1), dtype=np.int64)
+    for (xa, ya), (xb, yb) in zip(points_N2, np.roll(points_N2, -1, axis=0), strict=True):
+        top, bottom = sorted(float(np.clip(np.ceil(y - 0.5), 0, height_px)) for y in (ya, yb))
+        rows = np.arange(int(top), int(bottom))
+        if rows.size:
+            crossing = xa + (rows + 0.5 - ya) * (xb - xa) / (yb - ya)
+            flips_HW[rows, np.clip(np.ceil(crossing - 0.5), 0, width_px).astype(np.int64)] += 1
+    return np.asarray(np.cumsum(flips_HW[:, :width_px], axis=1) % 2 == 1)

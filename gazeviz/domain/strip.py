@@ -1,0 +1,150 @@
+"""Strips: one picture made of panels, and the layouts that say where the panels are.
+
+Panels are regions with an order: row by row, from the left.  The picture itself is opaque here, so that
+this room needs no imaging library; panel detection works on plain pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazeviz.domain.region import Region, region_colour
+from gazeviz.errors import UserError
+
+_MAX_PANELS = 64
+_LINE_TOLERANCE = 24  # of 255: what JPEG leaves of a line of one colour
+_SIZE_TOLERANCE = 0.15  # how far a panel may be from the median panel's size
+
+
+@dataclass(frozen=True, order=True)
+class Layout:
+    """Rows and columns of equal panels; reads and writes as "1x6" (rows x columns)."""
+
+    rows: int
+    cols: int
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.cols) < 1 or self.n > _MAX_PANELS:
+            raise UserError(
+                f"A strip cannot have {self.rows} rows of {self.cols} panels.",
+                next_step=f"Choose at least one row and column, and at most {_MAX_PANELS} panels.",
+            )
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.cols}"
+
+    @property
+    def n(self) -> int:
+        """Number of panels."""
+        return self.rows * self.cols
+
+    @classmethod
+    def parse(cls, text: str) -> Layout:
+        """Read "1x6" or "1 × 6" (rows, columns); anything else is a UserError."""
+        match = re.fullmatch(r"\s*(\d{1,3})\s*[x×*]\s*(\d{1,3})\s*", text, re.IGNORECASE)
+        if match is None:
+            raise UserError(
+                f"“{text.strip()}” is no panel layout.",
+                next_step="Write rows x columns, like 1x6 for six panels in a row.",
+            )
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One picture made of panels: what discovery takes.
+
+    image: a picture as the engine opens it; opaque here.
+    captions: what each panel shows, one per panel, or () when nobody has said.
+    """
+
+    image: Any
+    panels: tuple[Region, ...]
+    captions: tuple[str, ...] = ()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.panels:
+            raise UserError(
+                f"The strip “{self.name}” has no panels.", next_step="Choose a layout, or paint its panels."
+            )
+        if self.captions and len(self.captions) != len(self.panels):
+            raise UserError(
+                f"The strip “{self.name}” has {len(self.panels)} panels and {len(self.captions)} captions.",
+                next_step="Give one caption for each panel, or none.",
+            )
+
+
+def panel_boxes_px(
+    layout: Layout, width_px: int, height_px: int
+) -> tuple[tuple[int, int, int, int], ...]:
+    """Divide a picture into a layout's panels: x0, y0, x1, y1 each, on whole pixels, without a gap.
+
+    Raises UserError when the picture has fewer pixels than the layout has rows or columns.
+    """
+    if width_px < layout.cols or height_px < layout.rows:
+        raise UserError(
+            f"A picture of {width_px} x {height_px} px has no room for {layout} panels.",
+            next_step="Choose a smaller layout or a larger picture.",
+        )
+    x = [round(col * width_px / layout.cols) for col in range(layout.cols + 1)]
+    y = [round(row * height_px / layout.rows) for row in range(layout.rows + 1)]
+    return tuple(
+        (x[col], y[row], x[col + 1], y[row + 1]) for row in range(layout.rows) for col in range(layout.cols)
+    )
+
+
+def panel_regions(layout: Layout, width_px: int, height_px: int) -> tuple[Region, ...]:
+    """Return a layout's panels as coloured regions "Panel 1", "Panel 2", ...; errors as above."""
+    return tuple(
+        Region.box(f"Panel {number}", box, (width_px, height_px), region_colour(number - 1))
+        for number, box in enumerate(panel_boxes_px(layout, width_px, height_px), start=1)
+    )
+
+
+def gutters(pixels_HW3: NDArray[np.uint8]) -> Layout | None:
+    """Return the layout that a picture's gutters show, or None when they show no even grid.
+
+    pixels_HW3: uint8 (H, W, 3).  A gutter is a run of lines of one colour right across the picture,
+    inside its margins; panels between gutters must have nearly equal sizes.
+    """
+    pixels = _without_margins(np.asarray(pixels_HW3, dtype=np.int16))
+    rows, cols = _count_even_spans(pixels), _count_even_spans(pixels.swapaxes(0, 1))
+    if rows is None or cols is None or not 1 < rows * cols <= _MAX_PANELS:
+        return None
+    return Layout(rows, cols)
+
+
+def _is_plain(pixels_NM3: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which lines of the first axis are of one colour."""
+    if pixels_NM3.size == 0:
+        return np.zeros(len(pixels_NM3), dtype=bool)
+    spread_N3 = pixels_NM3.max(axis=1) - pixels_NM3.min(axis=1)
+    return np.asarray((spread_N3 <= _LINE_TOLERANCE).all(axis=1))
+
+
+def _without_margins(pixels_HW3: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Cut plain lines off all four sides."""
+    for axis in (0, 1):
+        content = np.flatnonzero(~_is_plain(pixels_HW3.swapaxes(0, axis)))
+        if content.size:
+            inside = slice(int(content[0]), int(content[-1]) + 1)
+            pixels_HW3 = pixels_HW3[inside] if axis == 0 else pixels_HW3[:, inside]
+    return pixels_HW3
+
+
+def _count_even_spans(pixels_NM3: NDArray[np.int16]) -> int | None:
+    """Number of panels along the first axis; None when the spans between gutters are uneven."""
+    plain_N = _is_plain(pixels_NM3)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], plain_N, [True]]).astype(np.int8)))
+    lengths = edges[1::2] - edges[::2]
+    if not lengths.size:
+        return None
+    median = float(np.median(lengths))
+    even = np.abs(lengths - median) <= max(2.0, _SIZE_TOLERANCE * median)
+    return int(lengths.size) if even.all() and median >= 4 else None
