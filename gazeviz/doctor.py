@@ -1,0 +1,249 @@
+"""Looks at this installation and says what works, what does not, and what to do about it.
+
+Only the standard library at import, so that it runs where nothing else does: `python -m gazeviz.doctor` needs
+no package at all. Qt aborts the whole process when one of its system libraries is missing, which nothing can
+catch, so the libraries are looked for one by one *before* Qt is touched. It does not repair anything itself.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from gazeviz import __version__
+
+State = Literal["ok", "note", "warning", "error"]
+
+OFFSCREEN_LIBRARIES = {
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+}
+"""What Qt needs to be imported at all: shared object -> Debian package that holds it."""
+
+WINDOW_LIBRARIES = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+}
+"""What Qt needs besides for a window on an X display."""
+
+DISTRIBUTIONS = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pillow",
+    "matplotlib",
+    "rich",
+    "PySide6_Essentials",
+    "pyqtgraph",
+    "sqlite-utils",
+)
+"""The packages whose versions decide what works."""
+
+GIB = 1024**3
+_INSTALL_AGAIN = "Install gazeviz again: pip install -c constraints.txt ."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact about the installation, and the next step where it is not as it should be."""
+
+    section: str
+    name: str
+    value: str
+    state: State = "ok"
+    next_step: str = ""
+
+
+def missing_libraries(wanted: dict[str, str] | None = None) -> dict[str, str]:
+    """The Qt system libraries that the loader cannot find, with the Debian package of each.
+
+    Empty outside Linux: there the wheels of Qt bring everything along.
+    """
+    if not sys.platform.startswith("linux"):
+        return {}
+    libraries = OFFSCREEN_LIBRARIES | WINDOW_LIBRARIES if wanted is None else wanted
+    return {name: package for name, package in libraries.items() if not _loads(name)}
+
+
+def _loads(shared_object: str) -> bool:
+    try:
+        ctypes.CDLL(shared_object)
+    except OSError:
+        return False
+    return True
+
+
+def examine(model: str | Path | None = None) -> tuple[Finding, ...]:
+    """Look at versions, device, memory, the model (the built-in one unless named) and system libraries."""
+    return tuple(
+        finding for look in (_versions, _machine, lambda: _model(model), _window) for finding in look()
+    )
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("Versions", "gazeviz", __version__)
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding(
+        "Versions",
+        "Python",
+        platform.python_version(),
+        "ok" if fits else "error",
+        "" if fits else "Make the environment with Python 3.11, 3.12 or 3.13.",
+    )
+    for name in DISTRIBUTIONS:
+        try:
+            yield Finding("Versions", name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("Versions", name, "not installed", "error", _INSTALL_AGAIN)
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("Machine", "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    yield Finding("Machine", "processor cores", str(os.cpu_count() or "unknown"))
+    total_bytes, free_bytes = memory_bytes()
+    if total_bytes is not None and free_bytes is not None:
+        value = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
+        tight = free_bytes < GIB
+        yield Finding(
+            "Machine",
+            "memory",
+            value,
+            "warning" if tight else "ok",
+            "Close other programs: loading torch and the built-in model takes about 1 GiB." if tight else "",
+        )
+    yield _device()
+
+
+def _device() -> Finding:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return Finding(
+            "Machine",
+            "device",
+            f"torch cannot be loaded: {error}",
+            "error",
+            "Install torch again: pip install -c constraints.txt torch",
+        )
+    if torch.cuda.is_available():
+        free_bytes, total_bytes = torch.cuda.mem_get_info()
+        memory = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
+        return Finding("Machine", "device", f"{torch.cuda.get_device_name()}, {memory}")
+    if torch.backends.mps.is_available():
+        return Finding("Machine", "device", "Apple GPU (mps)")
+    why = "this build of torch has no CUDA" if torch.version.cuda is None else "no CUDA device found"
+    return Finding("Machine", "device", f"processor only: {why}", "note")
+
+
+def memory_bytes() -> tuple[int | None, int | None]:
+    """Total and free main memory in bytes; None where the system does not say."""
+    if sys.platform == "win32":
+        return _windows_memory_bytes()
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        total = page * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None, None
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text("utf-8").splitlines())
+        return total, int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return total, None
+
+
+def _windows_memory_bytes() -> tuple[int | None, int | None]:
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load_percent", ctypes.c_ulong),
+            ("total", ctypes.c_ulonglong),
+            ("free", ctypes.c_ulonglong),
+            ("rest", ctypes.c_ulonglong * 5),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    if not getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # noqa: B009
+        return None, None
+    return status.total, status.free
+
+
+def _model(source: str | Path | None) -> Iterator[Finding]:
+    from gazeviz.errors import UserError
+    from gazeviz.resources import resource_path
+
+    try:
+        folder = resource_path("models", "comic-vlm") if source is None else Path(source)
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        weights_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    except UserError as error:
+        yield Finding("Model", "built-in", error.sentence, "error", error.next_step)
+    except (OSError, ValueError) as error:
+        step = "Name a folder of Hugging Face files with a config.json."
+        yield Finding("Model", "folder", f"{source}: {error}", "error", step)
+    else:
+        text = config.get("text_config", config)
+        grid = f"{text.get('num_hidden_layers', '?')} layers x {text.get('num_attention_heads', '?')} heads"
+        size = f"{weights_bytes / 1024**2:.0f} MiB"
+        state: State = "ok" if weights_bytes else "error"
+        step = "" if weights_bytes else "The folder holds no .safetensors file: copy the weights into it."
+        value = f"{config.get('model_type', 'unknown')}, {grid}, {size}"
+        yield Finding("Model", folder.name, value, state, step)
+
+
+def _window() -> Iterator[Finding]:
+    for purpose, libraries in (("to start", OFFSCREEN_LIBRARIES), ("for a window", WINDOW_LIBRARIES)):
+        missing = missing_libraries(libraries)
+        if missing:
+            yield Finding(
+                "Window",
+                f"libraries {purpose}",
+                f"missing {', '.join(missing)}",
+                "warning",
+                f"On Debian: apt-get install {' '.join(missing.values())}",
+            )
+        else:
+            yield Finding("Window", f"libraries {purpose}", "all found")
+
+
+def as_json(findings: tuple[Finding, ...]) -> str:
+    """The findings as one JSON document, for a bug report or a program."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2)
+
+
+def as_text(findings: tuple[Finding, ...]) -> str:
+    """The findings as plain lines, one per fact."""
+    return "\n".join(
+        f"{finding.state:8}{finding.name}: {finding.value}"
+        + (f"  -> {finding.next_step}" if finding.next_step else "")
+        for finding in findings
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m gazeviz.doctor [--missing-packages]`: works without any other package installed."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given == ["--missing-packages"]:
+        print(" ".join(missing_libraries().values()))
+        return 0
+    findings = examine()
+    print(as_text(findings))
+    return int(any(finding.state == "error" for finding in findings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
