@@ -35,7 +35,7 @@ class RunError(GazevizError):
     """A run failed inside the engine; the message is stored with the run."""
 
 
-class WorkerLost(GazevizError):
+class WorkerLost(GazevizError):  # noqa: N818 - an event, named as people say it
     """The process that runs the engine is gone.
 
     exit_code: as multiprocessing reports it, negative for a signal; None when unknown.
@@ -60,7 +60,7 @@ class WorkerLost(GazevizError):
         return self.sentence
 
 
-class Cancelled(GazevizError):
+class Cancelled(GazevizError):  # noqa: N818 - an outcome, not an error
     """The person cancelled, and the work stopped at the next safe point."""
 
 

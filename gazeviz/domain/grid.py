@@ -56,7 +56,8 @@ class TokenGrid(HoldsArrays):
         note: str = "",
     ) -> TokenGrid:
         """Build rows x columns equal cells that cover the whole picture, row by row."""
-        boxes_P4 = even_boxes(shape_RC, (0.0, 0.0, *map(float, picture_size_px)))
+        width_px, height_px = picture_size_px
+        boxes_P4 = even_boxes(shape_RC, (0.0, 0.0, width_px, height_px))
         return cls(boxes_P4, picture_size_px, fed_size_px, shape_RC, note)
 
     @property
@@ -196,9 +197,7 @@ def check_rule(rule: str, share: float) -> None:
         )
 
 
-def even_boxes(
-    shape_RC: tuple[int, int], box_px: tuple[float, float, float, float]
-) -> NDArray[np.float64]:
+def even_boxes(shape_RC: tuple[int, int], box_px: tuple[float, float, float, float]) -> NDArray[np.float64]:
     """Divide a box into rows x columns equal cells, row by row: float64 (R * C, 4)."""
     n_rows, n_cols = shape_RC
     x_edges = np.linspace(box_px[0], box_px[2], n_cols + 1)

@@ -25,7 +25,7 @@ Pool: TypeAlias = Literal["all", "lower_half", "bottom_5_percent"]
 ORIGIN_KINDS: tuple[OriginKind, ...] = get_args(OriginKind)
 POOLS: tuple[Pool, ...] = get_args(Pool)
 
-_HEAD_TEXT = re.compile(r"\s*l(\d{1,6})[ .:/-]?h(\d{1,6})\s*", re.IGNORECASE | re.ASCII)
+_HEAD_TEXT = re.compile(r"\s*l(\d{1,6})[.-]?h(\d{1,6})\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +44,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Head:
-        """Read "L4H1" (any case; "L4 H1" and "L4.H1" too); anything else is a UserError."""
+        """Read "L4H1" in any case, "L4.H1" or "L4-H1"; anything else is a UserError."""
         match = _HEAD_TEXT.fullmatch(text)
         if match is None:
             raise UserError(

@@ -14,10 +14,9 @@ Junk: TypeAlias = Literal["empty", "looping", "label only"]
 
 _NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _ORDINALS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
-_LABEL_WORD = re.compile(
-    rf"the|this|in|is|panel|panels|image|picture|frame|number|scene|{_NUMBERS}|{_ORDINALS}|\d+(?:st|nd|rd|th)?"
-)
-_LABEL_NOUN = {"panel", "panels", "image", "picture", "frame", "scene"}
+_POSITION = rf"{_NUMBERS}|{_ORDINALS}|\d+(?:st|nd|rd|th)?"
+_LABEL = re.compile(rf"panels?|images?|pictures?|frames?|scenes?|{_POSITION}")
+_FILLER = {"the", "this", "that", "in", "is", "it", "a", "number"}
 
 # A loop fills at least half of the text with a unit of at most this many words (characters), said at
 # least so many times in a row.
@@ -46,9 +45,8 @@ def junk_kind(text: str) -> Junk | None:
 
 
 def _is_label(words: Sequence[str]) -> bool:
-    return all(_LABEL_WORD.fullmatch(word) for word in words) and (
-        not _LABEL_NOUN.isdisjoint(words) or all(word.isdigit() for word in words)
-    )
+    labels = [word for word in words if word not in _FILLER]
+    return bool(labels) and all(_LABEL.fullmatch(word) for word in labels)
 
 
 def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: int) -> bool:

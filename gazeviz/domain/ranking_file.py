@@ -7,8 +7,8 @@ travel between tools.  Knows the file and its entries, not what a model's heads 
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from gazeviz.errors import UserError
 
 _FORMAT = 'a JSON list of {"layer": 4, "head": 1, "score": 0.5}'
-_MAX_INDEX = 100_000  # far beyond any model; keeps a nonsense file from asking for a giant grid
+_MAX_INDEX = 2000  # far beyond any model; keeps a nonsense file from asking for a giant grid
 
 Entry = tuple[int, int, float]  # layer, head, score
 
@@ -46,7 +46,7 @@ def write_ranking_file(path: Path, entries: Iterable[Entry]) -> None:
         _replace_whole(path, text)
     except OSError as error:
         raise UserError(
-            f"The ranking could not be written to {path}: {error.strerror}.",
+            f"The ranking could not be written to {path}: {error.strerror or error}.",
             next_step="Choose a folder that exists, that you may write to, and that has space left.",
         ) from error
 
@@ -54,15 +54,16 @@ def write_ranking_file(path: Path, entries: Iterable[Entry]) -> None:
 def _replace_whole(path: Path, text: str) -> None:
     # A temporary file beside the target, then one rename: a crash never leaves half a ranking.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = Path(temporary)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        part.chmod(0o644)  # mkstemp makes it private; a ranking is there to be shared
+        part.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
@@ -71,7 +72,7 @@ def _json_list(path: Path) -> list[object]:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(
-            f"The head ranking {path} could not be read: {error.strerror}.",
+            f"The head ranking {path} could not be read: {error.strerror or error}.",
             next_step="Check the path, or choose another file.",
         ) from error
     except (ValueError, RecursionError) as error:
@@ -89,7 +90,7 @@ def _entry(path: Path, place: int, raw: object) -> Entry:
     for index in (layer, head):
         if type(index) is not int or not 0 <= index < _MAX_INDEX:
             raise _refused(path, f"names no head in entry {place} (layer {layer!r}, head {head!r})", fix)
-    if type(score) not in (int, float) or not math.isfinite(score):
+    if type(score) not in (int, float) or not abs(score) <= sys.float_info.max:
         raise _refused(path, f"has a score that is no finite number in entry {place}", fix)
     return layer, head, float(score)
 

@@ -60,9 +60,7 @@ class Region:
             )
 
     @classmethod
-    def box(
-        cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None
-    ) -> Region:
+    def box(cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None) -> Region:
         """Build the rectangle x0, y0, x1, y1 (corners in any order), cut at the picture's edges.
 
         size_px: width and height of the picture.
@@ -75,9 +73,7 @@ class Region:
         return cls(name, inside_H[:, None] & inside_W[None, :], colour)
 
     @classmethod
-    def ellipse(
-        cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None
-    ) -> Region:
+    def ellipse(cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None) -> Region:
         """Build the ellipse that fills the box x0, y0, x1, y1; otherwise as `box`."""
         x0, y0, x1, y1 = _ordered_box(name, box_px)
         x_W, y_H = _pixel_centres(size_px)
@@ -100,7 +96,7 @@ class Region:
 
         Raises UserError for fewer than three points, points that are not finite, or no pixel inside.
         """
-        points_N2 = np.array(list(points_px), dtype=np.float64).reshape(-1, 2)
+        points_N2 = np.array([(x, y) for x, y in points_px], dtype=np.float64).reshape(-1, 2)
         if len(points_N2) < 3 or not np.isfinite(points_N2).all():
             raise UserError(
                 f"The region “{name}” is no polygon: it needs three points or more, all finite.",
@@ -111,11 +107,9 @@ class Region:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Region):
             return NotImplemented
-        return (
-            self is other
-            or (self.name, self.colour) == (other.name, other.colour)
-            and np.array_equal(self.mask_HW, other.mask_HW)
-        )
+        if (self.name, self.colour) != (other.name, other.colour):
+            return False
+        return self is other or np.array_equal(self.mask_HW, other.mask_HW)
 
     def __hash__(self) -> int:
         return hash((self.name, self.colour, self.size_px, self.area_px))
@@ -196,7 +190,7 @@ def _ordered_box(name: str, box_px: ArrayLike) -> Box:
 
 def _pixel_centres(size_px: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     width_px, height_px = size_px
-    return np.arange(width_px) + 0.5, np.arange(height_px) + 0.5
+    return np.arange(0.5, width_px), np.arange(0.5, height_px)
 
 
 def _even_odd(points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.bool_]:

@@ -227,7 +227,7 @@ class Trajectory(HoldsArrays):
     @property
     def leader_T(self) -> NDArray[np.int64]:
         """Index of the region with the largest mass at each answer token, int64 (T,)."""
-        return self.masses_TR.argmax(axis=1).astype(np.int64)
+        return np.asarray(self.masses_TR.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,13 +262,11 @@ class Run(HoldsArrays):
     @property
     def rows_THP(self) -> NDArray[np.float32]:
         """Every step's rows, float32 (T, H, P); UserError when no head was tracked."""
-        rows = [step.rows_HP for step in self.tokens if step.rows_HP is not None]
-        if not len(self.tracked) or len(rows) != len(self.tokens):
-            raise UserError(
-                "This run kept no attention.", next_step="Run it again and choose heads to track."
-            )
-        empty = np.zeros((0, len(self.tracked), self.grid.n_tokens), dtype=np.float32)
-        return np.stack(rows) if rows else empty
+        rows = self._kept_rows()
+        rows_THP = np.empty((len(rows), len(self.tracked), self.grid.n_tokens), dtype=np.float32)
+        for index, rows_HP in enumerate(rows):
+            rows_THP[index] = rows_HP
+        return rows_THP
 
     @property
     def junk(self) -> Junk | None:
@@ -289,20 +287,30 @@ class Run(HoldsArrays):
         trajectory, and for regions that select no cell.
         """
         if weighted and self.value_norms_HP is None:
-            raise UserError(
-                "This run kept no value norms.", next_step="Choose raw mass, or run it again."
-            )
+            raise UserError("This run kept no value norms.", next_step="Choose raw mass, or run it again.")
         steering = self.request.steering
         rule = rule or (steering.rule if steering else "centre")
         share = share or (steering.share if steering else 0.5)
         tokens = [self.grid.tokens(region, rule, share) for region in regions]
-        masses_TR = mass_by_region(self.rows_THP, tokens, self.value_norms_HP if weighted else None)
+        norms_HP = self.value_norms_HP if weighted else None
+        masses_TR = np.zeros((len(self.tokens), len(regions)), dtype=np.float32)
+        # Step by step: a long run of many heads is hundreds of megabytes in one piece.
+        for index, rows_HP in enumerate(self._kept_rows()):
+            masses_TR[index] = mass_by_region(rows_HP[None], tokens, norms_HP)
         return Trajectory(masses_TR, tuple(region.name for region in regions), weighted)
+
+    def _kept_rows(self) -> list[NDArray[np.float32]]:
+        rows = [step.rows_HP for step in self.tokens if step.rows_HP is not None]
+        if not len(self.tracked) or len(rows) != len(self.tokens):
+            raise UserError(
+                "This run kept no attention.", next_step="Run it again and choose heads to track."
+            )
+        return rows
 
 
 def mass_by_region(
     rows_THP: NDArray[np.float32],
-    tokens_by_region: Sequence[NDArray[np.int64]],
+    tokens_by_region: Sequence[ArrayLike],
     value_norms_HP: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Sum attention over each region's image tokens, mean over heads: float32 (T, R).
@@ -318,5 +326,5 @@ def mass_by_region(
     mean_TP = weights_THP.mean(axis=1, dtype=np.float64)
     masses_TR = np.zeros((len(mean_TP), len(tokens_by_region)), dtype=np.float32)
     for number, tokens in enumerate(tokens_by_region):
-        masses_TR[:, number] = mean_TP[:, tokens].sum(axis=1)
+        masses_TR[:, number] = mean_TP[:, np.asarray(tokens, dtype=np.int64)].sum(axis=1)
     return masses_TR

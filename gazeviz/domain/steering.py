@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -53,7 +54,7 @@ class Schedule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "switches", tuple((int(step), region) for step, region in self.switches))
         steps = [step for step, _ in self.switches]
-        if not steps or steps[0] < 0 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+        if not steps or steps[0] < 0 or any(a >= b for a, b in pairwise(steps)):
             raise UserError(
                 f"A schedule of targets cannot switch at steps {steps}.",
                 next_step="Give at least one switch, and steps that count up from 0.",
@@ -111,6 +112,8 @@ class Steering:
         check_strength(self.strength)
         check_alpha(self.alpha)
         check_rule(self.rule, self.share)
+        if self.strength not in HARD:
+            object.__setattr__(self, "strength", float(self.strength))
         for region in self.schedule.regions if self.schedule else ():
             if region.size_px != self.target.size_px:
                 raise UserError(
@@ -218,7 +221,7 @@ def softmax_visible(scores_K: NDArray[np.float64], visible_K: NDArray[np.bool_])
     peak = masked.max(axis=-1, keepdims=True)
     weights = np.exp(masked - np.where(np.isfinite(peak), peak, 0.0))
     total = weights.sum(axis=-1, keepdims=True)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
 
 
 def _fixed_mass(
@@ -229,7 +232,7 @@ def _fixed_mass(
     # Two softmaxes instead of rescaling one: a target whose weight underflows still has proportions.
     both = inside.any(axis=-1, keepdims=True) & outside.any(axis=-1, keepdims=True)
     split = alpha * softmax_visible(scores, inside) + (1 - alpha) * softmax_visible(scores, outside)
-    return np.where(both, split, softmax_visible(scores, visible))
+    return np.asarray(np.where(both, split, softmax_visible(scores, visible)))
 
 
 def mass_by_group(weights_K: ArrayLike, codes_K: ArrayLike) -> NDArray[np.float64]:

@@ -45,8 +45,8 @@ class Layout:
 
     @classmethod
     def parse(cls, text: str) -> Layout:
-        """Read "1x6" or "1 × 6" (rows, columns); anything else is a UserError."""
-        match = re.fullmatch(r"\s*(\d{1,3})\s*[x×*]\s*(\d{1,3})\s*", text, re.IGNORECASE)
+        """Read "1x6" (rows, columns); x may be a real multiplication sign; all else is a UserError."""
+        match = re.fullmatch(r"\s*(\d{1,3})\s*[x*\u00d7]\s*(\d{1,3})\s*", text, re.IGNORECASE)
         if match is None:
             raise UserError(
                 f"“{text.strip()}” is no panel layout.",
@@ -80,9 +80,7 @@ class Strip:
             )
 
 
-def panel_boxes_px(
-    layout: Layout, width_px: int, height_px: int
-) -> tuple[tuple[int, int, int, int], ...]:
+def panel_boxes_px(layout: Layout, width_px: int, height_px: int) -> tuple[tuple[int, int, int, int], ...]:
     """Divide a picture into a layout's panels: x0, y0, x1, y1 each, on whole pixels, without a gap.
 
     Raises UserError when the picture has fewer pixels than the layout has rows or columns.
@@ -129,18 +127,26 @@ def _is_plain(pixels_NM3: NDArray[np.int16]) -> NDArray[np.bool_]:
 
 
 def _without_margins(pixels_HW3: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Cut plain lines off all four sides."""
-    for axis in (0, 1):
-        content = np.flatnonzero(~_is_plain(pixels_HW3.swapaxes(0, axis)))
-        if content.size:
-            inside = slice(int(content[0]), int(content[-1]) + 1)
-            pixels_HW3 = pixels_HW3[inside] if axis == 0 else pixels_HW3[:, inside]
+    """Cut plain lines off all four sides, frame after frame."""
+    shape: tuple[int, ...] = ()
+    while shape != pixels_HW3.shape:
+        shape = pixels_HW3.shape
+        for _ in range(2):  # rows, then columns; two swaps restore the axes
+            content = np.flatnonzero(~_is_plain(pixels_HW3))
+            if content.size:
+                pixels_HW3 = pixels_HW3[content[0] : content[-1] + 1]
+            pixels_HW3 = pixels_HW3.swapaxes(0, 1)
     return pixels_HW3
 
 
 def _count_even_spans(pixels_NM3: NDArray[np.int16]) -> int | None:
     """Number of panels along the first axis; None when the spans between gutters are uneven."""
     plain_N = _is_plain(pixels_NM3)
+    if plain_N.any():
+        # Gutters share one colour; a plain line of another one is sky or night inside a panel.
+        colour_N3 = np.median(pixels_NM3, axis=1)
+        gutter_3 = np.median(colour_N3[plain_N], axis=0)
+        plain_N &= (np.abs(colour_N3 - gutter_3) <= _LINE_TOLERANCE).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[True], plain_N, [True]]).astype(np.int8)))
     lengths = edges[1::2] - edges[::2]
     if not lengths.size:
