@@ -1,0 +1,242 @@
+"""From a picture and a question to what a model is fed, with the place of every image token.
+
+Renders the chat template, runs the checkpoint's own processor, finds the image tokens in the prompt and lays the
+token grid over the picture. Knows nothing of decoding, heads or steering beyond the group codes of key positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
+from gazeviz.engine.layouts import Cells
+from gazeviz.engine.loading import LoadedModel
+from gazeviz.engine.pictures import Picture, open_picture
+from gazeviz.errors import UserError
+
+MAX_IMAGE_TOKENS = 1280
+
+
+@dataclass(frozen=True)
+class RopePositions:
+    """Rotary positions of a sequence: those of the prompt, and how they go on after it.
+
+    Families with M-RoPE (Qwen, GLM) give image tokens a row and a column, so that a text position after the picture is
+    not the token's index; `delta` is what has to be added to the index. Plain families have delta 0.
+
+    Attributes:
+        prompt: int64, (1, S), or (3, 1, S) for M-RoPE (time, row, column).
+        delta_tok: position of a token behind the prompt, less its index.
+    """
+
+    prompt: Tensor
+    delta_tok: int
+
+    @property
+    def n_tok(self) -> int:
+        """Length of the prompt."""
+        return int(self.prompt.shape[-1])
+
+    def between(self, start_tok: int, stop_tok: int) -> Tensor:
+        """Positions of the tokens start_tok .. stop_tok - 1: (1, n) or (3, 1, n), ready to pass as position_ids.
+
+        Inside the prompt as the model itself numbers them (so for the suffix of a cached prefix); behind it
+        `index + delta` (https://arxiv.org/abs/2409.12191, section 2.1).
+        """
+        inside = self.prompt[..., start_tok : min(stop_tok, self.n_tok)]
+        behind = torch.arange(
+            max(start_tok, self.n_tok), max(stop_tok, self.n_tok), device=self.prompt.device
+        )
+        behind = (behind + self.delta_tok).expand(*self.prompt.shape[:-1], -1)
+        return torch.cat([inside, behind], dim=-1)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One picture and one prompt, ready to be fed.
+
+    Attributes:
+        inputs: tensors as the model takes them, on its device: input_ids (1, S), attention_mask, pixel_values ...
+        image_positions_tok: int64 (P,), where the image tokens stand in the sequence, in ascending order.
+        positions: rotary positions of the prompt and behind it.
+        grid: where the P image tokens lie on the picture.
+        picture: the opened picture, RGB, in its own size.
+        fed_image: what the vision tower receives, read back from the model's inputs.
+    """
+
+    inputs: dict[str, Tensor]
+    image_positions_tok: Tensor
+    positions: RopePositions
+    grid: TokenGrid
+    picture: Image.Image
+    fed_image: Image.Image
+
+    @property
+    def input_ids(self) -> Tensor:
+        """Token ids, int64 (1, S)."""
+        return self.inputs["input_ids"]
+
+    @property
+    def n_prompt_tok(self) -> int:
+        """Length S of the prompt, image tokens included."""
+        return int(self.input_ids.shape[1])
+
+    def codes_K(self, target_tok: Iterable[int] | NDArray[np.int64] | None = None) -> Tensor:
+        """Group code (domain.steering) of every prompt position: int8 (S,), on the inputs' device.
+
+        `target_tok` are indices among the image tokens, as `TokenGrid.tokens` gives them. Position 0 is the
+        attention sink FIRST, unless it is an image token itself.
+        """
+        codes = torch.full((self.n_prompt_tok,), PROMPT_TEXT, dtype=torch.int8)
+        codes[0] = FIRST
+        image_tok = self.image_positions_tok.cpu()
+        codes[image_tok] = OTHER_IMAGE
+        if target_tok is not None:
+            chosen = torch.as_tensor(np.fromiter(target_tok, dtype=np.int64))
+            codes[image_tok[chosen]] = TARGET
+        return codes.to(self.input_ids.device)
+
+    def text_inputs(self, start_tok: int) -> dict[str, Tensor]:
+        """Inputs for the tokens from `start_tok` on, where everything before lies in the cache: no pixels."""
+        return {
+            "input_ids": self.input_ids[:, start_tok:],
+            "attention_mask": torch.ones_like(self.input_ids),
+            "position_ids": self.positions.between(start_tok, self.n_prompt_tok),
+        }
+
+
+def prepare(
+    loaded: LoadedModel, image: Picture, prompt: str, *, max_image_tokens: int = MAX_IMAGE_TOKENS
+) -> Prepared:
+    """Prepare one picture and one prompt for `loaded`.
+
+    Raises:
+        UserError: a picture that cannot be opened or fed, an empty prompt, one that contains the model's own control
+            tokens, one that is longer than the model's context, `max_image_tokens` below 1.
+    """
+    picture = open_picture(image)
+    text = render_prompt(loaded, prompt)
+    fed, box_px = loaded.family.layout.fit(picture, loaded.processor.image_processor)
+    inputs = _run_processor(loaded, fed, text, max_image_tokens)
+    ids = inputs["input_ids"]
+    _check_length(loaded, int(ids.shape[1]))
+    image_positions_tok = (ids[0] == loaded.image_token_id).nonzero().flatten()
+    outputs = loaded.processor.image_processor.last
+    cells = loaded.family.layout.cells(outputs, loaded.processor.image_processor, box_px)
+    _check_count(loaded, cells, int(image_positions_tok.numel()), max_image_tokens)
+    fed_image = Image.fromarray(loaded.family.layout.fed_pixels(outputs, loaded.processor.image_processor))
+    grid = TokenGrid(cells.boxes_P4, picture.size, cells.fed_size_px, cells.shape_RC, _note(picture, cells))
+    placed = {name: _placed(tensor, loaded) for name, tensor in inputs.items()}
+    positions = rope_positions(loaded, placed)
+    return Prepared(placed, image_positions_tok.to(loaded.device), positions, grid, picture, fed_image)
+
+
+def render_prompt(loaded: LoadedModel, prompt: str) -> str:
+    """Return the prompt in the model's chat form, with one placeholder for the picture.
+
+    Raises:
+        UserError: the prompt is empty or holds control tokens of the model, or the model has no chat template.
+    """
+    if not prompt.strip():
+        raise UserError("The prompt is empty.", next_step="Write a question about the picture.")
+    control = [token for token in loaded.tokenizer.all_special_tokens if token and token in prompt]
+    if control:
+        raise UserError(
+            f"The prompt contains {control[0]!r}, a control token of this model.",
+            next_step="Take it out of the prompt.",
+        )
+    template = loaded.processor.chat_template
+    if template is None:
+        raise UserError(
+            "This model has no chat template, so a prompt cannot be put the way that it was trained on.",
+            next_step="Choose the instruction-tuned version of the model, or add its chat_template.jinja.",
+        )
+    content = [{"type": "image"}, {"type": "text", "text": prompt}]
+    rendered = loaded.tokenizer.apply_chat_template(
+        [{"role": "user", "content": content}],
+        chat_template=template,
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    return str(rendered)
+
+
+def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositions:
+    """Return the rotary positions of prepared inputs, numbered by the model itself where it numbers images."""
+    ids = inputs["input_ids"]
+    numbering = next((m for m in loaded.model.modules() if hasattr(m, "get_rope_index")), None)
+    if numbering is None:
+        return RopePositions(torch.arange(ids.shape[1], device=ids.device)[None], 0)
+    known = {
+        key: inputs[key] for key in ("image_grid_thw", "mm_token_type_ids", "attention_mask") if key in inputs
+    }
+    positions, deltas = numbering.get_rope_index(ids, **known)
+    return RopePositions(positions, int(deltas.flatten()[0]))
+
+
+def _run_processor(loaded: LoadedModel, fed: Image.Image, text: str, max_tok: int) -> dict[str, Tensor]:
+    """Call the checkpoint's processor; its complaints about a picture become a sentence."""
+    if max_tok < 1:
+        raise UserError(f"{max_tok} image tokens are too few.", next_step="Allow at least one image token.")
+    options = loaded.family.layout.options(loaded.processor.image_processor, fed.size, max_tok)
+    bos = loaded.tokenizer.bos_token
+    special = {"add_special_tokens": False} if bos and text.startswith(bos) else {}
+    try:
+        outputs = loaded.processor(
+            images=[fed], text=[text], images_kwargs=options, text_kwargs={"return_tensors": "pt", **special}
+        )
+    except ValueError as error:
+        if "aspect ratio" not in str(error):
+            raise
+        raise UserError(
+            f"A picture of {fed.width} x {fed.height} pixels is too long and narrow for this model.",
+            next_step="Crop it, or arrange its panels in several rows.",
+        ) from error
+    return {name: torch.as_tensor(value) for name, value in outputs.items()}
+
+
+def _placed(tensor: Tensor, loaded: LoadedModel) -> Tensor:
+    """Move a tensor to the model's device; pixels also to its number type."""
+    return tensor.to(loaded.device, loaded.dtype) if tensor.is_floating_point() else tensor.to(loaded.device)
+
+
+def _check_length(loaded: LoadedModel, n_tok: int) -> None:
+    if n_tok >= loaded.context_tok:
+        raise UserError(
+            f"Picture and prompt make {n_tok} tokens, the model's context holds {loaded.context_tok}.",
+            next_step="Shorten the prompt, or allow fewer image tokens.",
+        )
+
+
+def _check_count(loaded: LoadedModel, cells: Cells, n_tok: int, max_tok: int) -> None:
+    """The layout must account for every image token of the prompt: a layout is never guessed."""
+    if len(cells.boxes_P4) != n_tok:
+        raise UserError(
+            f"This {loaded.family.name} model feeds {n_tok} image tokens where {len(cells.boxes_P4)} were expected.",
+            next_step="Its processor differs from the ones that gazeviz knows; please report the model's name.",
+        )
+    if n_tok > max_tok:
+        raise UserError(
+            f"This picture makes {n_tok} image tokens at least, more than the {max_tok} allowed.",
+            next_step=f"Allow {n_tok} image tokens, or use a picture that is less long and narrow.",
+        )
+
+
+def _note(picture: Image.Image, cells: Cells) -> str:
+    """Tell how the picture was changed on its way to the model."""
+    width, height = cells.fed_size_px
+    resized = (
+        ""
+        if picture.size == cells.fed_size_px
+        else (f"The picture of {picture.width} x {picture.height} pixels is fed as {width} x {height}.")
+    )
+    return " ".join(part for part in (resized, cells.note) if part)
