@@ -1,7 +1,7 @@
 """The six settings as pictures without characters, in two or three muted layers of depth.
 
-A backdrop depends on its setting, size and variant alone, so small ones are kept and reused. It does not know what
-will stand before it.
+A backdrop depends on its setting, size and variant alone, so small ones are kept and reused. It does not know
+what will stand before it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rng = np.random.Generator
 
 
 class _Canvas:
-    """Draws in fractions of the picture: (0, 0) top left, (1, 1) bottom right; radii in fractions of the short side."""
+    """Draws in fractions of the picture, (0, 0) top left to (1, 1); radii in fractions of the short side."""
 
     def __init__(self, image: Image.Image) -> None:
         self.w, self.h = image.size
@@ -162,7 +162,9 @@ def _woods(c: _Canvas, rng: Rng) -> None:
     c.hills(0.75, 0.015, rng.uniform(0, 6), 1.4, "#9bb380")
     for x in rng.uniform(0, 1, 6).tolist():
         y = rng.uniform(0.8, 0.97)
-        c.poly([(x - 0.025, y), (x - 0.012, y - 0.045), (x, y), (x + 0.014, y - 0.04), (x + 0.026, y)], "#7f9a68")
+        c.poly(
+            [(x - 0.025, y), (x - 0.012, y - 0.045), (x, y), (x + 0.014, y - 0.04), (x + 0.026, y)], "#7f9a68"
+        )
 
 
 _PAINTERS: Final[dict[str, Callable[[_Canvas, Rng], None]]] = dict(

@@ -27,8 +27,8 @@ Split = Literal["train", "held_out", "all"]
 
 # The first wording of each tuple is the one of Gandikota & Bau (arXiv 2606.14703), the rest are ours.
 DIRECT: Final = (
-    "Look carefully at this {count}-panel comic strip. What is happening in the {ordinal} panel from the left?"
-    " Answer briefly.",
+    "Look carefully at this {count}-panel comic strip."
+    " What is happening in the {ordinal} panel from the left? Answer briefly.",
     "What is happening in the {ordinal} panel from the left?",
     "What is happening in the {ordinal} panel?",
     "What happens in panel {number}?",
@@ -68,15 +68,16 @@ SCENE_DIRECT: Final = (
 )
 
 _EVERYDAY: Final = (
-    "a about above after again all an and any animal animals answer are around at back background be before below beside"
-    " between big bottom brief bright but by can carefully centre character characters color colors colour colours comic"
-    " could count dark describe detail did different do does doing down each end every few find for from front give going"
-    " ground has have he her here his how i image in into is it its just kind last left like list long look looking main"
-    " make many me middle more most much my name near next no not now number object objects of on one only or order other"
-    " out over part people person picture place please point present question read right row say scene second see sentence"
-    " setting she short show side sky small some something start story strip tell than that the their them then there"
-    " these they thing things this time to top two under up very was we weather were what when where which while who why"
-    " will with word words write yes you your"
+    "a about above after again all an and any animal animals answer are around at back background be"
+    " before below beside between big bottom brief bright but by can carefully centre character characters"
+    " color colors colour colours comic could count dark describe detail did different do does doing down"
+    " each end every few find for from front give going ground has have he her here his how i image in"
+    " into is it its just kind last left like list long look looking main make many me middle more most"
+    " much my name near next no not now number object objects of on one only or order other out over part"
+    " people person picture place please point present question read right row say scene second see"
+    " sentence setting she short show side sky small some something start story strip tell than that the"
+    " their them then there these they thing things this time to top two under up very was we weather were"
+    " what when where which while who why will with word words write yes you your"
 )
 _TOKEN: Final = re.compile(r"[a-z]+|[0-9]|[^\w\s]")
 _SETTING_WORD: Final = {phrase.split()[-1]: phrase for phrase in SETTINGS}
@@ -154,8 +155,8 @@ class SceneObject:
 def held_out_action(colour_index: int, character_index: int) -> int:
     """The one action that a colour and a character are never trained with.
 
-    Solves colour + 3 character + 5 action = 5 (mod 8): 3 and 5 are units modulo 8, so the 64 triples of 512 form a
-    Latin square, and every colour, character, action and pair of them is held out equally often.
+    Solves colour + 3 character + 5 action = 5 (mod 8): 3 and 5 are units modulo 8, so the 64 triples of 512
+    form a Latin square, and every colour, character, action and pair of them is held out equally often.
     """
     return 5 * (5 - colour_index - 3 * character_index) % 8
 
@@ -165,10 +166,12 @@ def is_held_out(fact: Fact) -> bool:
     return fact.action_index == held_out_action(fact.colour_index, fact.character_index)
 
 
-def draw_facts(rng: np.random.Generator, n: int, split: Split = "train", distinct: float = 1.0) -> tuple[Fact, ...]:
+def draw_facts(
+    rng: np.random.Generator, n: int, split: Split = "train", distinct: float = 1.0
+) -> tuple[Fact, ...]:
     """Draw the facts of one strip of n panels.
 
-    With probability `distinct` all characters and all colours of the strip differ; otherwise they are drawn freely.
+    With probability `distinct` all characters and all colours of the strip differ; otherwise they are free.
     Actions and settings are always free. ValueError unless 1 <= n <= 8.
     """
     if not 1 <= n <= MAX_PANELS:
@@ -215,7 +218,7 @@ def narration(captions: Sequence[str], reverse: bool = False) -> str:
 
 
 def object_list(objects: Sequence[SceneObject]) -> str:
-    """The objects' phrases with commas between, in the order given (left to right is the caller's business)."""
+    """The objects' phrases with commas between, in the order given; callers give it left to right."""
     return ", ".join(item.phrase for item in objects)
 
 
@@ -253,7 +256,7 @@ def objects_in(text: str) -> list[tuple[str, str]]:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every lowercase word, digit and punctuation mark of prompts and captions, and everyday prompt words; sorted."""
+    """Every lowercase word, digit and mark of prompts and captions, and everyday prompt words; sorted."""
     wordings = (*DIRECT, *AMBIGUOUS, *NARRATION, *NARRATION_REVERSED, *SCENE_LIST, *SCENE_PART, *SCENE_DIRECT)
     filled = [fill(wording, position, MAX_PANELS) for wording in wordings for position in range(MAX_PANELS)]
     words = set(tokens(" ".join(filled))) | set(tokens(" ".join((*COUNTS, *ORDINALS, *SETTINGS, "panel"))))

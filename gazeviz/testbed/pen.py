@@ -1,7 +1,7 @@
 """Outlined flat shapes in unit coordinates, put on a Pillow image through an affine transform.
 
-Shapes are arrays of shape (points, 2), x to the right and y down, in a frame one character high with the feet at
-y = 0. The pen does not know what it draws.
+Shapes are arrays of shape (points, 2), x to the right and y down, in a frame one character high with the feet
+at y = 0. The pen does not know what it draws.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ _CIRCLE: Points = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A filled shape: its colour (a role such as "body", or RGB), its outline, and the wider shape drawn behind it."""
+    """A filled shape: a colour (RGB, or a role such as "body"), and a wider shape behind it as outline."""
 
     fill: str | Colour
     points: Points
@@ -47,7 +48,8 @@ def _ellipse(x: float, y: float, rx: float, ry: float, turn_deg: float) -> Point
     if turn_deg:
         cos, sin = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
         points = points @ np.array([[cos, sin], [-sin, cos]])
-    return points + (x, y)
+    moved: Points = points + np.array([x, y])
+    return moved
 
 
 def shape(fill: str | Colour, corners: Sequence[Point], rounds: int = 2, line: float = OUTLINE) -> Part:
@@ -74,12 +76,14 @@ def _grown(points: Points, by: float) -> Points:
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1) * math.copysign(1.0, area)
     # A mitre keeps the line's width at corners; past 2 it would grow a spike.
     cosine = np.clip(np.sum(tangent * edge_in, axis=1), 0.5, 1.0)
-    return points + normal * (by / cosine)[:, None]
+    grown: Points = points + normal * (by / cosine)[:, None]
+    return grown
 
 
 def _unit(vectors: Points) -> Points:
     length = np.maximum(np.hypot(vectors[:, 0], vectors[:, 1]), 1e-9)
-    return np.asarray(vectors / length[:, None])
+    unit: Points = vectors / length[:, None]
+    return unit
 
 
 @lru_cache(maxsize=8192)
@@ -97,7 +101,7 @@ def limb(fill: str | Colour, start: Point, end: Point, radius: float, line: floa
 
 def tube(fill: str | Colour, path: Sequence[Point], radius: float, line: float = OUTLINE) -> list[Part]:
     """A bent stick: one limb per stretch of the path."""
-    return [limb(fill, a, b, radius, line) for a, b in zip(path, path[1:], strict=False)]
+    return [limb(fill, a, b, radius, line) for a, b in pairwise(path)]
 
 
 @dataclass

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from gazeviz.testbed.cast import CREAM, DARK_WOOD, INK, PINK, STEEL, TEAL, WOOD, Pose, body_of, hands_of
+from gazeviz.testbed.bodies import CREAM, DARK_WOOD, INK, PINK, STEEL, TEAL, WOOD, body_of
+from gazeviz.testbed.cast import Pose, hands_of
 from gazeviz.testbed.pen import Pen, limb, oval, shape, tube
 
 Prop = Callable[[Pen, str, Pose, float], None]
@@ -53,18 +54,48 @@ def _bite(character: str) -> tuple[float, float]:
 
 def _book(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
     x, y = 0.04, -0.24 if body_of(character).face[1] < -0.5 else -0.1  # below the eyes
-    pen.group([shape(DARK_WOOD, [(x - 0.4, y - 0.2), (x, y - 0.13), (x + 0.4, y - 0.2), (x + 0.4, y + 0.14), (x, y + 0.2), (x - 0.4, y + 0.14)], 0)], INK)
+    pen.group(
+        [
+            shape(
+                DARK_WOOD,
+                [
+                    (x - 0.4, y - 0.2),
+                    (x, y - 0.13),
+                    (x + 0.4, y - 0.2),
+                    (x + 0.4, y + 0.14),
+                    (x, y + 0.2),
+                    (x - 0.4, y + 0.14),
+                ],
+                0,
+            )
+        ],
+        INK,
+    )
     for side in (-1, 1):
-        page = [(x + side * 0.015, y - 0.13), (x + side * 0.35, y - 0.2), (x + side * 0.35, y + 0.09), (x + side * 0.015, y + 0.15)]
+        page = [
+            (x + side * 0.015, y - 0.13),
+            (x + side * 0.35, y - 0.2),
+            (x + side * 0.35, y + 0.09),
+            (x + side * 0.015, y + 0.15),
+        ]
         pen.group([shape(CREAM, page, 0, 0)])
         for row in range(3):
             top = y - 0.1 + 0.075 * row
-            pen.group([limb((150, 140, 134), (x + side * 0.07, top), (x + side * 0.29, top - 0.04), 0.012, 0)])
+            pen.group(
+                [limb((150, 140, 134), (x + side * 0.07, top), (x + side * 0.29, top - 0.04), 0.012, 0)]
+            )
         pen.group([oval("body", x + side * 0.4, y - 0.01, 0.06, 0.07)])
 
 
 def _easel(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
-    pen.group([limb(WOOD, (0.66, -0.3), (0.56, -0.02), 0.03), limb(WOOD, (0.88, -0.3), (0.98, -0.02), 0.03), limb(WOOD, (0.77, -1.0), (0.77, -0.25), 0.03)], INK)
+    pen.group(
+        [
+            limb(WOOD, (0.66, -0.3), (0.56, -0.02), 0.03),
+            limb(WOOD, (0.88, -0.3), (0.98, -0.02), 0.03),
+            limb(WOOD, (0.77, -1.0), (0.77, -0.25), 0.03),
+        ],
+        INK,
+    )
     pen.group([shape(CREAM, [(0.5, -0.96), (1.06, -0.96), (1.06, -0.36), (0.5, -0.36)], 0)], INK)
     pen.group(tube(TEAL, [(0.6, -0.5), (0.74, -0.62), (0.86, -0.5), (0.97, -0.6)], 0.035, 0))
     pen.group([oval(PINK, 0.88, -0.8, 0.08, 0.08, line=0)])
@@ -80,14 +111,29 @@ def _brush(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
 def _microphone(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
     x, y = body_of(character).face
     head = (max(x + 0.36, 0.42), y + 0.2)
-    pen.group([limb(STEEL, (head[0], head[1]), (head[0] + 0.04, -0.03), 0.02), oval(STEEL, head[0] + 0.04, -0.03, 0.14, 0.03)], INK)
+    pen.group(
+        [
+            limb(STEEL, (head[0], head[1]), (head[0] + 0.04, -0.03), 0.02),
+            oval(STEEL, head[0] + 0.04, -0.03, 0.14, 0.03),
+        ],
+        INK,
+    )
     pen.group([oval((84, 84, 100), head[0], head[1] - 0.05, 0.09, 0.11)], INK)
-    pen.group([limb((190, 194, 204), (head[0] - 0.07, head[1] - 0.05), (head[0] + 0.07, head[1] - 0.05), 0.014, 0)])
+    pen.group(
+        [limb((190, 194, 204), (head[0] - 0.07, head[1] - 0.05), (head[0] + 0.07, head[1] - 0.05), 0.014, 0)]
+    )
 
 
 def _notes(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
     for x, y in ((-0.6, -0.74), (-0.46, -1.08 + 0.04 * wiggle), (0.5, -1.08)):
-        pen.group([oval("spark", x, y, 0.075, 0.055, -20, 0.02), limb("spark", (x + 0.06, y), (x + 0.06, y - 0.22), 0.014, 0.02), limb("spark", (x + 0.06, y - 0.22), (x + 0.15, y - 0.15), 0.02, 0.02)], "shadow")
+        pen.group(
+            [
+                oval("spark", x, y, 0.075, 0.055, -20, 0.02),
+                limb("spark", (x + 0.06, y), (x + 0.06, y - 0.22), 0.014, 0.02),
+                limb("spark", (x + 0.06, y - 0.22), (x + 0.15, y - 0.15), 0.02, 0.02),
+            ],
+            "shadow",
+        )
 
 
 def _balls(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
@@ -106,8 +152,17 @@ def _board(pen: Pen, character: str, pose: Pose, wiggle: float) -> None:
 
 
 BEHIND: Final[dict[str, tuple[Prop, ...]]] = {
-    "jumps": (_trampoline,), "sleeps": (_pillow,), "paints": (_easel,), "skates": (_board,), "juggles": (_balls,), "sings": (_notes,),
+    "jumps": (_trampoline,),
+    "sleeps": (_pillow,),
+    "paints": (_easel,),
+    "skates": (_board,),
+    "juggles": (_balls,),
+    "sings": (_notes,),
 }
 FRONT: Final[dict[str, tuple[Prop, ...]]] = {
-    "eats": (_donut,), "reads": (_book,), "paints": (_brush,), "sings": (_microphone,), "sleeps": (_zzz,),
+    "eats": (_donut,),
+    "reads": (_book,),
+    "paints": (_brush,),
+    "sings": (_microphone,),
+    "sleeps": (_zzz,),
 }

@@ -5,61 +5,78 @@ The world joins grammar and drawing; it does not know any model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
 
-from gazeviz.testbed.drawing import Box, draw_scene, draw_strip, panel_boxes
+from gazeviz.domain.region import Region, region_colour
+from gazeviz.domain.strip import Layout, Strip, panel_boxes_px, panel_regions
+from gazeviz.testbed.drawing import draw_scene, draw_strip
 from gazeviz.testbed.grammar import SETTINGS, Fact, SceneObject, Split, draw_facts, draw_objects
+from gazeviz.testbed.placing import Box
 
-if TYPE_CHECKING:
-    from gazeviz.domain.region import Region
+Seed = tuple[int, int]
+"""The seed that was asked for, and which picture of its series this is."""
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnStrip:
-    """A strip and everything true of it; `captions` are in word order 0, panels in reading order."""
+    """A strip and everything true of it; panels are in reading order, captions in word order 0.
+
+    `layout` is (rows, columns).
+    """
 
     image: Image.Image
     facts: tuple[Fact, ...]
     captions: tuple[str, ...]
     layout: tuple[int, int]
-    seed: tuple[int, int]
+    seed: Seed
 
     @property
     def panel_boxes_px(self) -> tuple[Box, ...]:
         """The (left, top, right, bottom) of each panel."""
-        return panel_boxes(self.layout, *self.image.size)
+        return panel_boxes_px(Layout(*self.layout), *self.image.size)
 
     @property
     def panels(self) -> tuple[Region, ...]:
         """The panels as regions of the picture."""
-        from gazeviz.domain.strip import panel_regions
+        return panel_regions(Layout(*self.layout), *self.image.size)
 
-        return tuple(panel_regions(self.layout, *self.image.size))
+    @property
+    def strip(self) -> Strip:
+        """The strip as discovery takes it."""
+        return Strip(self.image, self.panels, self.captions, f"Comic {self.seed[0]}-{self.seed[1]}")
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnScene:
-    """A scene and everything true of it; objects are ordered from left to right by their boxes' centres."""
+    """A scene and everything true of it; objects go from left to right by the centres of their boxes.
+
+    `boxes_px` are (left, top, right, bottom) of whole bodies, also where another stands in front.
+    """
 
     image: Image.Image
     objects: tuple[SceneObject, ...]
     setting: str
     boxes_px: tuple[Box, ...]
-    captions: tuple[str, ...]
-    seed: tuple[int, int]
+    seed: Seed
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The objects in words."""
+        return tuple(item.phrase for item in self.objects)
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """The objects' boxes as regions of the picture."""
-        from gazeviz.domain import region
-
-        make: Any = region.Region
+        """The objects' boxes as regions of the picture, named by their phrases."""
         return tuple(
-            make.from_box(item.phrase, box, self.image.size) for item, box in zip(self.objects, self.boxes_px, strict=True)
+            Region.box(phrase, box_px, self.image.size, region_colour(number))
+            for number, (phrase, box_px) in enumerate(zip(self.captions, self.boxes_px, strict=True))
         )
 
 
@@ -68,39 +85,97 @@ def builtin_strips(
     seed: int = 0,
     *,
     layout: tuple[int, int] = (1, 6),
-    panel_px: int = 192,
+    panel_px: int | tuple[int, int] = 192,
     split: Split = "held_out",
 ) -> tuple[DrawnStrip, ...]:
-    """Draw n strips from the seed; by default every panel is a combination that was never trained on.
+    """Draw n strips from a seed; by default every panel is a combination that was never trained on.
 
-    The k-th strip depends on the seed and k alone.
+    `panel_px` is a panel's side, or its (width, height). The k-th strip depends on the seed and k, not on n.
     """
-    return tuple(_strip(seed, k, layout, panel_px, split) for k in range(n))
+    return tuple(drawn_strip((seed, k), layout, panel_px, split) for k in range(n))
 
 
-def _strip(seed: int, k: int, layout: tuple[int, int], panel_px: int, split: Split) -> DrawnStrip:
-    rng = np.random.default_rng((seed, k, 0))
+def drawn_strip(
+    seed: Seed,
+    layout: tuple[int, int] = (1, 6),
+    panel_px: int | tuple[int, int] = 192,
+    split: Split = "held_out",
+) -> DrawnStrip:
+    """Draw one strip of a series; arguments as for `builtin_strips`."""
+    rng = np.random.default_rng((*seed, 0))
     rows, columns = layout
+    width_px, height_px = (panel_px, panel_px) if isinstance(panel_px, int) else panel_px
     facts = draw_facts(rng, rows * columns, split)
-    image = draw_strip(facts, layout, columns * panel_px, rows * panel_px, rng)
-    return DrawnStrip(image, facts, tuple(fact.caption() for fact in facts), layout, (seed, k))
+    image = draw_strip(facts, layout, columns * width_px, rows * height_px, rng)
+    return DrawnStrip(image, facts, tuple(fact.caption() for fact in facts), layout, seed)
 
 
-def builtin_scenes(n: int = 20, seed: int = 0, *, width_px: int = 512, height_px: int = 384) -> tuple[DrawnScene, ...]:
-    """Draw n scenes from the seed; the k-th depends on the seed and k alone."""
-    return tuple(_scene(seed, k, width_px, height_px) for k in range(n))
+def builtin_scenes(
+    n: int = 20, seed: int = 0, *, width_px: int = 512, height_px: int = 384
+) -> tuple[DrawnScene, ...]:
+    """Draw n scenes from a seed; the k-th depends on the seed and k, not on n."""
+    return tuple(drawn_scene((seed, k), width_px, height_px) for k in range(n))
 
 
-def _scene(seed: int, k: int, width_px: int, height_px: int) -> DrawnScene:
-    rng = np.random.default_rng((seed, k, 1))
+def drawn_scene(seed: Seed, width_px: int = 512, height_px: int = 384) -> DrawnScene:
+    """Draw one scene of a series."""
+    rng = np.random.default_rng((*seed, 1))
     objects, setting = draw_objects(rng)
-    image, boxes = draw_scene(objects, setting, width_px, height_px, rng)
-    order = left_to_right(boxes)
-    objects = tuple(objects[i] for i in order)
-    captions = tuple(item.phrase for item in objects)
-    return DrawnScene(image, objects, SETTINGS[setting], tuple(boxes[i] for i in order), captions, (seed, k))
+    image, boxes_px = draw_scene(objects, setting, width_px, height_px, rng)
+    order = left_to_right(boxes_px)
+    return DrawnScene(
+        image, tuple(objects[i] for i in order), SETTINGS[setting], tuple(boxes_px[i] for i in order), seed
+    )
 
 
-def left_to_right(boxes: tuple[Box, ...]) -> list[int]:
-    """The indices of the boxes by the x of their centres."""
-    return sorted(range(len(boxes)), key=lambda i: boxes[i][0] + boxes[i][2])
+def left_to_right(boxes_px: Sequence[Box]) -> list[int]:
+    """The indices of boxes by the x of their centres."""
+    return sorted(range(len(boxes_px)), key=lambda i: boxes_px[i][0] + boxes_px[i][2])
+
+
+_SAMPLE_SEED: Final = 2606
+_SAMPLE_STRIPS: Final[tuple[tuple[tuple[int, int], int], ...]] = (
+    *(((1, 6), 256),) * 6,
+    ((2, 3), 256),
+    ((1, 4), 256),
+    ((1, 8), 192),
+)
+_SAMPLE_SCENES: Final = 2
+
+
+def write_samples(folder: Path) -> None:
+    """Draw the sample pictures into a folder as PNG, with what is true of them in `samples.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for k, (layout, panel_px) in enumerate(_SAMPLE_STRIPS):
+        strip = drawn_strip((_SAMPLE_SEED, k), layout, panel_px)
+        file = f"strip-{k + 1}-{Layout(*layout)}.png"
+        strip.image.save(folder / file, optimize=True)
+        entries.append({"file": file, **_strip_truth(strip)})
+    for k in range(_SAMPLE_SCENES):
+        scene = drawn_scene((_SAMPLE_SEED, k))
+        file = f"scene-{k + 1}.png"
+        scene.image.save(folder / file, optimize=True)
+        entries.append({"file": file, **_scene_truth(scene)})
+    text = json.dumps(entries, indent=2, ensure_ascii=False)
+    (folder / "samples.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _strip_truth(strip: DrawnStrip) -> dict[str, Any]:
+    return {
+        "kind": "strip",
+        "layout": str(Layout(*strip.layout)),
+        "seed": strip.seed,
+        "captions": strip.captions,
+        "facts": [asdict(fact) for fact in strip.facts],
+    }
+
+
+def _scene_truth(scene: DrawnScene) -> dict[str, Any]:
+    objects = zip(scene.captions, scene.boxes_px, strict=True)
+    return {
+        "kind": "scene",
+        "seed": scene.seed,
+        "setting": scene.setting,
+        "objects": [{"phrase": phrase, "box_px": box_px} for phrase, box_px in objects],
+    }
