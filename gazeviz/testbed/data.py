@@ -138,8 +138,10 @@ def draw_batch(rng: np.random.Generator, phase: Phase) -> PackedBatch:
     weights = np.array(list(phase.layouts.values()))
     layout = layouts[rng.choice(len(layouts), p=weights / weights.sum())]
     size_px = _pick(rng, _sizes(layout))
+    # All of a batch narrate or none does: a picture without would be padded to the length of those with.
+    narrated = bool(rng.random() < NARRATED_SHARE)
     drawn = [
-        _draw_scene(rng, size_px) if layout == (0, 0) else _draw_strip(rng, layout, size_px)
+        _draw_scene(rng, size_px) if layout == (0, 0) else _draw_strip(rng, layout, size_px, narrated)
         for _ in range(phase.n_pictures)
     ]
     images = [image for image, _, _ in drawn]
@@ -153,15 +155,14 @@ def _sizes(layout: tuple[int, int]) -> tuple[tuple[int, int], ...]:
 
 
 def _draw_strip(
-    rng: np.random.Generator, layout: tuple[int, int], size_px: tuple[int, int]
+    rng: np.random.Generator, layout: tuple[int, int], size_px: tuple[int, int], narrated: bool
 ) -> tuple[Image.Image, list[Block], list[Block]]:
-    """A strip with its short blocks (direct, ambiguous) and its long ones (narration, or none)."""
+    """A strip with its short blocks (direct, ambiguous) and its long ones (a narration, or none)."""
     n_panels = layout[0] * layout[1]
     facts = grammar.draw_facts(rng, n_panels, "train", DISTINCT_SHARE)
     image = draw_strip(facts, layout, *size_px, rng)
     short = [*_direct_blocks(rng, facts, layout[0] == 1), *_ambiguous_blocks(rng, facts)]
-    narrated = n_panels > 1 and rng.random() < NARRATED_SHARE
-    return image, short, [_narration_block(rng, facts)] if narrated else []
+    return image, short, [_narration_block(rng, facts)] if narrated and n_panels > 1 else []
 
 
 def _direct_blocks(
