@@ -303,9 +303,10 @@ class HeadRanking(HoldsArrays):
         """
         self._check_comparable(other)
         both_LH = np.isfinite(self.scores_LH) & np.isfinite(other.scores_LH)
-        ours, theirs = _mean_ranks(self.scores_LH[both_LH]), _mean_ranks(other.scores_LH[both_LH])
-        ours, theirs = ours - ours.mean(), theirs - theirs.mean()
-        spread = float(np.sqrt((ours @ ours) * (theirs @ theirs))) if ours.size else 0.0
+        # Ranks 1..n have the mean (n + 1) / 2, ties or not; Spearman's rho is their correlation.
+        middle = (np.count_nonzero(both_LH) + 1) / 2
+        ours, theirs = (_mean_ranks(ranking.scores_LH[both_LH]) - middle for ranking in (self, other))
+        spread = float(np.sqrt((ours @ ours) * (theirs @ theirs)))
         return float(ours @ theirs) / spread if spread > 0 else float("nan")
 
     def split_half_overlap(self, n: int) -> int | None:

@@ -73,6 +73,11 @@ class Strip:
             raise UserError(
                 f"The strip “{self.name}” has no panels.", next_step="Choose a layout, or paint its panels."
             )
+        if len({panel.size_px for panel in self.panels}) > 1:
+            raise UserError(
+                f"The panels of the strip “{self.name}” belong to pictures of different sizes.",
+                next_step="Paint all panels on this picture.",
+            )
         if self.captions and len(self.captions) != len(self.panels):
             raise UserError(
                 f"The strip “{self.name}” has {len(self.panels)} panels and {len(self.captions)} captions.",

@@ -1,0 +1,68 @@
+"""Junk is told by form alone: empty, a label and nothing more, or a loop."""
+
+import pytest
+
+from gazeviz.domain.junk import junk_kind
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "...", "!?!?!?!?", "- - -", "…", "“”"])
+def test_empty(text):
+    assert junk_kind(text) == "empty"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Panel 2",
+        "panel two:",
+        "The second panel.",
+        "2",
+        "Image 3",
+        "This is panel 4",
+        "the 3rd panel",
+        "Panel 1, Panel 2,",
+    ],
+)
+def test_label_only(text):
+    assert junk_kind(text) == "label only"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat cat cat cat cat",
+        "the red the red the red the red",
+        "A cat sits. A cat sits. A cat sits. A cat sits.",
+        "A red cat jumps at night and and and and and and and and",
+        "nightnightnightnightnightnightnight",
+        "aaaaaaaaaaaa",
+        "红猫红猫红猫红猫红猫红猫红猫",
+        " ".join(["one two three four five six seven eight nine ten cat dog"] * 3),
+    ],
+)
+def test_looping(text):
+    assert junk_kind(text) == "looping"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "red cat jumps at night",
+        "A cat.",
+        "no no no",
+        "very very big dog in the rain",
+        "Panel 2: the red cat jumps at night",
+        "the first dog",
+        "Panel 1: red cat jumps at night. Panel 2: red cat jumps at night. Panel 3: red cat jumps at night.",
+        "一只红色的猫在夜里跳跃",
+        "ha ha ha said the green robot when it saw the yellow bird fly over the snow",
+    ],
+)
+def test_an_answer_is_no_junk_however_wrong(text):
+    assert junk_kind(text) is None
+
+
+def test_a_loop_after_a_long_answer_counts_from_half_of_the_text():
+    answer = "red cat jumps at night near the old blue house with flowers"
+    assert junk_kind(answer + " and" * 5) is None
+    assert junk_kind(answer + " and" * 13) == "looping"
