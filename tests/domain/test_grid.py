@@ -75,7 +75,7 @@ class TestShareRule:
         half = Region.box("a", (0, 0, 8, 16), SIZE_PX)
         assert plain.tokens(half, "share", 0.5).tolist() == [0]
         third = TokenGrid.plain((1, 1), (3, 1), (32, 32))
-        assert third.tokens(Region("a", [[True, False, False]]), "share", 1 / 3).tolist() == [0]
+        assert third.tokens(Region("a", np.array([[True, False, False]])), "share", 1 / 3).tolist() == [0]
 
     def test_any_touched_cell_at_a_small_share(self, plain):
         dot = Region.box("dot", (15, 15, 17, 17), SIZE_PX)

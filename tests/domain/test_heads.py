@@ -11,6 +11,11 @@ from gazeviz.domain.heads import Head, HeadOrigin, HeadRanking, HeadSet
 from gazeviz.errors import UserError
 
 
+def scored(name, rows, **fields) -> HeadRanking:
+    """A ranking written out as rows of layers."""
+    return HeadRanking(name, np.array(rows), **fields)
+
+
 @pytest.fixture
 def ranking(rng: np.random.Generator) -> HeadRanking:
     """36 x 32 heads, as in the paper's 8B model."""
@@ -110,12 +115,12 @@ def test_an_origin_reads_as_a_line(origin, text):
 
 def test_an_unknown_origin_is_refused():
     with pytest.raises(ValueError, match="unknown kind"):
-        HeadOrigin("luck")
+        HeadOrigin("luck")  # type: ignore[arg-type]
 
 
 class TestRanking:
     def test_order_is_best_first_with_ties_by_layer_then_head(self):
-        ranking = HeadRanking("mass", [[0.1, 0.5, np.nan], [0.5, 0.1, 0.9]])
+        ranking = scored("mass", [[0.1, 0.5, np.nan], [0.5, 0.1, 0.9]])
         assert " ".join(map(str, ranking.order())) == "L1H2 L0H1 L1H0 L0H0 L1H1"
         assert ranking.shape_LH == (2, 3)
 
@@ -130,7 +135,7 @@ class TestRanking:
         assert len(ranking.top(0)) == len(ranking.bottom(0)) == 0
 
     def test_a_larger_set_than_the_ranking_is_refused(self):
-        ranking = HeadRanking("mass", [[0.1, np.nan]])
+        ranking = scored("mass", [[0.1, np.nan]])
         for take in (ranking.top, ranking.bottom):
             with pytest.raises(UserError, match="2 heads cannot be taken: the ranking has 1"):
                 take(2)
@@ -139,15 +144,15 @@ class TestRanking:
 
     @pytest.mark.parametrize("head", [Head(0, 1), Head(5, 0)])
     def test_a_head_without_a_score_is_refused(self, head):
-        ranking = HeadRanking("mass", [[0.1, np.nan]])
+        ranking = scored("mass", [[0.1, np.nan]])
         with pytest.raises(UserError, match=f"no score for {head}"):
             ranking.rank_of(head)
 
     def test_infinite_scores_and_a_matrix_of_another_shape_are_refused(self):
         with pytest.raises(ValueError, match="infinite"):
-            HeadRanking("mass", [[np.inf]])
+            scored("mass", [[np.inf]])
         with pytest.raises(ValueError, match="matrix"):
-            HeadRanking("mass", [[1.0]], matrix_LHRR=np.zeros((2, 1, 3, 3)))
+            scored("mass", [[1.0]], matrix_LHRR=np.zeros((2, 1, 3, 3)))
 
     def test_it_can_be_renamed(self, ranking):
         assert dataclasses.replace(ranking, name="again").top(5).heads == ranking.top(5).heads
@@ -234,11 +239,11 @@ class TestComparison:
         assert np.isnan(nothing.rank_correlation(constant))
 
     def test_overlap_and_split_halves(self):
-        first = HeadRanking("a", [[4.0, 3, 2, 1]])
-        second = HeadRanking("b", [[1.0, 4, 3, 2]])
+        first = scored("a", [[4.0, 3, 2, 1]])
+        second = scored("b", [[1.0, 4, 3, 2]])
         assert [first.overlap(second, n) for n in range(5)] == [0, 0, 1, 2, 4]
         assert first.split_half_overlap(2) is None
-        assert HeadRanking("c", [[1.0, 2, 3, 4]], halves=(first, second)).split_half_overlap(3) == 2
+        assert scored("c", [[1.0, 2, 3, 4]], halves=(first, second)).split_half_overlap(3) == 2
 
     def test_rankings_of_different_models_cannot_be_compared(self, ranking):
         other = HeadRanking("b", np.ones((2, 2)))
@@ -256,7 +261,7 @@ class TestFile:
         assert loaded.order() == ranking.order()
 
     def test_missing_heads_have_no_score(self, tmp_path):
-        HeadRanking("mass", [[0.5, np.nan], [np.nan, 0.25]]).save(tmp_path / "r.json")
+        scored("mass", [[0.5, np.nan], [np.nan, 0.25]]).save(tmp_path / "r.json")
         assert HeadRanking.load(tmp_path / "r.json", shape_LH=(3, 4)).order() == (Head(0, 0), Head(1, 1))
         assert HeadRanking.load(tmp_path / "r.json", name="mass").name == "mass"
 

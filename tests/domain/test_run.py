@@ -135,7 +135,7 @@ class TestTrajectory:
 
     def test_one_column_for_each_name(self):
         with pytest.raises(ValueError, match="columns"):
-            Trajectory(np.zeros((3, 2)), ("one",))
+            Trajectory(np.zeros((3, 2), np.float32), ("one",))
 
 
 class TestLedger:

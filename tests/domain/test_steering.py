@@ -36,7 +36,7 @@ CAUSAL_QK = np.tril(np.ones((N_KEYS, N_KEYS), dtype=bool))
 
 
 @pytest.fixture
-def scores_HQK(rng) -> np.ndarray:
+def scores_HQK(rng):
     return rng.normal(scale=3, size=(4, N_KEYS, N_KEYS))
 
 
