@@ -1,0 +1,304 @@
+"""Figures for papers and reports: the head grid, a head's matrix, the staircase, attention on a picture.
+
+Each function takes domain values and returns a matplotlib figure that no window knows about; `plate.save`
+writes it as SVG, PDF or PNG. Colours are the screen's (palette); scores and attention are always magma,
+the scale's ends in figures. Nothing here measures anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from PIL import Image
+
+from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.region import Region, region_colour
+from gazeviz.domain.run import Trajectory
+from gazeviz.errors import UserError
+from gazeviz.render.overlay import ink_on, overlay_picture
+from gazeviz.render.palette import OUTLINE, THEMES, Theme, ThemeName, figure_text
+from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, quieten, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["head_grid", "head_matrix", "picture_overlay", "save", "staircase"]
+
+_CELL_INCH = {16: 0.26, 32: 0.2, 10_000: 0.13}
+"""Side of a grid cell by the larger side of the grid, so that 8 x 8 and 64 x 64 are both readable."""
+
+
+def head_grid(
+    ranking: HeadRanking, chosen: HeadSet | None = None, title: str = "", theme: ThemeName = "light"
+) -> Figure:
+    """Draw all heads coloured by score: a column per head, layer 0 at the bottom, chosen heads outlined.
+
+    Bars at the right edge count the chosen heads of each layer; a head without a score is hatched.
+    """
+    colours = THEMES[theme]
+    n_layers, n_heads = ranking.shape_LH
+    cell_inch = next(inch for side, inch in _CELL_INCH.items() if max(n_layers, n_heads) <= side)
+    right_inch = 0.2 if chosen is None else 0.75
+    with rc_context(STYLE):
+        size_inch = (n_heads * cell_inch, n_layers * cell_inch)
+        figure, axes = plate(size_inch, colours, left=0.5, right=right_inch, bottom=0.78, top=0.45)
+        finite = ranking.scores_LH[np.isfinite(ranking.scores_LH)]
+        low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+        scale = Normalize(low, high if high > low else low + 1)
+        for (layer, index), score in np.ndenumerate(ranking.scores_LH):
+            axes.add_patch(_cell(layer, index, float(score), scale, colours))
+        for head in chosen or ():
+            axes.add_patch(_cell_outline(head))
+        _label_heads(axes, n_layers, n_heads, colours)
+        entitle(axes, title or _grid_title(ranking, chosen), colours)
+        legend(figure, axes, scale, colours, ranking.name, below_inch=0.6)
+        if chosen is not None:
+            _layer_bars(figure, axes, chosen.layer_histogram(n_layers), colours)
+    return figure
+
+
+def head_matrix(ranking: HeadRanking, head: Head, title: str = "", theme: ThemeName = "light") -> Figure:
+    """Draw a head's matrix: asked-about panel down, looked-at panel across, the mean mass in each field.
+
+    A gaze head is bright on the diagonal and dark elsewhere. UserError when the ranking kept no matrices,
+    or has no score for the head.
+    """
+    if ranking.matrix_LHRR is None:
+        raise UserError(
+            f"The ranking “{ranking.name}” kept no matrices.", next_step="Measure it on strips of one layout."
+        )
+    score = ranking.score(head)
+    matrix_RR = ranking.matrix_LHRR[head.layer, head.index]
+    n_panels = len(matrix_RR)
+    colours = THEMES[theme]
+    with rc_context(STYLE):
+        side_inch = n_panels * 0.42
+        figure, axes = plate((side_inch, side_inch), colours, left=0.6, right=0.2, bottom=0.85, top=0.45)
+        scale = Normalize(0.0, float(np.nanmax(matrix_RR, initial=0.0)) or 1.0)
+        for (asked, seen), mass in np.ndenumerate(matrix_RR):
+            _draw_field(axes, (seen, n_panels - 1 - asked), float(mass), scale)
+        axes.set(xlim=(0, n_panels), ylim=(0, n_panels), aspect="equal")
+        names = [str(number) for number in range(1, n_panels + 1)]
+        axes.set_xticks(np.arange(n_panels) + 0.475, names)
+        axes.set_yticks(np.arange(n_panels) + 0.475, names[::-1])
+        quieten(axes, colours)
+        axes.set_xlabel("panel looked at", color=colours.soft)
+        axes.set_ylabel("panel asked about", color=colours.soft)
+        place = f"{head}   {ranking.name} {figure_text(score)}, rank {ranking.rank_of(head)}"
+        entitle(axes, title or place, colours)
+        legend(figure, axes, scale, colours, "mean mass", below_inch=0.65)
+    return figure
+
+
+def staircase(
+    trajectory: Trajectory,
+    regions: Sequence[Region],
+    switches: Sequence[tuple[int, str]] = (),
+    marks: Sequence[tuple[int, str]] = (),
+    title: str = "Where the heads look, by token",
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw attention mass per region along the answer: steps where the heads follow the text or a schedule.
+
+    regions: in the order of the trajectory's columns; their colour, and as second cue their number, name
+    the lines.
+    switches: (answer token, region name) from which that region is the target, blocks on top; "" is no
+    target.
+    marks: (answer token, text) where the answer itself names something, such as "Panel 3".
+    """
+    colours = THEMES[theme]
+    n_tok = len(trajectory.masses_TR)
+    highest = float(trajectory.masses_TR.max(initial=0.0)) or 1.0
+    top = highest if trajectory.weighted else 1.0
+    lines = _Lines.of(regions)
+    with rc_context(STYLE):
+        width_inch = float(np.clip(n_tok * 0.09, 4.2, 14))
+        figure, axes = plate((width_inch, 1.9), colours, left=0.6, right=1.1, bottom=0.5, top=0.62)
+        axes.set(xlim=(-0.5, max(n_tok - 0.5, 0.5)), ylim=(0, top))
+        for place, paint in enumerate(lines.paints):
+            axes.plot(trajectory.masses_TR[:, place], color=paint, linewidth=1.4, solid_joinstyle="round")
+        _draw_targets(axes, switches, n_tok, lines, colours)
+        _draw_marks(axes, marks, colours)
+        axes.set_yticks([0, top / 2, top], [figure_text(value) for value in (0, top / 2, top)])
+        quieten(axes, colours, lines=True)
+        axes.set_xlabel("answer token", color=colours.soft)
+        axes.set_ylabel(
+            "value-weighted mass" if trajectory.weighted else "attention mass", color=colours.soft
+        )
+        entitle(axes, title, colours, pad_pt=24 if switches else 8)
+        _name_lines(axes, lines, colours)
+    return figure
+
+
+def picture_overlay(
+    picture: Image.Image,
+    map_HW: NDArray[np.floating],
+    regions: Sequence[Region] = (),
+    title: str = "",
+    highest: float | None = None,
+    numbers: Sequence[int] | None = None,
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw a picture with attention over it, alpha rising with the value, and the regions' outlines.
+
+    map_HW: float (H, W), attention per image token in the picture's own pixels.
+    highest: the value at the bright end of the scale, the map's own maximum unless given.
+    numbers: the regions' numbers, 1, 2, 3 ... unless given.
+    """
+    colours = THEMES[theme]
+    top = float(np.nanmax(map_HW, initial=0.0)) if highest is None else highest
+    width_inch = float(np.clip(picture.width / 110, 3.2, 10))
+    with rc_context(STYLE):
+        size_inch = (width_inch, width_inch * picture.height / picture.width)
+        figure, axes = plate(size_inch, colours, left=0.3, right=0.2, bottom=0.4, top=0.4)
+        drawn = np.asarray(overlay_picture(picture, map_HW, regions, top, numbers=numbers))
+        axes.imshow(drawn, interpolation="antialiased", aspect="auto")
+        axes.set_axis_off()
+        entitle(axes, title, colours, pad_pt=6)
+        legend(
+            figure, axes, Normalize(0.0, top or 1.0), colours, "attention per image token", below_inch=0.22
+        )
+    return figure
+
+
+def _cell(layer: int, index: int, score: float, scale: Normalize, colours: Theme) -> Rectangle:
+    if np.isfinite(score):
+        return Rectangle((index, layer), 0.92, 0.92, facecolor=colormaps["magma"](scale(score)), linewidth=0)
+    return Rectangle(
+        (index, layer),
+        0.92,
+        0.92,
+        facecolor=colours.raised,
+        edgecolor=colours.line,
+        hatch="////",
+        linewidth=0,
+    )
+
+
+def _cell_outline(head: Head) -> FancyBboxPatch:
+    corner = (head.index + 0.04, head.layer + 0.04)
+    shape = "round,pad=0.04,rounding_size=0.08"
+    return FancyBboxPatch(corner, 0.84, 0.84, boxstyle=shape, fill=False, edgecolor=OUTLINE, linewidth=1.5)
+
+
+def _label_heads(axes: Axes, n_layers: int, n_heads: int, colours: Theme) -> None:
+    """Number layers and heads, every fourth where they are many."""
+    axes.set(xlim=(-0.08, n_heads), ylim=(-0.08, n_layers), aspect="equal")
+    for n, put in ((n_heads, axes.set_xticks), (n_layers, axes.set_yticks)):
+        places = np.arange(0, n, 1 if n <= 16 else 4)
+        put(places + 0.46, [str(place) for place in places])
+    quieten(axes, colours)
+    axes.set_xlabel("head", color=colours.soft, labelpad=1)
+    axes.set_ylabel("layer", color=colours.soft)
+
+
+def _grid_title(ranking: HeadRanking, chosen: HeadSet | None) -> str:
+    parts = [ranking.name]
+    if ranking.n_strips is not None:
+        parts.append(f"{ranking.n_strips} strips")
+    if chosen is not None:
+        parts.append(str(chosen.origin))
+        agreed = ranking.split_half_overlap(len(chosen)) if chosen.origin.kind == "top" else None
+        if agreed is not None:
+            parts.append(f"split-half {agreed} / {len(chosen)}")
+    return "   ".join(parts)
+
+
+def _layer_bars(figure: Figure, axes: Axes, counts_L: NDArray[np.int64], colours: Theme) -> None:
+    """Draw how many heads are chosen in each layer along the grid's right edge."""
+    width_inch = figure.get_size_inches()[0]
+    box = axes.get_position()
+    place = (box.x1 + 0.06 / width_inch, box.y0, 0.45 / width_inch, box.height)
+    beside = figure.add_axes(place, sharey=axes)
+    beside.barh(np.arange(len(counts_L)) + 0.46, counts_L, height=0.6, color=colours.accent, alpha=0.8)
+    for layer, count in enumerate(counts_L.tolist()):
+        if count and len(counts_L) <= 16:
+            beside.annotate(
+                f" {count}", (count, layer + 0.46), va="center", fontsize=TINY_PT, color=colours.soft
+            )
+    beside.set(xlim=(0, max(1, int(counts_L.max(initial=0))) * 1.4))
+    beside.set_axis_off()
+
+
+def _draw_field(axes: Axes, corner: tuple[int, int], mass: float, scale: Normalize) -> None:
+    paint = to_hex(colormaps["magma"](scale(mass)))
+    axes.add_patch(Rectangle(corner, 0.95, 0.95, facecolor=paint))
+    middle = (corner[0] + 0.475, corner[1] + 0.475)
+    axes.annotate(figure_text(mass), middle, color=ink_on(paint), ha="center", va="center", fontsize=7)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The regions of a plot: name, paint and number (from 1) of each."""
+
+    names: tuple[str, ...]
+    paints: tuple[str, ...]
+
+    @classmethod
+    def of(cls, regions: Sequence[Region]) -> _Lines:
+        paints = (region.colour or region_colour(place) for place, region in enumerate(regions))
+        return cls(tuple(region.name for region in regions), tuple(paints))
+
+
+def _draw_targets(
+    axes: Axes, switches: Sequence[tuple[int, str]], n_tok: int, lines: _Lines, colours: Theme
+) -> None:
+    """Draw a block above the plot for each target, and a dotted line at each switch."""
+    level = axes.get_xaxis_transform()  # x in answer tokens, y in heights of the plot
+    ends = [*(step for step, _ in switches[1:]), n_tok]
+    for (step, name), end in zip(switches, ends, strict=True):
+        if step > 0:
+            axes.axvline(step - 0.5, color=colours.soft, linewidth=0.7, linestyle=(0, (2, 3)))
+        if name not in lines.names or min(end, n_tok) <= step:
+            continue
+        place, width = lines.names.index(name), min(end, n_tok) - step
+        paint = lines.paints[place]
+        block = Rectangle(
+            (step - 0.45, 1.04), width - 0.1, 0.09, facecolor=paint, clip_on=False, transform=level
+        )
+        axes.add_patch(block)
+        axes.text(
+            step + width / 2 - 0.5, 1.082, str(place + 1), color=ink_on(paint), fontsize=TINY_PT,
+            ha="center", va="center", transform=level,
+        )  # fmt: skip
+
+
+def _draw_marks(axes: Axes, marks: Sequence[tuple[int, str]], colours: Theme) -> None:
+    """Draw a short tick and a standing word where the answer itself names something."""
+    level = axes.get_xaxis_transform()
+    halo = [withStroke(linewidth=2, foreground=colours.panel)]
+    for step, text in marks:
+        axes.plot([step, step], [0, 0.05], color=colours.ink, linewidth=0.8, transform=level)
+        axes.text(
+            step, 0.08, text, fontsize=TINY_PT, color=colours.ink, rotation=90, va="bottom", ha="center",
+            transform=level, path_effects=halo,
+        )  # fmt: skip
+
+
+def _name_lines(axes: Axes, lines: _Lines, colours: Theme) -> None:
+    """Name the regions beside the plot, number and colour together."""
+    spacing = min(0.16, 1 / max(len(lines.names), 1))
+    for place, (name, paint) in enumerate(zip(lines.names, lines.paints, strict=True)):
+        y = 0.96 - place * spacing
+        box = {"facecolor": paint, "edgecolor": "none", "boxstyle": "round,pad=0.25"}
+        at: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
+        axes.annotate(
+            str(place + 1),
+            (1, y),
+            (10, 0),
+            ha="center",
+            fontsize=TINY_PT,
+            color=ink_on(paint),
+            bbox=box,
+            **at,
+        )
+        axes.annotate(name, (1, y), (19, 0), fontsize=SMALL_PT, color=colours.ink, **at)
