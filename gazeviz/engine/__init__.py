@@ -1,4 +1,4 @@
 """The verbs: loading a vision-language model, watching its heads, steering them and letting it write.
 
-Built on torch and transformers, usable from a notebook; it knows nothing of windows, workers or the session log.
+Built on torch and transformers, usable from a notebook; knows nothing of windows, workers or the session log.
 """

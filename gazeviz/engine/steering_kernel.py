@@ -1,10 +1,11 @@
-"""The arithmetic of steered attention: from scores and key group codes to attention weights, in float32.
+"""The arithmetic of steered attention, on tensors: from scores and key group codes to attention weights.
 
-Pure tensor functions for a few heads at a time. Knows nothing of models, layers, caches or pictures: what a key
-position *is* reaches it only as a group code (`gazeviz.domain.steering`), what a row may see only as a bool mask.
+The fast twin of `gazeviz.domain.steering.steered_weights`, which specifies every mode. Knows nothing of
+models, layers, caches or pictures: what a key is reaches it as a group code, what a row sees as a bool mask.
 
-Shapes: B batch row, h chosen head, Q query row, K key position. `visible` is bool and broadcasts to (B, h, Q, K);
-`codes_BK` holds group codes. A row that sees no key at all (padding) gets weight 0 everywhere, never NaN.
+Axes: B batch row, h chosen head, Q query row, K key, G key/value head. Weights are float32, or float64 where
+the model is. `visible` is bool and broadcasts to (B, h, Q, K); `codes_BK` holds group codes, int64. A row
+that sees no key at all (padding) gets weight 0 everywhere, never NaN.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from gazeviz.domain.steering import GROUP_NAMES, TARGET, bias_by_group
+from gazeviz.domain.steering import GROUP_NAMES, TARGET, Hard, Mode, bias_by_group
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class BiasRule:
     fraction of every row that mode `mass` gives to the target (0 < alpha <= 1, unused by the other modes).
     """
 
-    mode: str = "boost_suppress"
-    strength: float | str = 8.0
+    mode: Mode = "boost_suppress"
+    strength: float | Hard = 8.0
     alpha: float = 0.9
 
     @property
@@ -39,54 +40,53 @@ class BiasRule:
         """Which key positions the rule acts on: bool, shaped as the codes."""
         if self.mode == "mass":
             return codes_BK == TARGET
-        return _bias_by_group(self.mode, 1.0, codes_BK.device)[codes_BK.long()] != 0
+        return _bias_by_group(self.mode, 1.0, codes_BK.device)[codes_BK] != 0
 
 
 def per_head_matmul(left_BhQN: Tensor, right_BGNM: Tensor, heads: Tensor, n_heads: int) -> Tensor:
-    """Multiply each chosen query head with its own key/value head, in float32: (B, h, Q, M).
+    """Multiply each chosen query head with the key/value head it shares: (B, h, Q, M).
 
-    `right_BGNM` holds G key/value heads, each shared by n_heads / G neighbouring query heads; `heads` are the
-    query heads of `left`, and only where they are all heads is the sharing used instead of a gathered copy.
+    G key/value heads serve n_heads / G neighbouring query heads each. `heads` names the query heads of
+    `left`, rising; where they are all heads, the sharing is used instead of a copy per head.
     """
-    n_groups = right_BGNM.shape[1]
-    heads_per_group = n_heads // n_groups
-    left_BhQN = left_BhQN.float()
+    heads_per_group = n_heads // right_BGNM.shape[1]
+    left = left_BhQN.to(_working_dtype(left_BhQN.dtype))
     if len(heads) != n_heads:
-        return left_BhQN @ right_BGNM[:, heads // heads_per_group].float()
-    batch, _, n_rows, inner = left_BhQN.shape
-    left_BGRN = left_BhQN.reshape(batch, n_groups, heads_per_group * n_rows, inner)
-    return (left_BGRN @ right_BGNM.float()).reshape(batch, n_heads, n_rows, -1)
+        return left @ right_BGNM[:, heads // heads_per_group].to(left.dtype)
+    batch, _, n_rows, inner = left.shape
+    stacked_BGRN = left.reshape(batch, -1, heads_per_group * n_rows, inner)
+    return (stacked_BGRN @ right_BGNM.to(left.dtype)).reshape(batch, n_heads, n_rows, -1)
 
 
 def plain_weights(scores_BhQK: Tensor, visible: Tensor) -> Tensor:
-    """Softmax over the visible keys: float32 (B, h, Q, K), rows summing to 1 (0 where nothing is visible)."""
-    lowest = torch.finfo(scores_BhQK.dtype).min
-    weights_BhQK = scores_BhQK.masked_fill(~visible, lowest).softmax(dim=-1)
+    """Softmax over the visible keys: (B, h, Q, K), rows summing to 1 (0 where nothing is visible)."""
+    weights_BhQK = scores_BhQK.masked_fill(~visible, _lowest(scores_BhQK)).softmax(dim=-1)
     return weights_BhQK * visible
 
 
 def steered_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule: BiasRule) -> Tensor:
-    """Attention weights under a rule: float32 (B, h, Q, K).
+    """Attention weights under a rule: (B, h, Q, K).
 
-    The bias of each key's group is added before the softmax (science page, section 3), less the highest bias that
-    the row sees: the softmax is the same, and the scores keep their last digits beside a bias of 10 000.
+    The bias of each key's group is added before the softmax, less the highest bias that the row sees: the
+    softmax is the same, and the scores keep their last digits beside a bias of 10 000.
     """
     if rule.mode == "mass":
         return _mass_weights(scores_BhQK, visible, codes_BK, rule.alpha)
     if isinstance(rule.strength, str):
         return _limit_weights(scores_BhQK, visible, codes_BK, rule)
     bias_B11K = _bias_B11K(rule.mode, float(rule.strength), codes_BK)
-    highest_B1Q1 = _highest_visible(bias_B11K, visible).clamp_min(torch.finfo(torch.float32).min)
+    highest_B1Q1 = _highest_visible(bias_B11K, visible).clamp_min(_lowest(bias_B11K))
     return plain_weights(scores_BhQK + (bias_B11K - highest_B1Q1), visible)
 
 
 def gained_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, gains_h: Tensor) -> Tensor:
-    """Attention weights with each head's own bias, differentiable in the gains: float32 (B, h, Q, K).
+    """Attention weights with a bias of each head's own, differentiable in the gains: (B, h, Q, K).
 
-    bias = gain x (+1 on the target, -1 on the other image tokens, 0 elsewhere), the boost-and-suppress pattern.
+    bias = gain x (+1 on the target, -1 on the other image tokens, 0 elsewhere), as in `boost_suppress`.
     """
     sign_B11K = _bias_B11K("boost_suppress", 1.0, codes_BK)
-    return plain_weights(scores_BhQK + gains_h.float()[None, :, None, None] * sign_B11K, visible)
+    bias_BhQK = gains_h.to(scores_BhQK.dtype)[None, :, None, None] * sign_B11K
+    return plain_weights(scores_BhQK + bias_BhQK, visible)
 
 
 def mass_by_group(weights_BhQK: Tensor, codes_BK: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def mass_by_group(weights_BhQK: Tensor, codes_BK: Tensor) -> Tensor:
 
 
 def _limit_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule: BiasRule) -> Tensor:
-    """The limit of an endless bias: of the keys a row sees only those at its highest bias level remain."""
+    """The limit of an endless bias: of the keys that a row sees, those at its highest bias level remain."""
     level_B11K = _bias_B11K(rule.mode, 1.0, codes_BK)
     highest_B1Q1 = _highest_visible(level_B11K, visible)
     if rule.strength == "hard_uniform":
@@ -106,24 +106,13 @@ def _limit_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule:
 
 
 def _mass_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, alpha: float) -> Tensor:
-    """Rows in which the target holds exactly alpha and the other keys share the rest in their own proportions.
-
-    Worked out in logarithms, so a target that a head all but ignores can still be given its share.
-    """
-    target = visible & (codes_BK == TARGET)[:, None, None, :]
-    rest = visible & ~target
-    aimed_BhQK = torch.where(
-        target,
-        scores_BhQK - _log_mass(scores_BhQK, target) + torch.tensor(alpha).log(),
-        scores_BhQK - _log_mass(scores_BhQK, rest) + torch.tensor(1.0 - alpha).log(),
-    )
-    sees_target = target.any(dim=-1, keepdim=True)
-    return plain_weights(torch.where(sees_target, aimed_BhQK, scores_BhQK), visible)
-
-
-def _log_mass(scores_BhQK: Tensor, members: Tensor) -> Tensor:
-    lowest = torch.finfo(scores_BhQK.dtype).min
-    return scores_BhQK.masked_fill(~members, lowest).logsumexp(dim=-1, keepdim=True)
+    """Rows in which the target holds exactly alpha; target and rest keep their inner proportions."""
+    is_target = (codes_BK == TARGET)[:, None, None, :]
+    target, rest = visible & is_target, visible & ~is_target
+    both = target.any(dim=-1, keepdim=True) & rest.any(dim=-1, keepdim=True)
+    # Two softmaxes instead of rescaling one: a target whose weight underflows still has proportions.
+    split = alpha * plain_weights(scores_BhQK, target) + (1 - alpha) * plain_weights(scores_BhQK, rest)
+    return torch.where(both, split, plain_weights(scores_BhQK, visible))
 
 
 def _highest_visible(level_B11K: Tensor, visible: Tensor) -> Tensor:
@@ -131,12 +120,19 @@ def _highest_visible(level_B11K: Tensor, visible: Tensor) -> Tensor:
     return level_B11K.where(visible, -torch.inf).amax(dim=-1, keepdim=True)
 
 
-def _bias_B11K(mode: str, beta: float, codes_BK: Tensor) -> Tensor:
-    return _bias_by_group(mode, beta, codes_BK.device)[codes_BK.long()][:, None, None, :]
+def _bias_B11K(mode: Mode, beta: float, codes_BK: Tensor) -> Tensor:
+    return _bias_by_group(mode, beta, codes_BK.device)[codes_BK][:, None, None, :]
 
 
 @lru_cache(maxsize=256)
-def _bias_by_group(mode: str, beta: float, device: torch.device) -> Tensor:
+def _bias_by_group(mode: Mode, beta: float, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # a cached inference tensor could not take part in a later gradient
         return torch.tensor(bias_by_group(mode, beta), dtype=torch.float32, device=device)
 
+
+def _working_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _lowest(tensor: Tensor) -> float:
+    return torch.finfo(tensor.dtype).min

@@ -1,7 +1,7 @@
 """Tiny vision-language models with random weights: real architectures, milliseconds per forward.
 
-Shared by the tests of the engine. Weights are larger than at a usual start, so that attention is far from uniform
-and a wrong mask or a forgotten bias shows.
+Shared by the tests of the engine. Weights are larger than at a usual start, so that attention is far from
+uniform and a wrong mask or a forgotten bias shows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForImageTextToText,
     Gemma3Config,
     LlavaConfig,
+    PaliGemmaConfig,
     PreTrainedConfig,
     PreTrainedModel,
     Qwen3VLConfig,
@@ -82,7 +83,7 @@ def llava_config() -> LlavaConfig:
 
 
 def gemma3_config(window_tok: int = 8) -> Gemma3Config:
-    """Two sliding layers to one full layer, the image's tokens seeing each other; an image is 4 x 4 tokens."""
+    """Two sliding layers to one full layer, the image's tokens see each other; an image is 4 x 4 tokens."""
     return Gemma3Config(
         text_config={
             **_TEXT,
@@ -98,12 +99,36 @@ def gemma3_config(window_tok: int = 8) -> Gemma3Config:
     )
 
 
+def paligemma2_config() -> PaliGemmaConfig:
+    """Gemma 2 behind a SigLIP tower: its attention scores are bent by a soft cap, which SDPA refuses."""
+    return PaliGemmaConfig(
+        text_config={
+            "model_type": "gemma2",
+            **_TEXT,
+            "query_pre_attn_scalar": 8,
+            "sliding_window": 8,
+            "attn_logit_softcapping": 2.0,
+        },
+        vision_config={"model_type": "siglip_vision_model", "image_size": 32, "patch_size": 8, **_TOWER},
+        image_token_index=IMAGE_TOKEN,
+        projection_dim=48,
+    )
+
+
 _TOWER = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-_CONFIGS = {"qwen3_vl": qwen3_vl_config, "llava": llava_config, "gemma3": gemma3_config}
+_CONFIGS = {
+    "qwen3_vl": qwen3_vl_config,
+    "llava": llava_config,
+    "gemma3": gemma3_config,
+    "paligemma2": paligemma2_config,
+}
 
 
 def tiny_model(
-    family: str = "qwen3_vl", attention: str = ATTENTION_NAME, seed: int = 0, dtype: torch.dtype = torch.float32
+    family: str = "qwen3_vl",
+    attention: str = ATTENTION_NAME,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> PreTrainedModel:
     """A model of a family with seeded random weights; `attention` is the language model's implementation."""
     register()
@@ -111,17 +136,24 @@ def tiny_model(
 
 
 def model_of(
-    config: PreTrainedConfig, attention: str = ATTENTION_NAME, seed: int = 0, dtype: torch.dtype = torch.float32
+    config: PreTrainedConfig,
+    attention: str = ATTENTION_NAME,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> PreTrainedModel:
     """A model of any configuration, its weights drawn from the seed alone."""
     implementations = {"": "sdpa", "text_config": attention, "vision_config": "sdpa"}
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForImageTextToText.from_config(config, attn_implementation=implementations)
+        model: PreTrainedModel = AutoModelForImageTextToText.from_config(
+            config, attn_implementation=implementations
+        )
         for name, weight in sorted(model.named_parameters()):
             if weight.ndim > 1:
                 weight.normal_(std=1.0 if "embed" in name else 1.5 / weight[0].numel() ** 0.5)
-    return model.eval().to(dtype)
+    model.eval()
+    model.to(dtype)
+    return model
 
 
 def hooked(model: PreTrainedModel) -> AttentionHook:
