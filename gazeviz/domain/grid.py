@@ -105,28 +105,32 @@ class TokenGrid(HoldsArrays):
         share_P = np.divide(covered_P, area_P, out=np.zeros_like(area_P), where=area_P > 0)
         return np.clip(share_P, 0.0, 1.0)
 
-    def picture_map(self, values_P: ArrayLike) -> NDArray[np.float32]:
+    def picture_map(self, values_P: ArrayLike, size_px: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """Spread one value per image token over the picture: float32 (H, W).
 
+        size_px: width and height of the map, by default the picture's; a smaller one is faster.
         A pixel takes the value of the cell that its centre lies in, the mean where cells overlap, and 0
         where there is none.  Raises ValueError unless there is one value for each token.
         """
-        values = np.asarray(values_P, dtype=np.float64)
+        values = np.asarray(values_P, dtype=np.float32)
         if values.shape != (self.n_tokens,):
             raise ValueError(f"expected {self.n_tokens} values, got shape {values.shape}")
-        width_px, height_px = self.picture_size_px
-        total_HW = np.zeros((height_px, width_px))
-        count_HW = np.zeros((height_px, width_px), dtype=np.int32)
-        for (x0, y0, x1, y1), value in zip(self._pixel_boxes(), values, strict=True):
+        width_px, height_px = size_px or self.picture_size_px
+        total_HW = np.zeros((height_px, width_px), dtype=np.float32)
+        count_HW = np.zeros((height_px, width_px), dtype=np.uint16)
+        boxes = self._pixel_boxes((width_px, height_px)).tolist()
+        for (x0, y0, x1, y1), value in zip(boxes, values, strict=True):
             total_HW[y0:y1, x0:x1] += value
             count_HW[y0:y1, x0:x1] += 1
-        return (total_HW / np.maximum(count_HW, 1)).astype(np.float32)
+        if count_HW.max() > 1:
+            total_HW /= np.maximum(count_HW, 1)
+        return total_HW
 
     def seen_HW(self) -> NDArray[np.bool_]:
         """Return which pixels any cell covers, bool (H, W): what the model is fed of the picture."""
         width_px, height_px = self.picture_size_px
         seen_HW = np.zeros((height_px, width_px), dtype=bool)
-        for x0, y0, x1, y1 in self._pixel_boxes():
+        for x0, y0, x1, y1 in self._pixel_boxes(self.picture_size_px):
             seen_HW[y0:y1, x0:x1] = True
         return seen_HW
 
@@ -145,10 +149,12 @@ class TokenGrid(HoldsArrays):
         upper = np.array([width_px, height_px, width_px, height_px], dtype=np.float64)
         return np.clip(np.nan_to_num(self.boxes_P4, nan=0.0), 0.0, upper)
 
-    def _pixel_boxes(self) -> NDArray[np.int64]:
-        """Cells as half-open ranges of the pixels whose centres they contain, (P, 4)."""
+    def _pixel_boxes(self, size_px: tuple[int, int]) -> NDArray[np.int64]:
+        """Cells as half-open ranges of the pixels whose centres they contain on a map of a size, (P, 4)."""
+        scale = np.tile(np.divide(size_px, self.picture_size_px), 2)
         # Rounding first: neighbours' shared edges may differ in the last bits and must not leave a gap.
-        return np.ceil(np.round(self._clipped(), 6) - 0.5).astype(np.int64)
+        edges_P4 = np.round(self._clipped() * scale, 6)
+        return np.asarray(np.ceil(edges_P4 - 0.5), dtype=np.int64)
 
     def _centre_in(self, region: Region) -> NDArray[np.bool_]:
         width_px, height_px = self.picture_size_px

@@ -46,10 +46,11 @@ _SIGNS: dict[str, tuple[int, int, int, int, int]] = {
 class Schedule:
     """Targets that take turns: (step, region) pairs, each region the target from that step on.
 
-    Steps count answer tokens from 0 and must rise strictly.
+    A region of None lets the heads go: from that step on they are not steered.  Steps count answer tokens
+    from 0 and must rise strictly.
     """
 
-    switches: tuple[tuple[int, Region], ...]
+    switches: tuple[tuple[int, Region | None], ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "switches", tuple((int(step), region) for step, region in self.switches))
@@ -69,15 +70,15 @@ class Schedule:
             )
         return cls(tuple((turn * n_tok, region) for turn, region in enumerate(regions)))
 
-    def target_at(self, step: int) -> Region | None:
-        """Return the target of answer token `step`; None before the first switch."""
+    def target_at(self, step: int, before: Region | None = None) -> Region | None:
+        """Return the target of answer token `step`; `before` is the one until the first switch."""
         reached = [region for first_step, region in self.switches if first_step <= step]
-        return reached[-1] if reached else None
+        return reached[-1] if reached else before
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """The targets in the order of their turns, repeated where they return."""
-        return tuple(region for _, region in self.switches)
+        return tuple(region for _, region in self.switches if region is not None)
 
 
 @dataclass(frozen=True)
@@ -125,20 +126,20 @@ class Steering:
         """Return the same wish for another region."""
         return replace(self, target=region)
 
-    def target_at(self, step: int) -> Region:
-        """Return the target while answer token `step` is produced."""
-        scheduled = self.schedule.target_at(step) if self.schedule else None
-        return scheduled or self.target
+    def target_at(self, step: int) -> Region | None:
+        """Return the target while answer token `step` is produced; None where the heads are let go."""
+        return self.schedule.target_at(step, before=self.target) if self.schedule else self.target
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as a JSON object; each region once, switches by index into "regions"."""
         regions = list(dict.fromkeys((self.target, *(self.schedule.regions if self.schedule else ()))))
-        switches = self.schedule.switches if self.schedule else None
+        number = {region: index for index, region in enumerate(regions)}
+        switches = self.schedule.switches if self.schedule else ()
         return {
             "heads": self.heads.to_json(),
             "regions": [region.to_json() for region in regions],
             "target": 0,
-            "schedule": switches and [[step, regions.index(region)] for step, region in switches],
+            "schedule": [[step, region and number[region]] for step, region in switches],
             **{key: getattr(self, key) for key in ("mode", "strength", "scope", "alpha", "rule", "share")},
         }
 
@@ -148,9 +149,9 @@ class Steering:
         fields = dict(data)
         regions = [Region.from_json(region) for region in fields.pop("regions")]
         switches = fields.pop("schedule")
-        schedule = Schedule(tuple((step, regions[i]) for step, i in switches)) if switches else None
+        turns = tuple((step, None if index is None else regions[index]) for step, index in switches)
         heads, target = HeadSet.from_json(fields.pop("heads")), regions[fields.pop("target")]
-        return cls(heads, target, schedule=schedule, **fields)
+        return cls(heads, target, schedule=Schedule(turns) if turns else None, **fields)
 
 
 def check_strength(strength: float | str) -> None:

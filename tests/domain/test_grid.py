@@ -153,6 +153,12 @@ class TestPictureMap:
         for x, y in [(0, 0), (50, 33), (100, 66), (17, 60)]:
             assert spread[y, x] == grid.token_at(x + 0.5, y + 0.5)[0]
 
+    def test_a_map_of_another_size(self, plain, rng):
+        values = rng.random(24)
+        expected = np.kron(values.reshape(4, 6), np.ones((4, 8)))
+        assert np.array_equal(plain.picture_map(values, (48, 16)), expected.astype(np.float32))
+        assert plain.picture_map(values, (101, 67)).shape == (67, 101)
+
     def test_cells_smaller_than_a_pixel(self):
         grid = TokenGrid.plain((8, 8), (4, 4), (256, 256))
         assert grid.picture_map(np.ones(64)).tolist() == np.ones((4, 4)).tolist()

@@ -232,6 +232,12 @@ class TestSchedule:
         assert steering.target_at(9) == first
         assert steering.target_at(10) == second
 
+    def test_heads_are_let_go_and_taken_up_again(self):
+        first, second, _ = boxes()
+        steering = Steering(HeadSet.of("L0H0"), first, schedule=Schedule(((4, None), (6, second))))
+        assert [steering.target_at(step) for step in (3, 4, 5, 6)] == [first, None, None, second]
+        assert Steering.from_json(json.loads(json.dumps(steering.to_json()))) == steering
+
     @pytest.mark.parametrize("steps", [(), (5, 5), (5, 3), (-1, 3)])
     def test_steps_must_rise_from_zero(self, steps):
         region = boxes()[0]
