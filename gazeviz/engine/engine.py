@@ -1,0 +1,448 @@
+"""The engine: one loaded model, and everything that a person can ask of it in one line.
+
+The notebook's and the worker's face of this room. It opens pictures, checks wishes, writes requests that hold all
+that can change a result, and hands the work to the modules that do it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.run import Run, RunRequest, Sampling
+from gazeviz.domain.steering import Steering
+from gazeviz.engine.aiming import Aim, first_biased_row, plan_for
+from gazeviz.engine.attention import ATTENTION_NAME
+from gazeviz.engine.generation import Decoding, Stream, Writing
+from gazeviz.engine.loading import LoadedModel, Progress, load_model
+from gazeviz.engine.passes import PrefixShelf, Reader, shape_key
+from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
+from gazeviz.engine.trajectory import Reading, read_along
+from gazeviz.errors import Cancelled, UserError
+
+if TYPE_CHECKING:
+    from gazeviz.domain.grid import TokenGrid
+    from gazeviz.engine.discovery import StripLike
+    from gazeviz.engine.pictures import Picture
+
+NO_HEADS = HeadSet(())
+_BATCH_TOK = 8192  # prompt tokens read in one batch by generate_many: 6 prompts of a large picture
+_BATCH_ROWS = 48
+_ANY_PROMPT = "Describe this picture."  # for a grid alone; the prompt does not move the image tokens' places
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDescription:
+    """What a loaded model is, in numbers and words.
+
+    present_LH: bool (L, H), which heads exist (some families lack attention in some layers).
+    windows_L: how many keys each layer's heads see, None for all (and for layers without attention).
+    why_not_gpu: one sentence if it computes on the processor although nobody asked for that.
+    """
+
+    name: str
+    path: Path
+    family: str
+    fingerprint: str
+    n_parameters: int
+    present_LH: NDArray[np.bool_]
+    windows_L: tuple[int | None, ...]
+    context_tok: int
+    max_image_tokens: int
+    device: str
+    dtype: str
+    why_not_gpu: str | None
+
+    @property
+    def shape_LH(self) -> tuple[int, int]:
+        """Layers, and heads of the widest layer."""
+        n_layers, n_heads = self.present_LH.shape
+        return n_layers, n_heads
+
+    def __str__(self) -> str:
+        n_layers, n_heads = self.shape_LH
+        return (
+            f"{self.name} ({self.family}, {self.n_parameters / 1e6:.1f} M parameters, {n_layers} layers x "
+            f"{n_heads} heads) on {self.device} in {self.dtype}"
+        )
+
+
+class Engine:
+    """A loaded model that can be asked, watched and steered.
+
+    One pass at a time: calls from several threads take turns, pass by pass. `max_image_tokens` bounds what a picture
+    may cost; a larger picture is fed smaller.
+    """
+
+    def __init__(self, loaded: LoadedModel, *, max_image_tokens: int = MAX_IMAGE_TOKENS) -> None:
+        self._loaded = loaded
+        self._turn = Turn()
+        self._shelf = PrefixShelf()
+        self.max_image_tokens = max_image_tokens
+
+    @property
+    def model(self) -> Any:
+        """The transformers model."""
+        return self._loaded.model
+
+    @property
+    def processor(self) -> Any:
+        """The checkpoint's processor."""
+        return self._loaded.processor
+
+    @property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return self._loaded.tokenizer
+
+    @property
+    def family(self) -> str:
+        """The model's family, as its config.json names it."""
+        return self._loaded.family.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._loaded.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number type of its weights."""
+        return self._loaded.dtype
+
+    @property
+    def shape_LH(self) -> tuple[int, int]:
+        """Layers of the language model, and heads of the widest one."""
+        return self._loaded.hook.shape_LH
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model with its hook, for code that works below this face."""
+        return self._loaded
+
+    def describe_model(self) -> ModelDescription:
+        """What is loaded, and where it computes."""
+        loaded = self._loaded
+        present_LH = np.zeros(self.shape_LH, dtype=bool)
+        windows_L: list[int | None] = [None] * self.shape_LH[0]
+        for site in loaded.hook.sites:
+            present_LH[site.index, : site.n_heads] = True
+            windows_L[site.index] = site.window
+        return ModelDescription(
+            name=loaded.path.name,
+            path=loaded.path,
+            family=self.family,
+            fingerprint=loaded.fingerprint,
+            n_parameters=sum(weight.numel() for weight in loaded.model.parameters()),
+            present_LH=present_LH,
+            windows_L=tuple(windows_L),
+            context_tok=loaded.context_tok,
+            max_image_tokens=self.max_image_tokens,
+            device=str(loaded.device),
+            dtype=str(loaded.dtype).removeprefix("torch."),
+            why_not_gpu=loaded.why_not_gpu,
+        )
+
+    def prepare(self, image: Picture, prompt: str) -> dict[str, torch.Tensor]:
+        """The model's inputs for a picture and a prompt, as `engine.model(**inputs)` takes them."""
+        return dict(self.prepared(image, prompt).inputs)
+
+    def prepared(self, image: Picture, prompt: str) -> Prepared:
+        """The same with the places of the image tokens; UserErrors of gazeviz.engine.prompt."""
+        with self._turn:
+            return prepare(self._loaded, image, prompt, max_image_tokens=self.max_image_tokens)
+
+    def grid(self, image: Picture) -> TokenGrid:
+        """Where the image tokens of a picture lie on it."""
+        return self.prepared(image, _ANY_PROMPT).grid
+
+    def generate(
+        self,
+        image: Picture,
+        prompt: str,
+        *,
+        steering: Steering | None = None,
+        max_new_tokens: int = 60,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        track: HeadSet | None = None,
+    ) -> Run:
+        """Let the model answer, steered or not.
+
+        track: heads whose attention to the image is kept at every token; left out, the steered ones.
+        Raises UserError for pictures and prompts that cannot be fed, regions that select no cell, and heads that the
+        model lacks.
+        """
+        stream = self.stream(
+            image, prompt, steering=steering, max_new_tokens=max_new_tokens, sampling=sampling, track=track
+        )
+        for _ in stream:
+            pass
+        return stream.run()
+
+    def stream(
+        self,
+        image: Picture,
+        prompt: str,
+        *,
+        steering: Steering | None = None,
+        max_new_tokens: int = 60,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        track: HeadSet | None = None,
+    ) -> Stream:
+        """As `generate`, but token by token: iterate over the steps, move the target, stop it.
+
+        Nothing is computed before the first step is asked for; what cannot work is refused here.
+        """
+        tracked = _default(track, steering)
+        writing = self._writing(self.prepared(image, prompt), prompt, steering, max_new_tokens, sampling, tracked)
+        return Stream(self._decoding([writing]), writing)
+
+    def generate_many(
+        self,
+        images: Sequence[Picture],
+        prompts: str | Sequence[str],
+        steerings: Steering | Sequence[Steering | None] | None = None,
+        *,
+        max_new_tokens: int = 60,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        track: HeadSet = NO_HEADS,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Run]:
+        """Answer many questions in batches: the runs that `generate` would give one by one.
+
+        One prompt or steering stands for all. Prompts of one shape under one head set, mode, strength and scope are
+        answered together, whatever their targets; only the arithmetic's last bits can differ from a single run.
+        progress: told answers done and answers in all.  cancelled: asked before every token; raises Cancelled.
+        """
+        n = len(images)
+        all_prompts = [prompts] * n if isinstance(prompts, str) else list(prompts)
+        all_steerings = list(steerings) if isinstance(steerings, Sequence) else [steerings] * n
+        if not len(all_prompts) == len(all_steerings) == n:
+            raise ValueError(f"{n} images, {len(all_prompts)} prompts and {len(all_steerings)} steerings")
+        requests = (
+            self._writing(self.prepared(image, prompt), prompt, steering, max_new_tokens, sampling, track)
+            for image, prompt, steering in zip(images, all_prompts, all_steerings, strict=True)
+        )
+        runs: dict[int, Run] = {}
+        for batch in _batches(requests):
+            decoding = self._decoding([writing for _, writing in batch])
+            while decoding.active:
+                if cancelled is not None and cancelled():
+                    raise Cancelled(f"Cancelled after {len(runs)} of {n} answers.")
+                decoding.step()
+            runs.update((index, writing.run()) for index, writing in batch)
+            if progress is not None:
+                progress(len(runs), n)
+        return [runs[index] for index in range(n)]
+
+    def read(
+        self,
+        image: Picture,
+        prompt: str,
+        text: str,
+        *,
+        steering: Steering | None = None,
+        track: HeadSet = NO_HEADS,
+    ) -> Reading:
+        """Let the model read a given answer: each token's probability, and the tracked heads' attention."""
+        prompted = self.prepared(image, prompt)
+        self._check(track, steering)
+        token_ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        with self._turn:
+            return read_along(
+                self._loaded, prompted, token_ids, tracked=track, steering=steering, shelf=self._shelf
+            )
+
+    def attention(
+        self, image: Picture, prompt: str, heads: HeadSet | None = None, *, steering: Steering | None = None
+    ) -> NDArray[np.float32]:
+        """Where heads (None: all) look before the first answer token: float32 (H, P), rows in the set's order.
+
+        The attention of the last prompt token to the image tokens. `engine.grid(image).picture_map(row)` lays a row
+        over the picture.
+        """
+        heads = self.all_heads() if heads is None else heads
+        prompted = self.prepared(image, prompt)
+        self._check(heads, steering)
+        plan = plan_for([Aim(prompted, steering)], first_biased_row(steering, prompted)) if steering else None
+        with self._turn:
+            outcome = Reader(self._loaded, [prompted], heads, self._shelf).prefill(plan)
+        if outcome.rows_BHNP is None:
+            return np.zeros((0, prompted.grid.n_tokens), dtype=np.float32)
+        return np.asarray(outcome.rows_BHNP[0, :, -1].cpu().numpy(), dtype=np.float32)
+
+    def all_heads(self) -> HeadSet:
+        """Every head that this model has."""
+        present_LH = self.describe_model().present_LH
+        every = HeadSet.all(self.shape_LH)
+        return HeadSet(tuple(head for head in every if present_LH[head.layer, head.index]), every.origin)
+
+    def discover(
+        self,
+        strips: Iterable[StripLike],
+        by: str = "mass",
+        **options: Any,
+    ) -> HeadRanking:
+        """Rank all heads by one score; see `rank`."""
+        return self.rank(strips, (by,), **options)[by]
+
+    def rank(
+        self,
+        strips: Iterable[StripLike],
+        by: Sequence[str] = ("mass",),
+        **options: Any,
+    ) -> dict[str, HeadRanking]:
+        """Rank all heads by several scores that share their passes; options of gazeviz.engine.discovery.discover."""
+        from gazeviz.engine.discovery import discover  # one pass of an answer needs no ranking's machinery
+
+        with self._turn:
+            return discover(self._loaded, tuple(strips), tuple(by), **options)
+
+    def release_memory(self) -> None:
+        """Forget kept image prefixes and give cached GPU memory back; the model stays."""
+        with self._turn:
+            self._shelf.clear()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _decoding(self, writings: Sequence[Writing]) -> Decoding:
+        tracked = writings[0].request.tracked
+        reader = Reader(self._loaded, [writing.prompt for writing in writings], tracked, self._shelf)
+        return Decoding(reader, writings, self._turn)
+
+    def _writing(
+        self,
+        prompted: Prepared,
+        prompt: str,
+        steering: Steering | None,
+        max_new_tokens: int,
+        sampling: Sampling,
+        tracked: HeadSet,
+    ) -> Writing:
+        """A checked wish, with the request that tells all about it."""
+        self._check(tracked, steering)
+        self._check_room(prompted, max_new_tokens)
+        request = RunRequest(
+            model_path=str(self._loaded.path),
+            model_fingerprint=self._loaded.fingerprint,
+            dtype=str(self.dtype).removeprefix("torch."),
+            device=str(self.device),
+            attention=f"{ATTENTION_NAME}/sdpa",
+            prompt=prompt,
+            image_sha256=picture_sha256(prompted.picture),
+            picture_size_px=prompted.grid.picture_size_px,
+            fed_size_px=prompted.grid.fed_size_px,
+            steering=steering,
+            sampling=sampling,
+            max_new_tokens=max_new_tokens,
+            tracked=tracked,
+            max_image_tokens=self.max_image_tokens,
+            versions=library_versions(),
+        )
+        return Writing(self._loaded, prompted, request)
+
+    def _check(self, tracked: HeadSet, steering: Steering | None) -> None:
+        """Refuse heads that the model lacks."""
+        for heads in (tracked, steering.heads if steering else NO_HEADS):
+            heads.check(self.shape_LH)
+            n_heads = {site.index: site.n_heads for site in self._loaded.hook.sites}
+            missing = [str(head) for head in heads if head.index >= n_heads.get(head.layer, 0)]
+            if missing:
+                raise UserError(
+                    f"This model has no attention head {', '.join(missing[:5])}.",
+                    next_step="Choose heads of the grid; layers of another kind have none.",
+                )
+
+    def _check_room(self, prompted: Prepared, max_new_tokens: int) -> None:
+        room_tok = self._loaded.context_tok - prompted.n_prompt_tok
+        if max_new_tokens > room_tok:
+            raise UserError(
+                f"Picture and prompt take {prompted.n_prompt_tok} tokens, which leaves room for {room_tok} new ones.",
+                next_step=f"Ask for at most {room_tok} new tokens, or allow fewer image tokens.",
+            )
+
+
+class Turn:
+    """Lets one pass at a time use the model, and refuses a pass that is asked for inside another one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    def __enter__(self) -> None:
+        if self._owner == threading.get_ident():
+            raise UserError(
+                "The engine is in the middle of something else.",
+                next_step="Ask again when it has returned: not from a progress callback.",
+            )
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._owner = None
+        self._lock.release()
+
+
+def load(
+    source: str | Path | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    max_image_tokens: int = MAX_IMAGE_TOKENS,
+    progress: Progress | None = None,
+) -> Engine:
+    """Load a model folder (None: the built-in model); arguments and UserErrors of gazeviz.engine.loading."""
+    loaded = load_model(source, device=device, dtype=dtype, progress=progress)
+    return Engine(loaded, max_image_tokens=max_image_tokens)
+
+
+def picture_sha256(picture: Any) -> str:
+    """Digest of an RGB picture's size and pixels: "WxH:" and the bytes, row by row."""
+    return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    from gazeviz import __version__
+
+    names = ("numpy", "pillow", "tokenizers", "torch", "transformers")
+    return {"gazeviz": __version__, **{name: version(name) for name in names}}
+
+
+def _default(track: HeadSet | None, steering: Steering | None) -> HeadSet:
+    if track is not None:
+        return track
+    return steering.heads if steering else NO_HEADS
+
+
+def _batches(writings: Iterator[Writing]) -> Iterator[list[tuple[int, Writing]]]:
+    """Group answers that can be written together, as they come; a group is given out when it is full."""
+    waiting: dict[Hashable, list[tuple[int, Writing]]] = {}
+    for index, writing in enumerate(writings):
+        key = _batch_key(writing)
+        group = waiting.setdefault(key, [])
+        group.append((index, writing))
+        if len(group) >= min(_BATCH_ROWS, max(1, _BATCH_TOK // writing.prompt.n_prompt_tok)):
+            yield waiting.pop(key)
+    yield from waiting.values()
+
+
+def _batch_key(writing: Writing) -> Hashable:
+    """Equal for answers that one plan and one reader can serve."""
+    steering = writing.request.steering
+    how = steering and (steering.heads.heads, steering.mode, steering.strength, steering.scope, steering.alpha)
+    return shape_key(writing.prompt), how
