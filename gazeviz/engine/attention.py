@@ -92,7 +92,7 @@ def gaze_attention(
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return output
 
-    if attached is None:
+    if attached is None or probed is not None:  # a probe sees the plain model, whatever an older hook does
         return attend(), None
     hook, site = attached
     return hook.run(site, call, attend), None

@@ -1,7 +1,7 @@
 """A slow second opinion on steered attention: transformers' eager arithmetic, and the specification in numpy.
 
-Shares nothing with the engine but the names of the groups: the bias goes into eager's own float mask, and what
-no bias can express (the limits, a fixed mass) is the domain's numpy specification, head by head.
+Shares nothing with the engine but the names of the groups: the bias goes into eager's own float mask, and
+what no bias can express (the limits, a fixed mass) is the domain's numpy specification.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFERENCE_NAME = "eager_reference"
 
 @dataclass
 class Reference:
-    """What the reference is asked to do, and the weights it used: {layer: (B, H, Q, K)} of the newest forward."""
+    """What the reference is asked to do, and the weights (B, H, Q, K) that it used in the newest forward."""
 
     heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
     codes_BK: Tensor | None = None

@@ -6,11 +6,12 @@ uniform and a wrong mask or a forgotten bias shows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoModelForImageTextToText,
     Gemma3Config,
@@ -21,6 +22,7 @@ from transformers import (
     Qwen3VLConfig,
 )
 
+from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
 from gazeviz.engine.attention import ATTENTION_NAME, AttentionHook, register
 
 VOCABULARY = 100
@@ -152,7 +154,7 @@ def model_of(
             if weight.ndim > 1:
                 weight.normal_(std=1.0 if "embed" in name else 1.5 / weight[0].numel() ** 0.5)
     model.eval()
-    model.to(dtype)
+    nn.Module.to(model, dtype=dtype)  # transformers' own `to` has no types
     return model
 
 
@@ -200,3 +202,46 @@ def tiny_prompt(family: str = "qwen3_vl", batch: int = 1, seed: int = 0) -> Tiny
         key = "mm_token_type_ids" if family == "qwen3_vl" else "token_type_ids"
         inputs[key] = (input_ids == IMAGE_TOKEN).long()
     return TinyPrompt(inputs, range(5, 21))
+
+
+def group_codes(prompt: TinyPrompt, *targets: range) -> Tensor:
+    """Group codes (B, S) of a prompt; each batch row's target is given as places among the image tokens."""
+    codes_BK = torch.full((len(targets), prompt.n_tok), PROMPT_TEXT)
+    codes_BK[:, 0] = FIRST
+    codes_BK[:, list(prompt.image_tok)] = OTHER_IMAGE
+    for row, target in enumerate(targets):
+        codes_BK[row, [prompt.image_tok.start + place for place in target]] = TARGET
+    return codes_BK
+
+
+def read(
+    model: PreTrainedModel,
+    prompt: TinyPrompt,
+    answer_BT: Tensor,
+    before_pass: Callable[[int], None] = lambda past_tok: None,
+    after_pass: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Read a prompt and then an answer token by token, as a decode loop does: last logits (T + 1, B, V).
+
+    `before_pass` hears how many tokens the cache holds.
+    """
+    logits = []
+    inputs, past_tok = prompt.inputs, 0
+    attention_mask, cache = prompt.inputs["attention_mask"], None
+    for step in range(answer_BT.shape[1] + 1):
+        before_pass(past_tok)
+        with torch.no_grad():
+            outputs = model(**inputs, past_key_values=cache, use_cache=True)
+        after_pass()
+        logits.append(outputs.logits[:, -1].float())
+        past_tok, cache = attention_mask.shape[1], outputs.past_key_values
+        attention_mask = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), 1)], dim=1)
+        inputs = {"input_ids": answer_BT[:, step : step + 1], "attention_mask": attention_mask}
+        deltas_B1 = getattr(model.model, "rope_deltas", None)
+        if (
+            deltas_B1 is not None
+        ):  # positions over time, row and column go on from the image's side, not its area
+            inputs["position_ids"] = (attention_mask.sum(dim=1, keepdim=True) - 1 + deltas_B1).expand(
+                3, -1, -1
+            )
+    return torch.stack(logits)
