@@ -5,9 +5,10 @@ loads no torch:
 
     import gazeviz
     engine = gazeviz.load()                          # the built-in model; or a folder of Hugging Face files
-    ranking = engine.discover(strips, by="mass")
-    steering = gazeviz.Steering(ranking.top(12), target=region)
-    print(engine.generate(image, prompt, steering=steering).text)
+    strips = gazeviz.builtin_strips(50, seed=7)
+    heads = engine.discover(strips, by="tracking").top(12)
+    steering = gazeviz.Steering(heads, target=strips[0].panels[3])
+    print(engine.generate(strips[0].image, "What is happening here?", steering=steering).text)
 """
 
 from importlib import import_module
@@ -31,8 +32,14 @@ _HOMES = {
     "Steering": "gazeviz.domain.steering",
     "Strip": "gazeviz.domain.strip",
     "TokenGrid": "gazeviz.domain.grid",
+    "Trajectory": "gazeviz.domain.run",
     "Engine": "gazeviz.engine.engine",
+    "builtin_scenes": "gazeviz.testbed.world",
+    "builtin_strips": "gazeviz.testbed.world",
     "load": "gazeviz.engine.engine",
+    "open_picture": "gazeviz.engine.pictures",
+    "panel_regions": "gazeviz.domain.strip",
+    "run_map": "gazeviz.engine.trajectory",
 }
 """Where each public name lives."""
 
@@ -52,20 +59,29 @@ __all__ = [
     "Steering",
     "Strip",
     "TokenGrid",
+    "Trajectory",
     "UserError",
     "__version__",
+    "builtin_scenes",
+    "builtin_strips",
     "load",
+    "open_picture",
+    "panel_regions",
+    "run_map",
 ]
 
 if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region
-    from gazeviz.domain.run import Run, Sampling
+    from gazeviz.domain.run import Run, Sampling, Trajectory
     from gazeviz.domain.steering import Schedule, Steering
-    from gazeviz.domain.strip import Layout, Strip
+    from gazeviz.domain.strip import Layout, Strip, panel_regions
     from gazeviz.engine.engine import Engine, load
+    from gazeviz.engine.pictures import open_picture
+    from gazeviz.engine.trajectory import run_map
     from gazeviz.errors import Cancelled, GazevizError, RunError, UserError
+    from gazeviz.testbed.world import builtin_scenes, builtin_strips
 
 
 def __getattr__(name: str) -> Any:

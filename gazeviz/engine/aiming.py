@@ -1,7 +1,7 @@
 """Aiming: from a wish (heads, region, mode, scope) to the plan that the attention hook carries out.
 
-Follows the target of one sequence from step to step: its schedule, and where a person pointed it meanwhile. Knows
-prompts and regions; does not run anything.
+Follows the target of one sequence from step to step: its schedule, and where a person pointed it meanwhile.
+Knows prompts and regions; does not run anything.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Aim:
     """Where the steered heads of one sequence point, step by step.
 
-    A switch of the schedule moves the target at its own step and not again, so a target that a person chose in
-    between holds until the next switch. UserError at once for any target that selects no cell of this picture.
+    A switch of the schedule moves the target at its own step and not again, so a target that a person chose
+    in between holds until the next switch. UserError at once for any target that selects no cell of this
+    picture.
     """
 
     def __init__(self, prompt: Prepared, steering: Steering) -> None:
@@ -40,8 +41,8 @@ class Aim:
 
     def move_to(self, step: int) -> bool:
         """Follow the schedule to a step, and say whether the target changed there."""
-        scheduled = dict(self.steering.schedule.switches).get(step) if self.steering.schedule else None
-        return scheduled is not None and self.retarget(step, scheduled)
+        switches = dict(self.steering.schedule.switches) if self.steering.schedule else {}
+        return step in switches and self.retarget(step, switches[step])
 
     def retarget(self, step: int, region: Region | None) -> bool:
         """Point at another region from a step on, or (None) let the heads go; whether that is a change."""
@@ -71,16 +72,13 @@ class Aim:
         return 0 if self.target is None else len(self._select(self.target))
 
     def as_it_happened(self) -> Steering:
-        """The steering with every change of target as a schedule, so that repeating it repeats the run.
-
-        Letting the heads go has no place in a schedule; such a run keeps the steering it began with.
-        """
-        happened = tuple((step, region) for step, region in self.switches if region is not None)
-        if not happened or len(happened) < len(self.switches):
+        """The steering with every change of target as a schedule, so that repeating it repeats the run."""
+        if not self.switches:
             return self.steering
         begin = (0, self.steering.target_at(0))
         # Several changes before one step: the last of them is the one that held.
-        return replace(self.steering, schedule=Schedule(tuple(sorted(dict((begin, *happened)).items()))))
+        held = dict((begin, *self.switches))
+        return replace(self.steering, schedule=Schedule(tuple(sorted(held.items()))))
 
     def _select(self, region: Region) -> tuple[int, ...]:
         if region not in self._tokens:

@@ -1,18 +1,13 @@
 """The engine: one loaded model, and everything that a person can ask of it in one line.
 
-The notebook's and the worker's face of this room. It opens pictures, checks wishes, writes requests that hold all
-that can change a result, and hands the work to the modules that do it.
+The notebook's and the worker's face of this room. It opens pictures, checks wishes, writes requests that hold
+all that can change a result, and hands the work to the modules that do it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,69 +15,33 @@ import torch
 from numpy.typing import NDArray
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.run import Run, RunRequest, Sampling
+from gazeviz.domain.run import Run, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.aiming import Aim, first_biased_row, plan_for
-from gazeviz.engine.attention import ATTENTION_NAME
+from gazeviz.engine.batching import Turn, batches
+from gazeviz.engine.description import ModelDescription, request_for
 from gazeviz.engine.generation import Decoding, Stream, Writing
 from gazeviz.engine.loading import LoadedModel, Progress, load_model
-from gazeviz.engine.passes import PrefixShelf, Reader, shape_key
+from gazeviz.engine.passes import PrefixShelf, Reader
 from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.engine.trajectory import Reading, read_along
 from gazeviz.errors import Cancelled, UserError
 
 if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.engine.discovery import StripLike
+    from gazeviz.engine.discovery import PanelledPicture
+    from gazeviz.engine.discovery import Progress as DiscoveryProgress
     from gazeviz.engine.pictures import Picture
 
 NO_HEADS = HeadSet(())
-_BATCH_TOK = 8192  # prompt tokens read in one batch by generate_many: 6 prompts of a large picture
-_BATCH_ROWS = 48
 _ANY_PROMPT = "Describe this picture."  # for a grid alone; the prompt does not move the image tokens' places
-
-
-@dataclass(frozen=True, eq=False)
-class ModelDescription:
-    """What a loaded model is, in numbers and words.
-
-    present_LH: bool (L, H), which heads exist (some families lack attention in some layers).
-    windows_L: how many keys each layer's heads see, None for all (and for layers without attention).
-    why_not_gpu: one sentence if it computes on the processor although nobody asked for that.
-    """
-
-    name: str
-    path: Path
-    family: str
-    fingerprint: str
-    n_parameters: int
-    present_LH: NDArray[np.bool_]
-    windows_L: tuple[int | None, ...]
-    context_tok: int
-    max_image_tokens: int
-    device: str
-    dtype: str
-    why_not_gpu: str | None
-
-    @property
-    def shape_LH(self) -> tuple[int, int]:
-        """Layers, and heads of the widest layer."""
-        n_layers, n_heads = self.present_LH.shape
-        return n_layers, n_heads
-
-    def __str__(self) -> str:
-        n_layers, n_heads = self.shape_LH
-        return (
-            f"{self.name} ({self.family}, {self.n_parameters / 1e6:.1f} M parameters, {n_layers} layers x "
-            f"{n_heads} heads) on {self.device} in {self.dtype}"
-        )
 
 
 class Engine:
     """A loaded model that can be asked, watched and steered.
 
-    One pass at a time: calls from several threads take turns, pass by pass. `max_image_tokens` bounds what a picture
-    may cost; a larger picture is fed smaller.
+    One pass at a time: calls from several threads take turns, pass by pass. `max_image_tokens` bounds what a
+    picture may cost; a larger picture is fed smaller.
     """
 
     def __init__(self, loaded: LoadedModel, *, max_image_tokens: int = MAX_IMAGE_TOKENS) -> None:
@@ -133,26 +92,7 @@ class Engine:
 
     def describe_model(self) -> ModelDescription:
         """What is loaded, and where it computes."""
-        loaded = self._loaded
-        present_LH = np.zeros(self.shape_LH, dtype=bool)
-        windows_L: list[int | None] = [None] * self.shape_LH[0]
-        for site in loaded.hook.sites:
-            present_LH[site.index, : site.n_heads] = True
-            windows_L[site.index] = site.window
-        return ModelDescription(
-            name=loaded.path.name,
-            path=loaded.path,
-            family=self.family,
-            fingerprint=loaded.fingerprint,
-            n_parameters=sum(weight.numel() for weight in loaded.model.parameters()),
-            present_LH=present_LH,
-            windows_L=tuple(windows_L),
-            context_tok=loaded.context_tok,
-            max_image_tokens=self.max_image_tokens,
-            device=str(loaded.device),
-            dtype=str(loaded.dtype).removeprefix("torch."),
-            why_not_gpu=loaded.why_not_gpu,
-        )
+        return ModelDescription.of(self._loaded, self.max_image_tokens)
 
     def prepare(self, image: Picture, prompt: str) -> dict[str, torch.Tensor]:
         """The model's inputs for a picture and a prompt, as `engine.model(**inputs)` takes them."""
@@ -179,8 +119,8 @@ class Engine:
     ) -> Run:
         """Let the model answer, steered or not.
 
-        track: heads whose attention to the image is kept at every token; left out, the steered ones.
-        Raises UserError for pictures and prompts that cannot be fed, regions that select no cell, and heads that the
+        track: heads whose attention to the image is kept at every token; left out, the steered ones. Raises
+        UserError for pictures and prompts that cannot be fed, regions that select no cell, and heads that the
         model lacks.
         """
         stream = self.stream(
@@ -205,7 +145,9 @@ class Engine:
         Nothing is computed before the first step is asked for; what cannot work is refused here.
         """
         tracked = _default(track, steering)
-        writing = self._writing(self.prepared(image, prompt), prompt, steering, max_new_tokens, sampling, tracked)
+        writing = self._writing(
+            self.prepared(image, prompt), prompt, steering, max_new_tokens, sampling, tracked
+        )
         return Stream(self._decoding([writing]), writing)
 
     def generate_many(
@@ -222,21 +164,22 @@ class Engine:
     ) -> list[Run]:
         """Answer many questions in batches: the runs that `generate` would give one by one.
 
-        One prompt or steering stands for all. Prompts of one shape under one head set, mode, strength and scope are
-        answered together, whatever their targets; only the arithmetic's last bits can differ from a single run.
-        progress: told answers done and answers in all.  cancelled: asked before every token; raises Cancelled.
+        One prompt or steering stands for all. Prompts of one shape under one head set, mode, strength and
+        scope are answered together, whatever their targets; only the arithmetic's last bits can differ from a
+        single run. progress: told answers done and answers in all.  cancelled: asked before every token;
+        raises Cancelled.
         """
         n = len(images)
         all_prompts = [prompts] * n if isinstance(prompts, str) else list(prompts)
         all_steerings = list(steerings) if isinstance(steerings, Sequence) else [steerings] * n
         if not len(all_prompts) == len(all_steerings) == n:
             raise ValueError(f"{n} images, {len(all_prompts)} prompts and {len(all_steerings)} steerings")
-        requests = (
+        writings = (
             self._writing(self.prepared(image, prompt), prompt, steering, max_new_tokens, sampling, track)
             for image, prompt, steering in zip(images, all_prompts, all_steerings, strict=True)
         )
         runs: dict[int, Run] = {}
-        for batch in _batches(requests):
+        for batch in batches(writings):
             decoding = self._decoding([writing for _, writing in batch])
             while decoding.active:
                 if cancelled is not None and cancelled():
@@ -268,10 +211,11 @@ class Engine:
     def attention(
         self, image: Picture, prompt: str, heads: HeadSet | None = None, *, steering: Steering | None = None
     ) -> NDArray[np.float32]:
-        """Where heads (None: all) look before the first answer token: float32 (H, P), rows in the set's order.
+        """Where heads (None: all) look before the first answer token: float32 (H, P), rows in the set's
+        order.
 
-        The attention of the last prompt token to the image tokens. `engine.grid(image).picture_map(row)` lays a row
-        over the picture.
+        The attention of the last prompt token to the image tokens. `engine.grid(image).picture_map(row)` lays
+        a row over the picture.
         """
         heads = self.all_heads() if heads is None else heads
         prompted = self.prepared(image, prompt)
@@ -285,30 +229,50 @@ class Engine:
 
     def all_heads(self) -> HeadSet:
         """Every head that this model has."""
-        present_LH = self.describe_model().present_LH
-        every = HeadSet.all(self.shape_LH)
-        return HeadSet(tuple(head for head in every if present_LH[head.layer, head.index]), every.origin)
+        return self.describe_model().all_heads()
 
     def discover(
         self,
-        strips: Iterable[StripLike],
+        strips: Iterable[PanelledPicture],
         by: str = "mass",
-        **options: Any,
+        *,
+        progress: DiscoveryProgress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        on_partial: Callable[[HeadRanking], None] | None = None,
+        question: str | None = None,
     ) -> HeadRanking:
         """Rank all heads by one score; see `rank`."""
-        return self.rank(strips, (by,), **options)[by]
+        rankings = self.rank(
+            strips, (by,), progress=progress, cancelled=cancelled, on_partial=on_partial, question=question
+        )
+        return rankings[by]
 
     def rank(
         self,
-        strips: Iterable[StripLike],
+        strips: Iterable[PanelledPicture],
         by: Sequence[str] = ("mass",),
-        **options: Any,
+        *,
+        progress: DiscoveryProgress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        on_partial: Callable[[HeadRanking], None] | None = None,
+        question: str | None = None,
     ) -> dict[str, HeadRanking]:
-        """Rank all heads by several scores that share their passes; options of gazeviz.engine.discovery.discover."""
-        from gazeviz.engine.discovery import discover  # one pass of an answer needs no ranking's machinery
+        """Rank all heads by several scores, which share their passes; see gazeviz.engine.discovery.discover.
+
+        The model is taken for as long as it lasts: from its callbacks nothing else can be asked of it.
+        """
+        from gazeviz.engine.discovery import discover  # an answer needs no ranking's machinery
 
         with self._turn:
-            return discover(self._loaded, tuple(strips), tuple(by), **options)
+            return discover(
+                self._loaded,
+                tuple(strips),
+                tuple(by),
+                progress=progress,
+                cancelled=cancelled,
+                on_partial=on_partial,
+                question=question,
+            )
 
     def release_memory(self) -> None:
         """Forget kept image prefixes and give cached GPU memory back; the model stays."""
@@ -334,22 +298,8 @@ class Engine:
         """A checked wish, with the request that tells all about it."""
         self._check(tracked, steering)
         self._check_room(prompted, max_new_tokens)
-        request = RunRequest(
-            model_path=str(self._loaded.path),
-            model_fingerprint=self._loaded.fingerprint,
-            dtype=str(self.dtype).removeprefix("torch."),
-            device=str(self.device),
-            attention=f"{ATTENTION_NAME}/sdpa",
-            prompt=prompt,
-            image_sha256=picture_sha256(prompted.picture),
-            picture_size_px=prompted.grid.picture_size_px,
-            fed_size_px=prompted.grid.fed_size_px,
-            steering=steering,
-            sampling=sampling,
-            max_new_tokens=max_new_tokens,
-            tracked=tracked,
-            max_image_tokens=self.max_image_tokens,
-            versions=library_versions(),
+        request = request_for(
+            self.describe_model(), prompted, prompt, steering, sampling, max_new_tokens, tracked
         )
         return Writing(self._loaded, prompted, request)
 
@@ -369,32 +319,9 @@ class Engine:
         room_tok = self._loaded.context_tok - prompted.n_prompt_tok
         if max_new_tokens > room_tok:
             raise UserError(
-                f"Picture and prompt take {prompted.n_prompt_tok} tokens, which leaves room for {room_tok} new ones.",
+                f"Picture and prompt take {prompted.n_prompt_tok} tokens and leave room for {room_tok} more.",
                 next_step=f"Ask for at most {room_tok} new tokens, or allow fewer image tokens.",
             )
-
-
-class Turn:
-    """Lets one pass at a time use the model, and refuses a pass that is asked for inside another one."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner: int | None = None
-
-    def __enter__(self) -> None:
-        if self._owner == threading.get_ident():
-            raise UserError(
-                "The engine is in the middle of something else.",
-                next_step="Ask again when it has returned: not from a progress callback.",
-            )
-        self._lock.acquire()
-        self._owner = threading.get_ident()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._owner = None
-        self._lock.release()
 
 
 def load(
@@ -410,39 +337,7 @@ def load(
     return Engine(loaded, max_image_tokens=max_image_tokens)
 
 
-def picture_sha256(picture: Any) -> str:
-    """Digest of an RGB picture's size and pixels: "WxH:" and the bytes, row by row."""
-    return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    from gazeviz import __version__
-
-    names = ("numpy", "pillow", "tokenizers", "torch", "transformers")
-    return {"gazeviz": __version__, **{name: version(name) for name in names}}
-
-
 def _default(track: HeadSet | None, steering: Steering | None) -> HeadSet:
     if track is not None:
         return track
     return steering.heads if steering else NO_HEADS
-
-
-def _batches(writings: Iterator[Writing]) -> Iterator[list[tuple[int, Writing]]]:
-    """Group answers that can be written together, as they come; a group is given out when it is full."""
-    waiting: dict[Hashable, list[tuple[int, Writing]]] = {}
-    for index, writing in enumerate(writings):
-        key = _batch_key(writing)
-        group = waiting.setdefault(key, [])
-        group.append((index, writing))
-        if len(group) >= min(_BATCH_ROWS, max(1, _BATCH_TOK // writing.prompt.n_prompt_tok)):
-            yield waiting.pop(key)
-    yield from waiting.values()
-
-
-def _batch_key(writing: Writing) -> Hashable:
-    """Equal for answers that one plan and one reader can serve."""
-    steering = writing.request.steering
-    how = steering and (steering.heads.heads, steering.mode, steering.strength, steering.scope, steering.alpha)
-    return shape_key(writing.prompt), how

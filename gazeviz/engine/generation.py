@@ -1,8 +1,10 @@
-"""Writing answers: our own decode loop, for one stream or for a batch, with steering that can move while it writes.
+"""Writing answers: our own decode loop, for one stream or for a batch, with steering that can move while it
+writes.
 
-`Writing` is the state of one answer, `Decoding` advances a batch of them by one token, `Stream` is the face of a
-single one. The loop exists because `generate()` cannot share a picture's prefix, move a target between two tokens,
-record a head's rows, or stop at once. Its tokens equal `model.generate()`'s (tests/engine/test_generation.py).
+`Writing` is the state of one answer, `Decoding` advances a batch of them by one token, `Stream` is the face
+of a single one. The loop exists because `generate()` cannot share a picture's prefix, move a target between
+two tokens, record a head's rows, or stop at once. Its tokens equal `model.generate()`'s
+(tests/engine/test_generation.py).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -75,7 +77,8 @@ class Writing:
 
     def run(self) -> Run:
         """The run so far; one that was not finished counts as cancelled here."""
-        request, switches, audit = self.request, (), None
+        request, audit = self.request, None
+        switches: tuple[tuple[int, str], ...] = ()
         if self.aim:
             request = replace(
                 request, steering=self.aim.as_it_happened(), target_tokens=self.aim.target_tokens
@@ -98,11 +101,14 @@ class Writing:
 class Decoding:
     """Writes a batch of answers together, one token each a step.
 
-    The answers share a head set, mode, strength and scope (or are all unsteered), and their prompts one shape; the
-    targets, pictures, schedules, seeds and lengths are their own. `turn` is held during a pass and never between two.
+    The answers share a head set, mode, strength and scope (or are all unsteered), and their prompts one
+    shape; the targets, pictures, schedules, seeds and lengths are their own. `turn` is held during a pass and
+    never between two.
     """
 
-    def __init__(self, reader: Reader, writings: Sequence[Writing], turn: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, reader: Reader, writings: Sequence[Writing], turn: AbstractContextManager[object]
+    ) -> None:
         self._reader = reader
         self._active = list(writings)
         self._turn = turn

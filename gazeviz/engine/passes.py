@@ -1,10 +1,10 @@
 """The forward passes of a generation: the prompt in two pieces, then one token at a time.
 
-A prompt is read up to its last image token (the *image prefix*), then to its end. The prefix of an unsteered pass is
-the same for every question about a picture, so it is kept; a pass whose steering begins after it may start from the
-kept copy, and one that steers the prefix reads it in the same two pieces, so that the arithmetic is the same to the
-last bit whether the bias is there or not. The attention hook is set right before a pass and cleared right after it:
-between two passes the model belongs to nobody.
+A prompt is read up to its last image token (the *image prefix*), then to its end. The prefix of an unsteered
+pass is the same for every question about a picture, so it is kept; a pass whose steering begins after it may
+start from the kept copy, and one that steers the prefix reads it in the same two pieces, so that the
+arithmetic is the same to the last bit whether the bias is there or not. The attention hook is set right
+before a pass and cleared right after it: between two passes the model belongs to nobody.
 
 Does not choose tokens, and knows regions only as the group codes of key positions.
 """
@@ -26,13 +26,15 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.engine.attention import AttentionHook, CapturePlan, PassAccount, SteerPlan
 from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.prompt import Prepared
+from gazeviz.engine.shared_prefix import picture_inputs
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pass gave, B sequences: float32 logits (B, N, V) of its last N rows, the tracked heads' attention
-    from those rows to the image tokens (B, H, N, P) float32 (None if no head is tracked), and the steered heads'
-    account (None if nothing was steered)."""
+    """What one pass gave, B sequences: float32 logits (B, N, V) of its last N rows, the tracked heads'
+    attention from those rows to the image tokens (B, H, N, P) float32 (None if no head is tracked), and the
+    steered heads' account (None if nothing was steered).
+    """
 
     logits_BNV: torch.Tensor
     rows_BHNP: torch.Tensor | None
@@ -75,8 +77,8 @@ class PrefixShelf:
 class Reader:
     """Reads a batch of equal-shaped prompts, then their answers token by token.
 
-    All prompts have the same length, image positions and input shapes (`shape_key` tells); targets and pictures may
-    differ. Not safe for use by two threads at once: the hook belongs to the model.
+    All prompts have the same length, image positions and input shapes (`shape_key` tells); targets and
+    pictures may differ. Not safe for use by two threads at once: the hook belongs to the model.
     """
 
     def __init__(
@@ -106,7 +108,9 @@ class Reader:
 
     @property
     def prefix_tok(self) -> int:
-        """Length of the image prefix: up to and with the last image token; 0 if this family cannot be split."""
+        """Length of the image prefix: up to and with the last image token; 0 if this family cannot be
+        split.
+        """
         return int(self._image_tok.max()) + 1 if self._loaded.family.shares_prefix else 0
 
     def prefill(self, plan: SteerPlan | None, forced_BT: torch.Tensor | None = None) -> Outcome:
@@ -141,7 +145,8 @@ class Reader:
         self._cache = None
 
     def value_norms_BHP(self) -> torch.Tensor | None:
-        """Norms of the image tokens' value vectors for the tracked heads, float32, known once the prompts are read.
+        """Norms of the image tokens' value vectors for the tracked heads, float32, known once the prompts are
+        read.
 
         None if no head is tracked.
         """
@@ -178,20 +183,16 @@ class Reader:
         """Read the image prefixes of some prompts of the batch from nothing."""
         self._cache, self.past_tok = None, 0
         ids_BN = torch.cat([self._prompts[row].input_ids[:, :split_tok] for row in rows])
-        return self._forward(ids_BN, plan, n_rows=0, pictures=self._picture_inputs(rows, split_tok), rows=rows)
+        return self._forward(
+            ids_BN, plan, n_rows=0, pictures=self._picture_inputs(rows, split_tok), rows=rows
+        )
 
     def _picture_inputs(self, rows: Sequence[int], stop_tok: int) -> dict[str, torch.Tensor]:
-        """The processor's other outputs for some prompts: pictures whole, per-token inputs up to `stop_tok`."""
-        inputs = [self._prompts[row].inputs for row in rows]
-        joined = {}
-        for name in inputs[0]:
-            if name in ("input_ids", "attention_mask"):
-                continue
-            parts = [one[name] for one in inputs]
-            if parts[0].shape[:2] == (1, self.n_prompt_tok):
-                parts = [part[:, :stop_tok] for part in parts]
-            joined[name] = torch.cat(parts)
-        return joined
+        """The processor's other outputs for some prompts: pictures whole, per-token inputs up to
+        `stop_tok`.
+        """
+        inputs = [picture_inputs(self._prompts[row], stop_tok) for row in rows]
+        return {name: torch.cat([one[name] for one in inputs]) for name in inputs[0]}
 
     def _forward(
         self,
@@ -209,8 +210,8 @@ class Reader:
         positions = torch.cat([one.positions.between(self.past_tok, stop_tok) for one in chosen], dim=-2)
         capture = None
         if self._tracked and n_rows:
-            wanted = "last" if n_rows == 1 else tuple(range(n_new - n_rows, n_new))
-            capture = CapturePlan(self._tracked, wanted, self._image_tok)
+            last_rows = tuple(range(n_new - n_rows, n_new))
+            capture = CapturePlan(self._tracked, "last" if n_rows == 1 else last_rows, self._image_tok)
         norms_tok = self._image_tok if self.past_tok == 0 else None
         with _set(self._loaded.hook, self.past_tok, capture, plan, norms_tok) as hook, torch.inference_mode():
             output = self._loaded.model(
@@ -226,7 +227,9 @@ class Reader:
             if norms_tok is not None:
                 self._value_norms = hook.take_value_norms()
             logits_BNV = output.logits[:, -n_rows:].float() if n_rows else output.logits[:, :0].float()
-            return Outcome(logits_BNV, self._joined(hook) if capture else None, hook.take_account() if plan else None)
+            return Outcome(
+                logits_BNV, self._joined(hook) if capture else None, hook.take_account() if plan else None
+            )
 
     def _joined(self, hook: AttentionHook) -> torch.Tensor:
         """The recorded rows of all layers as one tensor (B, H, N, P), heads in the tracked set's order."""
@@ -243,9 +246,8 @@ def shape_key(prompt: Prepared) -> tuple[object, ...]:
 def prefix_key(prompt: Prepared, prefix_tok: int) -> str:
     """A digest of everything that the image prefix is computed from."""
     digest = hashlib.sha256()
-    for name, value in sorted(prompt.inputs.items()):
-        if value.shape[:2] == (1, prompt.n_prompt_tok):
-            value = value[:, :prefix_tok]
+    parts = {"input_ids": prompt.input_ids[:, :prefix_tok], **picture_inputs(prompt, prefix_tok)}
+    for name, value in sorted(parts.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

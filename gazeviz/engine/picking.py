@@ -1,13 +1,14 @@
 """Choosing the next token from its logits, and spelling it out as text.
 
-Knows one sequence's sampling settings and its tokenizer. Does not know the model, the picture or the steering.
+Knows one sequence's sampling settings and its tokenizer. Does not know the model, the picture or the
+steering.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import Protocol
+from itertools import takewhile
+from typing import Any, Protocol
 
 import torch
 from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
@@ -28,10 +29,11 @@ class Decoder(Protocol):
 class Picker:
     """Chooses the tokens of one sequence, greedily or by sampling.
 
-    Parity: on one device, `torch.manual_seed(seed)` and `model.generate(do_sample=True, temperature=..., top_p=...,
-    top_k=0)` draw the same tokens, because the warpers are transformers' own in its order and each token costs one
-    `torch.multinomial` draw from a generator seeded alike. A checkpoint's other generation settings (repetition
-    penalty, top-k) are deliberately left out: they would change what the model says for reasons no run records.
+    Parity: on one device, `torch.manual_seed(seed)` and `model.generate(do_sample=True, temperature=...,
+    top_p=..., top_k=0)` draw the same tokens, because the warpers are transformers' own in its order and each
+    token costs one `torch.multinomial` draw from a generator seeded alike. A checkpoint's other generation
+    settings (repetition penalty, top-k) are deliberately left out: they would change what the model says for
+    reasons no run records.
     """
 
     def __init__(self, sampling: Sampling, device: torch.device) -> None:
@@ -42,7 +44,7 @@ class Picker:
         if not self._greedy and sampling.top_p < 1.0:
             self._warpers.append(TopPLogitsWarper(top_p=float(sampling.top_p)))
         self._generator = torch.Generator(device).manual_seed(sampling.seed)
-        self._no_ids = torch.empty((1, 0), dtype=torch.long, device=device)
+        self._no_ids: Any = torch.empty((1, 0), dtype=torch.long, device=device)
 
     def pick(self, logits_V: torch.Tensor) -> int:
         """The next token's id, from float32 logits of one sequence."""
@@ -76,6 +78,10 @@ class Speller:
         text = self.text
         if text.endswith(_UNFINISHED) and not last:
             return ""
-        added = text[len(os.path.commonprefix((self._said, text))) :]
+        # A decoder may take back what it said (a space before a mark): only what is new can be added.
+        n_kept = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._said, text, strict=False))
+        )
+        added = text[n_kept:]
         self._said = text
         return added

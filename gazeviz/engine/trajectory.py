@@ -1,8 +1,8 @@
 """Reading a given text along: what the model would have thought and looked at, had it written these words.
 
-One pass over prompt and text together (teacher forcing), which gives for every token its probability and the tracked
-heads' rows, as if the tokens had been generated one by one. Also the view of a run that needs its picture: the map
-averaged over some of its tokens. The arithmetic of trajectories itself is domain.run's.
+One pass over prompt and text together (teacher forcing), which gives for every token its probability and the
+tracked heads' rows, as if the tokens had been generated one by one. Also the view of a run that needs its
+picture: the map averaged over some of its tokens. The arithmetic of trajectories itself is domain.run's.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class Reading(HoldsArrays):
     """A text that was read along, not generated.
 
-    token_ids: the text's tokens.  logprobs_T: float32 (T,), natural logarithm of each token's probability given all
-    before it.  rows_THP: float32 (T, H, P), attention of each tracked head from the row that predicts the token to
-    each image token, None if no head was tracked.  grid: where the image tokens lie.
+    token_ids: the text's tokens.  logprobs_T: float32 (T,), natural logarithm of each token's probability
+    given all before it.  rows_THP: float32 (T, H, P), attention of each tracked head from the row that
+    predicts the token to each image token, None if no head was tracked.  grid: where the image tokens lie.
     """
 
     token_ids: tuple[int, ...]
@@ -59,7 +59,9 @@ class Reading(HoldsArrays):
     def trajectory(self, regions: Sequence[Region], rule: Rule = "centre", share: float = 0.5) -> Trajectory:
         """Mass on each region at each token of the text; UserError if no head was tracked."""
         if self.rows_THP is None:
-            raise UserError("No head was tracked while this text was read.", next_step="Choose heads to track.")
+            raise UserError(
+                "No head was tracked while this text was read.", next_step="Choose heads to track."
+            )
         tokens = [self.grid.tokens(region, rule, share) for region in regions]
         masses_TR = mass_by_region(self.rows_THP, tokens)
         return Trajectory(masses_TR, tuple(region.name for region in regions))
@@ -76,8 +78,8 @@ def read_along(
 ) -> Reading:
     """Read a text after a prompt in one pass.
 
-    Equal to generating the same tokens one by one, steering and all, but for a schedule: a pass has one target, the
-    steering's at token 0.  Raises UserError for a text without tokens.
+    Equal to generating the same tokens one by one, steering and all, but for a schedule: a pass has one
+    target, the steering's at token 0.  Raises UserError for a text without tokens.
     """
     if not token_ids:
         raise UserError("There is no text to read.", next_step="Give at least one word.")
@@ -96,13 +98,14 @@ def read_along(
 def run_map(run: Run, steps: Sequence[int] | None = None) -> NDArray[np.float32]:
     """Where the tracked heads looked during some steps (None: all) as a picture: float32 (H, W).
 
-    Mean over heads and steps of the attention to the cell under each pixel.  Raises UserError if the run tracked no
-    head or has no such step.
+    Mean over heads and steps of the attention to the cell under each pixel.  Raises UserError if the run
+    tracked no head or has no such step.
     """
     rows_THP = run.rows_THP
     chosen = range(len(rows_THP)) if steps is None else steps
     if not len(chosen) or not set(chosen) <= set(range(len(rows_THP))):
         raise UserError(
-            f"The answer has no such tokens: it has {len(rows_THP)}.", next_step="Choose tokens of this answer."
+            f"The answer has no such tokens: it has {len(rows_THP)}.",
+            next_step="Choose tokens of this answer.",
         )
     return run.grid.picture_map(rows_THP[list(chosen)].mean(axis=(0, 1)))
