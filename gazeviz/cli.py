@@ -1,0 +1,128 @@
+"""The command line: reads what is wanted, runs one command, and turns what went wrong into a sentence and
+a code.
+
+    0 done · 1 the run failed · 2 something that the person can put right · 130 stopped
+
+Starting it must stay fast, so nothing heavy is imported here: each command imports what it needs when it
+runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from gazeviz import __version__
+from gazeviz.commands import demo, describe, discover, doctor, narrate, steer
+from gazeviz.commands import map as map_command
+from gazeviz.commands.terminal import Terminal
+from gazeviz.errors import Cancelled, RunError, UserError
+
+DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
+
+COMMANDS = {
+    "demo": demo,
+    "describe": describe,
+    "discover": discover,
+    "steer": steer,
+    "narrate": narrate,
+    "map": map_command,
+    "doctor": doctor,
+}
+"""Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
+
+EPILOG = """\
+first steps:
+  gazeviz demo                                          the whole loop on the built-in model
+  gazeviz discover --strips builtin:50 --out ranking.json
+  gazeviz steer strip.png -p "What is happening in this panel of the comic strip?" \\
+      --heads ranking.json --top 12 --panel 4 --layout 1x6
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are a sentence and a next step, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(
+            f"{message[:1].upper()}{message[1:].rstrip('.')}.", next_step=f"See {self.prog} --help."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (that of the process unless given) and return its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    terminal = Terminal(as_json="--json" in given, quiet="--quiet" in given or "-q" in given)
+    try:
+        return _run(given, terminal)
+    except UserError as error:
+        terminal.complain(error.sentence, error.next_step)
+        return REFUSED
+    except RunError as error:
+        terminal.complain(str(error), "Run it again with -vv for the details.")
+        return FAILED
+    except (Cancelled, KeyboardInterrupt):
+        terminal.complain("Stopped.")
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # the last door: a person never sees a traceback unasked
+        logging.getLogger(__name__).debug("bug", exc_info=True)
+        terminal.complain(
+            f"gazeviz met a bug: {type(error).__name__}: {error}",
+            "Run it again with -vv and report what it prints.",
+        )
+        return FAILED
+
+
+def _run(given: Sequence[str], terminal: Terminal) -> int:
+    options = build_parser().parse_args(given)
+    # Nothing goes to the network: models are folders. A person who set the variable knows why.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from gazeviz.log import start_logging
+
+    start_logging(options.verbose)
+    code: int = COMMANDS[options.command].run(options, terminal)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    shared = _shared_options()
+    parser = _Parser(
+        prog="gazeviz",
+        description="Find, see and steer the heads that look at what a vision-language model describes.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gazeviz {__version__}")
+    # The model may be named before or after the command; SUPPRESS keeps the one from overwriting the other.
+    parser.add_argument("--model", metavar="FOLDER", default=os.environ.get("GAZEVIZ_MODEL") or None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, command in COMMANDS.items():
+        child = commands.add_parser(name, help=command.HELP, description=command.HELP, parents=[shared])
+        command.add_options(child)
+    return parser
+
+
+def _shared_options() -> _Parser:
+    """Options that every command has."""
+    shared = _Parser(add_help=False)
+    group = shared.add_argument_group("everywhere")
+    group.add_argument(
+        "--model", metavar="FOLDER", default=argparse.SUPPRESS,
+        help="a folder of Hugging Face files (GAZEVIZ_MODEL, else the built-in model)",
+    )  # fmt: skip
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
+    group.add_argument("--json", action="store_true", help="answer with one JSON document")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="log lines; -vv for everything")
+    return shared

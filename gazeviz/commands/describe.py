@@ -1,0 +1,31 @@
+"""`gazeviz describe`: ask the model about a picture, unsteered."""
+
+from __future__ import annotations
+
+import argparse
+
+from gazeviz.commands import inputs
+from gazeviz.commands.terminal import Terminal
+
+HELP = "Ask the model about a picture."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add picture, prompt and writing."""
+    inputs.add_picture(parser)
+    inputs.add_prompt(parser)
+    inputs.add_sampling(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Answer once and print the text."""
+    from gazeviz.commands.shown import run_document, tinted
+
+    shown = inputs.picture(options.image)
+    sampling = inputs.sampling(options)
+    engine = inputs.load_engine(options, terminal)
+    answer = engine.generate(
+        shown.image, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling
+    )
+    terminal.answer(run_document(answer), tinted(answer))
+    return 0

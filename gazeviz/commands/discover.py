@@ -1,0 +1,149 @@
+"""`gazeviz discover`: rank all heads on strips, and keep the ranking as a file that other tools read, too."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gazeviz.commands import inputs
+from gazeviz.commands.terminal import Terminal, escape, table
+from gazeviz.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gazeviz.domain.heads import HeadRanking
+    from gazeviz.engine.engine import Engine
+
+HELP = "Find the heads that look at the panel the model is asked about."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add strips, scores and files."""
+    parser.add_argument(
+        "--strips", default="builtin:50", metavar="STRIPS",
+        help="builtin:N (drawn, from seed 0), builtin:N:SEED, or a folder of strips (default: builtin:50)",
+    )  # fmt: skip
+    inputs.add_layout(parser)
+    parser.add_argument(
+        "--by", default="mass", metavar="SCORES",
+        help="mass, selectivity, tracking, causal, image_heads, localization, or several (default: mass)",
+    )  # fmt: skip
+    parser.add_argument("--question", help="instead of the paper's; holds {ordinal} or {number}")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the ranking as JSON; -NAME is added for several"
+    )
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="the head grid as .svg, .pdf or .png")
+    parser.add_argument("--matrix", type=Path, metavar="FILE", help="the best head's matrix, the same way")
+    parser.add_argument("--top", type=int, metavar="N", help="how many heads to list (default: one in eight)")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Measure, list the best heads of each ranking, write what was asked for."""
+    names = tuple(dict.fromkeys(name.strip() for name in options.by.split(",") if name.strip()))
+    outputs = {name: _per_ranking(options.out, name, names) for name in names}
+    for path in (*outputs.values(), options.figure, options.matrix):
+        check_folder(path)
+    strips = inputs.strips(options.strips, options.layout)
+    engine = inputs.load_engine(options, terminal)
+    rankings = measure(engine, strips, names, terminal, question=options.question)
+    n_heads = len(next(iter(rankings.values())).order())
+    n_top = max(1, round(n_heads / inputs.DEFAULT_SHARE)) if options.top is None else options.top
+    written = []
+    for name, ranking in rankings.items():
+        path = outputs[name]
+        if path is not None:
+            ranking.save(path)
+            written.append(path)
+    written += _figures(options, rankings, n_top)
+    document = {
+        "model": str(engine.describe_model().path),
+        "strips": len(strips),
+        "rankings": {name: document_of(ranking, n_top) for name, ranking in rankings.items()},
+        "written": [str(path) for path in written],
+    }
+    terminal.answer(document, *_told(rankings, n_top), *(f"wrote {escape(str(path))}" for path in written))
+    return 0
+
+
+def measure(
+    engine: Engine, strips: Any, names: tuple[str, ...], terminal: Terminal, question: str | None = None
+) -> dict[str, HeadRanking]:
+    """Rank all heads with a progress bar; one pass serves all scores."""
+    what = f"reading {len(strips)} strips for {', '.join(names)}"
+    with terminal.progress(what) as report:
+        return engine.rank(
+            strips, names, question=question,
+            progress=lambda done, total, _seconds_left: report(what, done / total),
+        )  # fmt: skip
+
+
+def document_of(ranking: HeadRanking, n_top: int) -> dict[str, Any]:
+    """Return a ranking as JSON: its best heads, how stable they are and in which layers."""
+    chosen = ranking.top(n_top)
+    agreed = ranking.split_half_overlap(n_top)
+    return {
+        "top": [
+            {"head": str(head), "layer": head.layer, "index": head.index, "score": ranking.score(head)}
+            for head in ranking.order()[:n_top]
+        ],
+        "split_half_overlap": agreed,
+        "layers": chosen.layer_histogram(ranking.shape_LH[0]).tolist(),
+    }
+
+
+def check_folder(path: Path | None) -> None:
+    """Refuse early, before minutes of work, a file whose folder does not exist."""
+    if path is not None and not path.expanduser().absolute().parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Make it first.")
+
+
+def _per_ranking(out: Path | None, name: str, names: tuple[str, ...]) -> Path | None:
+    if out is None or len(names) == 1:
+        return out
+    return out.with_name(f"{out.stem}-{name}{out.suffix}")
+
+
+def _figures(options: argparse.Namespace, rankings: Mapping[str, HeadRanking], n_top: int) -> list[Path]:
+    """Write the figures that were asked for, of the first ranking."""
+    if options.figure is None and options.matrix is None:
+        return []
+    from gazeviz.render import figures
+
+    ranking = next(iter(rankings.values()))
+    written = []
+    if options.figure is not None:
+        written.append(figures.save(figures.head_grid(ranking, ranking.top(n_top)), options.figure))
+    if options.matrix is not None:
+        written.append(figures.save(figures.head_matrix(ranking, ranking.order()[0]), options.matrix))
+    return written
+
+
+def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:
+    from gazeviz.render.palette import figure_text
+
+    parts: list[RenderableType] = []
+    for name, ranking in rankings.items():
+        said = document_of(ranking, n_top)
+        agreed = said["split_half_overlap"]
+        stable = "" if agreed is None else f" · split-half {agreed} of {n_top} agree"
+        parts.append(f"[bold]{name}[/] [dim]{ranking.n_strips} strips{stable}[/]")
+        rows = [
+            (str(place), entry["head"], figure_text(entry["score"]), "█" * _bar(entry["score"], said["top"]))
+            for place, entry in enumerate(said["top"], start=1)
+        ]
+        parts += [table(("rank", "head", "score", ""), rows, right=(0, 2)), ""]
+    names = list(rankings)
+    for place, first in enumerate(names):
+        for second in names[place + 1 :]:
+            shared = rankings[first].overlap(rankings[second], n_top)
+            rho = figure_text(rankings[first].rank_correlation(rankings[second]))
+            parts.append(f"[dim]{first} and {second}: {shared} of {n_top} shared, rank correlation {rho}[/]")
+    return parts
+
+
+def _bar(score: float, top: list[dict[str, Any]]) -> int:
+    highest = max(abs(entry["score"]) for entry in top) or 1.0
+    return max(0, round(24 * score / highest))

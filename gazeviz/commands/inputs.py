@@ -1,0 +1,285 @@
+"""What a person names on the command line, turned into pictures, strips, regions, heads and a loaded engine.
+
+Options that several commands share are added here, too, so that they read the same everywhere. It does not
+run anything on the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gazeviz.commands.terminal import Terminal, number_or_error
+from gazeviz.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from gazeviz.domain.heads import HeadRanking, HeadSet
+    from gazeviz.domain.region import Region
+    from gazeviz.domain.run import Sampling
+    from gazeviz.domain.strip import Layout, Strip
+    from gazeviz.engine.engine import Engine
+    from gazeviz.testbed.grammar import Fact
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+RANKING_FILE = "gaze_head_ranking.json"
+"""The published file name; one that lies in a model's folder is that model's default ranking."""
+CONTENTS_FILE = "samples.json"
+"""In a folder of strips: a list of {"file", "layout", "captions"}, the last two optional."""
+DEFAULT_SHARE = 8
+"""Without --top one head in so many is steered: near the paper's headline, 100 of 1152."""
+
+
+@dataclass(frozen=True)
+class NamedPicture:
+    """A picture with what is known of it: a layout and its panels' facts for a drawn strip."""
+
+    image: Image
+    name: str
+    layout: Layout | None = None
+    facts: tuple[Fact, ...] = ()
+
+
+def add_picture(parser: argparse.ArgumentParser) -> None:
+    """Add the picture to look at."""
+    parser.add_argument(
+        "image", metavar="IMAGE", help="a picture file, or builtin:K for strip K of the comic world"
+    )
+
+
+def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add the question or instruction."""
+    shown = f" (default: {default})" if default else ""
+    parser.add_argument(
+        "-p", "--prompt", required=default is None, default=default, help=f"what to ask the model{shown}"
+    )
+
+
+def add_heads(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of heads."""
+    parser.add_argument(
+        "--heads", metavar="HEADS",
+        help="a ranking file, or heads like L4H1,L3H2, or all (default: the ranking in the model's folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top", type=int, metavar="N", help="how many of a ranking, best first (default: one head in eight)"
+    )
+
+
+def add_layout(parser: argparse._ActionsContainer) -> None:
+    """Add the strip's layout."""
+    parser.add_argument(
+        "--layout", metavar="RxC", help="rows x columns of panels, like 1x6 (default: found by its gutters)"
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 60) -> None:
+    """Add how the answer is written."""
+    shown = "as long as its schedule" if max_new_tokens is None else max_new_tokens
+    group = parser.add_argument_group("writing")
+    group.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=max_new_tokens,
+        metavar="N",
+        help=f"longest answer (default: {shown})",
+    )
+    group.add_argument(
+        "--temperature", type=float, default=0.0, help="0 takes the likeliest token (default: 0)"
+    )
+    group.add_argument("--top-p", type=float, default=1.0, help="nucleus of the draw (default: 1)")
+    group.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+
+
+def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
+    """Load the model that the options name, showing how far it is."""
+    from transformers.utils import logging as transformers_logging
+
+    from gazeviz.engine.engine import load
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with terminal.progress("loading the model") as report:
+        engine = load(options.model, device=options.device, dtype=options.dtype, progress=report)
+    why_not_gpu = engine.describe_model().why_not_gpu
+    if why_not_gpu:
+        terminal.note(why_not_gpu)
+    return engine
+
+
+def sampling(options: argparse.Namespace) -> Sampling:
+    """Return how tokens are chosen."""
+    from gazeviz.domain.run import Sampling
+
+    return Sampling(options.temperature, options.top_p, options.seed)
+
+
+def picture(named: str) -> NamedPicture:
+    """Open a picture file, or draw strip K of the comic world for builtin:K."""
+    match = re.fullmatch(r"builtin:(\d{1,6})", named)
+    if match:
+        from gazeviz.domain.strip import Layout
+        from gazeviz.testbed.world import builtin_strips
+
+        strip = builtin_strips(int(match[1]) + 1)[-1]
+        return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts)
+    from gazeviz.engine.pictures import open_picture
+
+    return NamedPicture(open_picture(Path(named).expanduser()), Path(named).name)
+
+
+def panels(shown: NamedPicture, layout: str | None) -> tuple[Region, ...]:
+    """Return the panels of a picture by a layout, or as its gutters show them; UserError when they do not."""
+    from gazeviz.domain.strip import Layout, panel_regions
+
+    chosen = Layout.parse(layout) if layout else shown.layout or _layout_by_gutters(shown.image)
+    if chosen is None:
+        raise UserError(
+            f"The panels of {shown.name} cannot be told by its gutters.",
+            next_step="Name its layout, rows x columns: --layout 1x6.",
+        )
+    return panel_regions(chosen, *shown.image.size)
+
+
+def panel(regions: Sequence[Region], number: int) -> Region:
+    """Return panel `number`, counted from 1; UserError when the strip has none."""
+    if not 1 <= number <= len(regions):
+        raise UserError(
+            f"There is no panel {number}: the strip has {len(regions)}.",
+            next_step=f"Choose a panel from 1 to {len(regions)}.",
+        )
+    return regions[number - 1]
+
+
+def box(text: str, image: Image) -> Region:
+    """Return the box "x0,y0,x1,y1" in picture pixels as a region."""
+    from gazeviz.domain.region import Region
+
+    parts = re.split(r"[,\s]+", text.strip())
+    if len(parts) != 4:
+        raise UserError(f"“{text}” is no box.", next_step="Write --box x0,y0,x1,y1 in picture pixels.")
+    x0, y0, x1, y1 = (number_or_error(part, "pixel coordinate") for part in parts)
+    return Region.box("Box", (x0, y0, x1, y1), image.size)
+
+
+def mask(path: str, image: Image) -> Region:
+    """Return the region that a mask picture of the same size paints: every pixel that is not black."""
+    import numpy as np
+
+    from gazeviz.domain.region import Region
+    from gazeviz.engine.pictures import open_picture
+
+    painted = open_picture(Path(path).expanduser())
+    if painted.size != image.size:
+        raise UserError(
+            f"The mask has {painted.width} x {painted.height} px, "
+            f"the picture {image.width} x {image.height} px.",
+            next_step="Paint the mask on a picture of the same size, white inside and black outside.",
+        )
+    return Region(Path(path).stem, np.asarray(painted).max(axis=2) > 127)
+
+
+def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
+    """Return builtin:N (N strips of the comic world; builtin:N:SEED) or the strips of a folder of pictures.
+
+    A folder's `samples.json` may give each file's layout and captions; otherwise `layout` holds for all,
+    or each picture's gutters. UserError for a folder without pictures, and where a layout cannot be told.
+    """
+    match = re.fullmatch(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?", named)
+    if match:
+        return _drawn_strips(int(match[1] or 50), int(match[2] or 0), layout)
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no folder {named}.", next_step="Name a folder of strips, or builtin:50 for drawn ones."
+        )
+    known = _contents(folder)
+    names = [entry["file"] for entry in known.values() if entry.get("kind", "strip") == "strip"] or [
+        path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES
+    ]
+    if not names:
+        raise UserError(
+            f"The folder {named} holds no picture.", next_step="Put strips into it as PNG or JPEG."
+        )
+    return tuple(
+        _strip_of(folder / name, layout or known.get(name, {}).get("layout"), known.get(name))
+        for name in names
+    )
+
+
+def heads(options: argparse.Namespace, engine: Engine) -> HeadSet:
+    """Return the heads that --heads and --top name, checked against the model."""
+    from gazeviz.domain.heads import HeadSet
+
+    named: str | None = options.heads
+    if named == "all":
+        return engine.all_heads()
+    if named is None or named.lower().endswith(".json") or Path(named).expanduser().is_file():
+        ranking = ranking_of(named, engine)
+        n_heads = len(ranking.order())
+        return ranking.top(max(1, round(n_heads / DEFAULT_SHARE)) if options.top is None else options.top)
+    chosen = HeadSet.of(named)
+    chosen.check(engine.shape_LH)
+    return chosen
+
+
+def ranking_of(named: str | None, engine: Engine) -> HeadRanking:
+    """Read a ranking file, or the one that lies in the model's folder; UserError where there is none."""
+    from gazeviz.domain.heads import HeadRanking
+
+    path = engine.describe_model().path / RANKING_FILE if named is None else Path(named).expanduser()
+    if named is None and not path.exists():
+        raise UserError(
+            "No heads are chosen, and the model's folder holds no ranking.",
+            next_step="Name them (--heads L4H1,L3H2), or rank them first (gazeviz discover).",
+        )
+    return HeadRanking.load(path, engine.shape_LH)
+
+
+def _layout_by_gutters(image: Image) -> Layout | None:
+    import numpy as np
+
+    from gazeviz.domain.strip import gutters
+
+    return gutters(np.asarray(image))
+
+
+def _drawn_strips(n: int, seed: int, layout: str | None) -> tuple[Strip, ...]:
+    from gazeviz.domain.strip import Layout, Strip
+    from gazeviz.testbed.world import builtin_strips
+
+    if n < 1:
+        raise UserError("No strip is to be drawn.", next_step="Ask for one or more: --strips builtin:50.")
+    chosen = Layout.parse(layout or "1x6")
+    drawn = builtin_strips(n, seed, layout=(chosen.rows, chosen.cols))
+    return tuple(
+        Strip(strip.image, strip.panels, strip.captions, f"builtin:{place}")
+        for place, strip in enumerate(drawn)
+    )
+
+
+def _contents(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / CONTENTS_FILE
+    if not path.exists():
+        return {}
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+        return {entry["file"]: entry for entry in entries}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} is no list of strips.",
+            next_step='Write [{"file": "a.png", "layout": "1x6"}], or delete it.',
+        ) from error
+
+
+def _strip_of(path: Path, layout: str | None, known: dict[str, Any] | None) -> Strip:
+    from gazeviz.domain.strip import Strip
+
+    shown = picture(str(path))
+    captions = tuple((known or {}).get("captions", ()))
+    return Strip(shown.image, panels(shown, layout), captions, shown.name)

@@ -1,0 +1,79 @@
+"""`gazeviz map`: where chosen heads look while the model writes, drawn over the picture."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from gazeviz.commands import inputs
+from gazeviz.commands.discover import check_folder
+from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.errors import UserError
+
+HELP = "Draw where heads look at one answer token, or on average over some."
+PROMPT = "What is happening in this picture?"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add picture, prompt, heads, tokens and file."""
+    inputs.add_picture(parser)
+    inputs.add_prompt(parser, PROMPT)
+    inputs.add_heads(parser)
+    parser.add_argument(
+        "--token", default="all", metavar="T",
+        help="answer token counted from 0, a range like 2-5, or all (default: all, the mean)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the figure: .svg, .pdf or .png"
+    )
+    inputs.add_sampling(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Answer, take the rows of the chosen tokens, draw their mean over the picture."""
+    from gazeviz.commands.shown import run_document
+    from gazeviz.engine.trajectory import run_map
+    from gazeviz.render import figures
+
+    check_folder(options.out)
+    wanted = steps_of(options.token)
+    shown = inputs.picture(options.image)
+    sampling = inputs.sampling(options)
+    engine = inputs.load_engine(options, terminal)
+    heads = inputs.heads(options, engine)
+    answer = engine.generate(
+        shown.image, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling, track=heads
+    )
+    steps = range(len(answer.tokens)) if wanted is None else wanted
+    map_HW = run_map(answer, steps)
+    read = "".join(answer.tokens[step].text for step in steps).strip()
+    named = str(heads) if len(heads) <= 4 else f"{len(heads)} heads ({heads.origin})"
+    title = f"{named}   token {options.token} “{read}”" if wanted is not None else f"{named}   “{read}”"
+    written = figures.save(figures.picture_overlay(shown.image, map_HW, title=title), options.out)
+    rows_P = answer.rows_THP[list(steps)].mean(axis=(0, 1))
+    document = {
+        "heads": [str(head) for head in heads],
+        "tokens": list(steps),
+        "read": read,
+        "grid": answer.grid.shape_RC,
+        "attention": [round(float(value), 6) for value in rows_P],
+        "image_mass": round(float(rows_P.sum()), 6),
+        "run": run_document(answer),
+        "written": [str(written)],
+    }
+    mass = f"mass on the image {rows_P.sum():.2f}, highest cell {rows_P.max():.2f}"
+    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}")
+    return 0
+
+
+def steps_of(text: str) -> range | None:
+    """Read "3", "2-5" or "all" (None); UserError for anything else."""
+    if text == "all":
+        return None
+    match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text.strip())
+    if match is None or (match[2] and int(match[2]) < int(match[1])):
+        raise UserError(
+            f"“{text}” names no answer token.", next_step="Write --token 3, --token 2-5 or --token all."
+        )
+    return range(int(match[1]), int(match[2] or match[1]) + 1)

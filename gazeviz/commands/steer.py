@@ -1,0 +1,126 @@
+"""`gazeviz steer`: one answer beside the same answer with chosen heads pointed at a region."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from gazeviz.commands import inputs
+from gazeviz.commands.terminal import Terminal, escape, number_or_error, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gazeviz.domain.region import Region
+    from gazeviz.domain.run import Run
+    from gazeviz.domain.steering import Steering
+
+HELP = "Point chosen heads at a region of the picture, and compare with the baseline."
+MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass")
+SCOPES = ("all_rows", "decode_only", "after_image")
+RULES = ("centre", "share")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add picture, prompt, heads, target, steering and writing."""
+    inputs.add_picture(parser)
+    inputs.add_prompt(parser)
+    inputs.add_heads(parser)
+    target = parser.add_argument_group("target (one of them)")
+    one = target.add_mutually_exclusive_group(required=True)
+    one.add_argument("--panel", type=int, metavar="K", help="panel of a strip, counted from 1")
+    one.add_argument("--box", metavar="x0,y0,x1,y1", help="a box in picture pixels")
+    one.add_argument("--mask", metavar="FILE", help="a picture of the same size, white where the region is")
+    inputs.add_layout(target)
+    add_steering(parser)
+    inputs.add_sampling(parser)
+
+
+def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> None:
+    """Add how strongly, where and by which rule heads are steered."""
+    group = parser.add_argument_group("steering")
+    group.add_argument("--mode", choices=MODES, default=MODES[0], help=f"(default: {MODES[0]})")
+    group.add_argument(
+        "--strength", default="8", metavar="N", help="a number, hard or hard_uniform (default: 8)"
+    )
+    group.add_argument(
+        "--alpha",
+        type=float,
+        default=0.9,
+        help="share of each row for the target, mode mass only (default: .9)",
+    )
+    group.add_argument(
+        "--scope", choices=SCOPES, default=scope, help=f"rows that are biased (default: {scope})"
+    )
+    group.add_argument(
+        "--rule", choices=RULES, default=RULES[0],
+        help="how a region selects cells: by centre, or by the share that it covers (default: centre)",
+    )  # fmt: skip
+    group.add_argument("--share", type=float, default=0.5, help="that share (default: .5)")
+
+
+def strength_of(text: str) -> float | str:
+    """Read a strength: a number, or one of the two named limits."""
+    return text if text in ("hard", "hard_uniform") else number_or_error(text, "strength")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Answer twice, baseline and steered, and print both with the audit."""
+    from gazeviz.commands.shown import run_document
+    from gazeviz.domain.steering import Steering
+
+    shown = inputs.picture(options.image)
+    target, regions = _target(options, shown)
+    sampling = inputs.sampling(options)
+    strength = strength_of(options.strength)
+    engine = inputs.load_engine(options, terminal)
+    steering = Steering(
+        inputs.heads(options, engine), target, options.mode, strength,  # type: ignore[arg-type]
+        options.scope, options.alpha, options.rule, options.share,
+    )  # fmt: skip
+    baseline, steered = (
+        engine.generate(
+            shown.image, options.prompt, steering=how, max_new_tokens=options.max_new_tokens,
+            sampling=sampling, track=steering.heads,
+        )
+        for how in (None, steering)
+    )  # fmt: skip
+    terminal.answer(
+        {
+            "baseline": run_document(baseline, regions),
+            "steered": run_document(steered, regions),
+            "changed": baseline.token_ids != steered.token_ids,
+        },
+        *_told(baseline, steered, steering, regions),
+    )
+    return 0
+
+
+def _target(options: argparse.Namespace, shown: inputs.NamedPicture) -> tuple[Region, tuple[Region, ...]]:
+    """The target, and the regions that tokens are tinted by."""
+    if options.panel is not None:
+        regions = inputs.panels(shown, options.layout)
+        return inputs.panel(regions, options.panel), regions
+    region = inputs.box(options.box, shown.image) if options.box else inputs.mask(options.mask, shown.image)
+    return region, (region,)
+
+
+def _told(
+    baseline: Run, steered: Run, steering: Steering, regions: tuple[Region, ...]
+) -> list[RenderableType]:
+    from rich.table import Table
+
+    from gazeviz.commands.shown import audit_line, ledger_rows, region_key, steering_line, tinted
+
+    both = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    both.add_row("[bold]Baseline[/]", tinted(baseline, regions))
+    both.add_row("[bold]Steered[/]", tinted(steered, regions))
+    both.add_row("", f"[dim]{escape(steering_line(steering))}[/]")
+    both.add_row("", f"[dim]{escape(audit_line(steered.audit, steered.junk))}[/]")
+    parts: list[RenderableType] = [both]
+    if len(regions) > 1:
+        parts.append(region_key(regions))
+    if steered.audit is not None:
+        columns = ("where the attention went", "before", "after", "gained")
+        parts += ["", table(columns, ledger_rows(steered.audit), right=(1, 2, 3))]
+    return parts
