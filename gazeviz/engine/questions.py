@@ -1,0 +1,68 @@
+"""How a model is asked about the panels of a strip.
+
+Knows wordings and where panels stand; knows no model, and not what is done with the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gazeviz.domain.region import Region
+from gazeviz.errors import UserError
+
+# The wordings of Gandikota & Bau (arXiv 2606.14703).
+ROW_QUESTION: Final = (
+    "Look carefully at this {count}-panel comic strip."
+    " What is happening in the {ordinal} panel from the left? Answer briefly."
+)
+GRID_QUESTION: Final = ROW_QUESTION.replace(" from the left", "")
+NARRATION_PROMPT: Final = "Describe each panel in order, one short sentence each."
+OPEN_QUESTION: Final = "What is happening in this panel of the comic strip?"
+
+_ORDINALS: Final = (
+    "first", "second", "third", "fourth", "fifth", "sixth",
+    "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
+)  # fmt: skip
+_COUNTS: Final = (
+    "one", "two", "three", "four", "five", "six",
+    "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+
+
+def panel_questions(panels: Sequence[Region], question: str | None = None) -> tuple[str, ...]:
+    """The question about each panel, in words; "from the left" is said of panels in one row only.
+
+    UserError for a question of one's own that has no place for the panel, or one that is not known.
+    """
+    wording = question or (ROW_QUESTION if _in_one_row(panels) else GRID_QUESTION)
+    count = _word(_COUNTS, len(panels) - 1, str(len(panels)))
+    try:
+        texts = tuple(
+            wording.format(ordinal=_word(_ORDINALS, k, f"{k + 1}th"), number=k + 1, count=count)
+            for k in range(len(panels))
+        )
+    except (KeyError, IndexError, ValueError) as error:
+        raise _unusable(wording) from error
+    if len(set(texts)) < len(texts):
+        raise _unusable(wording)
+    return texts
+
+
+def _unusable(wording: str) -> UserError:
+    return UserError(
+        f"The question “{wording}” cannot be put for each panel.",
+        next_step="Write {ordinal} (first, second ...) or {number} (1, 2 ...) where the panel is named.",
+    )
+
+
+def _word(words: Sequence[str], index: int, otherwise: str) -> str:
+    return words[index] if index < len(words) else otherwise
+
+
+def _in_one_row(panels: Sequence[Region]) -> bool:
+    """Whether all panels stand side by side, in order from the left."""
+    boxes = [panel.box_px for panel in panels]
+    centres = [x0 + x1 for x0, _, x1, _ in boxes]
+    level = max(y0 for _, y0, _, _ in boxes) < min(y1 for _, _, _, y1 in boxes)
+    return level and centres == sorted(centres)
