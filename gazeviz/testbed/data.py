@@ -1,15 +1,15 @@
 """Training batches for the built-in model: freshly drawn pictures, each with several questions and answers.
 
-A batch is a function of (seed, step, phase) alone, so a training run can be resumed at any step without keeping
-the state of a generator. Only facts of the training split are drawn. The module knows no model.
+A batch is a function of (seed, step, phase) alone, so a training run can be resumed at any step without
+keeping the state of a generator. Only facts of the training split are drawn. The module knows no model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# (width_px, height_px) of whole pictures by layout (rows, columns), as the processor leaves strips of square panels
-# of many sizes; the sizes named twice are drawn twice as often.
+# (width_px, height_px) of whole pictures by layout (rows, columns), as the processor leaves strips of square
+# panels of many sizes; the sizes named twice are drawn twice as often.
 ROW_SIZES_PX: Final[dict[int, tuple[tuple[int, int], ...]]] = {
     1: ((96, 96), (64, 64), (128, 128)),
     2: ((192, 96), (192, 96), (256, 128), (352, 160), (128, 64)),
@@ -53,15 +53,16 @@ GRID_SIZES_PX: Final[dict[tuple[int, int], tuple[tuple[int, int], ...]]] = {
     (2, 2): ((192, 192), (256, 256)),
     (2, 3): ((288, 192), (288, 192), (256, 160)),
     (3, 2): ((192, 288), (192, 256)),
-    (2, 4): ((352, 160), (384, 160), (352, 192)),
+    (2, 4): ((352, 160), (384, 160), (320, 192)),
 }
+SCENE: Final = (0, 0)  # in the place of a layout
 SCENE_SIZES_PX: Final = ((256, 192), (256, 224), (256, 256), (288, 192), (288, 224), (224, 256), (192, 192))
 
 NARRATED_SHARE: Final = 0.6
 REVERSED_SHARE: Final = 0.1
 NARRATION_ORDERS: Final = (0, 0, 0, 1, 2)
 DIRECT_BLOCKS: Final = 2
-AMBIGUOUS_BLOCKS: Final = 2
+FREE_BLOCKS: Final = 2
 DISTINCT_SHARE: Final = 0.85  # strips in which no colour and no character comes twice
 
 
@@ -76,7 +77,7 @@ class Block(NamedTuple):
 class Phase:
     """One stage of the curriculum: pictures a batch holds, and the weights of the panel layouts.
 
-    `layouts` maps (rows, columns) to a weight; (0, 0) stands for scenes.
+    `layouts` maps (rows, columns) to a weight; SCENE stands for scenes.
     """
 
     name: str
@@ -88,12 +89,12 @@ FINAL_LAYOUTS: Final = {
     (1, 6): 0.65,
     **{(1, n): 0.15 / 6 for n in (2, 3, 4, 5, 7, 8)},
     **dict.fromkeys(GRID_SIZES_PX, 0.08 / 4),
-    (0, 0): 0.12,
+    SCENE: 0.12,
 }
 PHASES: Final = (
-    Phase("one panel", 48, {(1, 1): 1.0}),
-    Phase("two panels", 32, {(1, 2): 0.85, (1, 1): 0.15}),
-    Phase("three panels", 24, {(1, 3): 0.7, (1, 2): 0.15, (0, 0): 0.15}),
+    Phase("one panel", 32, {(1, 1): 1.0}),
+    Phase("two panels", 24, {(1, 2): 0.85, (1, 1): 0.15}),
+    Phase("three panels", 20, {(1, 3): 0.7, (1, 2): 0.15, SCENE: 0.15}),
     Phase("all", 16, FINAL_LAYOUTS),
 )
 
@@ -102,7 +103,7 @@ PHASES: Final = (
 class PackedBatch:
     """Pictures of one size with their blocks, ready for the packed pass.
 
-    patches: (B, N, 768) float32, the processor's values of one of the two equal frames, in the processor's order.
+    patches: (B, N, 768) float32, the processor's values and order, of one of its two equal frames.
     grid: patches as (rows, columns). prefix_ids: (n_prefix,) int64, the same for every picture.
     groups: each (B, n_blocks, T) int64, padded at the blocks' ends.
     predicting_positions: (n_targets,) int64, flat positions in (B, S) of the tokens *before* the targets.
@@ -132,88 +133,111 @@ class BatchSource(torch.utils.data.Dataset[PackedBatch]):
         return draw_batch(np.random.default_rng((self.seed, step)), phase)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The wordings of a batch's questions, the same for all its pictures: their blocks are of a length.
+
+    direct questions name a panel or an object; free ones name none; whole asks for everything (or is None).
+    """
+
+    direct: tuple[str, ...]
+    free: tuple[str, ...]
+    whole: str | None
+    backwards: bool = False
+
+
 def draw_batch(rng: np.random.Generator, phase: Phase) -> PackedBatch:
-    """Draw one batch of a phase: one layout, one picture size, fresh facts."""
+    """Draw one batch of a phase: one layout, one picture size, one choice of wordings, fresh facts."""
     layouts = list(phase.layouts)
     weights = np.array(list(phase.layouts.values()))
     layout = layouts[rng.choice(len(layouts), p=weights / weights.sum())]
-    size_px = _pick(rng, _sizes(layout))
-    # All of a batch narrate or none does: a picture without would be padded to the length of those with.
-    narrated = bool(rng.random() < NARRATED_SHARE)
-    drawn = [
-        _draw_scene(rng, size_px) if layout == (0, 0) else _draw_strip(rng, layout, size_px, narrated)
-        for _ in range(phase.n_pictures)
-    ]
-    images = [image for image, _, _ in drawn]
-    return pack(images, [[short for _, short, _ in drawn], [long for _, _, long in drawn]])
+    if layout == SCENE:
+        asked, size_px = _ask_scenes(rng), _pick(rng, SCENE_SIZES_PX)
+        drawn = [_draw_scene(rng, size_px, asked) for _ in range(phase.n_pictures)]
+    else:
+        asked, size_px = _ask_strips(rng, layout), _pick(rng, _strip_sizes(layout))
+        drawn = [_draw_strip(rng, layout, size_px, asked) for _ in range(phase.n_pictures)]
+    by_slot = zip(*(blocks for _, blocks in drawn), strict=True)
+    return pack([image for image, _ in drawn], [[[block] for block in slot] for slot in by_slot])
 
 
-def _sizes(layout: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    if layout == (0, 0):
-        return SCENE_SIZES_PX
+def _strip_sizes(layout: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return ROW_SIZES_PX[layout[1]] if layout[0] == 1 else GRID_SIZES_PX[layout]
 
 
-def _draw_strip(
-    rng: np.random.Generator, layout: tuple[int, int], size_px: tuple[int, int], narrated: bool
-) -> tuple[Image.Image, list[Block], list[Block]]:
-    """A strip with its short blocks (direct, ambiguous) and its long ones (a narration, or none)."""
+def _ask_strips(rng: np.random.Generator, layout: tuple[int, int]) -> Asked:
     n_panels = layout[0] * layout[1]
-    facts = grammar.draw_facts(rng, n_panels, "train", DISTINCT_SHARE)
-    image = draw_strip(facts, layout, *size_px, rng)
-    short = [*_direct_blocks(rng, facts, layout[0] == 1), *_ambiguous_blocks(rng, facts)]
-    return image, short, [_narration_block(rng, facts)] if narrated and n_panels > 1 else []
-
-
-def _direct_blocks(
-    rng: np.random.Generator, facts: Sequence[grammar.Fact], one_row: bool
-) -> Iterator[Block]:
-    """Questions that name a panel, each about another one."""
-    wordings = grammar.direct_wordings(one_row)
-    for position in rng.permutation(len(facts))[:DIRECT_BLOCKS].tolist():
-        # The paper's own wording is asked as often as all the others together.
-        wording = wordings[0] if rng.random() < 0.4 else _pick(rng, wordings)
-        question = grammar.fill(wording, position, len(facts))
-        yield Block(question, _sentence(facts[position].caption(_order(rng))))
-
-
-def _ambiguous_blocks(rng: np.random.Generator, facts: Sequence[grammar.Fact]) -> Iterator[Block]:
-    """Questions that name no panel, answered with panels drawn at random: the model must learn to choose."""
-    for position in rng.permutation(len(facts))[:AMBIGUOUS_BLOCKS].tolist():
-        answer = _sentence(facts[position].caption(_order(rng)))
-        yield Block(_pick(rng, grammar.AMBIGUOUS), answer)
-
-
-def _narration_block(rng: np.random.Generator, facts: Sequence[grammar.Fact]) -> Block:
+    wordings = grammar.direct_wordings(one_row=layout[0] == 1)
     backwards = bool(rng.random() < REVERSED_SHARE)
-    order = _pick(rng, NARRATION_ORDERS)
-    wording = _pick(rng, grammar.NARRATION_REVERSED if backwards else grammar.NARRATION)
-    return Block(wording, grammar.narration([fact.caption(order) for fact in facts], backwards))
+    narrations = grammar.NARRATION_REVERSED if backwards else grammar.NARRATION
+    narrated = n_panels > 1 and rng.random() < NARRATED_SHARE
+    return Asked(
+        # The paper's own wording is asked about as often as all the others together.
+        direct=tuple(
+            wordings[0] if rng.random() < 0.4 else _pick(rng, wordings)
+            for _ in range(min(n_panels, DIRECT_BLOCKS))
+        ),
+        free=tuple(_pick(rng, grammar.AMBIGUOUS) for _ in range(min(n_panels, FREE_BLOCKS))),
+        whole=_pick(rng, narrations) if narrated else None,
+        backwards=backwards,
+    )
+
+
+def _ask_scenes(rng: np.random.Generator) -> Asked:
+    return Asked(
+        direct=tuple(_pick(rng, grammar.SCENE_DIRECT) for _ in range(DIRECT_BLOCKS)),
+        free=tuple(_pick(rng, grammar.SCENE_PART) for _ in range(FREE_BLOCKS)),
+        whole=_pick(rng, grammar.SCENE_LIST),
+    )
+
+
+def _draw_strip(
+    rng: np.random.Generator, layout: tuple[int, int], size_px: tuple[int, int], asked: Asked
+) -> tuple[Image.Image, list[Block]]:
+    """A strip and its blocks."""
+    facts = grammar.draw_facts(rng, layout[0] * layout[1], "train", DISTINCT_SHARE)
+    image = draw_strip(facts, layout, *size_px, rng)
+    captions = [fact.caption(_pick(rng, grammar.ORDERS)) for fact in facts]
+    blocks = _blocks_about_one(rng, asked, captions)
+    if asked.whole is not None:
+        order = _pick(rng, NARRATION_ORDERS)
+        told = grammar.narration([fact.caption(order) for fact in facts], asked.backwards)
+        blocks.append(Block(asked.whole, told))
+    return image, blocks
 
 
 def _draw_scene(
-    rng: np.random.Generator, size_px: tuple[int, int]
-) -> tuple[Image.Image, list[Block], list[Block]]:
-    """A scene with one list, two direct questions and two ambiguous ones; it has no long blocks."""
+    rng: np.random.Generator, size_px: tuple[int, int], asked: Asked
+) -> tuple[Image.Image, list[Block]]:
+    """A scene and its blocks, objects numbered and listed from left to right."""
     objects, setting = grammar.draw_objects(rng)
     image, boxes_px = draw_scene(objects, setting, *size_px, rng)
     ordered = [objects[index] for index in left_to_right(boxes_px)]
-    blocks = [Block(_pick(rng, grammar.SCENE_LIST), _sentence(grammar.object_list(ordered)))]
-    for position in rng.permutation(len(ordered))[:2].tolist():
-        question = grammar.fill(_pick(rng, grammar.SCENE_DIRECT), position)
-        blocks.append(Block(question, _sentence(ordered[position].phrase)))
-    for position in rng.permutation(len(ordered))[:2].tolist():
-        blocks.append(Block(_pick(rng, grammar.SCENE_PART), _sentence(ordered[position].phrase)))
-    return image, blocks, []
+    blocks = _blocks_about_one(rng, asked, [item.phrase for item in ordered])
+    blocks.append(Block(str(asked.whole), _sentence(grammar.object_list(ordered))))
+    return image, blocks
+
+
+def _blocks_about_one(rng: np.random.Generator, asked: Asked, phrases: Sequence[str]) -> list[Block]:
+    """Direct questions, each about another panel or object, then free ones, each answered with another.
+
+    What answers a free question is drawn at random, so that the model learns to choose instead of a habit.
+    """
+    named, drawn = rng.permutation(len(phrases)).tolist(), rng.permutation(len(phrases)).tolist()
+    direct = [
+        Block(grammar.fill(wording, position, len(phrases)), _sentence(phrases[position]))
+        for wording, position in zip(asked.direct, named, strict=False)
+    ]
+    free = [
+        Block(wording, _sentence(phrases[position]))
+        for wording, position in zip(asked.free, drawn, strict=False)
+    ]
+    return direct + free
 
 
 def left_to_right(boxes_px: Sequence[tuple[int, int, int, int]]) -> list[int]:
     """Indices of boxes (left, top, right, bottom) ordered by the columns of their centres."""
     return sorted(range(len(boxes_px)), key=lambda index: boxes_px[index][0] + boxes_px[index][2])
-
-
-def _order(rng: np.random.Generator) -> int:
-    return _pick(rng, grammar.ORDERS)
 
 
 def _sentence(text: str) -> str:
@@ -227,8 +251,9 @@ def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
 def pack(images: Sequence[Image.Image], blocks: Sequence[Sequence[Sequence[Block]]]) -> PackedBatch:
     """Lay pictures of one size and their blocks out as one batch.
 
-    `blocks` holds one entry per group; a group's entry lists the blocks of every picture. A picture with fewer
-    blocks than another gets empty ones, which nothing is learnt from. Groups that are empty for all are left out.
+    `blocks` holds one entry per group; a group's entry lists the blocks of every picture. A picture with
+    fewer blocks than another gets empty ones, which nothing is learnt from. Groups that are empty for all are
+    left out.
     """
     width_px, height_px = images[0].size
     grid = height_px // PATCH_PX, width_px // PATCH_PX
@@ -260,7 +285,7 @@ def pack(images: Sequence[Image.Image], blocks: Sequence[Sequence[Sequence[Block
 
 
 def image_prefix(grid: tuple[int, int]) -> NDArray[np.int64]:
-    """Token ids from the start of the user's turn to the end of the picture, for a patch grid (rows, columns)."""
+    """Token ids from the start of the user's turn to the end of a picture of a patch grid (rows, columns)."""
     special = _special_ids()
     patches_per_cell = CELL_PX // PATCH_PX
     n_image_tokens = grid[0] * grid[1] // patches_per_cell**2
@@ -293,12 +318,12 @@ def _special_ids() -> dict[str, int]:
 
 @cache
 def _value_table() -> NDArray[np.float32]:
-    """The processor's float of every byte, (3, 256): taken from the processor, so that it is equal to the last bit."""
+    """The processor's float of every byte, (3, 256): asked of the processor, hence equal to the last bit."""
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(4, axis=0).repeat(4, axis=1)
     image = Image.fromarray(np.stack([ramp] * 3, axis=-1))
-    values = np.asarray(build_processor()(images=[image], return_tensors="np")["pixel_values"], dtype=np.float32)
+    values = np.asarray(build_processor()(images=[image], return_tensors="np")["pixel_values"])
     pixels = _patches(np.stack([ramp] * 3)[None]).reshape(-1, 3, PATCH_PX**2)
-    floats = values.reshape(-1, 3, 2, PATCH_PX**2)[:, :, 0]
+    floats = values.astype(np.float32).reshape(-1, 3, 2, PATCH_PX**2)[:, :, 0]
     table = np.empty((3, 256), dtype=np.float32)
     for channel in range(3):
         table[channel, pixels[:, channel]] = floats[:, channel]
@@ -312,7 +337,7 @@ def patchify(images: Sequence[Image.Image]) -> NDArray[np.float32]:
     return _patches(np.stack([table[c][pixels[:, c]] for c in range(3)], axis=1))
 
 
-def _patches(values: np.ndarray) -> np.ndarray:
+def _patches(values: NDArray[Any]) -> NDArray[Any]:
     """(B, 3, H, W) to (B, N, 3 x 16 x 16); the four patches of a cell follow one another."""
     n_pictures, _, height_px, width_px = values.shape
     cells = values.reshape(

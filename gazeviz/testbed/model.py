@@ -72,7 +72,7 @@ VISION: Final[Mapping[str, Any]] = {
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A word-level tokenizer of the comic world's vocabulary: lowercase words, single digits, punctuation marks."""
+    """A tokenizer of the comic world's vocabulary: lowercase words, single digits, punctuation marks."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -90,7 +90,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     core.decoder = decoders.Sequence(
         [decoders.WordPiece(prefix="##", cleanup=True), decoders.Replace(" :", ":")],
     )
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=core,
         eos_token=EOS_TURN,
         pad_token=PAD,
@@ -128,24 +128,25 @@ def build_model(
     `config_overrides` may hold "text_config" and "vision_config", merged over LANGUAGE and VISION.
     """
     import torch
-    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+    from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     overrides = config_overrides or {}
-    id_of = build_tokenizer().convert_tokens_to_ids
+    id_of: dict[str, int] = build_tokenizer().get_vocab()
     text = {**LANGUAGE, **overrides.get("text_config", {})}
     text |= {
-        "vocab_size": len(build_tokenizer()),
-        "pad_token_id": id_of(PAD),
-        "eos_token_id": id_of(EOS_TURN),
+        "vocab_size": len(id_of),
+        "pad_token_id": id_of[PAD],
+        "eos_token_id": id_of[EOS_TURN],
         "tie_word_embeddings": True,
     }
+    vision = {**VISION, "out_hidden_size": text["hidden_size"], **overrides.get("vision_config", {})}
     config = Qwen3VLConfig(
         text_config=text,
-        vision_config={**VISION, "out_hidden_size": text["hidden_size"], **overrides.get("vision_config", {})},
-        image_token_id=id_of(IMAGE_PAD),
-        video_token_id=id_of(VIDEO_PAD),
-        vision_start_token_id=id_of(VISION_START),
-        vision_end_token_id=id_of(VISION_END),
+        vision_config=vision,
+        image_token_id=id_of[IMAGE_PAD],
+        video_token_id=id_of[VIDEO_PAD],
+        vision_start_token_id=id_of[VISION_START],
+        vision_end_token_id=id_of[VISION_END],
         tie_word_embeddings=True,
         dtype="float32",
     )
@@ -153,21 +154,21 @@ def build_model(
         torch.manual_seed(seed)
         model = Qwen3VLForConditionalGeneration(config)
         _initialise(model)
-    model.generation_config.update(
-        do_sample=False, eos_token_id=id_of(EOS_TURN), pad_token_id=id_of(PAD), max_new_tokens=128
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False, eos_token_id=id_of[EOS_TURN], pad_token_id=id_of[PAD], max_new_tokens=128
     )
     return model
 
 
 def _initialise(model: Qwen3VLForConditionalGeneration) -> None:
-    """Draw matrices at half of 1/sqrt(fan-in), residual outputs smaller by 1/sqrt(2 x layers), embeddings at 0.02.
+    """Draw matrices at half of 1/sqrt(fan-in), residual outputs less by 1/sqrt(2 layers), embeddings at 0.02.
 
-    A fixed 0.02 is made for widths of thousands; at 128 it would leave the first thousand steps nearly linear.
+    A fixed 0.02 is made for widths of thousands; at 128 it would leave the first steps nearly linear.
     """
     from torch import nn
 
-    layers = model.config.text_config.num_hidden_layers
-    depth = model.config.vision_config.depth
+    layers = len(model.model.language_model.layers)
+    depth = len(model.model.visual.blocks)
     residual_scale = {
         "self_attn.o_proj": 1 / math.sqrt(2 * layers),
         "mlp.down_proj": 1 / math.sqrt(2 * layers),
@@ -188,7 +189,7 @@ def _initialise(model: Qwen3VLForConditionalGeneration) -> None:
 
 
 def save_pretrained(folder: Path, model: Qwen3VLForConditionalGeneration) -> None:
-    """Write the model, its tokenizer and its processors as Hugging Face files that need no code of ours to load."""
+    """Write the model, its tokenizer and its processors as files that need no code of ours to load."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)

@@ -1,7 +1,7 @@
 """Muon for many small matrices on a CPU: momentum whose singular values are all pulled to about one.
 
-The same update as torch.optim.Muon, in float32 and with equally shaped matrices orthogonalised together: the
-optimiser of torch works in bfloat16 and one matrix at a time, which costs more than the model's own step here.
+The same update as torch.optim.Muon, in float32 and with equally shaped matrices orthogonalised together:
+torch's works in bfloat16, which few CPUs are quick at, and on one matrix at a time.
 Source: K. Jordan and others, "Muon: An optimizer for hidden layers in neural networks" (2024), and for the
 scale 0.2 sqrt(max(rows, columns)) J. Liu and others, "Muon is Scalable for LLM Training" (arXiv 2502.16982).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ QUINTIC: Final = (3.4445, -4.7750, 2.0315)
 def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
     """Matrices (n, rows, columns) with their singular vectors kept and their singular values near one."""
     tall = matrices.shape[1] > matrices.shape[2]
-    result = matrices.mT if tall else matrices
+    result: Tensor = matrices.mT if tall else matrices
     result = result / result.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     linear, cubic, quintic = QUINTIC
     for _ in range(steps):
@@ -63,8 +63,9 @@ class Muon(torch.optim.Optimizer):
             state = self.state[parameter]
             if "momentum" not in state:
                 state["momentum"] = torch.zeros_like(parameter)
-            average = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-            directions.append(torch.lerp(parameter.grad, average, group["momentum"]))
+            gradient = cast(Tensor, parameter.grad)
+            average = state["momentum"].lerp_(gradient, 1 - group["momentum"])
+            directions.append(torch.lerp(gradient, average, group["momentum"]))
         updates = orthogonalised(torch.stack(directions))
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(parameters, list(updates.unbind()), alpha=-group["lr"] * scale)

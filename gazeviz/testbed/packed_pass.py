@@ -43,8 +43,15 @@ class PackedPass:
 
     def __init__(self, model: Qwen3VLForConditionalGeneration) -> None:
         self.model = model
+        self._projected = _projected
+        self._after_attention = _after_attention
         self._vision_tables: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self._prefix_positions: dict[tuple[int, int], tuple[Tensor, int]] = {}
+
+    def compile(self) -> None:
+        """Fuse the layers' elementwise work: saves a tenth to a fifth of a step, costs a minute at first."""
+        self._projected = torch.compile(_projected, dynamic=True)
+        self._after_attention = torch.compile(_after_attention, dynamic=True)
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """Mean cross-entropy over the answers' tokens, the end-of-turn token among them."""
@@ -68,17 +75,20 @@ class PackedPass:
         rotary = self._rotary(batch, spans)
         masks = [_block_mask(n_prefix, span, hidden) for span in spans]
         for index, layer in enumerate(language.layers):
-            hidden = _decoder_layer(layer, hidden, rotary, n_prefix, spans, masks)
+            heads = self._projected(layer, hidden, *rotary)
+            mixed = _attention(layer.self_attn, heads, n_prefix, spans, masks)
+            hidden = self._after_attention(layer, hidden, mixed)
             if index < len(deepstack):
                 behind = hidden.shape[1] - after
                 hidden = hidden + functional.pad(deepstack[index], (0, 0, first, behind))
         return cast(Tensor, language.norm(hidden))
 
     def encode(self, patches: Tensor, grid: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
-        """Image tokens (B, P, D) and the deepstack features of patches (B, N, 3 x 16 x 16) on one patch grid."""
+        """Image tokens (B, P, D) and the deepstack features of patches (B, N, 768) on one patch grid."""
         visual = self.model.model.visual
         indices, weights, cos, sin = self._vision_table(grid)
-        kernel = visual.patch_embed.proj.weight.sum(2).flatten(1)  # both frames of a still picture are the same
+        # The two frames that the kernel spans are the same in a still picture.
+        kernel = visual.patch_embed.proj.weight.sum(2).flatten(1)
         position = (visual.pos_embed(indices) * weights[:, :, None]).sum(1)
         hidden = functional.linear(patches, kernel, visual.patch_embed.proj.bias) + position
         deepstack = []
@@ -107,7 +117,7 @@ class PackedPass:
         return self._vision_tables[grid]
 
     def _rotary(self, batch: PackedBatch, spans: list[Span]) -> tuple[Tensor, Tensor]:
-        """Cosines and sines (1, S, head_dim): the prefix's M-RoPE positions, then each block's from the same start."""
+        """Cosines and sines (1, S, head_dim) of the prefix's M-RoPE positions and, all from one start, the blocks'."""
         if batch.grid not in self._prefix_positions:
             ids = batch.prefix_ids[None]
             positions, _ = self.model.model.get_rope_index(
@@ -132,7 +142,7 @@ def _spans(n_prefix: int, groups: tuple[Tensor, ...]) -> list[Span]:
 
 
 def _block_mask(n_prefix: int, span: Span, like: Tensor) -> Tensor:
-    """Additive mask (2 T, n_prefix + T) of one block, written twice: two query heads share a key head."""
+    """Additive causal mask (T, n_prefix + T) of one block behind the prefix."""
     own = torch.full((span.block_tokens, span.block_tokens), -math.inf).triu(1)
     mask = functional.pad(own, (n_prefix, 0))
     return mask.to(like)
@@ -147,25 +157,36 @@ def _vision_attention(attention: Any, hidden: Tensor, cos: Tensor, sin: Tensor) 
     return cast(Tensor, attention.proj(mixed.transpose(1, 2).flatten(2)))
 
 
-def _decoder_layer(
-    layer: Any,
-    hidden: Tensor,
-    rotary: tuple[Tensor, Tensor],
-    n_prefix: int,
-    spans: list[Span],
-    masks: list[Tensor],
-) -> Tensor:
+def _projected(layer: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (B, S, heads, head_dim), normalised and turned to their positions."""
     attention = layer.self_attn
     normed = layer.input_layernorm(hidden)
     query = attention.q_norm(attention.q_proj(normed).unflatten(-1, (-1, attention.head_dim)))
     key = attention.k_norm(attention.k_proj(normed).unflatten(-1, (-1, attention.head_dim)))
     value = attention.v_proj(normed).unflatten(-1, (-1, attention.head_dim))
-    query, key = apply_rotary_pos_emb(query, key, *rotary, unsqueeze_dim=2)
-    mixed = [_prefix_attention(query, key, value, n_prefix, attention)]
-    for span, mask in zip(spans, masks, strict=True):
-        mixed.append(_block_attention(query, key, value, n_prefix, span, mask, attention))
-    hidden = hidden + attention.o_proj(torch.cat(mixed, dim=1))
+    query, key = apply_rotary_pos_emb(query, key, cos, sin, unsqueeze_dim=2)
+    return query, key, value
+
+
+def _after_attention(layer: Any, hidden: Tensor, mixed: Tensor) -> Tensor:
+    """The residual stream behind a layer: the heads' outputs (B, S, heads x head_dim) and the MLP added."""
+    hidden = hidden + layer.self_attn.o_proj(mixed)
     return cast(Tensor, hidden + layer.mlp(layer.post_attention_layernorm(hidden)))
+
+
+def _attention(
+    attention: Any,
+    heads: tuple[Tensor, Tensor, Tensor],
+    n_prefix: int,
+    spans: list[Span],
+    masks: list[Tensor],
+) -> Tensor:
+    """The heads' outputs (B, S, heads x head_dim): the prefix's, then every block's."""
+    blocks = [
+        _block_attention(*heads, n_prefix, span, mask, attention)
+        for span, mask in zip(spans, masks, strict=True)
+    ]
+    return torch.cat([_prefix_attention(*heads, n_prefix, attention), *blocks], dim=1)
 
 
 def _prefix_attention(query: Tensor, key: Tensor, value: Tensor, n_prefix: int, attention: Any) -> Tensor:
@@ -184,19 +205,19 @@ def _prefix_attention(query: Tensor, key: Tensor, value: Tensor, n_prefix: int, 
 def _block_attention(
     query: Tensor, key: Tensor, value: Tensor, n_prefix: int, span: Span, mask: Tensor, attention: Any
 ) -> Tensor:
-    """Attention of a group's blocks to the prefix and themselves: (B, n_blocks x block_tokens, heads x head_dim).
+    """A group's blocks attending to the prefix and themselves: (B, block tokens, heads x head_dim).
 
-    The query heads that share a key head are laid behind one another as queries, so that no key is copied for them.
+    Query heads that share a key head are laid behind one another as queries: no key is copied for them.
     """
     n_pictures, shared = query.shape[0], attention.num_key_value_groups
     blocks = (span.n_blocks, span.block_tokens)
 
     def with_prefix(keys: Tensor) -> Tensor:
-        own = keys[:, span.start : span.stop].unflatten(1, blocks).transpose(2, 3)
+        own = keys[:, span.start : span.stop].reshape(n_pictures, *blocks, *keys.shape[2:]).transpose(2, 3)
         prefix = keys[:, :n_prefix].transpose(1, 2)[:, None].expand(-1, span.n_blocks, -1, -1, -1)
         return torch.cat([prefix, own], dim=3).flatten(0, 1)
 
-    asked = query[:, span.start : span.stop].unflatten(1, blocks).unflatten(3, (-1, shared))
+    asked = query[:, span.start : span.stop].reshape(n_pictures, *blocks, -1, shared, query.shape[-1])
     mixed = functional.scaled_dot_product_attention(
         asked.permute(0, 1, 3, 4, 2, 5).flatten(3, 4).flatten(0, 1),
         with_prefix(key),
@@ -204,5 +225,5 @@ def _block_attention(
         attn_mask=mask.repeat(shared, 1),
         scale=attention.scaling,
     )
-    mixed = mixed.unflatten(2, (shared, -1)).unflatten(0, (n_pictures, -1))
+    mixed = mixed.reshape(n_pictures, span.n_blocks, -1, shared, span.block_tokens, query.shape[-1])
     return mixed.permute(0, 1, 4, 2, 3, 5).flatten(3).flatten(1, 2)

@@ -1,13 +1,13 @@
-"""How good the built-in model is while it trains: greedy answers about fresh pictures of held-out combinations.
+"""How good the built-in model is while it trains: greedy answers about pictures of held-out combinations.
 
-Answers come from the ordinary Hugging Face generation, not from the training pass, so that a fault of the latter
-would show here. It knows no heads and steers nothing.
+Answers come from the ordinary Hugging Face generation, not from the training pass, so that a fault of the
+latter would show here. It knows no heads and steers nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,17 +19,20 @@ from gazeviz.testbed.drawing import draw_scene, draw_strip
 from gazeviz.testbed.model import IMAGE_PAD, build_processor, build_tokenizer
 
 if TYPE_CHECKING:
-    from transformers import Qwen3VLForConditionalGeneration
+    from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 
 STRIP_PX = (576, 96)
 SCENE_PX = (256, 192)
 
 
-def check(model: Qwen3VLForConditionalGeneration, n_strips: int = 36, seed: int = 10_000) -> dict[str, object]:
+def check(
+    model: Qwen3VLForConditionalGeneration, n_strips: int = 36, seed: int = 10_000
+) -> dict[str, object]:
     """Shares in 0..1 of right answers on 1 x 6 strips and scenes, and how often each panel was chosen freely.
 
-    direct, narration: all four attributes of the panel asked for are stated (`*_attributes`: mean share of the
-    four); ambiguous: the text states all four of some panel; scene_list: objects named, of those shown.
+    direct, narration: all four attributes of the panel asked for are stated (`*_attributes`: mean share of
+    the four); ambiguous: the text states all four of some panel; scene_list: objects named, of those shown;
+    scene_false: objects not shown, of those named.
     """
     rng = np.random.default_rng(seed)
     strips = [_held_out_strip(rng) for _ in range(n_strips)]
@@ -57,17 +60,19 @@ def answer(
     inputs = tokenizer(prompts, return_tensors="pt", return_token_type_ids=False).to(model.device)
     is_image = inputs["input_ids"] == model.config.image_token_id
     with torch.no_grad():
-        ids = model.generate(**inputs, **pixels, mm_token_type_ids=is_image.int(), max_new_tokens=max_new_tokens)
+        ids = model.generate(  # type: ignore[misc]
+            **inputs, **pixels, mm_token_type_ids=is_image.int(), max_new_tokens=max_new_tokens
+        )
     new = ids[:, inputs["input_ids"].shape[1] :]
     return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
 
 
-def _prompt(tokenizer, question: str, n_image_tokens: int) -> str:
-    content = [{"type": "image"}, {"type": "text", "text": question}]
+def _prompt(tokenizer: PreTrainedTokenizerFast, question: str, n_image_tokens: int) -> str:
+    content: Any = [{"type": "image"}, {"type": "text", "text": question}]
     text = tokenizer.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
-    return text.replace(IMAGE_PAD, IMAGE_PAD * n_image_tokens)
+    return str(text).replace(IMAGE_PAD, IMAGE_PAD * n_image_tokens)
 
 
 def _held_out_strip(rng: np.random.Generator) -> tuple[Image.Image, tuple[grammar.Fact, ...]]:
@@ -83,11 +88,12 @@ def _check_direct(
     positions = [index % 6 for index in range(len(images))]
     questions = [grammar.fill(grammar.DIRECT[0], position, 6) for position in positions]
     texts = answer(model, images, questions, 16)
-    stated = [grammar.matches(text, listed[at]) for text, listed, at in zip(texts, facts, positions, strict=True)]
+    asked = [listed[position] for listed, position in zip(facts, positions, strict=True)]
+    stated = [grammar.matches(text, fact) for text, fact in zip(texts, asked, strict=True)]
     return {
         "direct": float(np.mean(np.array(stated) == 4)),
         "direct_attributes": float(np.mean(stated) / 4),
-        "direct_example": f"{texts[1]} | {facts[1][positions[1]].caption()}",
+        "direct_example": f"{texts[1]} | {asked[1].caption()}",
     }
 
 
@@ -130,7 +136,7 @@ def _check_scenes(
         scenes.append((image, [objects[index] for index in left_to_right(boxes_px)]))
     texts = answer(model, [image for image, _ in scenes], [grammar.SCENE_LIST[0]] * n_scenes, 24)
     shown = named = false = 0
-    for text, (_, objects) in zip(texts, scenes, strict=True):
-        said, there = set(grammar.objects_in(text)), {(item.colour, item.character) for item in objects}
+    for text, (_, ordered) in zip(texts, scenes, strict=True):
+        said, there = set(grammar.objects_in(text)), {(item.colour, item.character) for item in ordered}
         shown, named, false = shown + len(there), named + len(said & there), false + len(said - there)
     return {"scene_list": named / shown, "scene_false": false / max(1, named + false)}
