@@ -6,9 +6,12 @@ has proven its layout (tests/engine/test_families.py); a layout is never guessed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gazeviz.engine.layouts import Layout, MergedGrid
+from gazeviz.engine.layouts import BreakRows, Layout, MergedGrid, PooledGrid, Square
+from gazeviz.engine.tiled_layouts import AnyResolution, CanvasTiles, GridTiles, SplitTiles
 from gazeviz.errors import UserError
 
 
@@ -17,47 +20,93 @@ class Family:
     """One family of models.
 
     Attributes:
-        name: `model_type` of its config.json.
+        name: `model_type` of its config.json (a family whose checkpoints differ by vision tower: that tower's).
         layout: where its image tokens lie.
-        needs: Python packages beyond gazeviz's own that its processor asks for.
-        shares_prefix: whether questions about one picture can share its cached prefix (not where the prompt is
-            attended to in both directions).
+        shares_prefix: whether questions about one picture can share a cache of everything up to its last image
+            token; not where the prompt is attended to in both directions (PaliGemma), nor where tokens behind the
+            last image token are made from the picture too (Ovis 2).
+        first_position: rotary position of the first token.
     """
 
     name: str
     layout: Layout
-    needs: tuple[str, ...] = ()
     shares_prefix: bool = True
+    first_position: int = 0
+
+
+def _image_seq_length(processor: Any) -> int:
+    return int(processor.image_seq_length)
+
+
+def _image_seq_len(processor: Any) -> int:
+    return int(processor.image_seq_len)
+
+
+def _square_of_patches(processor: Any) -> int:
+    return (int(processor.img_size) // int(processor.patch_size)) ** 2
 
 
 _PROVEN = (
     Family("qwen2_vl", MergedGrid()),
     Family("qwen2_5_vl", MergedGrid()),
     Family("qwen3_vl", MergedGrid()),
+    Family("qwen3_vl_moe", MergedGrid()),
+    Family("qwen3_5", MergedGrid()),
+    Family("qwen3_5_moe", MergedGrid()),
+    Family("glm4v", MergedGrid(counts_frames=True)),
+    Family("glm4v_moe", MergedGrid(counts_frames=True)),
+    Family("glm46v", MergedGrid(counts_frames=True)),
+    Family("ernie4_5_vl_moe", MergedGrid()),
+    Family("paddleocr_vl", MergedGrid(merged_order=False)),
+    Family("video_llama_3", MergedGrid()),
+    Family("cosmos3_omni", MergedGrid()),
+    Family("internvl", CanvasTiles(_image_seq_length)),
+    Family("qianfan_ocr", CanvasTiles(_image_seq_length)),
+    Family("aya_vision", CanvasTiles(_square_of_patches)),
+    Family("ovis2", GridTiles(_image_seq_length, whole="first"), shares_prefix=False),
+    Family("idefics3", SplitTiles(_image_seq_len)),
+    Family("smolvlm", SplitTiles(_image_seq_len)),
+    Family("llava", Square()),
+    Family("vipllava", Square()),
+    Family("gemma3", Square()),
+    Family("paligemma", Square(), shares_prefix=False, first_position=1),
+    Family("llava_next", AnyResolution()),
+    Family("llava_onevision", AnyResolution()),
+    Family("pixtral", BreakRows()),
+    Family("mistral3", BreakRows()),
+    Family("gemma4", PooledGrid()),
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in _PROVEN}
 
+_NEEDS_TORCHVISION = "its image processor exists for torchvision only, and its layout has not been proven"
+_NEEDS_TIMM = "its vision tower needs the package timm, and its layout has not been proven"
 REFUSED: dict[str, str] = {
-    "idefics2": "it turns every picture into 64 latents that belong to no place, so no attention map can be drawn",
+    "idefics2": "it turns every picture into 64 latents without a place, so that no attention map can be drawn",
     "mllama": "it sees the picture in separate cross-attention layers, which have no image tokens to steer",
+    **dict.fromkeys(
+        ("cohere2_vision", "gemma4_unified", "kimi_k25", "lfm2_vl", "lfm3_vl", "llama4", "molmo2"),
+        _NEEDS_TORCHVISION,
+    ),
+    **dict.fromkeys(("fast_vlm", "gemma3n", "perception_lm"), _NEEDS_TIMM),
 }
 """Families that cannot work, and why (continues the sentence "... cannot be used, because")."""
 
 
-def family_of(model_type: str) -> Family:
-    """Return the family named by `model_type`.
+def family_of(settings: Mapping[str, Any]) -> Family:
+    """Return the family of a checkpoint by its config.json (`model_type`, and the vision tower's).
 
     Raises:
         UserError: a family that is refused, with its reason, or one whose layout is not known, naming those that work.
     """
-    if model_type in FAMILIES:
-        return FAMILIES[model_type]
+    name = str(settings["model_type"])
+    if name == "llava" and (settings.get("vision_config") or {}).get("model_type") == "pixtral":
+        name = "pixtral"
+    if name in FAMILIES:
+        return FAMILIES[name]
     works = f"Choose a model of one of these families: {', '.join(sorted(FAMILIES))}."
-    if model_type in REFUSED:
-        raise UserError(
-            f"A {model_type} model cannot be used, because {REFUSED[model_type]}.", next_step=works
-        )
+    if name in REFUSED:
+        raise UserError(f"A {name} model cannot be used, because {REFUSED[name]}.", next_step=works)
     raise UserError(
-        f"The family {model_type!r} is not known: where its image tokens lie on the picture has not been proven.",
+        f"The family {name!r} is not known: it is not proven where its image tokens lie on a picture.",
         next_step=works,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +48,16 @@ class LoadedModel:
         hook: captures and steers its attention layers.
     """
 
-    model: Any
-    processor: Any
-    tokenizer: Any
+    model: Any = field(repr=False)
+    processor: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
     family: Family
     path: Path
     fingerprint: str
     device: torch.device
     dtype: torch.dtype
     why_not_gpu: str | None
-    hook: AttentionHook
+    hook: AttentionHook = field(repr=False)
 
     @property
     def image_token_id(self) -> int:
@@ -90,7 +90,7 @@ def load_model(
     """
     tell = progress or (lambda _what, _part: None)
     folder = find_folder(source)
-    family = family_of(read_config(folder)["model_type"])
+    family = family_of(read_config(folder))
     weight_files(folder)
     tell("reading the settings", 0.05)
     config = _configuration(folder)

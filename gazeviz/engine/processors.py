@@ -21,12 +21,14 @@ class ImageTap:
     """An image processor that keeps its last result.
 
     Everything but the call is the wrapped processor's own. `last` holds the arrays of the last picture, also those
-    that the family's processor takes out before it hands the inputs on (numbers of tiles and such).
+    that the family's processor takes out before it hands the inputs on (numbers of tiles and such), `last_options`
+    the options that it was called with.
     """
 
     def __init__(self, image_processor: Any) -> None:
         self.wrapped = image_processor
         self.last: dict[str, Any] = {}
+        self.last_options: dict[str, Any] = {}
         self._last_key = ""
 
     def __call__(self, images: Any, *args: Any, **options: Any) -> Any:
@@ -34,6 +36,7 @@ class ImageTap:
         key = _key_of(images, (args, options))
         if key != self._last_key:
             self.last = dict(self.wrapped(images, *args, **options))
+            self.last_options = options
             self._last_key = key
         from transformers.feature_extraction_utils import BatchFeature
 
@@ -124,8 +127,12 @@ def _processor_class(folder: Path, config: Any) -> type[Any]:
 
 def _build(processor_class: type[Any], folder: Path, image_processor: Any, tokenizer: Any) -> Any:
     """Make the processor from its parts and its saved settings; parts that we lack (video, audio) are None."""
+    if getattr(processor_class, "is_dummy", False) and processor_class.__name__ == "PixtralProcessor":
+        processor_class = _pixtral_processor()
     relaxed = type(
-        processor_class.__name__, (processor_class,), {"check_argument_for_proper_class": _accept_any}
+        processor_class.__name__,
+        (processor_class,),
+        {"check_argument_for_proper_class": _accept_any, "__repr__": _name},
     )
     settings, _ = relaxed.get_processor_dict(folder, local_files_only=True)
     parts = {"image_processor": image_processor, "tokenizer": tokenizer}
@@ -135,5 +142,54 @@ def _build(processor_class: type[Any], folder: Path, image_processor: Any, token
     return processor
 
 
+def _name(self: Any) -> str:
+    """Stand in for the processors' own form, which asks every part for JSON."""
+    return f"<{type(self).__name__}>"
+
+
 def _accept_any(self: Any, argument_name: str, argument: Any) -> None:
     """Stand in for the processors' type check, which refuses a missing video part."""
+
+
+def _pixtral_processor() -> type[Any]:
+    """A processor for Pixtral and Mistral 3, whose own cannot be imported without torchvision.
+
+    Every cell becomes an image token, every row ends in a break token, the last one in an end token
+    (https://arxiv.org/abs/2410.07073, section 2.2).
+    """
+    from transformers import ProcessorMixin
+
+    class PixtralRows(ProcessorMixin):  # type: ignore[misc]
+        def __init__(
+            self,
+            image_processor: Any = None,
+            tokenizer: Any = None,
+            patch_size: int = 16,
+            spatial_merge_size: int = 1,
+            chat_template: str | None = None,
+            image_token: str = "[IMG]",
+            image_break_token: str = "[IMG_BREAK]",
+            image_end_token: str = "[IMG_END]",
+        ) -> None:
+            super().__init__(image_processor, tokenizer, chat_template=chat_template)
+            self.patch_size, self.spatial_merge_size = patch_size, spatial_merge_size
+            self.image_token, self.image_break_token = image_token, image_break_token
+            self.image_end_token = image_end_token
+            self.image_token_id = tokenizer.convert_tokens_to_ids(image_token)
+
+        def __call__(self, images: Any, text: list[str], **options: Any) -> dict[str, Any]:
+            cell_px = self.patch_size * self.spatial_merge_size
+            image_options = {
+                "patch_size": cell_px,
+                "return_tensors": "pt",
+                **options.get("images_kwargs", {}),
+            }
+            pictures = self.image_processor(images, **image_options)
+            height_px, width_px = (int(side) for side in pictures["image_sizes"][0])
+            row = self.image_token * (width_px // cell_px)
+            rows = self.image_break_token.join([row] * (height_px // cell_px)) + self.image_end_token
+            expanded = [line.replace(self.image_token, rows, 1) for line in text]
+            tokens = self.tokenizer(expanded, return_tensors="pt", **options.get("text_kwargs", {}))
+            return {**tokens, **pictures}
+
+    return PixtralRows

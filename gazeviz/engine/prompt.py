@@ -6,9 +6,9 @@ token grid over the picture. Knows nothing of decoding, heads or steering beyond
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +18,14 @@ from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
-from gazeviz.engine.layouts import Cells
+from gazeviz.engine.layouts import Cells, Fed, UnknownLayout
 from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.pictures import Picture, open_picture
 from gazeviz.errors import UserError
 
 MAX_IMAGE_TOKENS = 1280
+_NOT_FED = frozenset({"labels"})
+"""What some processors return for training only."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,17 @@ class Prepared:
             codes[image_tok[chosen]] = TARGET
         return codes.to(self.input_ids.device)
 
+    def prefix_inputs(self, stop_tok: int) -> dict[str, Tensor]:
+        """Inputs for the tokens before `stop_tok`, the whole picture among them (stop_tok lies behind it)."""
+        one_per_token = self.input_ids.shape
+        cut = {
+            name: value[:, :stop_tok]
+            if value.shape == one_per_token and not value.is_floating_point()
+            else value
+            for name, value in self.inputs.items()
+        }
+        return {**cut, "position_ids": self.positions.between(0, stop_tok)}
+
     def text_inputs(self, start_tok: int) -> dict[str, Tensor]:
         """Inputs for the tokens from `start_tok` on, where everything before lies in the cache: no pixels."""
         return {
@@ -123,21 +136,22 @@ def prepare(
         UserError: a picture that cannot be opened or fed, an empty prompt, one that contains the model's own control
             tokens, one that is longer than the model's context, `max_image_tokens` below 1.
     """
+    if max_image_tokens < 1:
+        raise UserError(
+            f"{max_image_tokens} image tokens are too few.", next_step="Allow at least one image token."
+        )
     picture = open_picture(image)
     text = render_prompt(loaded, prompt)
-    fed, box_px = loaded.family.layout.fit(picture, loaded.processor.image_processor)
-    inputs = _run_processor(loaded, fed, text, max_image_tokens)
+    fed = loaded.family.layout.fit(picture, loaded.processor, max_image_tokens)
+    inputs = {
+        name: _placed(tensor, loaded)
+        for name, tensor in _run_processor(loaded, fed, text, max_image_tokens).items()
+    }
     ids = inputs["input_ids"]
     _check_length(loaded, int(ids.shape[1]))
     image_positions_tok = (ids[0] == loaded.image_token_id).nonzero().flatten()
-    outputs = loaded.processor.image_processor.last
-    cells = loaded.family.layout.cells(outputs, loaded.processor.image_processor, box_px)
-    _check_count(loaded, cells, int(image_positions_tok.numel()), max_image_tokens)
-    fed_image = Image.fromarray(loaded.family.layout.fed_pixels(outputs, loaded.processor.image_processor))
-    grid = TokenGrid(cells.boxes_P4, picture.size, cells.fed_size_px, cells.shape_RC, _note(picture, cells))
-    placed = {name: _placed(tensor, loaded) for name, tensor in inputs.items()}
-    positions = rope_positions(loaded, placed)
-    return Prepared(placed, image_positions_tok.to(loaded.device), positions, grid, picture, fed_image)
+    grid, fed_image = _grid(loaded, picture, fed, int(image_positions_tok.numel()), max_image_tokens)
+    return Prepared(inputs, image_positions_tok, rope_positions(loaded, inputs), grid, picture, fed_image)
 
 
 def render_prompt(loaded: LoadedModel, prompt: str) -> str:
@@ -175,7 +189,8 @@ def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositi
     ids = inputs["input_ids"]
     numbering = next((m for m in loaded.model.modules() if hasattr(m, "get_rope_index")), None)
     if numbering is None:
-        return RopePositions(torch.arange(ids.shape[1], device=ids.device)[None], 0)
+        first = loaded.family.first_position
+        return RopePositions(torch.arange(ids.shape[1], device=ids.device)[None] + first, first)
     known = {
         key: inputs[key] for key in ("image_grid_thw", "mm_token_type_ids", "attention_mask") if key in inputs
     }
@@ -183,25 +198,52 @@ def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositi
     return RopePositions(positions, int(deltas.flatten()[0]))
 
 
-def _run_processor(loaded: LoadedModel, fed: Image.Image, text: str, max_tok: int) -> dict[str, Tensor]:
+def _run_processor(loaded: LoadedModel, fed: Fed, text: str, max_tok: int) -> dict[str, Tensor]:
     """Call the checkpoint's processor; its complaints about a picture become a sentence."""
-    if max_tok < 1:
-        raise UserError(f"{max_tok} image tokens are too few.", next_step="Allow at least one image token.")
-    options = loaded.family.layout.options(loaded.processor.image_processor, fed.size, max_tok)
+    options = loaded.family.layout.options(loaded.processor, fed.image.size, max_tok)
     bos = loaded.tokenizer.bos_token
     special = {"add_special_tokens": False} if bos and text.startswith(bos) else {}
     try:
-        outputs = loaded.processor(
-            images=[fed], text=[text], images_kwargs=options, text_kwargs={"return_tensors": "pt", **special}
-        )
+        with warnings.catch_warnings():
+            # Some processors hand tensors to numpy in a way that numpy 2 deprecates; nobody here can mend it.
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="transformers")
+            outputs = loaded.processor(
+                images=[fed.image],
+                text=[text],
+                images_kwargs=options,
+                text_kwargs=special,
+                return_tensors="pt",
+            )
     except ValueError as error:
         if "aspect ratio" not in str(error):
             raise
         raise UserError(
-            f"A picture of {fed.width} x {fed.height} pixels is too long and narrow for this model.",
+            f"A picture of {fed.image.width} x {fed.image.height} pixels is too long and narrow for this model.",
             next_step="Crop it, or arrange its panels in several rows.",
         ) from error
-    return {name: torch.as_tensor(value) for name, value in outputs.items()}
+    return {name: torch.as_tensor(value) for name, value in outputs.items() if name not in _NOT_FED}
+
+
+def _grid(
+    loaded: LoadedModel, picture: Image.Image, fed: Fed, n_tok: int, max_tok: int
+) -> tuple[TokenGrid, Image.Image]:
+    """Lay the token grid over the picture, and read back what the model is fed.
+
+    The layout must account for every image token of the prompt: a layout is never guessed.
+    """
+    layout, outputs = loaded.family.layout, loaded.processor.image_processor.last
+    try:
+        cells = layout.cells(outputs, loaded.processor, fed, n_tok)
+        if len(cells.boxes_P4) != n_tok:
+            raise UnknownLayout(f"{n_tok} tokens where {len(cells.boxes_P4)} were expected")
+    except UnknownLayout as error:
+        raise UserError(
+            f"The image tokens of this {loaded.family.name} model lie in a way that gazeviz does not know ({error}).",
+            next_step="Its processor differs from the known ones; please report the model's name.",
+        ) from error
+    fed_image = Image.fromarray(layout.fed_pixels(outputs, loaded.processor, fed))
+    note = _note(picture, cells, n_tok, max_tok)
+    return TokenGrid(cells.boxes_P4, picture.size, cells.fed_size_px, cells.shape_RC, note), fed_image
 
 
 def _placed(tensor: Tensor, loaded: LoadedModel) -> Tensor:
@@ -217,26 +259,16 @@ def _check_length(loaded: LoadedModel, n_tok: int) -> None:
         )
 
 
-def _check_count(loaded: LoadedModel, cells: Cells, n_tok: int, max_tok: int) -> None:
-    """The layout must account for every image token of the prompt: a layout is never guessed."""
-    if len(cells.boxes_P4) != n_tok:
-        raise UserError(
-            f"This {loaded.family.name} model feeds {n_tok} image tokens where {len(cells.boxes_P4)} were expected.",
-            next_step="Its processor differs from the ones that gazeviz knows; please report the model's name.",
-        )
-    if n_tok > max_tok:
-        raise UserError(
-            f"This picture makes {n_tok} image tokens at least, more than the {max_tok} allowed.",
-            next_step=f"Allow {n_tok} image tokens, or use a picture that is less long and narrow.",
-        )
-
-
-def _note(picture: Image.Image, cells: Cells) -> str:
+def _note(picture: Image.Image, cells: Cells, n_tok: int, max_tok: int) -> str:
     """Tell how the picture was changed on its way to the model."""
-    width, height = cells.fed_size_px
-    resized = (
-        ""
-        if picture.size == cells.fed_size_px
-        else (f"The picture of {picture.width} x {picture.height} pixels is fed as {width} x {height}.")
-    )
-    return " ".join(part for part in (resized, cells.note) if part)
+    sentences = []
+    if picture.size != cells.fed_size_px:
+        width, height = cells.fed_size_px
+        sentences.append(
+            f"The picture of {picture.width} x {picture.height} pixels is fed as {width} x {height}."
+        )
+    if cells.note:
+        sentences.append(cells.note)
+    if n_tok > max_tok:
+        sentences.append(f"It makes {n_tok} image tokens; this model cannot take it in {max_tok}.")
+    return " ".join(sentences)
