@@ -117,7 +117,7 @@ class PackedPass:
         return self._vision_tables[grid]
 
     def _rotary(self, batch: PackedBatch, spans: list[Span]) -> tuple[Tensor, Tensor]:
-        """Cosines and sines (1, S, head_dim) of the prefix's M-RoPE positions and, all from one start, the blocks'."""
+        """Cosines and sines (1, S, head_dim) of the prefix's M-RoPE positions and each block's behind it."""
         if batch.grid not in self._prefix_positions:
             ids = batch.prefix_ids[None]
             positions, _ = self.model.model.get_rope_index(

@@ -1,6 +1,6 @@
 """Train the built-in model: `python -m gazeviz.testbed.train --out FOLDER`.
 
-A curriculum (one panel, two, three, then everything), Muon for the layers' matrices, AdamW for the rest, and a
+A curriculum (one panel, two, three, then everything), Muon for the layers' matrices, AdamW for the rest and
 warm-up-stable-decay learning rate: the end need not be known at the start, it is decided by `--decay-steps`
 or by writing a number of steps into a file `decay` in the checkpoint folder. A run resumes at its checkpoint.
 """
