@@ -126,8 +126,7 @@ def _bias_B11K(mode: Mode, beta: float, codes_BK: Tensor) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _bias_by_group(mode: Mode, beta: float, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):  # a cached inference tensor could not take part in a later gradient
-        return torch.tensor(bias_by_group(mode, beta), dtype=torch.float32, device=device)
+    return torch.tensor(bias_by_group(mode, beta), dtype=torch.float32, device=device)
 
 
 def _working_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from gazeviz.domain.steering import DECODED, GROUP_NAMES, OTHER_IMAGE, TARGET
 from gazeviz.engine import layer_call
 from gazeviz.engine.attention import AttentionHook, CapturePlan, PassAccount, SteerPlan
+from gazeviz.engine.layer_call import head_indices
 from tests.engine.eager_reference import REFERENCE_NAME, reset_reference
 from tests.engine.test_attention import ANSWER_BT, close, follow, left_padded
 from tests.engine.tiny_models import (
@@ -343,6 +344,19 @@ def test_gradient_leaves_the_graph_of_unsteered_heads_whole() -> None:
     nothing = torch.zeros(3, 6, dtype=torch.float64)
     hook.steer = SteerPlan({0: (1, 4)}, group_codes(prompt, range(4)), gains_LH=nothing)
     torch.testing.assert_close(gradient(), plain, atol=1e-9, rtol=1e-7)
+
+
+def test_a_gradient_may_follow_a_pass_in_inference_mode() -> None:
+    head_indices.cache_clear()
+    model, prompt = tiny_model(), tiny_prompt()
+    hook = hooked(model)
+    gains = torch.zeros(3, 6, requires_grad=True)
+    hook.steer = SteerPlan({0: (1, 4)}, group_codes(prompt, range(4)), gains_LH=gains)
+    with torch.inference_mode():
+        model(**prompt.inputs)
+    model(**prompt.inputs).logits[0, -1, 17].backward()
+    assert gains.grad is not None
+    assert gains.grad[0, [1, 4]].all()
 
 
 def test_a_forgotten_past_is_noticed() -> None:

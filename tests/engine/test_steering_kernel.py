@@ -128,15 +128,3 @@ def test_mass_by_group_sums_heads_rows_and_keys() -> None:
     torch.testing.assert_close(by_group[0, 1], weights[0, :, :, 1:3].double().sum())
     torch.testing.assert_close(by_group[1, 1], torch.tensor(0.0, dtype=torch.float64))
     torch.testing.assert_close(by_group.sum(1), weights.double().sum((1, 2, 3)))
-
-
-def test_a_rule_first_used_in_inference_mode_can_be_differentiated_later() -> None:
-    steering_kernel._bias_by_group.cache_clear()
-    scores, codes = torch.zeros(1, 1, 1, 3), torch.tensor([[1, 2, 3]])
-    visible = torch.ones(1, 1, 1, 1, dtype=torch.bool)
-    with torch.inference_mode():
-        steering_kernel.gained_weights(scores, visible, codes, torch.ones(1))
-    gains = torch.ones(1, requires_grad=True)
-    steering_kernel.gained_weights(scores, visible, codes, gains)[..., 2].sum().backward()
-    assert gains.grad is not None
-    assert gains.grad.item() > 0
