@@ -161,7 +161,10 @@ class Generate:
 
 @dataclass(frozen=True)
 class Retarget:
-    """Point a steered run's heads elsewhere from its next token on; None lets them go. `job` is the run's."""
+    """Point a steered run's heads elsewhere from its next token on; None lets them go.
+
+    `job` is the run's. Without effect on a run that has ended; answered by Refused where it cannot be done.
+    """
 
     job: int
     region: Region | None
@@ -320,8 +323,18 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class ModelForgotten:
+    """The model before had to make room: it is gone with its pictures and runs, even if the new one fails.
+
+    Not sent where nothing was loaded, nor where LoadModel is refused before anything is read.
+    """
+
+    job: int
+
+
+@dataclass(frozen=True)
 class ModelLoaded:
-    """LoadModel's answer; pictures and runs of the model before are forgotten."""
+    """LoadModel's answer."""
 
     job: int
     info: ModelInfo
@@ -438,6 +451,15 @@ class GalleryReady(HoldsArrays):
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A Retarget cannot be followed; its run (`job`) goes on as it was."""
+
+    job: int
+    sentence: str
+    next_step: str
+
+
+@dataclass(frozen=True)
 class JobCancelled:
     """A job ended because it was asked to; a run that was cancelled ends in RunFinished instead."""
 
@@ -464,6 +486,7 @@ class Failed:
 Event: TypeAlias = (
     Ready
     | Progress
+    | ModelForgotten
     | ModelLoaded
     | PicturePrepared
     | StepArrived
@@ -473,6 +496,7 @@ Event: TypeAlias = (
     | MapReady
     | MassReady
     | GalleryReady
+    | Refused
     | JobCancelled
     | Failed
 )

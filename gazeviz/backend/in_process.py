@@ -1,0 +1,99 @@
+"""The worker in a thread of this process: the same loop, for notebooks, tests and machines without spawn.
+
+It cannot be killed in the middle of a pass, and what crashes it crashes all; screens use the process.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+
+from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
+from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.worker import Worker
+
+
+class InProcessBackend(Client):
+    """Runs the engine in a thread."""
+
+    def __init__(
+        self, listener: Listener, *, load: Load = load_engine, cancel_patience_s: float = CANCEL_PATIENCE_S
+    ) -> None:
+        super().__init__(listener, cancel_patience_s=cancel_patience_s)
+        self._load = load
+
+    def _open(self) -> Link:
+        return ThreadLink(self._load)
+
+
+class ThreadLink:
+    """A worker thread and two queues. None in a queue: nothing more will come."""
+
+    pid = None
+
+    def __init__(self, load: Load) -> None:
+        self._to_worker: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._to_app: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._gone = threading.Event()
+        self._ended_by: signal.Signals | None = None
+        self._exit_code: int | None = None
+        self._thread = threading.Thread(target=self._serve, args=(load,), name="worker", daemon=True)
+        self._thread.start()
+
+    def write(self, payload: bytes) -> None:
+        """Hand a message to the worker."""
+        self._to_worker.put(payload)
+
+    def read(self) -> bytes:
+        """Wait for the worker's next message; EOFError when it has ended."""
+        payload = self._to_app.get()
+        if payload is None:
+            raise EOFError
+        return payload
+
+    def terminate(self) -> None:
+        """Part with the worker; its thread ends when it next looks up."""
+        self._part(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Part with the worker; its thread ends when it next looks up."""
+        self._part(signal.Signals(9))
+
+    def close(self) -> Ending:
+        """Wait a while for the thread, which can be in the middle of a pass."""
+        self._gone.set()
+        self._to_worker.put(None)
+        self._thread.join(STOP_PATIENCE_S)
+        if self._ended_by is not None:
+            return Ending(-self._ended_by, self._ended_by.name)
+        return Ending(self._exit_code)
+
+    # The worker's end: gazeviz.backend.worker.Channel
+
+    def receive(self) -> bytes:
+        """Wait for the app's next message; EOFError when the app has parted."""
+        payload = self._to_worker.get()
+        if payload is None or self._gone.is_set():
+            raise EOFError
+        return payload
+
+    def send(self, payload: bytes) -> None:
+        """Hand a message to the app; BrokenPipeError when it has parted."""
+        if self._gone.is_set():
+            raise BrokenPipeError
+        self._to_app.put(payload)
+
+    def leave(self, exit_code: int) -> None:
+        """A thread cannot be ended from another one: it ends when it next looks into its inbox."""
+
+    def _serve(self, load: Load) -> None:
+        self._exit_code = Worker(self, load).serve()
+        self._to_worker.put(None)
+        self._to_app.put(None)
+
+    def _part(self, ended_by: signal.Signals) -> None:
+        self._ended_by = ended_by
+        self._gone.set()
+        self._to_worker.put(None)
+        self._to_app.put(None)

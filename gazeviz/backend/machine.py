@@ -1,0 +1,181 @@
+"""What the worker works on: the engine, behind the few calls that a worker needs.
+
+The one place of this room that imports the engine, and with it torch, when the first model is loaded. A
+scripted model can stand in its place (gazeviz.backend.scripted).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.messages import GenerateSpec, LoadModel, ModelInfo, PictureSource, StripsSource
+from gazeviz.domain.region import Region
+from gazeviz.domain.run import Run, Step
+from gazeviz.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from gazeviz.engine.engine import Engine
+
+RANKING_FILE = "gaze_head_ranking.json"
+"""The published file name; one that lies in a model's folder is the model's default ranking."""
+
+LoadProgress: TypeAlias = Callable[[str, float], None]
+RankProgress: TypeAlias = Callable[[int, int, float | None], None]
+
+
+class StreamLike(Protocol):
+    """An answer while it is written."""
+
+    def __iter__(self) -> Iterator[Step]: ...
+    def __next__(self) -> Step: ...
+    def retarget(self, region: Region | None) -> None: ...
+    def cancel(self) -> None: ...
+    def run(self) -> Run: ...
+
+
+class Machine(Protocol):
+    """A loaded model."""
+
+    def info(self) -> ModelInfo: ...
+
+    def open_picture(self, source: PictureSource) -> Any:
+        """Decode a picture; what comes back is only ever handed to the machine again."""
+
+    def lay_out(self, picture: Any) -> tuple[TokenGrid, NDArray[np.uint8]]:
+        """Where a picture's image tokens lie, and the pixels that the model is fed, uint8 (H, W, 3)."""
+
+    def all_heads(self) -> HeadSet: ...
+
+    def stream(self, picture: Any, spec: GenerateSpec, track: HeadSet) -> StreamLike:
+        """Begin an answer; nothing is computed before its first step is asked for."""
+
+    def rank(
+        self,
+        source: StripsSource,
+        by: tuple[str, ...],
+        *,
+        progress: RankProgress,
+        cancelled: Callable[[], bool],
+        on_partial: Callable[[HeadRanking], None],
+    ) -> Mapping[str, HeadRanking]: ...
+
+    def release_memory(self) -> None: ...
+
+
+Load: TypeAlias = Callable[[LoadModel, Callable[[], None], LoadProgress], Machine]
+"""Loads what a request names. The second argument is called once, before memory is needed: then the model
+before has to go. Raises UserError, before that call where it can."""
+
+
+class EngineMachine:
+    """The real thing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def info(self) -> ModelInfo:
+        """The model in numbers and words, with the ranking that lies in its folder."""
+        described = self._engine.describe_model()
+        path = described.path / RANKING_FILE
+        ranking = HeadRanking.load(path, described.shape_LH) if path.exists() else None
+        return ModelInfo(
+            name=described.name,
+            path=str(described.path),
+            family=described.family,
+            shape_LH=described.shape_LH,
+            heads_present_LH=described.present_LH,
+            device=described.device,
+            dtype=described.dtype,
+            why_not_gpu=described.why_not_gpu,
+            fingerprint=described.fingerprint,
+            max_image_tok=described.max_image_tokens,
+            default_ranking=ranking,
+            n_parameters=described.n_parameters,
+            context_tok=described.context_tok,
+        )
+
+    def open_picture(self, source: PictureSource) -> Image:
+        """Decode a picture; UserErrors of gazeviz.engine.pictures."""
+        return open_picture(source)
+
+    def lay_out(self, picture: Image) -> tuple[TokenGrid, NDArray[np.uint8]]:
+        """Where the image tokens lie, and what the model is fed."""
+        prepared = self._engine.prepared(picture, "Describe this picture.")
+        return prepared.grid, np.asarray(prepared.fed_image.convert("RGB"), dtype=np.uint8)
+
+    def all_heads(self) -> HeadSet:
+        """Every head that the model has."""
+        return self._engine.all_heads()
+
+    def stream(self, picture: Image, spec: GenerateSpec, track: HeadSet) -> StreamLike:
+        """Begin an answer; UserErrors of gazeviz.engine.engine.Engine.stream."""
+        return self._engine.stream(
+            picture,
+            spec.prompt,
+            steering=spec.steering,
+            max_new_tokens=spec.max_new_tokens,
+            sampling=spec.sampling,
+            track=track,
+        )
+
+    def rank(
+        self,
+        source: StripsSource,
+        by: tuple[str, ...],
+        *,
+        progress: RankProgress,
+        cancelled: Callable[[], bool],
+        on_partial: Callable[[HeadRanking], None],
+    ) -> Mapping[str, HeadRanking]:
+        """Rank all heads on strips; UserErrors of the strips and of gazeviz.engine.discovery."""
+        from gazeviz.backend.strips import strips_of
+
+        return self._engine.rank(
+            strips_of(source), by, progress=progress, cancelled=cancelled, on_partial=on_partial
+        )
+
+    def release_memory(self) -> None:
+        """Give back what can be given back; the model stays."""
+        self._engine.release_memory()
+
+
+def load_engine(request: LoadModel, make_room: Callable[[], None], progress: LoadProgress) -> Machine:
+    """Load a model with the engine; what can be refused by looking at its folder is refused before that."""
+    progress("starting PyTorch", 0.0)
+    from gazeviz.engine.engine import load
+    from gazeviz.engine.families import family_of
+    from gazeviz.engine.loading import find_folder, read_config, weight_files
+
+    folder = find_folder(request.source)
+    family_of(read_config(folder))
+    weight_files(folder)
+    make_room()
+    return EngineMachine(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
+
+
+def open_picture(source: PictureSource) -> Image:
+    """Decode a picture from its file or its bytes; UserErrors of gazeviz.engine.pictures."""
+    from PIL import Image, UnidentifiedImageError
+
+    from gazeviz.engine import pictures
+
+    if source.path is not None:
+        return pictures.open_picture(Path(source.path))
+    try:
+        with Image.open(io.BytesIO(source.data or b"")) as image:
+            return pictures.open_picture(image)
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{source.name or 'What was pasted'} is not a picture that can be read.",
+            next_step="Paste it again, or open it from a file.",
+        ) from error

@@ -1,0 +1,338 @@
+"""The worker's loop: takes requests, lets runs write a token each in turn, and answers questions in between.
+
+Two threads: one listens and only fills the inbox, so that a cancel or the app's end is noticed in the middle
+of a computation; the other computes. The same loop serves a process (gazeviz.backend.process) and a thread
+(gazeviz.backend.in_process). What a model is it does not know: it works on a Machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, Protocol
+
+from gazeviz.backend.answering import Answer
+from gazeviz.backend.failures import failure
+from gazeviz.backend.inbox import Inbox, Urgent, Work
+from gazeviz.backend.kept_rows import RowShelf
+from gazeviz.backend.machine import Load, Machine
+from gazeviz.backend.wire import decode, encode
+from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.messages import (
+    NO_JOB,
+    PROTOCOL,
+    AskGallery,
+    AskMap,
+    AskMass,
+    Discover,
+    Event,
+    Failed,
+    GalleryReady,
+    Generate,
+    Hello,
+    JobCancelled,
+    LoadModel,
+    MapReady,
+    MassReady,
+    ModelForgotten,
+    ModelLoaded,
+    OpenPicture,
+    PicturePrepared,
+    Progress,
+    RankingPartial,
+    RankingsFinished,
+    Ready,
+    Refused,
+    Retarget,
+    Shutdown,
+)
+from gazeviz.domain.region import Region
+from gazeviz.errors import Cancelled, UserError
+
+EXIT_PROTOCOL: Final = 64
+EXIT_DEVICE: Final = 70
+_PICTURES_KEPT: Final = 8
+_LIBRARIES: Final = ("numpy", "pillow", "tokenizers", "torch", "transformers")
+
+
+class Channel(Protocol):
+    """The worker's end of a conversation."""
+
+    def receive(self) -> bytes:
+        """Wait for a message; EOFError when nobody will send one any more."""
+
+    def send(self, payload: bytes) -> None:
+        """Send a message; OSError when nobody listens."""
+
+    def leave(self, exit_code: int) -> None:
+        """End the worker now, from the listening thread; a thread cannot and returns."""
+
+
+class Mouth:
+    """Says events, from either thread."""
+
+    def __init__(self, channel: Channel, on_loss: Callable[[], None]) -> None:
+        self._channel = channel
+        self._on_loss = on_loss
+        self._lock = threading.Lock()
+
+    def say(self, event: Event) -> None:
+        """Send an event; one that is too large becomes a failure of its job."""
+        try:
+            payload = encode(event)
+        except UserError as error:
+            payload = encode(Failed(event.job, "user", error.sentence, error.next_step))
+        try:
+            with self._lock:
+                self._channel.send(payload)
+        except OSError:
+            self._on_loss()
+
+
+def listen(channel: Channel, inbox: Inbox, say: Callable[[Event], None]) -> None:
+    """Fill the inbox until the conversation ends: the listening thread's whole work."""
+    while True:
+        try:
+            request = decode(channel.receive())
+        except (EOFError, OSError):
+            break
+        if isinstance(request, Shutdown):
+            break
+        ended_job = inbox.put(request)
+        if ended_job is not None:
+            say(JobCancelled(ended_job))
+    inbox.close()
+    channel.leave(0)
+
+
+class Worker:
+    """Does what comes in until the conversation ends."""
+
+    def __init__(self, channel: Channel, load: Load) -> None:
+        self._inbox = Inbox()
+        self._say = Mouth(channel, self._inbox.close).say
+        self._listener = threading.Thread(
+            target=listen, args=(channel, self._inbox, self._say), name="worker inbox", daemon=True
+        )
+        self._load = load
+        self._machine: Machine | None = None
+        self._pictures: OrderedDict[str, Any] = OrderedDict()
+        self._answers: OrderedDict[int, Answer] = OrderedDict()
+        self._early_targets: dict[int, Region | None] = {}
+        self._shelf = RowShelf()
+        self._exit_code = 0
+
+    def serve(self) -> int:
+        """Work until the conversation ends; returns the exit code."""
+        self._listener.start()
+        while not self._inbox.closed:
+            self._answer_urgent()
+            work = self._inbox.next_work(busy=bool(self._answers))
+            if work is not None:
+                self._guarded(work.job, lambda work=work: self._do(work))  # type: ignore[misc]
+            elif self._answers:
+                self._write_one_token()
+            else:
+                self._inbox.wait()
+        return self._exit_code
+
+    def _guarded(self, job: int, do: Callable[[], None]) -> None:
+        """Do something for a job; whatever goes wrong becomes an event and not the worker's end."""
+        try:
+            do()
+            return
+        except Exception as error:  # the worker's loop: the one place that has to survive every mistake
+            event = failure(job, error)
+        # Only now, when the traceback no longer holds the tensors of the frames that failed.
+        self._answers.pop(job, None)
+        self._inbox.forget(job)
+        if isinstance(event, Failed) and event.kind in ("memory", "fatal", "bug"):
+            print(event.detail, file=sys.stderr, flush=True)
+        if isinstance(event, Failed) and event.kind == "memory":
+            self._free_memory(job)
+        self._say(event)
+        if isinstance(event, Failed) and event.kind == "fatal":
+            self._end(EXIT_DEVICE)
+
+    def _free_memory(self, job: int) -> None:
+        self._shelf.forget(job)
+        gc.collect()
+        if self._machine is not None:
+            self._machine.release_memory()
+
+    def _end(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+        self._inbox.close()
+
+    # Work, which waits for its turn
+
+    def _do(self, work: Work) -> None:
+        match work:
+            case LoadModel():
+                self._load_model(work)
+            case OpenPicture():
+                self._open_picture(work)
+            case Generate():
+                self._begin_answer(work)
+            case Discover():
+                self._discover(work)
+
+    def _load_model(self, request: LoadModel) -> None:
+        def progress(text: str, part: float) -> None:
+            self._breathe(request.job)
+            self._say(Progress(request.job, round(100 * part), 100, text))
+
+        machine = self._load(request, lambda: self._forget_model(request.job), progress)
+        self._breathe(request.job)
+        self._machine = machine
+        self._say(ModelLoaded(request.job, machine.info()))
+
+    def _forget_model(self, job: int) -> None:
+        """Make room for the next model."""
+        if self._machine is None:
+            return
+        machine, self._machine = self._machine, None
+        self._pictures.clear()
+        self._shelf.clear()
+        machine.release_memory()
+        del machine
+        gc.collect()
+        self._say(ModelForgotten(job))
+
+    def _open_picture(self, request: OpenPicture) -> None:
+        machine = self._loaded()
+        picture = machine.open_picture(request.picture)
+        grid, fed_pixels_HW3 = machine.lay_out(picture)
+        self._pictures[request.picture.sha256] = picture, grid
+        while len(self._pictures) > _PICTURES_KEPT:
+            self._pictures.popitem(last=False)
+        self._say(PicturePrepared(request.job, request.picture.sha256, grid, fed_pixels_HW3))
+
+    def _begin_answer(self, request: Generate) -> None:
+        machine = self._loaded()
+        if request.spec.picture_sha256 not in self._pictures:
+            raise UserError("This picture is not open in the worker.", next_step="Open the picture again.")
+        self._pictures.move_to_end(request.spec.picture_sha256)
+        picture, grid = self._pictures[request.spec.picture_sha256]
+        answer = Answer(request.job, request.spec, machine, picture, grid)
+        self._answers[request.job] = answer
+        self._shelf.open(request.job, answer.kept)
+        if request.job in self._early_targets:
+            self._move_target(Retarget(request.job, self._early_targets.pop(request.job)))
+
+    def _discover(self, request: Discover) -> None:
+        done = total = 0
+
+        def progress(done_now: int, total_now: int, seconds_left: float | None) -> None:
+            nonlocal done, total
+            done, total = done_now, total_now
+            self._breathe(request.job)
+            self._say(Progress(request.job, done, total, "measuring heads", seconds_left))
+
+        def on_partial(ranking: HeadRanking) -> None:
+            # The measurement that it adds is counted by the next call of progress.
+            self._say(RankingPartial(request.job, ranking.name, ranking.scores_LH, done + 1, total))
+
+        rankings = self._loaded().rank(
+            request.strips,
+            request.by,
+            progress=progress,
+            cancelled=lambda: self._inbox.is_cancelled(request.job),
+            on_partial=on_partial,
+        )
+        self._say(RankingsFinished(request.job, dict(rankings)))
+
+    def _loaded(self) -> Machine:
+        if self._machine is None:
+            raise UserError("No model is loaded.", next_step="Load a model first.")
+        return self._machine
+
+    def _breathe(self, job: int) -> None:
+        """In the middle of long work: answer what is urgent, and stop if that is wanted."""
+        self._answer_urgent()
+        if self._inbox.is_cancelled(job):
+            raise Cancelled("The job was cancelled.")
+
+    # Runs, a token each in turn
+
+    def _write_one_token(self) -> None:
+        job, answer = next(iter(self._answers.items()))
+        self._answers.move_to_end(job)
+        self._guarded(job, lambda: self._advance(answer))
+
+    def _advance(self, answer: Answer) -> None:
+        if self._inbox.is_cancelled(answer.job):
+            answer.cancel()
+        step = answer.advance()
+        if step is not None:
+            self._shelf.fit()
+            self._say(step)
+            return
+        del self._answers[answer.job]
+        self._inbox.forget(answer.job)
+        self._say(answer.finished())
+
+    # Questions and changes, at once
+
+    def _answer_urgent(self) -> None:
+        while (request := self._inbox.next_urgent()) is not None:
+            self._guarded(request.job, lambda request=request: self._answer(request))  # type: ignore[misc]
+
+    def _answer(self, request: Urgent) -> None:
+        match request:
+            case Hello():
+                self._greet(request)
+            case Retarget():
+                self._move_target(request)
+            case AskMap():
+                run = self._shelf.run(request.run_job)
+                self._say(MapReady(request.job, run.map_P(request.steps, request.heads)))
+            case AskMass():
+                run = self._shelf.run(request.run_job)
+                self._say(MassReady(request.job, run.mass_LH(request.steps, request.tokens_P)))
+            case AskGallery():
+                run = self._shelf.run(request.run_job)
+                self._say(GalleryReady(request.job, run.rows_HP(request.steps, request.heads)))
+
+    def _greet(self, request: Hello) -> None:
+        if request.protocol == PROTOCOL:
+            self._say(Ready(PROTOCOL, _versions()))
+            return
+        self._say(
+            Failed(
+                NO_JOB,
+                "fatal",
+                f"The app speaks protocol {request.protocol}, the worker {PROTOCOL}.",
+                "Install gazeviz again, so that both are of one version.",
+            )
+        )
+        self._end(EXIT_PROTOCOL)
+
+    def _move_target(self, request: Retarget) -> None:
+        answer = self._answers.get(request.job)
+        if answer is None:
+            # A run that waits begins with it; one that has ended is not changed any more.
+            if self._inbox.is_waiting(request.job):
+                self._early_targets[request.job] = request.region
+            return
+        try:
+            answer.retarget(request.region)
+        except UserError as error:
+            self._say(Refused(request.job, error.sentence, error.next_step))
+
+
+def _versions() -> dict[str, str]:
+    """What results depend on; read from the packages' metadata, so that none has to be imported."""
+    from gazeviz import __version__
+
+    found = {"gazeviz": __version__}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
