@@ -60,8 +60,9 @@ def effects(
     for target in panels:
         for strength in strengths:
             gains_LH = torch.full(hook.shape_LH, float(strength), requires_grad=True)
-            difference = contrast_at(hook, prefix, contrast, target, gains_LH)
-            (gradient_LH,) = torch.autograd.grad(difference, gains_LH)
+            with prefix.differentiable():
+                difference = contrast_at(hook, prefix, contrast, target, gains_LH)
+                (gradient_LH,) = torch.autograd.grad(difference, gains_LH)
             total += gradient_LH.double().numpy()
     return np.where(_present(hook), total / (len(panels) * len(strengths)), np.nan)
 

@@ -42,7 +42,7 @@ def captions_in(text: str, n_panels: int) -> Mapping[int, str]:
     """What a narration says of each panel (from 0), the first time it speaks of it."""
     said: dict[int, str] = {}
     for panel, start, end in spans(text, n_panels):
-        said.setdefault(panel, text[start:end].strip())
+        said.setdefault(panel, text[start:end].strip(" *\n"))  # a bold mark's stars belong to the mark
     return said
 
 

@@ -36,11 +36,10 @@ def panel_questions(panels: Sequence[Region], question: str | None = None) -> tu
     UserError for a question of one's own that has no place for the panel, or one that is not known.
     """
     wording = question or (ROW_QUESTION if _in_one_row(panels) else GRID_QUESTION)
-    count = _word(_COUNTS, len(panels) - 1, str(len(panels)))
+    count = _COUNTS[len(panels) - 1] if len(panels) <= len(_COUNTS) else str(len(panels))
     try:
         texts = tuple(
-            wording.format(ordinal=_word(_ORDINALS, k, f"{k + 1}th"), number=k + 1, count=count)
-            for k in range(len(panels))
+            wording.format(ordinal=_ordinal(k + 1), number=k + 1, count=count) for k in range(len(panels))
         )
     except (KeyError, IndexError, ValueError) as error:
         raise _unusable(wording) from error
@@ -56,8 +55,12 @@ def _unusable(wording: str) -> UserError:
     )
 
 
-def _word(words: Sequence[str], index: int, otherwise: str) -> str:
-    return words[index] if index < len(words) else otherwise
+def _ordinal(number: int) -> str:
+    """ "first" to "twelfth", then "13th", "21st", "22nd" ..."""
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    teens = 10 < number % 100 < 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _in_one_row(panels: Sequence[Region]) -> bool:

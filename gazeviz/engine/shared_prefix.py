@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -182,11 +182,11 @@ class PicturePrefix:
     def branch_logits(
         self, prompt: Prepared, answers: Sequence[Sequence[int]]
     ) -> Iterator[tuple[int, Tensor]]:
-        """Each answer's index with the logits (T, V) that predict its T tokens, differentiable and
-        teacher-forced.
+        """Each answer's index with the logits (T, V) that predict its T teacher-forced tokens.
 
-        Reads with whatever steering the hook has, from copies that leave the prefix as it is. Only for
-        families that share prefixes."""
+        Reads with whatever steering the hook has, from copies that leave the prefix as it is. Differentiable
+        inside `differentiable()`. Only for families that share prefixes.
+        """
         ids = [prompt.input_ids.new_tensor([list(answer)]) for answer in answers]
         trunk = (prompt.input_ids[:, self.n_tok :], prompt.positions.between(self.n_tok, prompt.n_prompt_tok))
         branches = [(one, self._answer_positions(prompt, one.shape[1])) for one in ids]
@@ -203,6 +203,10 @@ class PicturePrefix:
             for index, start, stop in zip(group, packed.starts, packed.stops, strict=True):
                 rest = logits_NV[start - n_trunk + 1 : stop - n_trunk]
                 yield index, torch.cat([logits_NV[:1], rest])
+
+    def differentiable(self) -> AbstractContextManager[object]:
+        """Around reading and its backward pass: recurrent layers write over what a gradient still needs."""
+        return nullcontext() if self._plain else torch.autograd.graph.allow_mutation_on_saved_tensors()
 
     def _answer_positions(self, prompt: Prepared, n_tok: int) -> Tensor:
         return prompt.positions.between(prompt.n_prompt_tok, prompt.n_prompt_tok + n_tok)
