@@ -6,7 +6,6 @@ It cannot be killed in the middle of a pass, and what crashes it crashes all; sc
 from __future__ import annotations
 
 import queue
-import signal
 import threading
 
 from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
@@ -36,7 +35,7 @@ class ThreadLink:
         self._to_worker: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._to_app: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._gone = threading.Event()
-        self._ended_by: signal.Signals | None = None
+        self._parted: Ending | None = None
         self._exit_code: int | None = None
         self._thread = threading.Thread(target=self._serve, args=(load,), name="worker", daemon=True)
         self._thread.start()
@@ -54,20 +53,18 @@ class ThreadLink:
 
     def terminate(self) -> None:
         """Part with the worker; its thread ends when it next looks up."""
-        self._part(signal.SIGTERM)
+        self._part(Ending(-15, "SIGTERM"))
 
     def kill(self) -> None:
         """Part with the worker; its thread ends when it next looks up."""
-        self._part(signal.Signals(9))
+        self._part(Ending(-9, "SIGKILL"))
 
     def close(self) -> Ending:
         """Wait a while for the thread, which can be in the middle of a pass."""
         self._gone.set()
         self._to_worker.put(None)
         self._thread.join(STOP_PATIENCE_S)
-        if self._ended_by is not None:
-            return Ending(-self._ended_by, self._ended_by.name)
-        return Ending(self._exit_code)
+        return self._parted or Ending(self._exit_code)
 
     # The worker's end: gazeviz.backend.worker.Channel
 
@@ -92,8 +89,8 @@ class ThreadLink:
         self._to_worker.put(None)
         self._to_app.put(None)
 
-    def _part(self, ended_by: signal.Signals) -> None:
-        self._ended_by = ended_by
+    def _part(self, ending: Ending) -> None:
+        self._parted = ending
         self._gone.set()
         self._to_worker.put(None)
         self._to_app.put(None)

@@ -1,0 +1,168 @@
+"""The worker as a process of its own: it can crash, be killed or run out of memory, and the app lives.
+
+The process is spawned, not forked, and talks over one pipe whose far end the parent closes for itself: so a
+kill is noticed at once, on either side. A worker never outlives its app. What it writes to stderr goes to a
+file, the end of which tells why it died. Knows processes and pipes, not messages.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Final
+
+from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
+from gazeviz.backend.machine import Load, load_engine
+
+_TAIL_BYTES: Final = 8192
+
+
+class ProcessBackend(Client):
+    """Runs the engine in a spawned process.
+
+    load: what loads models there; it crosses to the process by its name, so it must be importable.
+    """
+
+    def __init__(
+        self, listener: Listener, *, load: Load = load_engine, cancel_patience_s: float = CANCEL_PATIENCE_S
+    ) -> None:
+        super().__init__(listener, cancel_patience_s=cancel_patience_s)
+        self._load = load
+
+    def _open(self) -> Link:
+        return ProcessLink(self._load)
+
+
+class ProcessLink:
+    """One spawned worker, its pipe and the file of its stderr."""
+
+    def __init__(self, load: Load) -> None:
+        context = multiprocessing.get_context("spawn")
+        handle, name = tempfile.mkstemp(prefix="gazeviz-worker-", suffix=".log")
+        os.close(handle)
+        self._stderr = Path(name)
+        self._connection, far_end = context.Pipe(duplex=True)
+        self._process = context.Process(
+            target=work, args=(far_end, name, load), name="gazeviz worker", daemon=True
+        )
+        try:
+            self._process.start()
+        except BaseException:
+            self._connection.close()
+            self._stderr.unlink(missing_ok=True)
+            raise
+        finally:
+            # With this copy open, the worker's death would never end our reading.
+            far_end.close()
+        self._pid = self._process.pid
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id."""
+        return self._pid
+
+    def write(self, payload: bytes) -> None:
+        """Send a message; waits while the pipe is full, OSError when the worker is gone."""
+        self._connection.send_bytes(payload)
+
+    def read(self) -> bytes:
+        """Wait for a message; EOFError or OSError when the worker is gone."""
+        return self._connection.recv_bytes()
+
+    def terminate(self) -> None:
+        """Make the worker end now (SIGTERM, which it does not catch)."""
+        with suppress(ValueError):  # it is gone and put away already
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Make the worker end now (SIGKILL)."""
+        with suppress(ValueError):
+            self._process.kill()
+
+    def close(self) -> Ending:
+        """Wait until the process is gone, and tell how it went."""
+        self._process.join(STOP_PATIENCE_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        code = self._process.exitcode
+        tail = self._stderr_tail()
+        self._process.close()
+        self._connection.close()
+        self._stderr.unlink(missing_ok=True)
+        return Ending(code, _signal_name(code), tail)
+
+    def _stderr_tail(self) -> str:
+        try:
+            with self._stderr.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - _TAIL_BYTES))
+                return file.read().decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+
+def _signal_name(exit_code: int | None) -> str | None:
+    """Name of the signal that ended a process, None where it ended by itself."""
+    if exit_code is None or exit_code >= 0:
+        return None
+    with suppress(ValueError):
+        return signal.Signals(-exit_code).name
+    return f"signal {-exit_code}"
+
+
+class PipeChannel:
+    """The worker's end of the pipe: gazeviz.backend.worker.Channel."""
+
+    def __init__(self, connection: Connection) -> None:
+        parent = multiprocessing.parent_process()
+        if parent is None:
+            raise RuntimeError("a worker process needs a parent that it works for")
+        self._connection = connection
+        self._app_gone = parent.sentinel
+
+    def receive(self) -> bytes:
+        """Wait for a message; EOFError when the app is gone, however it went."""
+        ready = wait([self._connection, self._app_gone])
+        if self._connection not in ready:
+            raise EOFError
+        return self._connection.recv_bytes()
+
+    def send(self, payload: bytes) -> None:
+        """Send a message; OSError when the app is gone."""
+        self._connection.send_bytes(payload)
+
+    def leave(self, exit_code: int) -> None:
+        """End the process at once, from the listening thread: there is nothing in it that must be saved.
+
+        Nothing gentler ends a computation in the middle of a pass.
+        """
+        os._exit(exit_code)
+
+
+def work(connection: Connection, stderr_path: str, load: Load) -> None:
+    """Be the worker: the spawned process's whole life."""
+    # The app decides what Ctrl+C in its terminal means; the terminal sends it to this process too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _send_stderr_to(stderr_path)
+    from gazeviz.backend.worker import Worker
+
+    exit_code = Worker(PipeChannel(connection), load).serve()
+    sys.stderr.flush()
+    os._exit(exit_code)  # a device in a bad state can hang its own tidying up
+
+
+def _send_stderr_to(path: str) -> None:
+    """Let everything written to stderr, by C code too, go to a file; a crash leaves its traceback there."""
+    target = os.open(path, os.O_WRONLY | os.O_APPEND)
+    os.dup2(target, 2)
+    os.close(target)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    faulthandler.enable(file=sys.stderr)
