@@ -88,6 +88,20 @@ def test_recording_changes_no_bit_of_the_result() -> None:
     assert torch.equal(read(model, prompt, ANSWER_BT, follow(hook)), plain)
 
 
+def test_recorded_rows_follow_each_heads_own_gain() -> None:
+    model, prompt = tiny_model(), tiny_prompt()
+    hook = hooked(model)
+    gains = torch.arange(18.0).reshape(3, 6)
+    hook.steer = SteerPlan({1: (1, 2, 4, 5)}, group_codes(prompt, range(4)), gains_LH=gains)
+    rows = []
+    for heads in ((1, 2, 4, 5), (0, 2, 5)):
+        hook.capture = CapturePlan({1: heads})
+        read(model, prompt, ANSWER_BT[:1, :0], follow(hook))
+        rows.append(hook.take_rows()[1])
+    torch.testing.assert_close(rows[1][:, 1:], rows[0][:, [1, 3]], atol=1e-6, rtol=0)
+    assert (rows[0][0, 1:] - rows[0][0, :1]).abs().amax(dim=-1).min() > 1e-3
+
+
 def test_recorded_rows_hold_no_gradient() -> None:
     model, prompt = tiny_model(), tiny_prompt()
     hook = hooked(model)
