@@ -19,11 +19,13 @@ from gazeviz.domain.run import Run, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.aiming import Aim, first_biased_row, plan_for
 from gazeviz.engine.batching import Turn, batches
-from gazeviz.engine.description import ModelDescription, request_for
+from gazeviz.engine.description import ModelDescription, picture_sha256, request_for
 from gazeviz.engine.generation import Decoding, Stream, Writing
 from gazeviz.engine.loading import LoadedModel, Progress, load_model
-from gazeviz.engine.passes import PrefixShelf, Reader
+from gazeviz.engine.passes import Memory, Reader
+from gazeviz.engine.pictures import Picture, open_picture
 from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
+from gazeviz.engine.shelf import Shelf
 from gazeviz.engine.trajectory import Reading, read_along
 from gazeviz.errors import Cancelled, UserError
 
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid
     from gazeviz.engine.discovery import PanelledPicture
     from gazeviz.engine.discovery import Progress as DiscoveryProgress
-    from gazeviz.engine.pictures import Picture
 
 NO_HEADS = HeadSet(())
+_PREPARED_BYTES = 128 * 2**20
 _ANY_PROMPT = "Describe this picture."  # for a grid alone; the prompt does not move the image tokens' places
 
 
@@ -47,7 +49,8 @@ class Engine:
     def __init__(self, loaded: LoadedModel, *, max_image_tokens: int = MAX_IMAGE_TOKENS) -> None:
         self._loaded = loaded
         self._turn = Turn()
-        self._shelf = PrefixShelf()
+        self._memory = Memory(loaded.model)
+        self._prepared: Shelf[Prepared] = Shelf(_PREPARED_BYTES)
         self.max_image_tokens = max_image_tokens
 
     @property
@@ -99,9 +102,18 @@ class Engine:
         return dict(self.prepared(image, prompt).inputs)
 
     def prepared(self, image: Picture, prompt: str) -> Prepared:
-        """The same with the places of the image tokens; UserErrors of gazeviz.engine.prompt."""
+        """The same with the places of the image tokens; UserErrors of gazeviz.engine.prompt.
+
+        Kept for a while: an experiment asks the same of the same picture again and again.
+        """
+        picture = open_picture(image)
+        key = f"{picture_sha256(picture)} {self.max_image_tokens} {prompt}"
         with self._turn:
-            return prepare(self._loaded, image, prompt, max_image_tokens=self.max_image_tokens)
+            prepared = self._prepared.get(key)
+            if prepared is None:
+                prepared = prepare(self._loaded, picture, prompt, max_image_tokens=self.max_image_tokens)
+                self._prepared.put(key, prepared, other_bytes=2 * 3 * picture.width * picture.height)
+            return prepared
 
     def grid(self, image: Picture) -> TokenGrid:
         """Where the image tokens of a picture lie on it."""
@@ -205,7 +217,7 @@ class Engine:
         token_ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         with self._turn:
             return read_along(
-                self._loaded, prompted, token_ids, tracked=track, steering=steering, shelf=self._shelf
+                self._loaded, prompted, token_ids, tracked=track, steering=steering, memory=self._memory
             )
 
     def attention(
@@ -222,7 +234,7 @@ class Engine:
         self._check(heads, steering)
         plan = plan_for([Aim(prompted, steering)], first_biased_row(steering, prompted)) if steering else None
         with self._turn:
-            outcome = Reader(self._loaded, [prompted], heads, self._shelf).prefill(plan)
+            outcome = Reader(self._loaded, [prompted], heads, self._memory).prefill(plan)
         if outcome.rows_BHNP is None:
             return np.zeros((0, prompted.grid.n_tokens), dtype=np.float32)
         return np.asarray(outcome.rows_BHNP[0, :, -1].cpu().numpy(), dtype=np.float32)
@@ -277,13 +289,14 @@ class Engine:
     def release_memory(self) -> None:
         """Forget kept image prefixes and give cached GPU memory back; the model stays."""
         with self._turn:
-            self._shelf.clear()
+            self._memory.clear()
+            self._prepared.clear()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def _decoding(self, writings: Sequence[Writing]) -> Decoding:
         tracked = writings[0].request.tracked
-        reader = Reader(self._loaded, [writing.prompt for writing in writings], tracked, self._shelf)
+        reader = Reader(self._loaded, [writing.prompt for writing in writings], tracked, self._memory)
         return Decoding(reader, writings, self._turn)
 
     def _writing(

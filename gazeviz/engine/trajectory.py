@@ -21,7 +21,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Trajectory, mass_by_region
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.aiming import Aim, first_biased_row, plan_for
-from gazeviz.engine.passes import PrefixShelf, Reader
+from gazeviz.engine.passes import Memory, Reader
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read_along(
     *,
     tracked: HeadSet,
     steering: Steering | None = None,
-    shelf: PrefixShelf | None = None,
+    memory: Memory | None = None,
 ) -> Reading:
     """Read a text after a prompt in one pass.
 
@@ -83,7 +83,7 @@ def read_along(
     """
     if not token_ids:
         raise UserError("There is no text to read.", next_step="Give at least one word.")
-    reader = Reader(loaded, [prompt], tracked, shelf or PrefixShelf())
+    reader = Reader(loaded, [prompt], tracked, memory or Memory(loaded.model))
     plan = plan_for([Aim(prompt, steering)], first_biased_row(steering, prompt)) if steering else None
     ids_1T = torch.tensor([list(token_ids)], device=loaded.device)
     outcome = reader.prefill(plan, forced_BT=ids_1T)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.steering import Schedule as Targets
+from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import NO_HEADS
 from gazeviz.errors import Cancelled
 from tests.engine.tiny_engine import (
@@ -49,10 +50,12 @@ class TestManyAtOnce:
             alone = qwen.generate(picture, PROMPT, steering=steering(), max_new_tokens=N, track=NO_HEADS)
             assert_same(run, alone, tolerance=2e-5)
 
-    def test_pictures_are_read_once_and_together(self, qwen: TinyEngine) -> None:
+    @pytest.mark.parametrize("wish", [None, steering()])
+    def test_every_picture_is_seen_once(self, qwen: TinyEngine, wish: Steering | None) -> None:
         with counted(qwen) as pictures:
-            qwen.generate_many([*PICTURES[1:3], *PICTURES[1:3]], PROMPT, max_new_tokens=2)
-        assert len(pictures) == 1
+            qwen.generate_many([*PICTURES[1:3], *PICTURES[1:3]], PROMPT, wish, max_new_tokens=2)
+            qwen.generate_many(PICTURES[1:3], PROMPT, steering(quarter=0), max_new_tokens=2)
+        assert len(pictures) == 2
 
     def test_progress_and_cancel(self, qwen: TinyEngine) -> None:
         told: list[tuple[int, int]] = []

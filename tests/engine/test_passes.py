@@ -53,11 +53,17 @@ class TestPrefix:
             qwen.generate(PICTURES[2], "an unsteered question", max_new_tokens=2)
         assert len(pictures) == 1
 
-    def test_steering_every_row_reads_the_picture_anew(self, qwen: TinyEngine) -> None:
+    def test_steering_every_row_reads_the_prefix_anew_but_sees_once(self, qwen: TinyEngine) -> None:
+        """The tower does not know the steering; what the language model makes of its output does."""
+        first_layer = qwen.model.model.language_model.layers[0]
+        lengths: list[int] = []
+        handle = first_layer.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape[1]))
         with counted(qwen) as pictures:
-            for quarter in range(2):
-                qwen.generate(PICTURES[2], PROMPT, steering=steering(quarter=quarter), max_new_tokens=2)
-        assert len(pictures) == 2
+            for quarter in range(3):
+                qwen.generate(PICTURES[2], PROMPT, steering=steering(quarter=quarter), max_new_tokens=1)
+        handle.remove()
+        assert len(pictures) == 1
+        assert lengths == [21, 6] * 3
 
     def test_another_picture_is_another_prefix(self, qwen: TinyEngine) -> None:
         runs = [qwen.generate(picture, PROMPT, max_new_tokens=N) for picture in PICTURES[:3] * 2]
