@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.utils.data import DataLoader
 
-from gazeviz.testbed.data import PHASES, BatchSource, PackedBatch
+from gazeviz.testbed.data import PHASES, SCENE, BatchSource, PackedBatch
 from gazeviz.testbed.model import build_model, save_pretrained
 from gazeviz.testbed.muon import Muon
 from gazeviz.testbed.packed_pass import PackedPass
@@ -92,6 +92,7 @@ class Trainer:
 
     def run(self, n_steps: int, *, check_every: int = 300, decay_steps: int = 0) -> None:
         """Train up to `n_steps`, or until the decay that was asked for ends."""
+        self._log({"step": self.progress.step, "phases": describe_phases()})
         if decay_steps:
             self._start_decay(decay_steps)
         seen, loss_sum, since = 0, 0.0, time.monotonic()
@@ -250,12 +251,28 @@ def export_model(
         shutil.rmtree(old, ignore_errors=True)
 
 
+def describe_phases() -> list[dict[str, object]]:
+    """The curriculum in plain values: a run resumed under another one must show it."""
+    return [
+        {
+            "name": phase.name,
+            "n_pictures": phase.n_pictures,
+            "layouts": {
+                "scene" if layout == SCENE else f"{layout[0]}x{layout[1]}": weight
+                for layout, weight in phase.layouts.items()
+            },
+        }
+        for phase in PHASES
+    ]
+
+
 def write_training_record(
     folder: Path, settings: Settings, progress: Progress, history: Sequence[dict[str, object]]
 ) -> None:
-    """Write training.json: the settings, how far the run came, and its last check."""
+    """Write training.json: settings, the mixture at the start and at each resumption, the last check."""
     checks = [entry for entry in history if "direct" in entry]
     record: dict[str, Any] = {"settings": asdict(settings), "progress": asdict(progress)}
+    record["mixtures"] = [entry for entry in history if "phases" in entry]
     record["last_check"] = checks[-1] if checks else None
     (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
