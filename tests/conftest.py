@@ -1,7 +1,9 @@
 """What every test shares: no network, no screen, one thread of arithmetic, the same random numbers."""
 
+import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,3 +27,31 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("GAZEVIZ_")]:
         monkeypatch.delenv(name)
     yield
+
+
+@pytest.fixture(scope="session")
+def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the built-in model's architecture and random weights: quick to make, says nothing."""
+    from gazeviz.testbed.model import build_model, save_pretrained
+
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    save_pretrained(folder, build_model())
+    return folder
+
+
+@pytest.fixture
+def fresh_logging() -> Iterator[None]:
+    """Undo what starting the log changes: handlers, levels and captured warnings."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    for name in ("gazeviz", "py.warnings", *_OUTSIDERS):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+_OUTSIDERS = ("transformers", "torch", "PIL", "matplotlib", "huggingface_hub", "filelock", "urllib3")

@@ -63,18 +63,18 @@ def _made(folder: Path) -> Path:
 
 def _write(folder: Path, demo: Demonstration) -> list[Path]:
     """Write ranking, grid, the best head's matrix, the staircase and one steered map."""
-    from gazeviz.commands.narrate import panel_marks
+    from gazeviz.commands.narrate import panel_marks, target_blocks
     from gazeviz.demo import TURNS
     from gazeviz.engine.trajectory import run_map
     from gazeviz.render import figures
 
-    panels, number = demo.strip.panels, TURNS[0]
+    panels, number, told = demo.strip.panels, TURNS[0], demo.narration
     steered = demo.steered[number - 1]
     drawn = {
         "head-grid.svg": figures.head_grid(demo.ranking, demo.chosen),
         "best-head-matrix.svg": figures.head_matrix(demo.ranking, demo.ranking.order()[0]),
         "staircase.svg": figures.staircase(
-            demo.narration.trajectory(panels), panels, demo.narration.switches, panel_marks(demo.narration)
+            told.trajectory(panels), panels, target_blocks(told), panel_marks(told)
         ),
         "steered-map.png": figures.picture_overlay(
             demo.strip.image, run_map(steered), [panels[number - 1]],

@@ -97,6 +97,11 @@ def turns_of(run: Run) -> list[dict[str, Any]]:
     return [turn | {"text": turn["text"].strip()} for turn in turns]
 
 
+def target_blocks(run: Run) -> list[tuple[int, str]]:
+    """Return where each target's turn begins: (answer token, region name), "" for none."""
+    return [(turn["from_token"], turn["target"] or "") for turn in turns_of(run)]
+
+
 def panel_marks(run: Run) -> list[tuple[int, str]]:
     """Return where the text itself says "Panel k": (answer token, "Panel k")."""
     marks = []
@@ -111,7 +116,7 @@ def _write_figure(path: Path | None, run: Run, regions: Sequence[Region]) -> lis
         return []
     from gazeviz.render import figures
 
-    figure = figures.staircase(run.trajectory(regions), regions, run.switches, panel_marks(run))
+    figure = figures.staircase(run.trajectory(regions), regions, target_blocks(run), panel_marks(run))
     return [str(figures.save(figure, path))]
 
 

@@ -125,7 +125,7 @@ def staircase(
         figure, axes = plate((width_inch, 1.9), colours, left=0.6, right=1.1, bottom=0.5, top=0.62)
         axes.set(xlim=(-0.5, max(n_tok - 0.5, 0.5)), ylim=(0, top))
         for place, paint in enumerate(lines.paints):
-            axes.plot(trajectory.masses_TR[:, place], color=paint, linewidth=1.4, solid_joinstyle="round")
+            axes.plot(trajectory.masses_TR[:, place], color=paint, linewidth=1.4, clip_on=False)
         _draw_targets(axes, switches, n_tok, lines, colours)
         _draw_marks(axes, marks, colours)
         axes.set_yticks([0, top / 2, top], [figure_text(value) for value in (0, top / 2, top)])
@@ -254,8 +254,8 @@ def _draw_targets(
 ) -> None:
     """Draw a block above the plot for each target, and a dotted line at each switch."""
     level = axes.get_xaxis_transform()  # x in answer tokens, y in heights of the plot
-    ends = [*(step for step, _ in switches[1:]), n_tok]
-    for (step, name), end in zip(switches, ends, strict=True):
+    ends = [*(step for step, _ in switches[1:]), n_tok]  # the last turn lasts to the end
+    for (step, name), end in zip(switches, ends, strict=False):
         if step > 0:
             axes.axvline(step - 0.5, color=colours.soft, linewidth=0.7, linestyle=(0, (2, 3)))
         if name not in lines.names or min(end, n_tok) <= step:

@@ -39,8 +39,8 @@ def magma_256x3() -> NDArray[np.uint8]:
     """Magma, the one map of scores and attention: uint8 (256, 3) RGB, dark to bright, perceptually even."""
     from matplotlib import colormaps
 
-    colours = colormaps["magma"](np.arange(256), bytes=True)[:, :3]
-    table = np.ascontiguousarray(colours, dtype=np.uint8)
+    colours = colormaps["magma"](np.arange(256))[:, :3]
+    table = np.rint(colours * 255).astype(np.uint8)
     table.flags.writeable = False
     return table
 
