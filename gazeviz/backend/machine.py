@@ -152,6 +152,8 @@ class EngineMachine:
 def load_engine(request: LoadModel, make_room: Callable[[], None], progress: LoadProgress) -> Machine:
     """Load a model with the engine; what can be refused by looking at its folder is refused before that."""
     progress("starting PyTorch", 0.0)
+    from transformers.utils.logging import disable_progress_bar
+
     from gazeviz.engine.engine import load
     from gazeviz.engine.families import family_of
     from gazeviz.engine.loading import find_folder, read_config, weight_files
@@ -160,6 +162,7 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
     family_of(read_config(folder))
     weight_files(folder)
     make_room()
+    disable_progress_bar()  # ours is on the screen; a bar's lock outlives a worker that is killed
     return EngineMachine(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
 
 
