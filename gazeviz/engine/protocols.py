@@ -1,0 +1,150 @@
+"""What is asked in an evaluation, and what is done to the heads meanwhile.
+
+A *protocol* fixes prompt, scope and length (those of Gandikota & Bau, arXiv 2606.14703); a *treatment* is
+what is compared under it: a head set with its mode and strength, or a control. Runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from gazeviz.domain.grid import Rule
+from gazeviz.domain.heads import HeadRanking, HeadSet, Pool
+from gazeviz.domain.region import Region
+from gazeviz.domain.steering import Hard, Mode, Scope, Steering
+from gazeviz.errors import UserError
+
+AimAt: TypeAlias = Literal["target", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One kind of evaluation.
+
+    scope: of steering, where a treatment names none.  new_tok: longest answer (dynamic: tokens for each
+        target).
+    """
+
+    name: str
+    prompt: str
+    scope: Scope
+    new_tok: int
+
+
+VQA: Final = Protocol(
+    "vqa",
+    "What is the main action or event happening in this comic strip? Answer briefly.",
+    "all_rows",
+    15,
+)
+STATIC: Final = Protocol("static", "What is happening in this panel of the comic strip?", "all_rows", 100)
+DYNAMIC: Final = Protocol(
+    "dynamic", "Describe each panel in order, one short sentence each.", "decode_only", 50
+)
+REGION: Final = Protocol(
+    "region",
+    "What is the main object in this part of the image? Answer in a few words.",
+    "all_rows",
+    40,
+)
+PROTOCOLS: Final[Mapping[str, Protocol]] = {one.name: one for one in (VQA, STATIC, DYNAMIC, REGION)}
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to the model while it answers.
+
+    heads: those that are steered, None for nothing at all.  scope: None for the protocol's own.
+    aim: "elsewhere" points the heads at another region of (nearly) the same area than the one that counts.
+    names_panel: asks for the panel in plain words instead of the protocol's prompt: the prompt-only baseline.
+    Everything else as in `Steering`, which checks it.
+    """
+
+    name: str
+    heads: HeadSet | None = None
+    mode: Mode = "boost_suppress"
+    strength: float | Hard = 8.0
+    scope: Scope | None = None
+    alpha: float = 0.9
+    rule: Rule = "centre"
+    share: float = 0.5
+    aim: AimAt = "target"
+    names_panel: bool = False
+
+    def steering(self, regions: Sequence[Region], target: int, scope: Scope) -> Steering | None:
+        """The wish for one region of a picture; None for a treatment that steers nothing."""
+        if self.heads is None:
+            return None
+        aimed_at = elsewhere(regions, target) if self.aim == "elsewhere" else target
+        how = {key: getattr(self, key) for key in ("mode", "strength", "alpha", "rule", "share")}
+        return Steering(self.heads, regions[aimed_at], scope=self.scope or scope, **how)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as a JSON object."""
+        return {**vars(self), "heads": self.heads and self.heads.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Treatment:
+        """Rebuild a treatment from `to_json()`."""
+        return cls(**{**data, "heads": data["heads"] and HeadSet.from_json(data["heads"])})
+
+
+def elsewhere(regions: Sequence[Region], target: int) -> int:
+    """The other region whose area is nearest to the target's, the next in order of those equally near.
+
+    UserError when the picture has one region only.
+    """
+    if len(regions) < 2:
+        raise UserError(
+            "There is no other region to aim at.", next_step="Use pictures with two regions or more."
+        )
+    n = len(regions)
+    others = [(target + turn) % n for turn in range(1, n)]
+    return min(others, key=lambda other: abs(regions[other].area_px - regions[target].area_px))
+
+
+def controls(
+    treatment: Treatment,
+    ranking: HeadRanking,
+    *,
+    n_draws: int = 10,
+    first_seed: int = 0,
+    pool: Pool = "all",
+    exclude_own: bool = True,
+) -> tuple[Treatment, ...]:
+    """The controls of a treatment: random draws, and everything else an honest comparison shows.
+
+    In this order: uniform draws from the pool (without the treatment's own heads, if `exclude_own`), draws
+    matched to its layers and without its heads (none where a layer has too few others), all heads, the
+    lowest-scoring heads, another region of the same area, strength 0, and the panel named in the prompt. Draw
+    i has seed first_seed + i.
+    Raises UserError for a treatment without heads, and when the pool cannot be drawn from.
+    """
+    heads = treatment.heads
+    if heads is None:
+        raise UserError("A control needs heads to stand against.", next_step="Choose heads first.")
+    seeds = range(first_seed, first_seed + n_draws)
+    own = heads if exclude_own else None
+    uniform = [ranking.random(len(heads), seed, exclude=own, pool=pool) for seed in seeds]
+    everything = HeadSet(ranking.order(), HeadSet.all(ranking.shape_LH).origin)
+    others = (everything, ranking.bottom(len(heads)))
+    return (
+        *(_with_heads(treatment, one) for one in (*uniform, *_layer_matched(heads, ranking, seeds, pool))),
+        *(_with_heads(treatment, one) for one in others),
+        replace(treatment, name="another region", aim="elsewhere"),
+        replace(treatment, name="strength 0", mode="boost_suppress", strength=0.0),
+        Treatment("panel named in the prompt", names_panel=True),
+    )
+
+
+def _with_heads(treatment: Treatment, heads: HeadSet) -> Treatment:
+    return replace(treatment, name=str(heads.origin), heads=heads)
+
+
+def _layer_matched(heads: HeadSet, ranking: HeadRanking, seeds: range, pool: Pool) -> list[HeadSet]:
+    try:
+        return [ranking.random(len(heads), seed, like=heads, pool=pool) for seed in seeds]
+    except UserError:  # a layer most of whose heads are steered has too few others: no such control exists
+        return []
