@@ -30,7 +30,7 @@ def spans(text: str, n_panels: int) -> tuple[tuple[int, int, int], ...]:
     panels.
     """
     marks = list(_MARK.finditer(text))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [*(mark.start() for mark in marks[1:]), len(text)][: len(marks)]
     return tuple(
         (int(mark[1]) - 1, mark.end(), end)
         for mark, end in zip(marks, ends, strict=True)

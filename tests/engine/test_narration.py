@@ -46,6 +46,11 @@ def test_marks_of_panels_that_do_not_exist_end_the_passage_before_them():
     assert [(panel, end - start) for panel, start, end in spans("Panel 2: ab Panel 9: cd", 2)] == [(1, 3)]
 
 
+@pytest.mark.parametrize("text", ["", "a cat sleeps.", "Panel 7: a cat."])
+def test_a_text_that_names_no_panel_speaks_of_none(text: str):
+    assert captions_in(text, 2) == {}
+
+
 def test_a_mark_with_nothing_behind_it_says_nothing():
     assert captions_in("Panel 1: Panel 2: a dog.", 2) == {1: "a dog."}
 
