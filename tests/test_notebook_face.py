@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import gazeviz
+from tests.engine.random_comic import random_comic_model
 
 SOURCE = Path(gazeviz.__file__)
 
@@ -68,6 +69,37 @@ def test_type_checkers_see_the_same_names() -> None:
     typed = {alias.name: str(node.module) for node in imports for alias in node.names}
     assert typed == gazeviz._HOMES
     assert set(gazeviz.__all__) == {*typed, "__version__"}
+
+
+def test_a_notebook_reads_like_this(tmp_path: Path) -> None:
+    """The lines that notebooks and scripts are written in, on untrained weights."""
+    random_comic_model(tmp_path)
+    engine = gazeviz.load(tmp_path)
+    strips = gazeviz.builtin_strips(2, seed=7)
+    ranking = engine.discover(strips, by="tracking")
+    heads = ranking.top(12)
+    strip, prompt = strips[0], "What is happening in this panel of the comic strip?"
+
+    run = engine.generate(strip.image, prompt, max_new_tokens=4)
+    steering = gazeviz.Steering(
+        heads, target=strip.panels[3], mode="boost_suppress", strength=8, scope="all_rows"
+    )
+    steered = engine.generate(strip.image, prompt, steering=steering, max_new_tokens=4)
+    assert steered.text != run.text
+    assert steered.audit is not None and steered.audit.mass_after > 0.9
+    assert run.audit is None
+    assert steered.trajectory(strip.panels).leader_T.tolist() == [3] * 4
+
+    targets = []
+    for step in (stream := engine.stream(strip.image, prompt, steering=steering, max_new_tokens=4)):
+        targets.append(step.target)
+        stream.retarget(strip.panels[1])
+    assert targets == ["Panel 4", "Panel 2", "Panel 2", "Panel 2"]
+
+    logits = engine.model(**engine.prepare(strip.image, prompt)).logits
+    assert int(logits[0, -1].argmax()) == run.tokens[0].token_id
+    assert engine.processor is not None
+    assert len(engine.grid(strip.image).tokens(strip.panels[2]))
 
 
 def test_a_wrong_name_is_an_attribute_error() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
@@ -228,9 +229,9 @@ class TestDiscovery:
         assert told and told == sorted(told)
         np.testing.assert_allclose(alone.scores_LH, self.by_hand(engine), atol=1e-5)
 
-    def by_hand(self, engine: Engine) -> np.ndarray:
+    def by_hand(self, engine: Engine) -> NDArray[np.float64]:
         """The mass score from one question after another, by the engine's own maps."""
-        scores = []
+        scores: list[NDArray[np.float32]] = []
         for strip in strips(2):
             tokens = [engine.grid(strip.image).tokens(panel) for panel in strip.panels]
             for ordinal, selected in zip(("first", "second", "third"), tokens, strict=True):
@@ -239,7 +240,8 @@ class TestDiscovery:
                     f"{ordinal} panel from the left? Answer briefly."
                 )
                 scores.append(engine.attention(strip.image, prompt)[:, selected].sum(axis=1))
-        return np.mean(scores, axis=0).reshape(engine.shape_LH)
+        mean = np.stack(scores).mean(axis=0, dtype=np.float64)
+        return np.asarray(mean, dtype=np.float64).reshape(engine.shape_LH)
 
     def test_cancel_and_partial_results(self, engine: Engine, strip: DrawnStrip) -> None:
         partial: list[HeadRanking] = []
