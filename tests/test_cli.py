@@ -190,18 +190,17 @@ def test_the_demo_tells_and_draws_the_whole_loop(
     monkeypatch.setattr("gazeviz.demo.ANSWER_TOK", 3)
     monkeypatch.setattr("gazeviz.demo.TURN_TOK", 2)
     document = answered(gazeviz, "demo", "--strips", "2", "--out", tmp_path / "made" / "here")
-    assert document["bias_zero_equals_baseline"] is True
-    assert [row["target"] for row in document["steered"]] == [1, 2, 3, 4, 5, 6]
-    assert [row["name"] for row in document["conditions"]] == [
-        "gaze heads", "random draw 0", "random draw 1", "lowest scores", "all heads",
-    ]  # fmt: skip
+    assert [row["target"] for row in document["steered"]] == [0, 1, 2, 3, 4, 5]
+    assert document["controls"]["strength 0"]["unchanged"] == 1.0
+    assert sum("random" in name for name in document["controls"]) in (2, 4)
+    assert 0 <= document["percentile_among_random_draws"] <= 100
     assert all(Path(written).stat().st_size > 0 for written in document["written"])
     code, out, _ = gazeviz("demo", "--strips", "2", "--out", tmp_path)
     assert code == 0
     assert "staircase.svg" in out and "Controls" in out
 
 
-REFUSED: dict[str, tuple[Sequence[str], str]] = {
+REFUSED: dict[str, tuple[Sequence[str | Path], str]] = {
     "no command": ((), "required"),
     "unknown command": (("paint",), "invalid choice"),
     "no such picture": (("describe", "nowhere.png", "-p", "?"), "nowhere.png"),

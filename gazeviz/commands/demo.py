@@ -13,7 +13,8 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gazeviz.demo import Condition, Demonstration
+    from gazeviz.demo import Demonstration
+    from gazeviz.domain.evaluation import Evaluation
 
 HELP = "Show the whole loop on the built-in model: find gaze heads, steer them, compare with controls."
 
@@ -69,7 +70,6 @@ def _write(folder: Path, demo: Demonstration) -> list[Path]:
     from gazeviz.render import figures
 
     panels, number, told = demo.strip.panels, TURNS[0], demo.narration
-    steered = demo.steered[number - 1]
     drawn = {
         "head-grid.svg": figures.head_grid(demo.ranking, demo.chosen),
         "best-head-matrix.svg": figures.head_matrix(demo.ranking, demo.ranking.order()[0]),
@@ -77,8 +77,8 @@ def _write(folder: Path, demo: Demonstration) -> list[Path]:
             told.trajectory(panels), panels, target_blocks(told), panel_marks(told)
         ),
         "steered-map.png": figures.picture_overlay(
-            demo.strip.image, run_map(steered), [panels[number - 1]],
-            f"steered to panel {number}: “{steered.text}”", numbers=[number],
+            demo.strip.image, run_map(demo.shown), [panels[number - 1]],
+            f"steered to panel {number}: “{demo.shown.text}”", numbers=[number],
         ),
     }  # fmt: skip
     demo.ranking.save(folder / "ranking.json")
@@ -86,58 +86,47 @@ def _write(folder: Path, demo: Demonstration) -> list[Path]:
 
 
 def _document(demo: Demonstration) -> dict[str, Any]:
-    from gazeviz.commands.narrate import turns_of
-    from gazeviz.demo import QUESTION, verdict
+    from dataclasses import asdict
 
-    facts = demo.strip.facts
+    from gazeviz.commands.narrate import turns_of
+    from gazeviz.engine.protocols import STATIC
+
     return {
         "heads": [str(head) for head in demo.chosen],
         "split_half_overlap": demo.ranking.split_half_overlap(len(demo.chosen)),
-        "question": QUESTION,
-        "baseline": {"text": demo.baseline.text, "panel": verdict(demo.baseline.text, facts).panel},
-        "steered": [
-            {
-                "target": number,
-                "caption": caption,
-                "text": run.text,
-                "panel": verdict(run.text, facts).panel,
-                "attributes": verdict(run.text, facts).n_attributes,
-                "audit": run.audit and run.audit.to_json(),
-            }
-            for number, (caption, run) in enumerate(
-                zip(demo.strip.captions, demo.steered, strict=True), start=1
-            )
-        ],
-        "conditions": [vars(condition) | {"accuracy": condition.accuracy} for condition in demo.conditions],
+        "question": STATIC.prompt,
+        "captions": list(demo.strip.captions),
+        "baseline": {"text": demo.baseline.text, "chosen": demo.baseline_verdict.chosen},
+        "steered": [asdict(answer) for answer in demo.answers],
+        "gaze_heads": demo.steered.figures(),
+        "controls": {control.treatment["name"]: control.figures() for control in demo.controls},
         "percentile_among_random_draws": demo.percentile,
-        "bias_zero_equals_baseline": demo.bias_zero_equals_baseline,
         "narration": {"text": demo.narration.text, "turns": turns_of(demo.narration)},
     }
 
 
 def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
     from gazeviz.commands.narrate import turns_of
-    from gazeviz.demo import NARRATION, QUESTION
+    from gazeviz.engine.protocols import DYNAMIC, STATIC
     from gazeviz.render.palette import figure_text
 
-    n_heads = len(demo.chosen)
-    best = ", ".join(
-        f"{head} {figure_text(demo.ranking.score(head))}" for head in demo.ranking.order()[: min(6, n_heads)]
-    )
+    n_heads, n_all = len(demo.chosen), len(demo.ranking.order())
+    best = ", ".join(f"{head} {figure_text(demo.ranking.score(head))}" for head in demo.ranking.order()[:6])
     agreed = demo.ranking.split_half_overlap(n_heads)
     turns = [
         (str(turn["from_token"]), turn["target"] or "", escape(turn["text"]))
         for turn in turns_of(demo.narration)
     ]
+    chance = figure_text(demo.steered.chance)
     return [
-        f"\n[bold]1  Gaze heads[/]  the {n_heads} of {len(demo.ranking.order())} heads that look most "
-        f"at the panel asked about\n   {best} ...   "
-        f"[dim]both halves of the strips agree on {agreed} of {n_heads}[/]",
-        f"\n[bold]2  One question, no panel named[/]  “{escape(QUESTION)}”",
+        f"\n[bold]1  Gaze heads[/]  {n_heads} of {n_all}, those that look most at the panel asked about",
+        f"   {best} ...",
+        "" if agreed is None else f"   [dim]both halves of the strips agree on {agreed} of {n_heads}[/]",
+        f"[bold]2  One question that names no panel[/]  “{escape(STATIC.prompt)}”",
         _answers(demo),
-        "\n[bold]3  Controls[/]  [dim]how often the answer describes the heads' target; chance .17[/]",
+        f"\n[bold]3  Controls[/]  [dim]share of answers about the target, chance {chance}[/]",
         _controls(demo),
-        f"\n[bold]4  A narration, the target moved every few tokens[/]  “{escape(NARRATION)}”",
+        f"\n[bold]4  One narration, its target moved every few tokens[/]  “{escape(DYNAMIC.prompt)}”",
         table(("token", "target", "told"), turns, right=(0,)),
         "\n[bold]5  Written[/]",
         *(f"   {escape(str(path))}" for path in written),
@@ -146,60 +135,48 @@ def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
 
 def _answers(demo: Demonstration) -> RenderableType:
     """Baseline and steered answers beside the true captions, each with the exact judge's verdict."""
-    from gazeviz.demo import verdict
     from gazeviz.render.palette import figure_text
 
-    said = verdict(demo.baseline.text, demo.strip.facts)
-    rows = [
-        (
-            "baseline",
-            "",
-            escape(demo.baseline.text),
-            f"panel {said.panel or '?'}",
-            f"{said.n_attributes} / 4",
-            "",
-        )
-    ]
-    for number, (caption, run) in enumerate(zip(demo.strip.captions, demo.steered, strict=True), start=1):
-        said = verdict(run.text, demo.strip.facts)
-        mark = "[green]✓[/]" if said.panel == number else "[red]✗[/]"
-        mass = "" if run.audit is None else (
-            f"{figure_text(run.audit.mass_before)} → {figure_text(run.audit.mass_after)}"
-        )  # fmt: skip
-        judged = f"{mark} panel {said.panel or '?'}"
-        rows.append(
-            (f"→ panel {number}", caption, escape(run.text), judged, f"{said.n_attributes} / 4", mass)
-        )
-    return table(("", "what is drawn there", "answer", "exact judge", "stated", "mass on target"), rows)
+    rows = [("baseline", "", escape(demo.baseline.text), _said(demo.baseline_verdict.chosen), "")]
+    for caption, answer in zip(demo.strip.captions, demo.answers, strict=True):
+        mark = "[green]✓[/]" if answer.described else "[red]✗[/]"
+        judged = f"{mark} {answer.junk or _said(answer.chosen)}{', complete' if answer.right else ''}"
+        before, after = (figure_text(mass or 0.0) for mass in (answer.mass_before, answer.mass_after))
+        target = f"→ panel {answer.target + 1}"
+        rows.append((target, caption, escape(answer.text), judged, f"{before} → {after}"))
+    return table(("", "what is drawn there", "answer", "exact judge", "mass on target"), rows)
+
+
+def _said(chosen: int | None) -> str:
+    return "no one panel" if chosen is None else f"panel {chosen + 1}"
 
 
 def _controls(demo: Demonstration) -> RenderableType:
+    """Gaze heads against the distribution of random draws and every other control."""
     from gazeviz.render.palette import figure_text
 
-    gaze, *_ = demo.conditions
-    draws = [draw.accuracy for draw in demo.random_draws]
-    rows = [_control_row(gaze, f"{len(demo.chosen)} heads")]
+    rows = [_control_row(demo.steered)]
+    draws = [draw.share() for draw in demo.random_draws]
     spread = f"{len(draws)} draws, {figure_text(min(draws))} to {figure_text(max(draws))}"
-    junk = sum(draw.n_junk for draw in demo.random_draws)
-    average = figure_text(sum(draws) / len(draws))
-    rows.append(
-        ("random heads", average, "", str(junk), f"{spread}; gaze beats {demo.percentile:.0%} of them")
-    )
-    named = {condition.name: condition for condition in demo.conditions}
-    rows.append(_control_row(named["lowest scores"], f"{len(demo.chosen)} heads"))
-    rows.append(_control_row(named["all heads"], f"{len(demo.ranking.order())} heads"))
-    same = (
-        "equals the baseline to the last bit"
-        if demo.bias_zero_equals_baseline
-        else "[red]differs from the baseline[/]"
-    )
-    rows.append(("bias 0", "", "", "", same))
-    return table(("", "target told", "all four", "junk", ""), rows, right=(1, 2, 3))
+    place = f"{spread}; gaze heads stand at percentile {demo.percentile:.0f}"
+    junk = sum(draw.junk_share for draw in demo.random_draws) / len(draws)
+    mean = figure_text(sum(draws) / len(draws))
+    rows.append((f"random {len(demo.chosen)}", mean, "", figure_text(junk), place))
+    rows += [_control_row(control) for control in demo.controls if control not in demo.random_draws]
+    return table(("heads", "hit", "complete", "junk", ""), rows, right=(1, 2, 3))
 
 
-def _control_row(condition: Condition, note: str) -> tuple[str, str, str, str, str]:
+def _control_row(evaluation: Evaluation) -> tuple[str, str, str, str, str]:
     from gazeviz.render.palette import figure_text
 
-    complete = figure_text(condition.n_complete / condition.n_answers)
-    answers = f"{condition.n_answers} answers, {note}"
-    return condition.name, figure_text(condition.accuracy), complete, str(condition.n_junk), answers
+    low, high = (figure_text(end) for end in evaluation.interval())
+    note = f"{len(evaluation.answers)} answers, 95 % interval {low} to {high}"
+    if evaluation.unchanged_share == 1:
+        note = "every answer is the baseline's"
+    return (
+        escape(str(evaluation.treatment["name"])),
+        figure_text(evaluation.share()),
+        figure_text(evaluation.share("right")),
+        figure_text(evaluation.junk_share),
+        note,
+    )

@@ -40,7 +40,7 @@ def magma_256x3() -> NDArray[np.uint8]:
     from matplotlib import colormaps
 
     colours = colormaps["magma"](np.arange(256))[:, :3]
-    table = np.rint(colours * 255).astype(np.uint8)
+    table: NDArray[np.uint8] = np.rint(colours * 255).astype(np.uint8)
     table.flags.writeable = False
     return table
 
