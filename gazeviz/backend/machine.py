@@ -162,7 +162,8 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
     family_of(read_config(folder))
     weight_files(folder)
     make_room()
-    disable_progress_bar()  # ours is on the screen; a bar's lock outlives a worker that is killed
+    # Ours is on the screen, and the lock of a bar outlives a worker that is killed.
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     return EngineMachine(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
 
 
