@@ -4,7 +4,7 @@
 #   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
 #   make test [ARGS="..."]  the tests (ARGS goes to pytest)
 #   make lint               ruff, mypy --strict, import rules
-#   make bench              timings on this machine
+#   make bench              timings on this machine, written into resources/help/performance.md
 #   make clean              remove the environment and every cache
 #
 #   PYTHON=python3.12       which Python makes the environment (3.11 to 3.13; the first that works otherwise)
@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help setup run demo test lint bench clean
 
 help:
-	@sed -n '1,12s/^# \{0,1\}//p' Makefile
+	@sed -n '1,13s/^# \{0,1\}//p' Makefile
 
 setup: $(STAMP)
 
@@ -42,7 +42,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@$(BIN)/gazeviz bench $(ARGS)
+	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench $(ARGS); done
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache gazeviz-demo
