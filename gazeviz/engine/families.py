@@ -1,7 +1,8 @@
-"""The table of vision-language families: which work, with which image-token layout, and which are refused and why.
+"""The table of vision-language families: which work, with which image-token layout, which are refused, why.
 
-A family is named by `model_type` in a checkpoint's config.json. It stands in the table only if a coordinate picture
-has proven its layout (tests/engine/test_families.py); a layout is never guessed. Knows nothing of files or devices.
+A family is named by `model_type` in a checkpoint's config.json. It stands in the table only if a coordinate
+picture has proven its layout (tests/engine/test_families.py); a layout is never guessed. Knows nothing of
+files or devices.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ class Family:
     """One family of models.
 
     Attributes:
-        name: `model_type` of its config.json (a family whose checkpoints differ by vision tower: that tower's).
+        name: `model_type` of its config.json (where checkpoints differ by vision tower: the tower's).
         layout: where its image tokens lie.
-        shares_prefix: whether questions about one picture can share a cache of everything up to its last image
-            token; not where the prompt is attended to in both directions (PaliGemma), nor where tokens behind the
-            last image token are made from the picture too (Ovis 2).
+        shares_prefix: whether questions about one picture can share a cache of everything up to its last
+            image token; not where the prompt is attended to in both directions (PaliGemma), nor where tokens
+            behind the last image token are made from the picture too (Ovis 2).
         first_position: rotary position of the first token.
+        plain_prompt: how a prompt is put where a checkpoint has no chat template (None: it is refused).
     """
 
     name: str
     layout: Layout
     shares_prefix: bool = True
     first_position: int = 0
+    plain_prompt: str | None = None
 
 
 def _image_seq_length(processor: Any) -> int:
@@ -69,7 +72,7 @@ _PROVEN = (
     Family("llava", Square()),
     Family("vipllava", Square()),
     Family("gemma3", Square()),
-    Family("paligemma", Square(), shares_prefix=False, first_position=1),
+    Family("paligemma", Square(), shares_prefix=False, first_position=1, plain_prompt="{image}{prompt}"),
     Family("llava_next", AnyResolution()),
     Family("llava_onevision", AnyResolution()),
     Family("pixtral", BreakRows()),
@@ -81,7 +84,7 @@ FAMILIES: dict[str, Family] = {family.name: family for family in _PROVEN}
 _NEEDS_TORCHVISION = "its image processor exists for torchvision only, and its layout has not been proven"
 _NEEDS_TIMM = "its vision tower needs the package timm, and its layout has not been proven"
 REFUSED: dict[str, str] = {
-    "idefics2": "it turns every picture into 64 latents without a place, so that no attention map can be drawn",
+    "idefics2": "it turns every picture into 64 latents without a place, so no attention map can be drawn",
     "mllama": "it sees the picture in separate cross-attention layers, which have no image tokens to steer",
     **dict.fromkeys(
         ("cohere2_vision", "gemma4_unified", "kimi_k25", "lfm2_vl", "lfm3_vl", "llama4", "molmo2"),
@@ -96,7 +99,8 @@ def family_of(settings: Mapping[str, Any]) -> Family:
     """Return the family of a checkpoint by its config.json (`model_type`, and the vision tower's).
 
     Raises:
-        UserError: a family that is refused, with its reason, or one whose layout is not known, naming those that work.
+        UserError: a family that is refused, with its reason, or one whose layout is not known, naming those
+            that work.
     """
     name = str(settings["model_type"])
     if name == "llava" and (settings.get("vision_config") or {}).get("model_type") == "pixtral":

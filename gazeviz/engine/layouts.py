@@ -1,9 +1,9 @@
 """Image-token layouts: which rectangle of the picture each image token shows, in the order of the tokens.
 
-One small class per plain layout, each knowing how to keep a picture within a number of image tokens, where the
-tokens lie, and what the pixels look like that the model is fed. A layout reads what the image processor returned; it
-never guesses from the picture's size alone. Tiled layouts are in `tiled_layouts`; which family has which layout
-stands in `families`. Knows nothing of text, prompts or language models.
+One small class per plain layout, each knowing how to keep a picture within a number of image tokens, where
+the tokens lie, and what the pixels look like that the model is fed. A layout reads what the image processor
+returned; it never guesses from the picture's size alone. Tiled layouts are in `tiled_layouts`; which family
+has which layout stands in `families`. Knows nothing of text, prompts or language models.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Cells:
     """Where the image tokens of one picture lie.
 
     Attributes:
-        boxes_P4: float64 x0, y0, x1, y1 in pixels of the opened picture, in image-token order; NaN rows: no place.
+        boxes_P4: float64 x0, y0, x1, y1 in pixels of the opened picture, in image-token order; NaN rows: no
+            place.
         fed_size_px: (width, height) of the pixels that the vision tower receives, tiles put together.
         shape_RC: rows and columns where the tokens form one plain grid, else None.
         note: what a person should know about how this picture is fed; may be empty.
@@ -60,7 +61,7 @@ class Cells:
     note: str = ""
 
 
-class UnknownLayout(Exception):
+class UnknownLayoutError(Exception):
     """The image processor's result is not of the shape that a layout was proven for."""
 
 
@@ -71,10 +72,10 @@ class Layout(Protocol):
         """Return the picture to hand to the image processor."""
 
     def options(self, processor: Any, size_px: tuple[int, int], max_tok: int) -> dict[str, Any]:
-        """Return the image processor's options that keep a picture of (width, height) within `max_tok` tokens."""
+        """Return the image processor's options that keep a (width, height) picture within `max_tok`."""
 
     def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
-        """Return where the `n_tok` image tokens lie; UnknownLayout where the result is not understood."""
+        """Return where the `n_tok` image tokens lie; UnknownLayoutError where that cannot be told."""
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """Return the pixels that the model is fed, as (H, W, 3)."""
@@ -93,19 +94,19 @@ def unnormalised(values_CHW: Any, image_processor: Any) -> NDArray[np.uint8]:
 
 
 def square_side(n_tok: int) -> int:
-    """Return the side of a square grid of n_tok cells; UnknownLayout if there is none."""
+    """Return the side of a square grid of n_tok cells; UnknownLayoutError if there is none."""
     side = isqrt(n_tok)
     if side * side != n_tok or not n_tok:
-        raise UnknownLayout(f"{n_tok} tokens are no square")
+        raise UnknownLayoutError(f"{n_tok} tokens are no square")
     return side
 
 
 @dataclass(frozen=True)
 class MergedGrid:
-    """One row-major grid of `image_grid_thw` divided by the merge size; the picture is stretched to whole cells.
+    """One row-major grid of `image_grid_thw` by the merge size; the picture is stretched to whole cells.
 
-    `merged_order`: the processor lists the patches of one token next to each other, else all patches row by row.
-    `counts_frames`: its limit of pixels counts every repeated frame of a still picture (GLM).
+    `merged_order`: the processor lists the patches of one token next to each other, else all patches row by
+    row. `counts_frames`: its limit of pixels counts every repeated frame of a still picture (GLM).
     """
 
     merged_order: bool = True
@@ -157,12 +158,13 @@ def _patches_RC(outputs: Outputs) -> tuple[int, int]:
 class Square:
     """A square of n x n cells, row by row; always the same number of tokens.
 
-    A processor that crops the centre would cut the ends off a strip, so its picture is padded to a square first
-    (as LLaVA 1.5 was trained, https://arxiv.org/abs/2310.03744); any other stretches the picture to the square.
+    A processor that crops the centre would cut the ends off a strip, so its picture is padded to a square
+    first (as LLaVA 1.5 was trained, https://arxiv.org/abs/2310.03744); any other stretches the picture to the
+    square.
     """
 
     def fit(self, image: Image.Image, processor: Any, max_tok: int) -> Fed:
-        """Pad the picture to a centred square of the processor's mean colour where its centre would be cropped."""
+        """Pad the picture to a square of the processor's mean colour where its centre would be cropped."""
         image_processor = processor.image_processor
         if not getattr(image_processor, "do_center_crop", False) or image.width == image.height:
             return Fed.whole(image)
@@ -182,11 +184,13 @@ class Square:
         image_processor = processor.image_processor
         pixels = np.asarray(outputs["pixel_values"])
         if pixels.shape[0] != 1 or pixels.ndim != 4:
-            raise UnknownLayout(f"pixel values of shape {pixels.shape}")
+            raise UnknownLayoutError(f"pixel values of shape {pixels.shape}")
         height_px, width_px = pixels.shape[-2:]
         box_px, note = fed.box_px, "The picture is stretched to a square."
         if getattr(image_processor, "do_center_crop", False):
-            box_px = _cropped(box_px, width_px / int(image_processor.size["shortest_edge"]))
+            sizes = dict(image_processor.size)
+            resized_px = int(sizes.get("shortest_edge") or sizes["height"])
+            box_px = _cropped(box_px, width_px / resized_px)
             note = "The picture is padded to a square, so that no part of it is cropped."
         shape = (square_side(n_tok),) * 2
         return Cells(even_boxes(shape, box_px), (width_px, height_px), shape, note)
@@ -205,7 +209,8 @@ def _cropped(box_px: Box, share: float) -> Box:
 
 @dataclass(frozen=True)
 class BreakRows:
-    """A row-major grid whose rows end in a break token of another kind; the aspect ratio is kept (Pixtral)."""
+    """A row-major grid whose rows end in a break token of another kind; the aspect ratio is kept
+    (Pixtral)."""
 
     def fit(self, image: Image.Image, processor: Any, max_tok: int) -> Fed:
         """The picture as it is."""
@@ -241,7 +246,8 @@ class BreakRows:
 
 @dataclass(frozen=True)
 class PooledGrid:
-    """A row-major grid of patches pooled k x k, at most one of a few budgets of tokens; the aspect is kept (Gemma 4)."""
+    """A row-major grid of patches pooled k x k, at most one of a few budgets of tokens; the aspect is kept
+    (Gemma 4)."""
 
     budgets_tok: tuple[int, ...] = (70, 140, 280, 560, 1120)
 

@@ -1,7 +1,8 @@
 """How much memory a model will take, told from its files before it is loaded.
 
-For choosing a device and for the doctor's report. The weights are counted exactly; cache and activations are estimates
-that lean to the high side. Knows nothing of what is running at the moment but a device's free memory.
+For choosing a device and for the doctor's report. The weights are counted exactly; cache and activations are
+estimates that lean to the high side. Knows nothing of what is running at the moment but a device's free
+memory.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def estimate_memory(
 ) -> int:
     """Return the bytes that a model needs for one picture of `n_image_tok` tokens, weights included.
 
-    `model` is a folder of safetensors (weights counted from their headers) or a transformers configuration (weights
-    counted by building it without memory). `dtype` None means as stored (for a configuration: its own, or float32).
-    Cache: 2 x layers x key/value heads x head size x tokens. Activations: the widest layer of the language model
-    and of the vision tower, and float32 logits for every position.
+    `model` is a folder of safetensors (weights counted from their headers) or a transformers configuration
+    (weights counted by building it without memory). `dtype` None means as stored (for a configuration: its
+    own, or float32).
+    Cache: 2 x layers x key/value heads x head size x tokens. Activations: the widest layer of the language
+    model and of the vision tower, and float32 logits for every position.
 
     Raises:
         OSError: a weight file cannot be read.
@@ -51,7 +53,8 @@ def estimate_memory(
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the free bytes of a GPU; of a Mac's shared memory what it recommends at most, less what is used."""
+    """Return the free bytes of a GPU; of a Mac's shared memory what it recommends at most, less what is
+    used."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
@@ -77,8 +80,9 @@ def _weights_of_config(config: Any, dtype: torch.dtype | None) -> int:
     """Count the parameters of a model that is built on the meta device, so without memory."""
     from transformers import AutoModelForImageTextToText
 
+    build: Any = AutoModelForImageTextToText.from_config
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
+        model = build(config)
     return int(sum(p.numel() for p in model.parameters()) * (dtype or _own_dtype(config)).itemsize)
 
 

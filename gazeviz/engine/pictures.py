@@ -1,7 +1,7 @@
 """Opening a picture from anywhere, and turning it into plain 8-bit RGB.
 
-For every way in: a file, a Pillow image or a numpy array. Every kind of broken or odd picture ends in a `UserError`
-with a next step, never in a traceback. Knows nothing of models, tokens or regions.
+For every way in: a file, a Pillow image or a numpy array. Every kind of broken or odd picture ends in a
+`UserError` with a next step, never in a traceback. Knows nothing of models, tokens or regions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Picture = str | Path | Image.Image | np.ndarray[Any, Any]
 
 MAX_PICTURE_PX = 64_000_000
-"""Pixels of the largest picture that is opened: an 8000 x 8000 photo. A larger one cannot be painted on fluently."""
+"""Pixels of the largest picture that is opened: an 8000 x 8000 photo. A larger one cannot be painted on
+fluently."""
 MAX_SIDE_PX = 30_000
 WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
@@ -29,9 +30,9 @@ WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 def open_picture(source: Picture) -> Image.Image:
     """Return `source` as a decoded RGB picture, upright, with transparency laid over white.
 
-    A 16-bit picture is scaled to 8 bits (not cut off), an animation gives its first frame, EXIF rotation is applied,
-    CMYK and palettes are converted. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, bool, or
-    floats in 0..1.
+    A 16-bit picture is scaled to 8 bits (not cut off), an animation gives its first frame, EXIF rotation is
+    applied, CMYK and palettes are converted. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8,
+    uint16, bool, or floats in 0..1.
 
     Raises:
         UserError: not found, a folder, empty, not a picture, truncated, larger than `MAX_PICTURE_PX` or
@@ -43,23 +44,26 @@ def open_picture(source: Picture) -> Image.Image:
         return _decode(source, "The picture")
     path = Path(source)
     _check_file(path)
-    named = f"{path.name}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return _decode(image, named)
+                return _decode(image, path.name)
+    except UserError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(named) from error
+        raise _too_large(path.name) from error
     except UnidentifiedImageError as error:
         raise UserError(
-            f"{named} is not a picture that can be read.",
+            f"{path.name} is not a picture that can be read.",
             next_step="Choose a PNG, JPEG, WebP, TIFF, BMP or GIF file.",
         ) from error
     except PermissionError as error:
         raise UserError(
-            f"{named} may not be read.", next_step="Check the permissions of the file."
+            f"{path.name} may not be read.", next_step="Check the permissions of the file."
         ) from error
+    except Exception as error:  # some formats are decoded while they are opened
+        raise _damaged(path.name) from error
 
 
 def _check_file(path: Path) -> None:
@@ -83,13 +87,15 @@ def _decode(image: Image.Image, named: str) -> Image.Image:
         return _plain_rgb(upright, named)
     except UserError:
         raise
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise OSError, SyntaxError, TypeError, struct.error and others
-        raise UserError(
-            f"{named} is damaged or cut short and cannot be decoded.",
-            next_step="Open it in an image editor and save it again, or choose another picture.",
-        ) from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, TypeError, struct.error ...
+        raise _damaged(named) from error
+
+
+def _damaged(named: str) -> UserError:
+    return UserError(
+        f"{named} is damaged or cut short and cannot be decoded.",
+        next_step="Open it in an image editor and save it again, or choose another picture.",
+    )
 
 
 def _check_size(size_px: tuple[int, int], named: str) -> None:
@@ -103,7 +109,7 @@ def _check_size(size_px: tuple[int, int], named: str) -> None:
 def _too_large(named: str) -> UserError:
     return UserError(
         f"{named} is too large to open.",
-        next_step=f"Reduce it to at most {MAX_PICTURE_PX // 1_000_000} million pixels and {MAX_SIDE_PX} pixels a side.",
+        next_step=f"Reduce it to {MAX_PICTURE_PX // 1_000_000} million pixels and {MAX_SIDE_PX} a side.",
     )
 
 
@@ -122,8 +128,8 @@ def _plain_rgb(image: Image.Image, named: str) -> Image.Image:
 def _to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale the numbers of a picture to 0..255.
 
-    uint16 by its full range; int32 (Pillow's `I`) by the 16-bit range if it goes beyond 8 bits; floats in 0..1 by
-    255, other floats between their own least and largest finite value.
+    uint16 by its full range; int32 (Pillow's `I`) by the 16-bit range if it goes beyond 8 bits; floats in
+    0..1 by 255, other floats between their own least and largest finite value.
     """
     if values.dtype == np.uint8:
         return values

@@ -1,8 +1,9 @@
 """A checkpoint's own processor, with or without torchvision installed.
 
-The processor's class is the family's; only its type check is relaxed, so that the video part may be missing. Its
-image processor is wrapped in an `ImageTap`, which remembers the last picture: six questions about one strip prepare
-it once, and the layout can read what the processor itself drops. Knows nothing of models or token grids.
+The processor's class is the family's; only its type check is relaxed, so that the video part may be missing.
+Its image processor is wrapped in an `ImageTap`, which remembers the last picture: six questions about one
+strip prepare it once, and the layout can read what the processor itself drops. Knows nothing of models or
+token grids.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from gazeviz.errors import UserError
 class ImageTap:
     """An image processor that keeps its last result.
 
-    Everything but the call is the wrapped processor's own. `last` holds the arrays of the last picture, also those
-    that the family's processor takes out before it hands the inputs on (numbers of tiles and such), `last_options`
-    the options that it was called with.
+    Everything but the call is the wrapped processor's own. `last` holds the arrays of the last picture, also
+    those that the family's processor takes out before it hands the inputs on (numbers of tiles and such),
+    `last_options` the options that it was called with.
     """
 
     def __init__(self, image_processor: Any) -> None:
@@ -68,18 +69,21 @@ def _key_of(images: Any, options: Any) -> str:
 def load_processor(folder: Path, config: Any) -> Any:
     """Return the checkpoint's processor, its image processor being an `ImageTap`.
 
-    The Pillow image processor is preferred everywhere, so that a result does not depend on whether torchvision is
-    installed. The chat template is the checkpoint's (of the processor, else of the tokenizer), or None.
+    The Pillow image processor is preferred everywhere, so that a result does not depend on whether
+    torchvision is installed. The chat template is the checkpoint's (of the processor, else of the tokenizer),
+    or None.
 
     Raises:
-        UserError: files are missing, or a package that the family needs is not installed (named in the next step).
+        UserError: files are missing, or a package that the family needs is not installed (named in the next
+            step).
     """
     from transformers import AutoImageProcessor, AutoTokenizer
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        image_processor = AutoImageProcessor.from_pretrained(folder, config=config, backend="pil", **local)
+        load_image_processor: Any = AutoImageProcessor.from_pretrained
+        image_processor = load_image_processor(folder, config=config, backend="pil", **local)
         processor_class = _processor_class(folder, config)
         return _build(processor_class, folder, image_processor, tokenizer)
     except ImportError as error:
@@ -112,24 +116,29 @@ def _processor_class(folder: Path, config: Any) -> type[Any]:
     """The processor class named by the checkpoint's files, else the family's by its configuration."""
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
 
+    by_config: Any = PROCESSOR_MAPPING
+    by_name: Any = processor_class_from_name
     for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
         path = folder / name
-        named = (
-            json.loads(path.read_text(encoding="utf-8")).get("processor_class") if path.is_file() else None
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found: type[Any] | None = (
+            by_name(settings["processor_class"]) if "processor_class" in settings else None
         )
-        found = processor_class_from_name(named) if named else None
         if found is not None:
             return found
-    if type(config) in PROCESSOR_MAPPING:
-        return PROCESSOR_MAPPING[type(config)]
+    if type(config) in by_config:
+        family_class: type[Any] = by_config[type(config)]
+        return family_class
     raise ValueError(f"no processor class is known for {config.model_type}")
 
 
 def _build(processor_class: type[Any], folder: Path, image_processor: Any, tokenizer: Any) -> Any:
-    """Make the processor from its parts and its saved settings; parts that we lack (video, audio) are None."""
+    """Make the processor from its parts and saved settings; parts that we lack (video, audio) are None."""
     if getattr(processor_class, "is_dummy", False) and processor_class.__name__ == "PixtralProcessor":
-        processor_class = _pixtral_processor()
-    relaxed = type(
+        from gazeviz.engine.pixtral_processor import PixtralRows
+
+        processor_class = PixtralRows
+    relaxed: Any = type(
         processor_class.__name__,
         (processor_class,),
         {"check_argument_for_proper_class": _accept_any, "__repr__": _name},
@@ -149,47 +158,3 @@ def _name(self: Any) -> str:
 
 def _accept_any(self: Any, argument_name: str, argument: Any) -> None:
     """Stand in for the processors' type check, which refuses a missing video part."""
-
-
-def _pixtral_processor() -> type[Any]:
-    """A processor for Pixtral and Mistral 3, whose own cannot be imported without torchvision.
-
-    Every cell becomes an image token, every row ends in a break token, the last one in an end token
-    (https://arxiv.org/abs/2410.07073, section 2.2).
-    """
-    from transformers import ProcessorMixin
-
-    class PixtralRows(ProcessorMixin):  # type: ignore[misc]
-        def __init__(
-            self,
-            image_processor: Any = None,
-            tokenizer: Any = None,
-            patch_size: int = 16,
-            spatial_merge_size: int = 1,
-            chat_template: str | None = None,
-            image_token: str = "[IMG]",
-            image_break_token: str = "[IMG_BREAK]",
-            image_end_token: str = "[IMG_END]",
-        ) -> None:
-            super().__init__(image_processor, tokenizer, chat_template=chat_template)
-            self.patch_size, self.spatial_merge_size = patch_size, spatial_merge_size
-            self.image_token, self.image_break_token = image_token, image_break_token
-            self.image_end_token = image_end_token
-            self.image_token_id = tokenizer.convert_tokens_to_ids(image_token)
-
-        def __call__(self, images: Any, text: list[str], **options: Any) -> dict[str, Any]:
-            cell_px = self.patch_size * self.spatial_merge_size
-            image_options = {
-                "patch_size": cell_px,
-                "return_tensors": "pt",
-                **options.get("images_kwargs", {}),
-            }
-            pictures = self.image_processor(images, **image_options)
-            height_px, width_px = (int(side) for side in pictures["image_sizes"][0])
-            row = self.image_token * (width_px // cell_px)
-            rows = self.image_break_token.join([row] * (height_px // cell_px)) + self.image_end_token
-            expanded = [line.replace(self.image_token, rows, 1) for line in text]
-            tokens = self.tokenizer(expanded, return_tensors="pt", **options.get("text_kwargs", {}))
-            return {**tokens, **pictures}
-
-    return PixtralRows

@@ -1,7 +1,8 @@
 """From a picture and a question to what a model is fed, with the place of every image token.
 
-Renders the chat template, runs the checkpoint's own processor, finds the image tokens in the prompt and lays the
-token grid over the picture. Knows nothing of decoding, heads or steering beyond the group codes of key positions.
+Renders the chat template, runs the checkpoint's own processor, finds the image tokens in the prompt and lays
+the token grid over the picture. Knows nothing of decoding, heads or steering beyond the group codes of key
+positions.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jinja2 import TemplateError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
-from gazeviz.engine.layouts import Cells, Fed, UnknownLayout
+from gazeviz.engine.layouts import Cells, Fed, UnknownLayoutError
 from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.pictures import Picture, open_picture
 from gazeviz.errors import UserError
@@ -32,8 +34,8 @@ _NOT_FED = frozenset({"labels"})
 class RopePositions:
     """Rotary positions of a sequence: those of the prompt, and how they go on after it.
 
-    Families with M-RoPE (Qwen, GLM) give image tokens a row and a column, so that a text position after the picture is
-    not the token's index; `delta` is what has to be added to the index. Plain families have delta 0.
+    Families with M-RoPE (Qwen, GLM) give image tokens a row and a column, so that a text position after the
+    picture is not the token's index; `delta_tok` is what has to be added to it, 0 in most plain families.
 
     Attributes:
         prompt: int64, (1, S), or (3, 1, S) for M-RoPE (time, row, column).
@@ -49,7 +51,7 @@ class RopePositions:
         return int(self.prompt.shape[-1])
 
     def between(self, start_tok: int, stop_tok: int) -> Tensor:
-        """Positions of the tokens start_tok .. stop_tok - 1: (1, n) or (3, 1, n), ready to pass as position_ids.
+        """Positions of the tokens start_tok .. stop_tok - 1, as position_ids: (1, n) or (3, 1, n).
 
         Inside the prompt as the model itself numbers them (so for the suffix of a cached prefix); behind it
         `index + delta` (https://arxiv.org/abs/2409.12191, section 2.1).
@@ -67,7 +69,7 @@ class Prepared:
     """One picture and one prompt, ready to be fed.
 
     Attributes:
-        inputs: tensors as the model takes them, on its device: input_ids (1, S), attention_mask, pixel_values ...
+        inputs: tensors as the model takes them, on its device: input_ids (1, S), pixel_values ...
         image_positions_tok: int64 (P,), where the image tokens stand in the sequence, in ascending order.
         positions: rotary positions of the prompt and behind it.
         grid: where the P image tokens lie on the picture.
@@ -133,8 +135,8 @@ def prepare(
     """Prepare one picture and one prompt for `loaded`.
 
     Raises:
-        UserError: a picture that cannot be opened or fed, an empty prompt, one that contains the model's own control
-            tokens, one that is longer than the model's context, `max_image_tokens` below 1.
+        UserError: a picture that cannot be opened or fed, an empty prompt, one that contains the model's own
+            control tokens, one that is longer than the model's context, `max_image_tokens` below 1.
     """
     if max_image_tokens < 1:
         raise UserError(
@@ -158,34 +160,57 @@ def render_prompt(loaded: LoadedModel, prompt: str) -> str:
     """Return the prompt in the model's chat form, with one placeholder for the picture.
 
     Raises:
-        UserError: the prompt is empty or holds control tokens of the model, or the model has no chat template.
+        UserError: the prompt is empty or holds control tokens of the model, or the model has no chat
+            template.
     """
     if not prompt.strip():
         raise UserError("The prompt is empty.", next_step="Write a question about the picture.")
-    control = [token for token in loaded.tokenizer.all_special_tokens if token and token in prompt]
-    if control:
+    added = loaded.tokenizer.added_tokens_decoder.values()
+    control = next((token.content for token in added if token.special and token.content in prompt), None)
+    if control is not None:
         raise UserError(
-            f"The prompt contains {control[0]!r}, a control token of this model.",
+            f"The prompt contains {control!r}, a control token of this model.",
             next_step="Take it out of the prompt.",
         )
+    rendered = _in_chat_form(loaded, prompt)
+    if rendered.count(loaded.processor.image_token) != 1:
+        raise UserError(
+            "The model's chat template has no place for a picture.",
+            next_step="Choose the vision-language version of the model, with its own chat_template.jinja.",
+        )
+    return rendered
+
+
+def _in_chat_form(loaded: LoadedModel, prompt: str) -> str:
+    """Render the checkpoint's chat template, or the family's plain form where it was trained without one."""
     template = loaded.processor.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    if template is None and loaded.family.plain_prompt is not None:
+        return loaded.family.plain_prompt.format(image=loaded.processor.image_token, prompt=prompt)
     if template is None:
         raise UserError(
             "This model has no chat template, so a prompt cannot be put the way that it was trained on.",
             next_step="Choose the instruction-tuned version of the model, or add its chat_template.jinja.",
         )
     content = [{"type": "image"}, {"type": "text", "text": prompt}]
-    rendered = loaded.tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}],
-        chat_template=template,
-        tokenize=False,
-        add_generation_prompt=True,
-    )
+    try:
+        rendered = loaded.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}],
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+    except TemplateError as error:
+        raise UserError(
+            f"The model's chat template cannot be used: {error}.",
+            next_step="Download the model's chat_template.jinja again.",
+        ) from error
     return str(rendered)
 
 
 def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositions:
-    """Return the rotary positions of prepared inputs, numbered by the model itself where it numbers images."""
+    """Return the rotary positions of prepared inputs; a model that numbers images numbers them itself."""
     ids = inputs["input_ids"]
     numbering = next((m for m in loaded.model.modules() if hasattr(m, "get_rope_index")), None)
     if numbering is None:
@@ -218,7 +243,7 @@ def _run_processor(loaded: LoadedModel, fed: Fed, text: str, max_tok: int) -> di
         if "aspect ratio" not in str(error):
             raise
         raise UserError(
-            f"A picture of {fed.image.width} x {fed.image.height} pixels is too long and narrow for this model.",
+            f"A picture of {fed.image.width} x {fed.image.height} pixels is too narrow for this model.",
             next_step="Crop it, or arrange its panels in several rows.",
         ) from error
     return {name: torch.as_tensor(value) for name, value in outputs.items() if name not in _NOT_FED}
@@ -235,10 +260,10 @@ def _grid(
     try:
         cells = layout.cells(outputs, loaded.processor, fed, n_tok)
         if len(cells.boxes_P4) != n_tok:
-            raise UnknownLayout(f"{n_tok} tokens where {len(cells.boxes_P4)} were expected")
-    except UnknownLayout as error:
+            raise UnknownLayoutError(f"{n_tok} tokens where {len(cells.boxes_P4)} were expected")
+    except UnknownLayoutError as error:
         raise UserError(
-            f"The image tokens of this {loaded.family.name} model lie in a way that gazeviz does not know ({error}).",
+            f"Where the image tokens of this {loaded.family.name} model lie is not known ({error}).",
             next_step="Its processor differs from the known ones; please report the model's name.",
         ) from error
     fed_image = Image.fromarray(layout.fed_pixels(outputs, loaded.processor, fed))

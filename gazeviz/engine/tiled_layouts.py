@@ -1,7 +1,7 @@
 """Image-token layouts of families that cut a picture into tiles and also show it once as a whole.
 
-The same task as `layouts`, for families whose tokens overlap: several tiles in reading order, and a view of the whole
-picture before or after them. Knows nothing of text, prompts or language models.
+The same task as `layouts`, for families whose tokens overlap: several tiles in reading order, and a view of
+the whole picture before or after them. Knows nothing of text, prompts or language models.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazeviz.domain.grid import even_boxes
-from gazeviz.engine.layouts import Box, Cells, Fed, Outputs, UnknownLayout, square_side, unnormalised
+from gazeviz.engine.layouts import Box, Cells, Fed, Outputs, UnknownLayoutError, square_side, unnormalised
 
 
 @dataclass(frozen=True)
 class _Tiles(ABC):
     """Tiles of n x n tokens in reading order, and a view of the whole picture where there are several.
 
-    `per_tile` tells the tokens of one tile from the checkpoint's processor; `whole` where the whole view stands.
+    `per_tile` tells the tokens of one tile from the checkpoint's processor; `whole` where the whole view
+    stands.
     """
 
     per_tile: Callable[[Any], int]
@@ -49,14 +50,16 @@ class _Tiles(ABC):
         views = [_box(row) for row in even_boxes((rows, cols), fed.box_px)] if rows * cols > 1 else []
         views = [fed.box_px, *views] if self.whole == "first" else [*views, fed.box_px]
         if len(views) != len(tiles) or n_tok % len(views):
-            raise UnknownLayout(f"{len(tiles)} tiles, {n_tok} tokens, but {len(views)} views")
+            raise UnknownLayoutError(f"{len(tiles)} tiles, {n_tok} tokens, but {len(views)} views")
         side = square_side(n_tok // len(views))
         boxes = np.concatenate([even_boxes((side, side), view) for view in views])
         height_px, width_px = tiles.shape[-2:]
         shape = (side, side) if len(views) == 1 else None
         note = "The picture is stretched to a square."
         if shape is None:
-            note = f"It is cut into {rows} x {cols} tiles of {width_px} x {height_px} pixels and fed once as a whole."
+            note = (
+                f"It is cut into {rows} x {cols} tiles of {width_px} x {height_px} pixels, and fed whole too."
+            )
         return Cells(boxes, (cols * width_px, rows * height_px), shape, note)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
@@ -87,7 +90,7 @@ def _box(row: NDArray[np.float64]) -> Box:
 
 
 def _limited_tiles(processor: Any, most: int) -> dict[str, Any]:
-    """Options of the crop_to_patches processors for at most `most` tiles; below two, the whole picture only."""
+    """Options of the crop_to_patches processors for at most `most` tiles (below two: the whole picture)."""
     image_processor = processor.image_processor
     default = getattr(processor, "images_kwargs", {}).get("crop_to_patches", image_processor.crop_to_patches)
     if not default or min(most, int(image_processor.max_patches)) < 2:
@@ -139,7 +142,8 @@ class GridTiles(_Tiles):
 
 @dataclass(frozen=True)
 class SplitTiles(_Tiles):
-    """Tiles of a picture enlarged to a multiple of the tile; `rows` and `cols` are told (Idefics 3, SmolVLM)."""
+    """Tiles of a picture enlarged to a multiple of the tile; `rows` and `cols` are told (Idefics 3,
+    SmolVLM)."""
 
     def options(self, processor: Any, size_px: tuple[int, int], max_tok: int) -> dict[str, Any]:
         """Shrink the picture tile by tile until its tiles and the whole view are few enough."""
@@ -154,7 +158,7 @@ class SplitTiles(_Tiles):
 
     @staticmethod
     def _n_views(size_px: tuple[int, int], longest_px: int, tile_px: int) -> int:
-        """Tiles of a picture scaled to a longest edge, each side rounded up to whole tiles, and the whole view."""
+        """Views of a picture scaled to a longest edge: each side rounded up to whole tiles, and the whole."""
         scaled = (-(-side * longest_px // max(size_px)) + 1 for side in size_px)
         across, down = (-(-side // tile_px) for side in scaled)
         return across * down + 1
@@ -169,13 +173,14 @@ class SplitTiles(_Tiles):
 class AnyResolution:
     """A square base view, then a larger grid without its padding, every row of it ending in a newline token.
 
-    The newline tokens look like image tokens in the prompt and have no place in the picture. Of the larger grid the
-    rows or columns that show padding are left out, and a grid that is still too large is scaled down (OneVision).
-    LLaVA-NeXT, https://llava-vl.github.io/blog/2024-01-30-llava-next/; OneVision, https://arxiv.org/abs/2408.03326.
+    The newline tokens look like image tokens in the prompt and have no place in the picture. Of the larger
+    grid the rows or columns that show padding are left out, and a grid that is still too large is scaled down
+    (OneVision). LLaVA-NeXT, https://llava-vl.github.io/blog/2024-01-30-llava-next/; OneVision,
+    https://arxiv.org/abs/2408.03326.
     """
 
     def fit(self, image: Image.Image, processor: Any, max_tok: int) -> Fed:
-        """Reduce the picture until the resolution that the processor chooses for it makes few enough tokens."""
+        """Reduce the picture until the resolution that the processor chooses makes few enough tokens."""
         reduced = image
         for share in np.geomspace(1.0, 0.1, 12):
             size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
@@ -186,14 +191,14 @@ class AnyResolution:
         return Fed(reduced, Fed.whole(image).box_px)
 
     def options(self, processor: Any, size_px: tuple[int, int], max_tok: int) -> dict[str, Any]:
-        """None: `fit` has reduced the picture, and the model must find the same resolution as the processor."""
+        """None: `fit` has reduced the picture, and model and processor must find the same resolution."""
         return {}
 
     def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
         """The base view's cells, then the rows of the larger grid with a place-less token behind each."""
         geometry = self._geometry(fed.image.size, processor)
         if geometry.n_tok != n_tok:
-            raise UnknownLayout(f"{n_tok} tokens where {geometry.n_tok} were expected")
+            raise UnknownLayoutError(f"{n_tok} tokens where {geometry.n_tok} were expected")
         rows, cols = geometry.kept_RC
         scale = (fed.box_px[2] / fed.image.width, fed.box_px[3] / fed.image.height) * 2
         kept = even_boxes((rows, cols), geometry.kept_box_px) * np.asarray(scale)
@@ -251,7 +256,8 @@ class _Canvas:
         side = square_side(int(n_base)) if n_base else tile_px // int(processor.patch_size)
         rows, cols = canvas_h // tile_px * side, canvas_w // tile_px * side
         first_row, first_col, kept_rows, kept_cols = _kept(rows, cols, (height, width))
-        # The picture is scaled to fit the canvas and centred; a canvas pixel is so many pixels of the picture:
+        # The picture is scaled to fit the canvas and centred; a canvas pixel is so many pixels of the
+        # picture:
         fit = min(canvas_w / width, canvas_h / height)
         fed_w, fed_h = min(canvas_w, np.ceil(width * fit - 1e-9)), min(canvas_h, np.ceil(height * fit - 1e-9))
         left, top = (canvas_w - fed_w) // 2, (canvas_h - fed_h) // 2
@@ -272,7 +278,7 @@ def _tile_px(image_processor: Any) -> int:
             side = (dict(sizes) if sizes else {}).get(name)
             if side:
                 return int(side)
-    raise UnknownLayout("the image processor names no tile size")
+    raise UnknownLayoutError("the image processor names no tile size")
 
 
 def _kept(rows: int, cols: int, size_HW: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -280,14 +286,14 @@ def _kept(rows: int, cols: int, size_HW: tuple[int, int]) -> tuple[int, int, int
     import torch
     from transformers.models.llava_next.modeling_llava_next import unpad_image
 
-    index = torch.arange(rows * cols).view(1, rows, cols)
-    kept = unpad_image(index, size_HW)[0]
+    unpad: Any = unpad_image
+    kept = unpad(torch.arange(rows * cols).view(1, rows, cols), size_HW)[0]
     first_row, first_col = divmod(int(kept[0, 0]), cols)
     return first_row, first_col, int(kept.shape[0]), int(kept.shape[1])
 
 
 def _limited_grid(processor: Any, side: int, rows: int, cols: int) -> tuple[int, int]:
-    """Scale a grid down where it is over 1.1^2 of OneVision's `anyres_max_N` tiles (transformers' own rule)."""
+    """Scale a grid down that is over 1.1^2 of OneVision's `anyres_max_N` tiles (transformers' own rule)."""
     named = getattr(processor, "vision_aspect_ratio", None)
     if not named:
         return rows, cols

@@ -1,9 +1,10 @@
 """The coordinate picture: which part of a picture does each image token really carry?
 
-A picture's pixels tell their own place (brightness = x, then = y), and gradients tell which input pixels reach the
-embedding that a position of the language model receives. Put together, every image token reads back its place:
-through the family's image processor, vision tower, connector and the merging into the prompt. For that the vision
-tower is made local: the output of its attention is set to zero, so that no token sees another's pixels.
+A picture's pixels tell their own place (brightness = x, then = y), and gradients tell which input pixels
+reach the embedding that a position of the language model receives. Put together, every image token reads back
+its place: through the family's image processor, vision tower, connector and the merging into the prompt. For
+that the vision tower is made local: the output of its attention is set to zero, so that no token sees
+another's pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Read:
     """What the image tokens of one picture carry.
 
     Attributes:
-        centres_P2: mean x and y, in picture pixels, of what reaches each token; NaN where it is padding or nothing.
+        centres_P2: mean x and y, in picture pixels, of what reaches each token; NaN where it is padding or
+            nothing.
         spreads_P2: standard deviation of x and y of the whole picture pixels among it.
         n_inputs_P: numbers of the model's input that reach each token, padding included.
         grid: the token grid that is to be proven.
@@ -59,12 +61,13 @@ def coordinate_pictures(
 def read_back(loaded: LoadedModel, size_px: tuple[int, int], by_weight: bool = False) -> Read:
     """Feed coordinate pictures of (width, height) and read every image token's place.
 
-    `by_weight`: how strongly an input reaches a token counts, not only whether (for tokens mixed by interpolation;
-    with random weights that is a noisier reading).
+    `by_weight`: how strongly an input reaches a token counts, not only whether (for tokens mixed by
+    interpolation; with random weights that is a noisier reading).
     """
     fed = coordinate_pictures(loaded, size_px)
     numbers = [one.inputs["pixel_values"].double().flatten().numpy() for one in fed]
-    # The processor scales and shifts each channel; black and white tell by how much, and where there is padding.
+    # The processor scales and shifts each channel; black and white tell by how much, and where there is
+    # padding.
     present = numbers[1] - numbers[0]
     scaled = np.stack([(numbers[2] - numbers[0]) * size_px[0], (numbers[3] - numbers[0]) * size_px[1]])
     whole = present > 0.98 * present.max()
@@ -84,7 +87,8 @@ def read_back(loaded: LoadedModel, size_px: tuple[int, int], by_weight: bool = F
 
 
 def _gradients(loaded: LoadedModel, prepared: Prepared) -> Tensor:
-    """For every image token, the gradient of its embedding (along a random direction) by the pixels: (P, ...)."""
+    """For every image token, the gradient of its embedding (along a random direction) by the pixels: (P,
+    ...)."""
     pixels = prepared.inputs["pixel_values"].clone().requires_grad_(True)
     embeddings: list[Tensor] = []
     decoder = loaded.model.get_decoder()

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.engine.coordinate_picture import Read, coordinate_pictures, read_back
-from tests.engine.tiny_checkpoints import TINY, write_checkpoint
 
 from gazeviz.engine.families import FAMILIES, REFUSED, family_of
 from gazeviz.engine.loading import LoadedModel, load_model
 from gazeviz.errors import UserError
+from tests.engine.coordinate_picture import Read, coordinate_pictures, read_back
+from tests.engine.tiny_checkpoints import write_checkpoint
+from tests.engine.tiny_families import TINY
 
 LANDSCAPE, STRIP, PORTRAIT = (90, 50), (240, 40), (50, 90)
 WORST_ERROR_CELL = 0.05
@@ -122,6 +123,17 @@ def test_positions_go_on_behind_the_prompt_as_in_generate(tiny: LoadedModel) -> 
         )
         ours.append(int(output.logits[0, -1].argmax()))
     assert ours == answer[0].tolist()
+
+
+@pytest.mark.parametrize("edge_px", [36, 44])
+def test_what_a_centre_crop_takes_off_is_accounted_for(tmp_path: Path, edge_px: int) -> None:
+    settings = write_checkpoint(tmp_path, "llava") / "preprocessor_config.json"
+    settings.write_text(settings.read_text().replace('"shortest_edge": 32', f'"shortest_edge": {edge_px}'))
+    read = read_back(load_model(tmp_path), (64, 64))
+    boxes = read.grid.boxes_P4
+    taken_px = 64 * (1 - 32 / edge_px) / 2
+    assert boxes.min() == pytest.approx(taken_px) and boxes.max() == pytest.approx(64 - taken_px)
+    assert np.abs(read.centres_P2 - (boxes[:, :2] + boxes[:, 2:]) / 2).max() < 0.5
 
 
 def test_a_limit_of_image_tokens_is_kept_or_told(tiny: LoadedModel) -> None:
