@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.engine.tiny_checkpoints import write_checkpoint
 from transformers import AutoConfig
 
 from gazeviz.engine.processors import ImageTap, load_processor
 from gazeviz.errors import UserError
+from tests.engine.tiny_checkpoints import write_checkpoint
 
 
 class Counting:
