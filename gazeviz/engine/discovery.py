@@ -23,7 +23,7 @@ from gazeviz.engine.causal import Contrast, effects
 from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.measurements import Effect, Looks, Narrated, Sample
 from gazeviz.engine.narration import captions_in, narration_of, panel_of_tokens
-from gazeviz.engine.prompt import Prepared, prepare
+from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.engine.questions import NARRATION_PROMPT, OPEN_QUESTION, panel_questions
 from gazeviz.engine.rankings import panel_mass
 from gazeviz.engine.shared_prefix import PicturePrefix
@@ -64,25 +64,27 @@ def discover(
     on_partial: Callable[[HeadRanking], None] | None = None,
     question: str | None = None,
     causal_strengths: Sequence[float] = (0.0,),
+    max_image_tokens: int = MAX_IMAGE_TOKENS,
 ) -> dict[str, HeadRanking]:
     """Rank all heads of a model on strips, by one or several of `RANKINGS`.
 
-    `question` replaces the question about a panel; it holds {ordinal} ("third") or {number} ("3"), and may
-    hold {count} ("six"). `progress(done, total, seconds_left)` counts measurements (None until one is
-    done); `cancelled()` is asked between them; `on_partial` gets every ranking after each strip that adds
-    to it. Scores come with the mean matrix A[l, h, asked, looked-at] where all strips have as many panels,
-    and with the rankings of the odd and the even strips where there are two strips at least.
+    `max_image_tokens` caps what a strip costs; `causal_strengths` are the strengths at which effects are
+    taken (see `causal.effects`). `question` replaces the question about a panel; it holds {ordinal}
+    ("third") or {number} ("3"), and may hold {count} ("six"). `progress(done, total, seconds_left)` counts
+    measurements (None until one is done); `cancelled()` is asked between them; `on_partial` gets every
+    ranking after each strip that adds to it. Scores come with the mean matrix A[l, h, asked, looked-at]
+    where all strips have as many panels, and with the rankings of the odd and the even strips where there
+    are two strips at least.
 
     Raises:
         UserError: an unknown ranking, no strips, a strip with fewer than two panels or with a panel that no
-        image
-            token shows, a question without its place, or a ranking that the model or the strips do not allow.
+            image token shows, a question without its place, or a ranking that model or strips do not allow.
         Cancelled: `cancelled()` answered True.
     """
     wanted = _checked_names([by] if isinstance(by, str) else by)
     _check_strips(strips)
     kinds = [kind for kind, names in KINDS.items() if wanted.intersection(names)]
-    session = _Session(loaded, question, frozenset(wanted), tuple(causal_strengths))
+    session = _Session(loaded, question, frozenset(wanted), tuple(causal_strengths), max_image_tokens)
     clock = _Clock(len(strips) * len(kinds), progress)
     samples: dict[str, list[tuple[int, Sample]]] = {kind: [] for kind in kinds}
     for index, strip in enumerate(strips):
@@ -109,6 +111,7 @@ class _Session:
     question: str | None
     wanted: frozenset[str]
     causal_strengths: tuple[float, ...]
+    max_image_tokens: int
     packs: bool | None = None
 
     def read(self, strip: PanelledPicture, index: int) -> _StripReading:
@@ -167,7 +170,8 @@ class _StripReading:
 
     def prepared(self, text: str) -> Prepared:
         """A prompt about this strip."""
-        return prepare(self.session.loaded, self.strip.image, text)
+        limit = self.session.max_image_tokens
+        return prepare(self.session.loaded, self.strip.image, text, max_image_tokens=limit)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """An answer's tokens."""

@@ -133,7 +133,7 @@ def test_recurrent_layers_do_not_stand_in_the_way(tmp_path: Path):
     prefix = PicturePrefix(hybrid, prompt)
     measured = effects(hybrid.hook, prefix, contrast)
     with_heads = [site.index for site in hybrid.hook.sites]
-    assert np.isfinite(measured).all(axis=1).nonzero()[0].tolist() == with_heads
+    assert np.flatnonzero(np.isfinite(measured).all(axis=1)).tolist() == with_heads
     layer = with_heads[0]
     slow = finite_differences(hybrid, prefix, contrast, 0.0, layers=[layer])
     assert np.corrcoef(slow[layer], measured[layer])[0, 1] > 0.999

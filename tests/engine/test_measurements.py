@@ -25,7 +25,7 @@ def narrated(matrix: list[list[float]], n_tok: list[int]) -> Narrated:
 
 
 def test_a_strip_is_measured_from_its_rows(rng: np.random.Generator):
-    rows = rng.random((3, 2, 2, 4)).astype(np.float32) / 4
+    rows = rng.random((3, 2, 2, 4), dtype=np.float32) / np.float32(4)
     measured = measurements.looks_of(rows, HALVES, GRID)
     np.testing.assert_allclose(
         measured.matrix_LHKR[2, 1, 0], [rows[2, 1, 0, [0, 2]].sum(), rows[2, 1, 0, [1, 3]].sum()]
@@ -103,7 +103,7 @@ def test_effects_and_image_scores_are_averaged():
 
 
 def test_localization_averages_the_places_of_strips(rng: np.random.Generator):
-    rows = rng.random((4, 3, 2, 4)).astype(np.float32) / 4
+    rows = rng.random((4, 3, 2, 4), dtype=np.float32) / np.float32(4)
     one = measurements.looks_of(rows, HALVES, GRID)
     assert one.places is not None
     np.testing.assert_allclose(

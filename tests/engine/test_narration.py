@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_tokens_are_found_whatever_their_cut():
 
 
 def test_the_built_in_tokenizers_narration_is_aligned():
-    tokenizer = build_tokenizer()
+    tokenizer: Any = build_tokenizer()
     captions = ["red cat jumps in town", "at night, blue dog sleeps", "fish, green, eats by the sea"]
     ids = tokenizer(narration_of(captions), add_special_tokens=False)["input_ids"]
     panels = panel_of_tokens(tokenizer, ids, 3)
