@@ -1,8 +1,8 @@
 """Gestures on regions and heads, turned into undo steps.
 
-A drag is `begin_stroke`, `extend_stroke` as the mouse moves, then `commit_stroke` or `abort_stroke`; a shape is
-one call when it is finished. What cannot be done raises a UserError with a next step and leaves all as it was.
-Knows no mouse and no widget: points are (x, y) in picture pixels.
+A drag is `begin_stroke`, `extend_stroke` as the mouse moves, then `commit_stroke` or `abort_stroke`; a shape
+is one call when it is finished. What cannot be done raises a UserError with a next step and leaves all as it
+was. Knows no mouse and no widget: points are (x, y) in picture pixels.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The session: the one mutable truth that every view reads, and signals that say what has changed.
 
-Views read properties and listen. They may assign plain settings (tool, brush, prompt, cursor ...); what can be
-undone is changed through the region editor, what the worker has a part in through the run controller. Assigning
-compares first and emits only when something differs, so that views bound to each other cannot loop. Knows no
-widget, no worker and no log.
+Views read properties and listen. They may assign plain settings (tool, brush, prompt, cursor ...); what can
+be undone is changed through the region editor, what the worker has a part in through the run controller.
+Assigning compares first and emits only when something differs, so that views bound to each other cannot loop.
+Knows no widget, no worker and no log.
 """
 
 from __future__ import annotations
@@ -390,4 +390,6 @@ def _same(before: Any, after: Any) -> bool:
         return True
     if type(before) is not type(after) or isinstance(before, np.ndarray):
         return False
+    if isinstance(before, tuple):
+        return len(before) == len(after) and all(map(_same, before, after))
     return bool(before == after)

@@ -1,8 +1,8 @@
 """What the app tells the log, and asks it: the interface of the store, and a log that only lives in memory.
 
 Everything is said in words of gazeviz.domain, so that a store can implement it without knowing the app. Calls
-come from the screen's thread and have to be quick; `run_created` and `run_ended` return when the row is safe. Any
-of them may raise a UserError (disk full, read-only ...): the app shows it and goes on.
+come from the screen's thread and have to be quick; `run_created` and `run_ended` return when the row is safe.
+Any of them may raise a UserError (disk full, read-only ...): the app shows it and goes on.
 """
 
 from __future__ import annotations

@@ -1,0 +1,141 @@
+"""Pictures for the screen: from a file, the clipboard, a folder of panels, or those that ship with gazeviz.
+
+Decoded by the engine's own decoder, which needs no torch, so that the screen shows the very pixels that the
+worker will decode. Knows no widget; may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gazeviz.app.session_parts import Picture
+from gazeviz.domain.messages import PictureSource
+from gazeviz.domain.strip import Layout, gutters
+from gazeviz.engine.pictures import open_picture
+from gazeviz.errors import UserError
+from gazeviz.resources import resource_path
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+GUTTER_PX: Final = 8
+_MAX_PANELS: Final = 24
+_PANEL_NAME = re.compile(r"\D*(\d+)\D*")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that ships with gazeviz."""
+
+    name: str
+    path: Path
+    layout: Layout | None = None
+    captions: tuple[str, ...] = ()
+
+
+def picture_file(
+    path: Path, layout: Layout | None = None, captions: tuple[str, ...] = (), name: str = ""
+) -> Picture:
+    """Open a picture file; without a layout the one that its gutters show.
+
+    UserErrors of gazeviz.engine.pictures: missing, no picture, damaged, too large.
+    """
+    path = path.expanduser().absolute()
+    pixels_HW3 = _pixels(open_picture(path))
+    sha256 = picture_sha256(pixels_HW3)
+    source = PictureSource(sha256, name or path.name, path=str(path))
+    return Picture(source.name, pixels_HW3, sha256, source, layout or gutters(pixels_HW3), captions)
+
+
+def picture_data(
+    data: bytes, name: str, layout: Layout | None = None, captions: tuple[str, ...] = ()
+) -> Picture:
+    """Open an encoded picture that is no file (pasted, dropped from a browser); UserErrors as above."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            pixels_HW3 = _pixels(open_picture(image))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{name or 'What was pasted'} is not a picture that can be read.",
+            next_step="Copy it again, or save it and open the file.",
+        ) from error
+    sha256 = picture_sha256(pixels_HW3)
+    source = PictureSource(sha256, name, data=data)
+    return Picture(name, pixels_HW3, sha256, source, layout or gutters(pixels_HW3), captions)
+
+
+def panel_folder(folder: Path) -> Picture:
+    """Put the pictures of a folder (p1, p2 ... pN) side by side as a strip, all as high as the lowest.
+
+    UserErrors for a folder that is missing or holds fewer than two pictures or too many, and of the pictures.
+    """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of panels.")
+    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=_panel_order)
+    if not 2 <= len(paths) <= _MAX_PANELS:
+        raise UserError(
+            f"The folder {folder.name} holds {len(paths)} pictures; a strip has 2 to {_MAX_PANELS} panels.",
+            next_step="Put one picture per panel into it: p1.png, p2.png ...",
+        )
+    strip = _side_by_side([open_picture(path) for path in paths])
+    buffer = io.BytesIO()
+    strip.save(buffer, "PNG", compress_level=1)
+    return picture_data(buffer.getvalue(), folder.name, Layout(1, len(paths)))
+
+
+def samples() -> tuple[Sample, ...]:
+    """The pictures that ship with gazeviz, strips first; none where this installation lacks them."""
+    try:
+        folder = resource_path("samples")
+        entries = json.loads((folder / "samples.json").read_text("utf-8"))
+    except (UserError, OSError, ValueError):
+        return ()
+    return tuple(
+        Sample(
+            Path(entry["file"]).stem,
+            folder / entry["file"],
+            Layout.parse(entry["layout"]) if entry.get("layout") else None,
+            tuple(entry.get("captions", ())),
+        )
+        for entry in entries
+    )
+
+
+def picture_sha256(pixels_HW3: NDArray[np.uint8]) -> str:
+    """Hex digest of size and pixels: the name of a picture in every request and in the log."""
+    height_px, width_px = pixels_HW3.shape[:2]
+    digest = hashlib.sha256(f"{width_px}x{height_px}:".encode())
+    digest.update(np.ascontiguousarray(pixels_HW3).data)
+    return digest.hexdigest()
+
+
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    pixels_HW3 = np.asarray(image, dtype=np.uint8)
+    pixels_HW3.setflags(write=False)
+    return pixels_HW3
+
+
+def _panel_order(path: Path) -> tuple[int, str]:
+    match = _PANEL_NAME.fullmatch(path.stem)
+    return (int(match[1]) if match else 10**9, path.name)
+
+
+def _side_by_side(panels: Sequence[Image.Image]) -> Image.Image:
+    """Panels of one size, undistorted, with a white gutter that is part of each one's even share."""
+    height_px = min(panel.height for panel in panels)
+    width_px = max(max(1, round(panel.width * height_px / panel.height)) for panel in panels)
+    cell_px = width_px + GUTTER_PX
+    strip = Image.new("RGB", (cell_px * len(panels), height_px + GUTTER_PX), "white")
+    for place, panel in enumerate(panels):
+        fitted = ImageOps.pad(panel, (width_px, height_px), Image.Resampling.LANCZOS, "white")
+        strip.paste(fitted, (place * cell_px + GUTTER_PX // 2, GUTTER_PX // 2))
+    return strip

@@ -1,0 +1,349 @@
+"""The run controller: gestures become requests to the worker, events become changes of the session.
+
+Puts the parts together (loading, pictures, runs, glances, maps, discovery), keeps the worker alive and says
+what it is doing. Its public calls never raise a UserError: what cannot be done is shown as a notice. Events
+come from the backend's reader thread and are handled in the thread of the screen. Knows no widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QUndoStack
+
+from gazeviz.app.desk import Desk, Jobs
+from gazeviz.app.discovery import Discovery
+from gazeviz.app.glance import Glance
+from gazeviz.app.head_chooser import HeadChooser
+from gazeviz.app.map_questions import MapQuestions
+from gazeviz.app.model_loader import ModelLoader
+from gazeviz.app.picture_opener import Decode, PictureOpener
+from gazeviz.app.pictures import panel_folder, picture_data, picture_file
+from gazeviz.app.region_editor import RegionEditor
+from gazeviz.app.runner import Runner, SpecMaker, Which, loss_sentence
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import LookAt, WorkerState
+from gazeviz.app.spotlight import Spotlight
+from gazeviz.app.store_port import MemoryLog, SessionLog
+from gazeviz.backend.base import Backend, BackendEvent, Listener, WorkerLost, WorkerStarted
+from gazeviz.domain.messages import NO_JOB, Failed, Ready, StepArrived, StripsSource
+from gazeviz.domain.region import Region
+from gazeviz.domain.strip import Layout
+from gazeviz.errors import UserError
+
+MakeBackend: TypeAlias = Callable[[Listener], Backend]
+
+MAX_LOSSES_IN_A_ROW: Final = 5
+"""Workers that may be lost in a row while they load a model; after that somebody has to ask for the next."""
+
+_LOG_REGIONS_AFTER_MS: Final = 400
+"""Edits that follow each other are written as one."""
+
+
+class RunController(QObject):
+    """What the window calls.
+
+    editor: regions and strokes; its calls raise UserErrors, see `attempt`.
+    heads: choosing heads; its calls raise UserErrors, too.
+    """
+
+    _heard = Signal(object)
+
+    def __init__(
+        self,
+        model: SessionModel,
+        make_backend: MakeBackend,
+        log: SessionLog | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.model = model
+        self.editor = RegionEditor(model)
+        self._desk = Desk(model, log if log is not None else MemoryLog(), Jobs(), self.editor)
+        self.heads = HeadChooser(self._desk)
+        self._loader = ModelLoader(self._desk, self._on_model_loaded)
+        self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
+        self._runner = Runner(self._desk, self._settle)
+        self._discovery = Discovery(self._desk, self._settle)
+        self._glance = Glance(self._desk, self._is_free)
+        self._maps = MapQuestions(self._desk)
+        self._specs = SpecMaker(self._desk)
+        self._spotlight = Spotlight(self._desk, self._runner)
+        self._gave_up = False
+        self._ready = False
+        self._backend = make_backend(self._heard.emit)
+        self._desk.jobs.send_through(self._backend.send)
+        self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._region_timer = self._log_regions_when_edited()
+        self.versions: dict[str, str] = {}
+
+    @property
+    def undo_stack(self) -> QUndoStack:
+        """Everything that can be undone."""
+        return self.editor.undo_stack
+
+    @property
+    def log(self) -> SessionLog:
+        """The log of everything that is done."""
+        return self._desk.log
+
+    @property
+    def busy(self) -> bool:
+        """Whether closing the app now would end something that somebody waits for."""
+        return self._runner.active or self._discovery.active
+
+    def attempt(self, action: Callable[[], object], about: str = "") -> bool:
+        """Do something; a UserError becomes a notice. Returns whether it was done."""
+        return self._desk.attempt(action, about)
+
+    # The worker
+
+    def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+        """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
+        self._desk.write(lambda log: log.open_session())
+        self._loader.want(source, device, dtype)
+        self._start_worker()
+
+    def shutdown(self) -> None:
+        """End the worker and whatever it is doing; returns when it is gone. Nothing may be called after."""
+        for timer in (self._glance, self._maps, self._region_timer):
+            timer.stop()
+        self._pictures.close()
+        self._backend.stop()
+        self._heard.disconnect(self._on_event)
+        self._desk.jobs.lose(WorkerLost(None, None, "", None))
+        self._save_regions()
+        self._desk.write(lambda log: log.close())
+
+    def restart_worker(self) -> None:
+        """End the worker if there is one, and begin another with the same model and picture."""
+        self._gave_up = False
+        self._loader.losses_in_a_row = 0
+        self._backend.stop()
+        self._lose(WorkerLost(None, None, "", None))
+        self._start_worker()
+
+    def kill_worker(self) -> None:
+        """End the worker without a word to it, as a crash would; another one follows."""
+        self._backend.kill()
+
+    # Model and picture
+
+    def load_model(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+        """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
+        self._stop_all()
+        self._loader.want(source, device, dtype)
+        if self._ready:
+            self._loader.load()
+        elif self._gave_up:
+            self.restart_worker()
+        self._settle()
+
+    def cancel_loading(self) -> None:
+        """Stop loading."""
+        self._loader.cancel()
+
+    def open_picture(
+        self, path: str | Path, layout: Layout | None = None, captions: tuple[str, ...] = ()
+    ) -> None:
+        """Open a picture file, or a folder of panels as a strip; layout None: as its gutters show."""
+        path = Path(path)
+        if path.is_dir():
+            self._pictures.open(lambda: panel_folder(path))
+        else:
+            self._pictures.open(lambda: picture_file(path, layout, captions))
+
+    def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
+        """Open an encoded picture that is no file."""
+        self._pictures.open(lambda: picture_data(data, name))
+
+    def open_decoded(self, decode: Decode) -> None:
+        """Open whatever a function makes in another thread."""
+        self._pictures.open(decode)
+
+    def apply_layout(self, layout: Layout | None) -> None:
+        """Make a layout's panels regions; None: no panels."""
+        self.attempt(lambda: self.editor.apply_layout(layout), "picture")
+
+    # Runs
+
+    def run(self, which: Which = "both") -> None:
+        """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
+        self.model.notice = None
+        self.attempt(lambda: self._run(which), "run")
+        self._settle()
+
+    def stop(self) -> None:
+        """Stop runs within a token; without effect where there is none."""
+        self._runner.stop()
+
+    def retarget(self, region_id: int | None) -> None:
+        """Make a region the target (None: none); a steered run under way follows with its next token."""
+        if self._runner.steered is None:
+            self.model.target_region_id = region_id
+            return
+        if self.attempt(lambda: self._runner.retarget(self._specs.target(region_id)), "target"):
+            self.model.target_region_id = region_id
+
+    def spotlight(self, x_px: float, y_px: float, diameter_px: float) -> None:
+        """Point a steered run under way at a disc around a point, one change for each token at most."""
+        self._spotlight.point(x_px, y_px, diameter_px)
+
+    def end_spotlight(self) -> None:
+        """Let the run go back to its target region."""
+        if self._spotlight.end():
+            self.retarget(self.model.target_region_id)
+
+    # Heads
+
+    def discover(self, strips: StripsSource, by: tuple[str, ...] = ("mass",)) -> None:
+        """Measure head rankings on strips; the first one is shown as it fills in."""
+        self.attempt(lambda: self._discover(strips, by), "discovery")
+        self._settle()
+
+    def cancel_discovery(self) -> None:
+        """Stop measuring; what was measured stays, under a name that says how much it was."""
+        self._discovery.cancel()
+
+    def look_at_region(self, region_id: int) -> None:
+        """Ask which heads look at a region, at the tokens that are shown."""
+        region = self.model.regions.of(region_id)
+        self.model.look_at = LookAt(region.name, self.model.cells_of(region_id), region_id)
+        self.model.grid_metric = "look_here"
+
+    def look_at_point(self, x_px: float, y_px: float) -> None:
+        """Ask which heads look at the cell under a point; without effect where there is none."""
+        tokens = self.model.grid.token_at(x_px, y_px) if self.model.grid else np.zeros(0, dtype=np.int64)
+        if tokens.size:
+            self.model.look_at = LookAt(f"cell {int(tokens[0])}", tokens)
+            self.model.grid_metric = "look_here"
+
+    def add_regions(self, regions: Iterable[Region]) -> None:
+        """Add finished regions in one undo step."""
+        self.attempt(lambda: self.editor.add_regions(regions), "regions")
+
+    # Pieces
+
+    def _run(self, which: Which) -> None:
+        self._check_free()
+        self._spotlight.end()
+        self._runner.run(which)
+
+    def _discover(self, strips: StripsSource, by: tuple[str, ...]) -> None:
+        self._check_free()
+        self._discovery.begin(strips, by)
+
+    def _check_free(self) -> None:
+        if not self._loader.loaded:
+            raise UserError("No model is loaded.", next_step="Load a model, or wait until it is there.")
+        if self._discovery.active:
+            raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
+
+    def _is_free(self) -> bool:
+        """Whether the worker has a model and nothing to do."""
+        return self._ready and self._loader.loaded and not self._loader.loading and not self.busy
+
+    def _leave_picture(self) -> None:
+        """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
+        self._runner.stop()
+        if self._region_timer.isActive():
+            self._region_timer.stop()
+            self._save_regions()
+
+    def _stop_all(self) -> None:
+        self._runner.stop()
+        self._discovery.cancel()
+
+    def _log_regions_when_edited(self) -> QTimer:
+        """Write the regions of the picture down a moment after each edit."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(_LOG_REGIONS_AFTER_MS)
+        timer.timeout.connect(self._save_regions)
+        self.undo_stack.indexChanged.connect(lambda _: timer.start())
+        return timer
+
+    def _save_regions(self) -> None:
+        picture = self.model.picture
+        if picture is not None:
+            regions = tuple(region.as_region() for region in self.model.regions.painted())
+            self._desk.write(lambda log: log.save_regions(picture.sha256, regions))
+
+    # Events
+
+    def _start_worker(self) -> None:
+        self._ready = False
+        self.model.worker_state = "starting"
+        try:
+            self._backend.start()
+        except OSError as error:
+            self._gave_up = True
+            self.model.worker_state = "lost"
+            self._desk.say(
+                "error", f"No worker could be started: {error}.", "Free some memory and restart it.",
+                about="worker",
+            )  # fmt: skip
+
+    def _on_event(self, event: BackendEvent) -> None:
+        match event:
+            case WorkerStarted():
+                self._desk.jobs.worker += 1
+            case Ready():
+                self._ready = True
+                self.versions = dict(event.versions)
+                self._loader.load()
+            case WorkerLost():
+                self._lose(event)
+                self._recover(event)
+            case Failed(job=job) if job == NO_JOB:
+                self._gave_up = True
+                self._desk.fail(event, "worker")
+            case _:
+                self._desk.jobs.hear(event)
+        if isinstance(event, StepArrived):
+            self._spotlight.step_arrived()
+        self._settle()
+
+    def _on_model_loaded(self) -> None:
+        self._pictures.lay_out()
+
+    def _lose(self, lost: WorkerLost) -> None:
+        """Close everything that the worker had under way; the session keeps all that it has."""
+        self._ready = False
+        self._spotlight.end()
+        self._loader.note_loss()
+        self._desk.jobs.lose(lost)
+
+    def _recover(self, lost: WorkerLost) -> None:
+        """Say what happened and begin another worker, unless it keeps happening."""
+        sentence = loss_sentence(lost)
+        self.model.worker_state, self.model.worker_message = "lost", sentence
+        if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
+            self._gave_up = True
+        next_step = (
+            "Load another model, or restart the worker." if self._gave_up else "Another one takes its place."
+        )
+        self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        if not self._gave_up:
+            self._start_worker()
+
+    def _settle(self) -> None:
+        """Say what the worker is doing."""
+        state: WorkerState
+        if self.model.worker_state == "lost" and self._gave_up:
+            return
+        if not self._ready:
+            state = "starting"
+        elif self._loader.loading:
+            state = "loading"
+        elif not self._loader.loaded:
+            state = "none"
+        else:
+            state = "busy" if self.busy else "ready"
+        self.model.worker_state = state
+        if state == "ready":
+            self._glance.wish()

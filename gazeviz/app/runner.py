@@ -1,0 +1,318 @@
+"""Runs: a baseline and a steered answer after it, streamed into their records, stopped and steered live.
+
+Every run is written into the log before it is sent, every token when it arrives. Targets can be moved while a
+run streams: each next token then follows, and the run keeps what happened. Knows no maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from gazeviz.app.desk import Desk, JobEvent
+from gazeviz.app.session_parts import RunRecord, RunState
+from gazeviz.backend.base import WorkerLost
+from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.messages import (
+    Cancel,
+    Failed,
+    Generate,
+    GenerateSpec,
+    JobCancelled,
+    Refused,
+    Retarget,
+    RunFinished,
+    RunSummary,
+    Side,
+    StepArrived,
+)
+from gazeviz.domain.region import Region
+from gazeviz.domain.steering import Schedule, Steering
+from gazeviz.errors import UserError
+
+Which: TypeAlias = Literal["both", "baseline", "steered"]
+
+CONTROL_SEED: Final = 0
+_NOT_MOVED: Final = object()
+
+
+class SpecMaker:
+    """Turns what the session shows into what the worker is asked; UserErrors for what is missing."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def baseline(self) -> GenerateSpec:
+        """The prompt without steering."""
+        model = self._desk.model
+        if model.picture is None:
+            raise UserError("There is no picture.", next_step="Open a picture first.")
+        if model.grid is None:
+            raise UserError("The picture is not ready yet.", next_step="Wait until the model has seen it.")
+        if not model.prompt.strip():
+            raise UserError("The prompt is empty.", next_step="Write what the model is to answer.")
+        if model.generation.max_new_tokens < 2:
+            raise UserError("An answer of a single token is no text.", next_step="Choose at least two.")
+        return GenerateSpec(
+            picture_sha256=model.picture.sha256,
+            prompt=model.prompt,
+            sampling=model.generation.sampling,
+            max_new_tokens=model.generation.max_new_tokens,
+            chosen=model.chosen,
+            control=self._control(),
+            regions=tuple(region.as_region() for region in model.regions.painted()),
+            rule=model.rule,
+            share=model.share,
+        )
+
+    def glance(self) -> GenerateSpec:
+        """The first token alone, without steering."""
+        return replace(self.baseline(), max_new_tokens=1, control=None)
+
+    def steered(self) -> GenerateSpec:
+        """The prompt with the chosen heads pointed at the target."""
+        return replace(self.baseline(), steering=self._steering())
+
+    def target(self, region_id: int | None) -> Region | None:
+        """A region to point at, None to let the heads go; UserError where it selects no cell."""
+        region = self._desk.model.regions.get(region_id)
+        if region is None:
+            return None
+        return self._checked(region.as_region())
+
+    def _steering(self) -> Steering:
+        model = self._desk.model
+        turns = tuple((first, self.target(region_id)) for first, region_id in model.schedule)
+        target = self.target(model.target_region_id) or next((region for _, region in turns if region), None)
+        if target is None:
+            raise UserError("No region is the target.", next_step="Click a region, or press its number.")
+        settings = model.steering
+        return Steering(
+            heads=model.chosen,
+            target=target,
+            mode=settings.mode,
+            strength=settings.strength,
+            scope=settings.scope,
+            alpha=settings.alpha,
+            rule=model.rule,
+            share=model.share,
+            schedule=Schedule(turns) if turns else None,
+        )
+
+    def _checked(self, region: Region) -> Region:
+        model = self._desk.model
+        if model.grid is not None:
+            model.grid.tokens(region, model.rule, model.share)
+        return region
+
+    def _control(self) -> HeadSet | None:
+        """As many heads as are chosen, drawn at random from the others; None where there are too few."""
+        model = self._desk.model
+        if model.model_info is None or not len(model.chosen):
+            return None
+        present_LH = model.model_info.heads_present_LH
+        everyone = HeadRanking("all heads", np.where(present_LH, 0.0, np.nan))
+        try:
+            return everyone.random(len(model.chosen), CONTROL_SEED, exclude=model.chosen)
+        except UserError:
+            return None
+
+
+class Runner:
+    """Runs answers, one after the other."""
+
+    def __init__(self, desk: Desk, on_idle: Callable[[], None]) -> None:
+        self._desk = desk
+        self._on_idle = on_idle
+        self._specs = SpecMaker(desk)
+        self._waiting: list[RunRecord] = []
+        self._running: RunRecord | None = None
+        self._early_target: object = _NOT_MOVED
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is under way or waits for its turn."""
+        return self._running is not None or bool(self._waiting)
+
+    @property
+    def steered(self) -> RunRecord | None:
+        """The steered run that has not ended, under way or waiting."""
+        records = [self._running, *self._waiting]
+        return next((record for record in records if record and record.side == "steered"), None)
+
+    def run(self, which: Which) -> None:
+        """Run the baseline, the steered answer, or one after the other.
+
+        "both" without a target runs the baseline alone. A baseline that is shown already, asked for in the
+        same way of the same worker, is kept.
+        UserErrors of SpecMaker, of the log, and while a run is under way: then nothing is sent.
+        """
+        if self.active:
+            raise UserError("A run is under way.", next_step="Stop it first, or wait.")
+        model = self._desk.model
+        specs: list[GenerateSpec] = []
+        with_steering = which == "steered" or (which == "both" and self._can_steer())
+        steered = self._specs.steered() if with_steering else None
+        if which != "steered":
+            spec = self._specs.baseline()
+            if which == "baseline" or steered is None or not self._is_shown(spec):
+                specs.append(spec)
+        if steered is not None:
+            specs.append(steered)
+        elif which == "both":
+            model.show_run("steered", None)
+        for spec in specs:
+            self._create(spec)
+        model.cursor = None
+        self._early_target = _NOT_MOVED
+        self._begin_next()
+
+    def stop(self) -> None:
+        """Stop what is under way, within a token, and what waits."""
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            self._close(record, "cancelled", message="It was stopped before it began.")
+        if self._running is not None and self._running.job is not None:
+            self._desk.jobs.tell(Cancel(self._running.job))
+        elif waiting:
+            self._on_idle()
+
+    def retarget(self, region: Region | None) -> None:
+        """Point the heads of the steered run elsewhere from its next token on; None lets them go.
+
+        Without effect where there is none.  UserError for a region that is too intricate to send.
+        """
+        record = self.steered
+        if record is None:
+            return
+        if record.job is None:
+            self._early_target = region
+            return
+        self._desk.jobs.tell(Retarget(record.job, region))
+
+    def _can_steer(self) -> bool:
+        model = self._desk.model
+        return bool(len(model.chosen)) and (model.target_region_id is not None or bool(model.schedule))
+
+    def _is_shown(self, spec: GenerateSpec) -> bool:
+        """Whether the baseline that is shown is this one, and its attention can still be asked for."""
+        shown = self._desk.model.run_of("baseline")
+        return (
+            shown is not None
+            and shown.state == "done"
+            and shown.worker == self._desk.jobs.worker
+            and shown.spec == spec
+        )
+
+    def _create(self, spec: GenerateSpec) -> None:
+        """Write a run down, show it and let it wait; what waits already goes where that cannot be done."""
+        try:
+            record = create_record(self._desk, spec)
+        except UserError:
+            self.stop()
+            raise
+        self._waiting.append(record)
+        self._desk.model.show_run(record.side, record)
+
+    def _begin_next(self) -> None:
+        if self._running is not None or not self._waiting:
+            return
+        record = self._running = self._waiting.pop(0)
+        record.state, record.worker = "loading", self._desk.jobs.worker
+        try:
+            record.job = self._desk.jobs.ask(
+                lambda job: Generate(job, record.spec), lambda event: self._on_event(record, event)
+            )
+        except UserError as error:
+            self._desk.refuse(error, "run")
+            self._end(record, "failed", message=str(error))
+            return
+        if record.side == "steered" and self._early_target is not _NOT_MOVED:
+            region, self._early_target = self._early_target, _NOT_MOVED
+            assert region is None or isinstance(region, Region)
+            self._desk.jobs.tell(Retarget(record.job, region))
+        self._desk.model.note_run(record.id)
+
+    def _on_event(self, record: RunRecord, event: JobEvent) -> None:
+        match event:
+            case StepArrived():
+                take_step(self._desk, record, event)
+            case RunFinished():
+                state: RunState = "cancelled" if event.run.finish == "cancelled" else "done"
+                self._end(record, state, summary=event.run)
+            case JobCancelled():
+                self._end(record, "cancelled", message="It was stopped before it began.")
+            case Refused():
+                self._desk.say("warning", event.sentence, event.next_step, about="target")
+            case Failed():
+                self._desk.fail(event, "run")
+                self._end(record, "failed", message=f"{event.sentence} {event.next_step}".strip())
+            case WorkerLost():
+                self._end(record, "lost", message=loss_message(event, record))
+
+    def _end(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+             message: str = "") -> None:  # fmt: skip
+        """Close a run; what waits goes on after one that ended well, and not after one that did not."""
+        self._running = None
+        waiting: list[RunRecord] = []
+        if state != "done":
+            waiting, self._waiting = self._waiting, []
+        self._close(record, state, summary=summary, message=message)
+        for other in waiting:
+            self._close(other, "cancelled", message="The run before it did not end.")
+        self._begin_next()
+        if not self.active:
+            self._on_idle()
+
+    def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+               message: str = "") -> None:  # fmt: skip
+        close_record(self._desk, record, state, summary=summary, message=message)
+
+
+def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:
+    """Write a run into the log and return its record; UserErrors of the log."""
+    info = desk.model.model_info
+    if info is None:
+        raise UserError("No model is loaded.", next_step="Load a model first.")
+    side: Side = spec.side
+    return RunRecord(desk.log.run_created(side, spec, info), side, spec)
+
+
+def take_step(desk: Desk, record: RunRecord, step: StepArrived) -> None:
+    """Add a token to a record, to the log and to the screen."""
+    record.steps.append(step)
+    desk.write(lambda log: log.step_appended(record.id, step))
+    if record.state != "running":
+        record.state = "running"
+        desk.model.note_run(record.id)
+    desk.model.note_step(record.id, step.index)
+
+
+def close_record(
+    desk: Desk, record: RunRecord, state: RunState, *, summary: RunSummary | None = None, message: str = ""
+) -> None:
+    """Say in a record, in the log and on the screen how a run ended."""
+    record.state, record.summary, record.message = state, summary, message
+    desk.write(lambda log: log.run_ended(record.id, state, summary, message))
+    desk.model.note_run(record.id)
+
+
+def loss_message(lost: WorkerLost, record: RunRecord) -> str:
+    """What became of a run whose worker was lost, in a sentence."""
+    n_tok = len(record.steps)
+    arrived = f"{n_tok} tokens" if n_tok > 1 else "One token" if n_tok else "No token"
+    return f"{loss_sentence(lost)} {arrived} had arrived."
+
+
+def loss_sentence(lost: WorkerLost) -> str:
+    """What happened to a worker."""
+    if lost.cancelled:
+        return "The worker did not stop when it was asked to, and was ended."
+    if lost.signal_name:
+        return f"The worker was ended by {lost.signal_name}."
+    if lost.exit is not None:
+        return f"The worker ended by itself with the code {lost.exit}."
+    return "The worker ended by itself."
