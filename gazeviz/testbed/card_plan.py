@@ -42,14 +42,14 @@ class Plan:
     """
 
     strips: int = 200
-    draw_strips: int = 100
-    overall_draw_strips: int = 50
+    draw_strips: int = 80
+    overall_draw_strips: int = 40
     moving_draw_strips: int = 40
     other_strips: int = 24
-    screening_strips: int = 24
+    screening_strips: int = 20
     ranking_strips: int = 48
-    scenes: int = 120
-    screening_scenes: int = 24
+    scenes: int = 80
+    screening_scenes: int = 16
     draws: int = 10
     counts: tuple[int, ...] = COUNTS
     moving_counts: tuple[int, ...] = (4, 8, 10, 16, 24)

@@ -11,7 +11,7 @@ from gazeviz.domain.evaluation import Evaluation
 from gazeviz.domain.statistics import percentile_of
 from gazeviz.engine.protocols import Treatment, controls
 from gazeviz.testbed.card_measurement import Figures, Measurement, short
-from gazeviz.testbed.card_settings import Setting, choose, first_round
+from gazeviz.testbed.card_settings import Setting, choose, first_round, named_together
 from gazeviz.testbed.card_tasks import SCENES, Pictures
 
 _PROTOCOL: Final[Mapping[str, str]] = {"protocol": "region"}
@@ -36,7 +36,8 @@ def regions(measurement: Measurement) -> Figures:
     }
     return {
         "screening": [{"label": one.label, **one.to_json(), **screened[one]} for one in settings],
-        "measured": {key: _measured(measurement, setting) for key, setting in shown.items()},
+        "recommended": shown["few"].to_json(),
+        "measured": {name: _measured(measurement, one) for name, one in named_together(shown).items()},
     }
 
 

@@ -112,6 +112,14 @@ def recommended(screened: Mapping[Setting, Figures], few: int) -> str:
     return max(("few_by_choice", "few_by_right"), key=lambda key: both[key])
 
 
+def named_together(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Settings by their names, equal ones once under all their names: "few, overall"."""
+    names: dict[Setting, list[str]] = {}
+    for name, setting in settings.items():
+        names.setdefault(setting, []).append(name)
+    return {", ".join(of_it): setting for setting, of_it in names.items()}
+
+
 def decoding(setting: Setting) -> Setting:
     """The same heads and mode for a narration whose target moves: only rows of decoded tokens are biased."""
     return replace(setting, scope="decode_only")

@@ -14,7 +14,7 @@ from gazeviz.engine.protocols import Treatment, controls
 from gazeviz.testbed import grammar
 from gazeviz.testbed.card_measurement import Figures, Measurement, short
 from gazeviz.testbed.card_plan import MAIN_LAYOUT
-from gazeviz.testbed.card_settings import Setting, decoding
+from gazeviz.testbed.card_settings import Setting, decoding, named_together
 from gazeviz.testbed.card_tasks import Pictures, Task, joined
 
 MEASURES = ("hit", "described", "right")
@@ -47,9 +47,12 @@ def steered(measurement: Measurement) -> Figures:
 def controlled(measurement: Measurement) -> Figures:
     """The recommended and the best overall setting against their controls."""
     plan = measurement.plan
+    shown = {"recommended": measurement.recommended, "overall": measurement.chosen["overall"]}
     return {
-        "recommended": _controls(measurement, measurement.recommended, plan.draw_strips),
-        "overall": _controls(measurement, measurement.chosen["overall"], plan.overall_draw_strips),
+        name: _controls(
+            measurement, setting, plan.draw_strips if "recommended" in name else plan.overall_draw_strips
+        )
+        for name, setting in named_together(shown).items()
     }
 
 
@@ -97,9 +100,11 @@ def moving(measurement: Measurement) -> Figures:
         "overall": max(settings, key=value),
         "recommended": decoding(measurement.recommended),
     }
+    measured = {name: _moving_final(measurement, one) for name, one in named_together(best).items()}
     return {
         "screening": [{**_named(setting), **figures[setting]} for setting in settings],
-        "measured": {key: _moving_final(measurement, setting) for key, setting in best.items()},
+        "recommended": best["few"].to_json(),
+        "measured": measured,
     }
 
 

@@ -116,13 +116,18 @@ def _about(model: Path, fingerprint: str) -> dict[str, Any]:
 
 
 def _recommended(measurement: Measurement, figures: dict[str, Any]) -> dict[str, Any]:
-    """The recommended setting, its heads, and what it was measured to do."""
+    """The recommended setting, its heads, and what it was measured to do.
+
+    "moving" and "region": the settings for targets that move during a narration, and for free scenes.
+    """
     setting, steered = measurement.recommended, figures["steered"]
     measured = steered["measured"][steered["recommended"]]
     heads = measurement.rankings[setting.ranking].top(setting.n)
     return {
         **setting.to_json(),
         "heads": [str(head) for head in heads],
+        "moving": figures["moving"]["recommended"],
+        "region": figures["regions"]["recommended"],
         "model_fingerprint": figures["model"]["fingerprint"],
         "measured": {key: measured[key] for key in ("answers", "hit", "hit_interval", "right", "junk")},
     }

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from gazeviz.engine.description import ModelDescription
 from gazeviz.engine.engine import Engine
 from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.prompt import Prepared
@@ -35,6 +37,14 @@ class RememberingEngine(Engine):
         loaded.model.model.get_image_features = self._shelf_of_features.features
         # The picture itself is kept, so that its id is not given to another one.
         self._pictures: OrderedDict[int, tuple[Any, Tensor, dict[str, Prepared]]] = OrderedDict()
+
+    def describe_model(self) -> ModelDescription:
+        """As `Engine.describe_model`, made once: every answer's request asks for it."""
+        return self._description
+
+    @cached_property
+    def _description(self) -> ModelDescription:
+        return super().describe_model()
 
     def prepared(self, image: Any, prompt: str) -> Prepared:
         """As `Engine.prepared`, each picture and prompt once."""
@@ -79,8 +89,8 @@ class FeatureShelf:
         original."""
         if pixel_values.shape[1] != 1:
             return self._original(pixel_values, image_grid_thw, **options)
-        first_patches = pixel_values.split(image_grid_thw.prod(-1).tolist())
-        found = [self._features[int(part[0, 0])] for part in first_patches]
+        first_patch = [0, *image_grid_thw.prod(-1).cumsum(0).tolist()[:-1]]
+        found = [self._features[int(number)] for number in pixel_values[first_patch, 0].tolist()]
         pooled, *deep = (tuple(one[layer] for one in found) for layer in range(len(found[0])))
         return Seen(pooled, list(deep))
 

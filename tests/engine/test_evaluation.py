@@ -1,6 +1,7 @@
 """Evaluations on an engine whose every answer is known, and on a tiny real one."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from gazeviz.domain.evaluation import Answer
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Strip
+from gazeviz.engine.engine import Engine
 from gazeviz.engine.evaluation import Examiner, derangement_of
 from gazeviz.engine.judging import GrammarJudge, LexicalJudge
 from gazeviz.engine.protocols import DYNAMIC, REGION, Treatment
@@ -22,7 +24,7 @@ STEERED = Treatment("gaze", HeadSet.of("L0H0"))
 
 
 def examiner(say=obedient, n: int = 2, **options) -> Examiner:
-    return Examiner(ScriptedEngine(say), strips(n), options.pop("judge", EXACT), **options)
+    return Examiner(cast(Engine, ScriptedEngine(say)), strips(n), options.pop("judge", EXACT), **options)
 
 
 def test_perfect_steering_hits_all_but_the_panel_that_was_described_anyway() -> None:

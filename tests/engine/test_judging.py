@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -34,7 +35,7 @@ EXACT = GrammarJudge(grammar.parse)
 
 def test_the_exact_judge_counts_attributes_in_any_word_order() -> None:
     verdict = EXACT.judge("In town, red cat jumps.", Comic())
-    assert verdict.scores == (4, 1, 1)
+    assert list(verdict.scores) == [4, 1, 1]
     assert verdict.chosen == 0
     assert verdict.complete == (True, False, False)
 
@@ -85,7 +86,7 @@ class ColourEngine:
 
     def read(self, image: Image.Image, prompt: str, text: str) -> Any:
         assert image.size == (10, 10)
-        share = image.getpixel((5, 5))[["red", "green", "blue"].index(text)] / 255
+        share = np.asarray(image)[5, 5, ["red", "green", "blue"].index(text)] / 255
 
         @dataclass
         class Reading:

@@ -65,7 +65,7 @@ def completion(text: str) -> tuple[int, bytes]:
 def letter_of(body: dict[str, Any], caption: str) -> str:
     """The letter that the question gave to a caption."""
     lines = body["messages"][0]["content"].splitlines()
-    return next(line[0] for line in lines if line.endswith(caption))
+    return str(next(line[0] for line in lines if line.endswith(caption)))
 
 
 def test_the_panel_behind_the_letter_is_chosen_whatever_the_order() -> None:
