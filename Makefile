@@ -7,7 +7,7 @@
 #   make bench              timings on this machine, written into resources/help/performance.md
 #   make clean              remove the environment and every cache
 #
-#   PYTHON=python3.12       which Python makes the environment (3.11 to 3.13; the first that works otherwise)
+#   PYTHON=python3.12       which Python makes the environment (3.11 to 3.13; python3 if it fits)
 #   TORCH=cpu               on Linux: the smaller CPU build of torch, from PyTorch's own index
 
 SHELL := /bin/bash
@@ -53,7 +53,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@set -e; \
 	if ! $(BIN)/python -c '' 2>/dev/null; then \
 	  found=; \
-	  for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	  for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	    then found="$$candidate"; break; fi; \
 	  done; \
