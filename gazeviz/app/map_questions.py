@@ -169,8 +169,7 @@ class MapQuestions:
         self._map.want(None)
         self._mass.want(None)
         self._gallery.want(None)
-        if model.map.values_P is not None or model.map.label != why:
-            model.map = MapView(label=why)
+        self._show_no_map(why)
         model.live_mass_LH = None
         model.gallery = ()
 
@@ -189,13 +188,18 @@ class MapQuestions:
             self._map.want((record.job, steps, heads))
         else:
             self._map.want(None)
-            model.map = MapView(label="The attention of this run is not kept any more. Run it again.")
+            self._show_no_map("The attention of this run is not kept any more. Run it again.")
 
     def _on_map(self, key: MapKey, values: NDArray[np.float32] | None, why: str) -> None:
         if values is None:
-            self._desk.model.map = MapView(label=why)
+            self._show_no_map(why)
         else:
             self._show_map(values, self._label)
+
+    def _show_no_map(self, why: str) -> None:
+        before = self._desk.model.map
+        if before.values_P is not None or before.label != why:
+            self._desk.model.map = MapView(label=why)
 
     def _show_map(self, values_P: NDArray[np.float32], label: str) -> None:
         before = self._desk.model.map

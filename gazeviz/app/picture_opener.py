@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -16,10 +19,13 @@ from gazeviz.app.desk import Desk, JobEvent
 from gazeviz.app.region_editor import panel_list
 from gazeviz.app.regions import PackedRegion
 from gazeviz.app.session_parts import MapView, Picture
-from gazeviz.domain.messages import Failed, OpenPicture, PicturePrepared
+from gazeviz.domain.messages import Failed, OpenPicture, PicturePrepared, PictureSource
 from gazeviz.errors import UserError
 
 Decode: TypeAlias = Callable[[], Picture]
+
+_MESSAGE_BYTES: Final = 8_000_000
+"""Encoded pictures up to here travel in the message itself (its limit is 10 MB)."""
 
 _PUT_ASIDE: Final = 32
 """Pictures whose regions are remembered."""
@@ -39,6 +45,7 @@ class PictureOpener(QObject):
         self._wish = 0
         self._pending = 0
         self._put_aside: dict[str, tuple[PackedRegion, ...]] = {}
+        self._spool: TemporaryDirectory[str] | None = None
         self._decoded.connect(self._on_decoded, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -82,7 +89,8 @@ class PictureOpener(QObject):
             return
         self._desk.attempt(
             lambda: self._desk.jobs.ask(
-                lambda job: OpenPicture(job, picture.source), lambda event: self._on_event(picture, event)
+                lambda job: OpenPicture(job, self._sendable(picture.source)),
+                lambda event: self._on_event(picture, event),
             ),
             "picture",
         )
@@ -90,6 +98,8 @@ class PictureOpener(QObject):
     def close(self) -> None:
         """Decode nothing any more; waits for what is being decoded."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._spool is not None:
+            self._spool.cleanup()
 
     def _on_decoded(self, number: int, outcome: Picture | UserError) -> None:
         self._pending -= 1
@@ -110,6 +120,23 @@ class PictureOpener(QObject):
                 model.set_grid(event.grid, event.fed_pixels_HW3)
             case Failed():
                 self._desk.fail(event, "picture")
+
+    def _sendable(self, source: PictureSource) -> PictureSource:
+        """The source, by way of a file where its bytes are too many for a message."""
+        if source.data is None or len(source.data) <= _MESSAGE_BYTES:
+            return source
+        if self._spool is None:
+            self._spool = TemporaryDirectory(prefix="gazeviz-pictures-")
+        path = Path(self._spool.name) / source.sha256
+        try:
+            if not path.exists():
+                path.write_bytes(source.data)
+        except OSError as error:
+            raise UserError(
+                f"{source.name} is large, and could not be put into a file: {error.strerror}.",
+                next_step="Free some disk space, or open the picture from a file.",
+            ) from error
+        return replace(source, path=str(path), data=None)
 
     def _begin_anew(self, picture: Picture) -> None:
         """Another picture: its own regions, no undo across pictures, nothing of the last one's runs."""

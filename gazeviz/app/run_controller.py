@@ -325,7 +325,9 @@ class RunController(QObject):
         if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
             self._gave_up = True
         next_step = (
-            "Load another model, or restart the worker." if self._gave_up else "Another one takes its place."
+            "Load another model, or restart the worker."
+            if self._gave_up
+            else "Another one is being started; everything in this session is still there."
         )
         self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:
