@@ -15,7 +15,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Notice, NoticeKind
 from gazeviz.app.store_port import SessionLog
 from gazeviz.backend.base import WorkerLost
-from gazeviz.domain.messages import ENDING, Event, Failed, Request
+from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
 from gazeviz.errors import UserError
 
 _T = TypeVar("_T")
@@ -63,6 +63,12 @@ class Jobs:
             self._handlers.pop(event.job, None)
         if handler is not None:
             handler(event)
+
+    def cancel_all(self) -> None:
+        """The worker was ended on purpose: every job counts as stopped."""
+        handlers, self._handlers = self._handlers, {}
+        for job, handler in handlers.items():
+            handler(JobCancelled(job))
 
     def lose(self, lost: WorkerLost) -> None:
         """The worker is gone, and with it every job."""

@@ -35,12 +35,14 @@ class ModelLoader:
         self._desk = desk
         self._on_loaded = on_loaded
         self._wanted: LoadModel | None = None
+        self._current: LoadModel | None = None
+        self._cancelling = False
         self._job: int | None = None
         self._fingerprint: str | None = None
         self.loaded = False
         """Whether the worker has a model."""
         self.losses_in_a_row = 0
-        """Workers lost while loading, since a model was last loaded."""
+        """Workers lost before they had a model, since one was last loaded."""
 
     @property
     def loading(self) -> bool:
@@ -64,21 +66,24 @@ class ModelLoader:
             return
         if self._job is not None:
             self._desk.jobs.tell(Cancel(self._job))
+        self._cancelling = False
         self._desk.model.progress = WorkProgress(0, 0, "Waiting for the worker")
         self._job = self._desk.jobs.ask(
             lambda job: LoadModel(job, wanted.source, wanted.device, wanted.dtype), self._on_event
         )
 
     def cancel(self) -> None:
-        """Load nothing any more."""
+        """Stop loading; the model before is still there unless it had to make room."""
         if self._job is not None:
-            self._wanted = None
+            self._cancelling = True
             self._desk.jobs.tell(Cancel(self._job))
 
     def note_loss(self) -> None:
         """The worker is gone with its model; what is shown of it stays, for it will be loaded again."""
-        if self._job is not None:
+        if not self.loaded and self._wanted is not None:
             self.losses_in_a_row += 1
+        if self._cancelling:
+            self._wanted = None
         self.loaded = False
         self._end()
 
@@ -99,17 +104,20 @@ class ModelLoader:
                 self._take(event.info)
             case JobCancelled():
                 self._end()
+                self._wanted = self._current
             case Failed():
                 self._end()
-                self._wanted = None
+                self._wanted = self._current
                 self._desk.fail(event, "model")
 
     def _end(self) -> None:
         self._job = None
+        self._cancelling = False
         self._desk.model.progress = None
 
     def _forget(self) -> None:
         self.loaded = False
+        self._current = None
         self._desk.model.model_info = None
         self._desk.model.set_grid(None, None)
 
@@ -117,6 +125,7 @@ class ModelLoader:
         """Show a model that was loaded."""
         self.losses_in_a_row = 0
         self.loaded = True
+        self._current = self._wanted
         model = self._desk.model
         self._desk.write(lambda log: log.save_model(info))
         if info.fingerprint != self._fingerprint:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from gazeviz.app.coco_masks import mask_of_segmentation, run_lengths
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.engine.pictures import open_picture
 from gazeviz.errors import UserError
+
+RegionForm: TypeAlias = Literal["png", "labelme", "coco"]
 
 LABELME_VERSION: Final = "5.5.0"
 _COLOUR_KEY: Final = "gazeviz_colour"
@@ -224,6 +226,16 @@ def read_regions(paths: Sequence[Path], size_px: tuple[int, int], picture_name: 
         else:
             regions += read_coco(path, size_px, picture_name)
     return tuple(regions)
+
+
+def write_regions(path: Path, regions: Sequence[Region], picture_name: str, form: RegionForm) -> None:
+    """Write regions in a form; path is a folder for "png" and a file for the others. UserErrors as there."""
+    if form == "png":
+        write_png_masks(path, regions)
+    elif form == "labelme":
+        write_labelme(path, regions, picture_name)
+    else:
+        write_coco(path, regions, picture_name)
 
 
 class _Damage:

@@ -7,7 +7,7 @@ come from the backend's reader thread and are handled in the thread of the scree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -24,6 +24,7 @@ from gazeviz.app.model_loader import ModelLoader
 from gazeviz.app.picture_opener import Decode, PictureOpener
 from gazeviz.app.pictures import panel_folder, picture_data, picture_file
 from gazeviz.app.region_editor import RegionEditor
+from gazeviz.app.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import LookAt, WorkerState
@@ -78,6 +79,7 @@ class RunController(QObject):
         self._backend = make_backend(self._heard.emit)
         self._desk.jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._saved_regions: tuple[str, tuple[Region, ...]] = ("", ())
         self._region_timer = self._log_regions_when_edited()
         self.versions: dict[str, str] = {}
 
@@ -115,16 +117,19 @@ class RunController(QObject):
         self._pictures.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
-        self._desk.jobs.lose(WorkerLost(None, None, "", None))
+        self._desk.jobs.cancel_all()
         self._save_regions()
         self._desk.write(lambda log: log.close())
 
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
         self._gave_up = False
-        self._loader.losses_in_a_row = 0
-        self._backend.stop()
-        self._lose(WorkerLost(None, None, "", None))
+        wanted = self._loader.wanted
+        self._desk.jobs.cancel_all()
+        self._spotlight.end()
+        self._loader.note_loss()
+        if wanted is not None:
+            self._loader.want(wanted.source, wanted.device, wanted.dtype)
         self._start_worker()
 
     def kill_worker(self) -> None:
@@ -222,9 +227,27 @@ class RunController(QObject):
             self.model.look_at = LookAt(f"cell {int(tokens[0])}", tokens)
             self.model.grid_metric = "look_here"
 
-    def add_regions(self, regions: Iterable[Region]) -> None:
-        """Add finished regions in one undo step."""
-        self.attempt(lambda: self.editor.add_regions(regions), "regions")
+    # Files of regions
+
+    def import_regions(self, paths: Sequence[str | Path]) -> None:
+        """Add the regions of PNG masks, labelme and COCO files in one undo step."""
+        picture = self.model.picture
+        if picture is None:
+            self._desk.say("error", "There is no picture.", "Open its picture first.", about="regions")
+            return
+        files = [Path(path) for path in paths]
+        self.attempt(
+            lambda: self.editor.add_regions(read_regions(files, picture.size_px, picture.name)), "regions"
+        )
+
+    def export_regions(self, path: str | Path, form: RegionForm) -> bool:
+        """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""
+        picture = self.model.picture
+        regions = tuple(region.as_region() for region in self.model.regions.painted())
+        if picture is None or not regions:
+            self._desk.say("error", "Nothing is painted yet.", "Paint a region first.", about="regions")
+            return False
+        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form), "regions")
 
     # Pieces
 
@@ -269,8 +292,11 @@ class RunController(QObject):
 
     def _save_regions(self) -> None:
         picture = self.model.picture
-        if picture is not None:
-            regions = tuple(region.as_region() for region in self.model.regions.painted())
+        if picture is None:
+            return
+        regions = tuple(region.as_region() for region in self.model.regions.painted())
+        if self._saved_regions != (picture.sha256, regions):
+            self._saved_regions = picture.sha256, regions
             self._desk.write(lambda log: log.save_regions(picture.sha256, regions))
 
     # Events
@@ -279,7 +305,7 @@ class RunController(QObject):
         self._ready = False
         self.model.worker_state = "starting"
         try:
-            self._backend.start()
+            self._backend.restart()  # also ends what is left of the one before
         except OSError as error:
             self._gave_up = True
             self.model.worker_state = "lost"
@@ -297,7 +323,6 @@ class RunController(QObject):
                 self.versions = dict(event.versions)
                 self._loader.load()
             case WorkerLost():
-                self._lose(event)
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
@@ -311,15 +336,12 @@ class RunController(QObject):
     def _on_model_loaded(self) -> None:
         self._pictures.lay_out()
 
-    def _lose(self, lost: WorkerLost) -> None:
-        """Close everything that the worker had under way; the session keeps all that it has."""
+    def _recover(self, lost: WorkerLost) -> None:
+        """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
         self._ready = False
         self._spotlight.end()
         self._loader.note_loss()
         self._desk.jobs.lose(lost)
-
-    def _recover(self, lost: WorkerLost) -> None:
-        """Say what happened and begin another worker, unless it keeps happening."""
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
         if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
@@ -347,5 +369,7 @@ class RunController(QObject):
         else:
             state = "busy" if self.busy else "ready"
         self.model.worker_state = state
+        if state in ("ready", "busy"):
+            self.model.worker_message = ""
         if state == "ready":
             self._glance.wish()

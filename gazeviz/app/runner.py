@@ -37,6 +37,7 @@ Which: TypeAlias = Literal["both", "baseline", "steered"]
 
 CONTROL_SEED: Final = 0
 _NOT_MOVED: Final = object()
+_NEVER_BEGAN: Final = "It was stopped before it began."
 
 
 class SpecMaker:
@@ -174,7 +175,7 @@ class Runner:
         """Stop what is under way, within a token, and what waits."""
         waiting, self._waiting = self._waiting, []
         for record in waiting:
-            self._close(record, "cancelled", message="It was stopped before it began.")
+            self._close(record, "cancelled", message=_NEVER_BEGAN)
         if self._running is not None and self._running.job is not None:
             self._desk.jobs.tell(Cancel(self._running.job))
         elif waiting:
@@ -244,7 +245,8 @@ class Runner:
                 state: RunState = "cancelled" if event.run.finish == "cancelled" else "done"
                 self._end(record, state, summary=event.run)
             case JobCancelled():
-                self._end(record, "cancelled", message="It was stopped before it began.")
+                began = "It was interrupted." if record.steps else _NEVER_BEGAN
+                self._end(record, "cancelled", message=began)
             case Refused():
                 self._desk.say("warning", event.sentence, event.next_step, about="target")
             case Failed():
