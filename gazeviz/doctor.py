@@ -91,7 +91,7 @@ def _loads(shared_object: str) -> bool:
 def examine(model: str | Path | None = None) -> tuple[Finding, ...]:
     """Look at versions, device, memory, the model (the built-in one unless named) and system libraries."""
     return tuple(
-        finding for look in (_versions, _machine, lambda: _model(model), _window) for finding in look()
+        finding for look in (_versions, _machine, _data, lambda: _model(model), _window) for finding in look()
     )
 
 
@@ -180,6 +180,21 @@ def _windows_memory_bytes() -> tuple[int | None, int | None]:
     if not getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # noqa: B009
         return None, None
     return status.total, status.free
+
+
+def _data() -> Iterator[Finding]:
+    from gazeviz.resources import data_folder
+
+    try:
+        folder = data_folder()
+    except ImportError:
+        return  # the missing package has been named already
+    made = next(place for place in (folder, *folder.parents) if place.exists())
+    if os.access(made, os.W_OK):
+        yield Finding("Machine", "session log in", str(folder))
+    else:
+        step = "Name a folder that you may write to: GAZEVIZ_DATA=FOLDER."
+        yield Finding("Machine", "session log in", f"{folder}: cannot be written", "error", step)
 
 
 def _model(source: str | Path | None) -> Iterator[Finding]:

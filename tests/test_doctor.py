@@ -76,3 +76,13 @@ def test_missing_packages_are_one_line_for_a_shell(capsys: pytest.CaptureFixture
 def test_json_holds_every_finding(untrained_model: Path) -> None:
     findings = doctor.examine(untrained_model)
     assert [entry["name"] for entry in json.loads(doctor.as_json(findings))] == [f.name for f in findings]
+
+
+def test_it_names_the_folder_of_the_session_log(
+    untrained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZEVIZ_DATA", str(tmp_path / "not" / "yet"))
+    finding = by_name(doctor.examine(untrained_model))["session log in"]
+    assert finding.value == str(tmp_path / "not" / "yet") and finding.state == "ok"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert by_name(doctor.examine(untrained_model))["session log in"].state == "error"
