@@ -7,17 +7,19 @@ the chosen heads and their control, and one map. Knows neither where requests co
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.backend.kept_rows import KeptRun
-from gazeviz.backend.machine import Machine
+from gazeviz.backend.machine import Machine, StreamLike
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Step, mass_by_region
+from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import UserError
 
 
@@ -29,10 +31,11 @@ class Answer:
         heads = machine.all_heads()
         self.job = job
         self.kept = KeptRun(spec.side, heads, spec.chosen, machine.info().shape_LH)
+        self._machine, self._picture, self._spec = machine, picture, spec
         self._chosen = self.kept.places(spec.chosen or heads)
         self._control = self.kept.places(spec.control) if spec.control else None
         self._tokens_R = [_tokens(grid, region, spec) for region in spec.regions]
-        self._stream = machine.stream(picture, spec, heads)
+        self._stream = self._begin(spec)
         self._norms_HP: NDArray[np.float32] | None = None
         self._started_s = time.perf_counter()
 
@@ -50,7 +53,12 @@ class Answer:
 
     def retarget(self, region: Region | None) -> None:
         """Point the heads elsewhere from the next token on; UserErrors of Stream.retarget."""
-        self._stream.retarget(region)
+        if self.kept.n_tok or self._spec.steering is None:
+            self._stream.retarget(region)
+            return
+        # Nothing is computed yet: a run that began with this target is the same, and says so in its request.
+        self._spec = replace(self._spec, steering=_beginning_at(self._spec.steering, region))
+        self._stream = self._begin(self._spec)
 
     def cancel(self) -> None:
         """End before the next token."""
@@ -60,6 +68,9 @@ class Answer:
         """What became of it."""
         run = self._stream.run()
         return RunFinished(self.job, _summary(run, time.perf_counter() - self._started_s))
+
+    def _begin(self, spec: GenerateSpec) -> StreamLike:
+        return self._machine.stream(self._picture, spec, self._machine.all_heads())
 
     def _event(self, step: Step, rows_HP: NDArray[np.float32]) -> StepArrived:
         masses_R = self._masses(rows_HP, self._chosen)
@@ -83,6 +94,14 @@ class Answer:
     ) -> NDArray[np.float32]:
         norms = None if norms_HP is None else norms_HP[places]
         return np.asarray(mass_by_region(rows_HP[None, places], self._tokens_R, norms)[0])
+
+
+def _beginning_at(steering: Steering, region: Region | None) -> Steering:
+    """A steering whose first target is another one (None: none), until its schedule moves it."""
+    later = tuple(turn for turn in (steering.schedule.switches if steering.schedule else ()) if turn[0] > 0)
+    if region is None:
+        return replace(steering, schedule=Schedule(((0, None), *later)))
+    return replace(steering, target=region, schedule=Schedule(later) if later else None)
 
 
 def _tokens(grid: TokenGrid, region: Region, spec: GenerateSpec) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -57,6 +58,7 @@ class Script:
     """How the scripted model behaves.
 
     load_s, token_s, strip_s: how long loading, a token and a strip take.
+    wait: lets that time pass; called for every token and strip, and ten times while loading.
     failures: raised instead of the second token of an answer to these prompts.
     ranking: whether the model comes with a default ranking.
     """
@@ -66,6 +68,7 @@ class Script:
     strip_s: float = 0.0
     failures: Mapping[str, Exception] = field(default_factory=dict)
     ranking: bool = True
+    wait: Callable[[float], object] = time.sleep
 
     def load(
         self, request: LoadModel, make_room: Callable[[], None], progress: LoadProgress
@@ -76,7 +79,7 @@ class Script:
         make_room()
         for part in range(11):
             progress("loading the scripted model", part / 10)
-            time.sleep(self.load_s / 10)
+            self.wait(self.load_s / 10)
         return ScriptedModel(self, request)
 
 
@@ -146,7 +149,7 @@ class ScriptedModel:
         for done in range(1, n + 1):
             if cancelled():
                 raise Cancelled("The discovery was cancelled.")
-            time.sleep(self._script.strip_s)
+            self._script.wait(self._script.strip_s)
             for name in by:
                 halves = tuple(HeadRanking(name, _scores_LH(name, part)) for part in (0.9, 1.0))
                 scores_LH = _scores_LH(name, done / n)
@@ -183,8 +186,8 @@ class ScriptedStream:
         if index == 1 and self._spec.prompt in self._script.failures:
             raise self._script.failures[self._spec.prompt]
         started = time.perf_counter()
-        time.sleep(self._script.token_s)
         target = self._target(index)
+        self._script.wait(self._script.token_s)
         place = self._place(index, target)
         text = SAYINGS[place][index % _N_SAID]
         if index % _N_SAID == 0 and index:
@@ -245,12 +248,18 @@ class ScriptedStream:
             switches=self._switches(),
         )
 
+    def _turns(self) -> dict[int, Region | None]:
+        """The target from each step on: moved by hand or by the schedule, which wins at its own steps."""
+        steering = self._spec.steering
+        if steering is None:
+            return {}
+        planned = steering.schedule.switches if steering.schedule else ()
+        return {0: steering.target, **self._moves, **dict(planned)}
+
     def _target(self, index: int) -> Region | None:
-        """The steered heads' target at a token: moved by hand, or else by the steering's schedule."""
-        moved = [step for step in self._moves if step <= index]
-        if moved:
-            return self._moves[max(moved)]
-        return self._spec.steering.target_at(index) if self._spec.steering else None
+        """The steered heads' target at a token."""
+        reached = [(step, region) for step, region in self._turns().items() if step <= index]
+        return max(reached, key=lambda turn: turn[0])[1] if reached else None
 
     def _place(self, index: int, target: Region | None) -> int:
         """What is spoken of: the target's place if gaze heads are steered, else place after place."""
@@ -290,22 +299,19 @@ class ScriptedStream:
         return _IMAGE * _normed(noise_P**2)
 
     def _switches(self) -> tuple[tuple[int, str], ...]:
-        changes: list[tuple[int, str]] = []
-        for step in self._steps if self._spec.steering else ():
-            name = step.target or ""
-            if name != (changes[-1][1] if changes else ""):
-                changes.append((step.index, name))
-        return tuple(changes)
+        return tuple(
+            (step.index, step.target or "")
+            for before, step in pairwise(self._steps)
+            if step.target != before.target
+        )
 
     def _as_it_happened(self) -> Steering | None:
         """The steering with the targets that were moved by hand as its schedule."""
         steering = self._spec.steering
         if steering is None or not self._moves:
             return steering
-        planned = steering.schedule.switches if steering.schedule else ()
-        first = min(self._moves)
-        turns = {step: region for step, region in planned if step < first} | self._moves
-        return replace(steering, schedule=Schedule(tuple(sorted(turns.items(), key=lambda turn: turn[0]))))
+        turns = sorted(self._turns().items(), key=lambda turn: turn[0])
+        return replace(steering, schedule=Schedule(tuple(turns)))
 
     def _audit(self) -> Audit | None:
         steering = self._spec.steering

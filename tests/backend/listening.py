@@ -44,7 +44,8 @@ class Heard:
             try:
                 event: Any = self._queue.get(timeout=max(0.001, deadline_s - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"no {kind.__name__} of job {job}, but {self.events[-5:]}") from None
+                last = [f"{type(event).__name__} {getattr(event, 'job', '')}" for event in self.events[-9:]]
+                raise AssertionError(f"no {kind.__name__} of job {job}; at last came {last}") from None
             self.events.append(event)
             if isinstance(event, kind) and job in (None, getattr(event, "job", None)):
                 return event

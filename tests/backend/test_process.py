@@ -86,7 +86,7 @@ def test_a_whole_session_leaves_nothing_behind(
 
 
 def test_the_next_token_follows_a_new_target(heard: Heard) -> None:
-    with ProcessBackend(heard, load=Script(token_s=0.05).load) as backend:
+    with ProcessBackend(heard, load=Script(token_s=0.1).load) as backend:
         backend.send(LoadModel(1))
         backend.send(open_strip(2))
         backend.send(Generate(3, narration(48, panel=4)))
@@ -95,10 +95,10 @@ def test_the_next_token_follows_a_new_target(heard: Heard) -> None:
         backend.send(Retarget(3, PANELS[1]))
         while step.target != "Panel 2":
             step = heard.until(StepArrived, 3)
-        assert step.index <= 2 + 3
+        assert step.index <= 2 + 5
         backend.send(Cancel(3))
         run = heard.until(RunFinished, 3).run
-        assert (run.finish, run.n_tok <= step.index + 4) == ("cancelled", True)
+        assert (run.finish, run.n_tok <= step.index + 6) == ("cancelled", True)
 
 
 @pytest.mark.parametrize("seed", range(4))

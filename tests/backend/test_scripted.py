@@ -66,9 +66,9 @@ def test_the_next_token_follows_a_new_target(model: ScriptedModel) -> None:
     assert tuple(before) == SAYINGS[3][:3]
     assert tuple(after) == SAYINGS[1][3:]
     run = stream.run()
-    assert run.switches == ((0, "Panel 4"), (3, "Panel 2"))
+    assert run.switches == ((3, "Panel 2"),)
     assert run.request.steering is not None
-    assert run.request.steering.schedule == Schedule(((3, PANELS[1]),))
+    assert run.request.steering.schedule == Schedule(((0, PANELS[3]), (3, PANELS[1])))
 
 
 def test_a_schedule_is_kept(model: ScriptedModel) -> None:
