@@ -50,7 +50,7 @@ def picture_file(
     UserErrors of gazeviz.engine.pictures: missing, no picture, damaged, too large.
     """
     path = path.expanduser().absolute()
-    pixels_HW3 = _pixels(open_picture(path))
+    pixels_HW3 = decoded(path)
     sha256 = picture_sha256(pixels_HW3)
     source = PictureSource(sha256, name or path.name, path=str(path))
     return Picture(source.name, pixels_HW3, sha256, source, layout or gutters(pixels_HW3), captions)
@@ -108,6 +108,11 @@ def samples() -> tuple[Sample, ...]:
         )
         for entry in entries
     )
+
+
+def decoded(path: Path) -> NDArray[np.uint8]:
+    """Return a picture file's pixels, uint8 (H, W, 3) RGB, read-only; UserErrors of `picture_file`."""
+    return _pixels(open_picture(path))
 
 
 def picture_sha256(pixels_HW3: NDArray[np.uint8]) -> str:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QUndoStack
 
 from gazeviz.app import painting
 from gazeviz.app.painting import Cover, Point, Stroke
-from gazeviz.app.regions import EditableRegion, RegionLook
+from gazeviz.app.regions import EditableRegion, RegionLook, unique_name
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import DirtyBox
 from gazeviz.app.undo import ChooseHeadsCommand, LayoutCommand, LookCommand, PaintCommand, RegionsCommand
@@ -187,7 +187,7 @@ class RegionEditor:
         taken = list(self._model.regions)
         for region in regions:
             self._check_size(region)
-            name = _unique(region.name, [other.name for other in (*taken, *added)])
+            name = unique_name(region.name, [other.name for other in (*taken, *added)])
             look = RegionLook(name, region.colour or region_colour(len(taken) + len(added)))
             added.append(self._model.regions.make(look, region.mask_HW.copy()))
         if added:
@@ -337,13 +337,6 @@ def panel_list(
         x0, y0, x1, y1 = box
         mask_HW = np.zeros(size_px[::-1], dtype=np.bool_)
         mask_HW[y0:y1, x0:x1] = True
-        look = RegionLook(_unique(f"Panel {number}", taken), region_colour(number - 1))
+        look = RegionLook(unique_name(f"Panel {number}", taken), region_colour(number - 1))
         made.append(model.regions.make(look, mask_HW, box))
     return made
-
-
-def _unique(wish: str, taken: Sequence[str]) -> str:
-    name, number = wish, 2
-    while name in taken:
-        name, number = f"{wish} ({number})", number + 1
-    return name

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazeviz.app.coco_masks import mask_of_segmentation, run_lengths
+from gazeviz.app.pictures import decoded
 from gazeviz.domain.region import Region, region_colour
-from gazeviz.engine.pictures import open_picture
 from gazeviz.errors import UserError
 
 RegionForm: TypeAlias = Literal["png", "labelme", "coco"]
@@ -52,14 +52,14 @@ def read_png_mask(path: Path, size_px: tuple[int, int]) -> Region:
     UserErrors for what is no picture, has another size, or is black all over.
     """
     alpha_HW = _alpha_of(path)
-    values_HW = np.asarray(open_picture(path)).max(axis=2) if alpha_HW is None else alpha_HW
+    values_HW = decoded(path).max(axis=2) if alpha_HW is None else alpha_HW
     name = re.sub(r"^\d+\s+", "", path.stem) or path.stem
     return _region(name, values_HW > 127, size_px, None)
 
 
 def _alpha_of(path: Path) -> NDArray[np.uint8] | None:
     """The transparency of a picture that has any, uint8 (H, W)."""
-    open_picture(path)  # says what is wrong with it, if anything is
+    decoded(path)  # says what is wrong with it, if anything is
     with Image.open(path) as image:
         if "A" not in image.getbands() and "transparency" not in image.info:
             return None

@@ -5,8 +5,8 @@ Only undo commands and a stroke in progress change them; everyone else reads. Kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,25 +199,27 @@ class RegionList:
         return min(palette, key=lambda colour: (used.count(colour), palette.index(colour)))
 
     def free_name(self, wish: str = "Region", besides: int | None = None) -> str:
-        """The wish, or the wish with the first number that makes it one of a kind.
+        """The wish, made one of a kind: a name is how a run's target is told apart.
 
-        A name is how a run's target is told apart, so no two regions share one. besides: the id of a region
-        whose own name does not count.
+        besides: the id of a region whose own name does not count.
         """
-        taken = {region.name for region in self._regions if region.id != besides}
+        taken = [region.name for region in self._regions if region.id != besides]
         wish = " ".join(wish.split()) or "Region"
-        if wish != "Region" and wish not in taken:
-            return wish
-        number = len(self._regions) + 1 if wish == "Region" else 2
-        while f"{wish} {number}" in taken:
+        if wish != "Region":
+            return unique_name(wish, taken)
+        number = len(self._regions) + 1
+        while f"Region {number}" in taken:
             number += 1
-        return f"{wish} {number}"
+        return f"Region {number}"
 
     def next_look(self, wish: str = "Region") -> RegionLook:
         """The look of a new region."""
         return RegionLook(self.free_name(wish), self.free_colour())
 
 
-def renamed(look: RegionLook, name: str) -> RegionLook:
-    """The same look under another name."""
-    return replace(look, name=name)
+def unique_name(wish: str, taken: Collection[str]) -> str:
+    """The wish, or the wish with the first number from 2 on that nobody has."""
+    name, number = wish, 2
+    while name in taken:
+        name, number = f"{wish} ({number})", number + 1
+    return name

@@ -74,8 +74,7 @@ class RunController(QObject):
         self._maps = MapQuestions(self._desk)
         self._specs = SpecMaker(self._desk)
         self._spotlight = Spotlight(self._desk, self._runner)
-        self._gave_up = False
-        self._ready = False
+        self._gave_up = self._ready = self._closed = False
         self._backend = make_backend(self._heard.emit)
         self._desk.jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
@@ -111,7 +110,13 @@ class RunController(QObject):
         self._start_worker()
 
     def shutdown(self) -> None:
-        """End the worker and whatever it is doing; returns when it is gone. Nothing may be called after."""
+        """End the worker and whatever it is doing; returns when it is gone. Nothing may be called after.
+
+        Without effect when it was done before.
+        """
+        if self._closed:
+            return
+        self._closed = True
         for timer in (self._glance, self._maps, self._region_timer):
             timer.stop()
         self._pictures.close()

@@ -158,7 +158,7 @@ GalleryMap: TypeAlias = tuple[Head, NDArray[np.float32], float]
 """A head, its attention to each image token (P,), and its mass on the target (or on the whole picture)."""
 
 
-@dataclass
+@dataclass(eq=False)
 class RunRecord:
     """One run of this session, from the wish to the result.
 

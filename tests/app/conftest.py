@@ -1,0 +1,79 @@
+"""What tests of the app share: sessions that are shut down, and no thread that is left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.store_port import MemoryLog
+from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.scripted import Script
+from gazeviz.domain.strip import Layout
+from tests.app.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
+
+
+@pytest.fixture
+def open_stage(qtbot: QtBot) -> Iterator[OpenStage]:
+    """Opens a session on the scripted model; every session that was opened is shut down."""
+    opened: list[Stage] = []
+
+    def open_one(script: Script | None = None, *, start: bool = True) -> Stage:
+        made: list[FakeBackend] = []
+
+        def make(listener: Callable[[object], None]) -> FakeBackend:
+            made.append(FakeBackend(listener, script or Script()))
+            return made[0]
+
+        model, log = SessionModel(), MemoryLog()
+        controller = RunController(model, make, log)
+        stage = Stage(model, controller, log, made[0], qtbot)
+        opened.append(stage)
+        if start:
+            controller.start()
+        return stage
+
+    yield open_one
+    for stage in opened:
+        stage.controller.shutdown()
+
+
+@pytest.fixture
+def strip_path(tmp_path: Path) -> Path:
+    """A strip of six panels of one colour each, with gutters."""
+    pixels_HW3 = np.full((*STRIP_SIZE_PX[::-1], 3), 255, dtype=np.uint8)
+    for number in range(N_PANELS):
+        left = number * 64
+        pixels_HW3[4:60, left + 4 : left + 60] = (40 * number, 90, 255 - 40 * number)
+        pixels_HW3[20:40, left + 20 : left + 40] = 0
+    path = tmp_path / "strip.png"
+    Image.fromarray(pixels_HW3).save(path)
+    return path
+
+
+@pytest.fixture
+def stage(open_stage: OpenStage, strip_path: Path) -> Stage:
+    """A session with a strip and a prompt, ready to run."""
+    stage = open_stage()
+    stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
+    stage.model.prompt = "What is happening in this panel?"
+    stage.until_at_rest()
+    return stage
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left_behind() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline_s = time.monotonic() + 5
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert not left, f"threads left behind: {left}"

@@ -1,0 +1,62 @@
+"""Jobs: every event comes to whoever asked, the end of a worker too."""
+
+from __future__ import annotations
+
+import pytest
+
+from gazeviz.app.desk import Jobs
+from gazeviz.backend.base import WorkerLost
+from gazeviz.domain.messages import JobCancelled, LoadModel, Progress
+from gazeviz.errors import UserError
+
+LOST = WorkerLost(-9, "SIGKILL", "", None)
+
+
+def test_events_come_to_who_asked_until_the_end():
+    jobs, sent = Jobs(), []
+    jobs.send_through(lambda request: bool(sent.append(request)))
+    first, second = [], []
+    a, b = jobs.ask(LoadModel, first.append), jobs.ask(LoadModel, second.append)
+    assert [request.job for request in sent] == [a, b] and a != b
+    jobs.hear(Progress(a, 1, 2, "half"))
+    jobs.hear(JobCancelled(a))
+    jobs.hear(Progress(a, 2, 2, "too late"))
+    jobs.hear(Progress(999, 1, 1, "nobody's"))
+    assert [type(event) for event in first] == [Progress, JobCancelled] and not second
+
+
+def test_a_lost_worker_is_told_to_everybody_once():
+    jobs, heard = Jobs(), []
+    jobs.ask(LoadModel, heard.append)
+    jobs.ask(LoadModel, heard.append)
+    jobs.lose(LOST)
+    jobs.lose(LOST)
+    assert heard == [LOST, LOST]
+
+
+def test_a_worker_that_is_ended_on_purpose_cancels():
+    jobs, heard = Jobs(), []
+    job = jobs.ask(LoadModel, heard.append)
+    jobs.cancel_all()
+    assert heard == [JobCancelled(job)]
+
+
+def test_who_asks_again_while_hearing_of_the_loss_is_heard_by_the_next_worker():
+    jobs, later = Jobs(), []
+    jobs.ask(LoadModel, lambda event: jobs.ask(LoadModel, later.append) and None)
+    jobs.lose(LOST)
+    assert later == []
+    jobs.lose(LOST)
+    assert later == [LOST]
+
+
+def test_a_request_that_cannot_be_sent_opens_no_job():
+    def too_large(request):
+        raise UserError("This request has 99 MB.", next_step="Use fewer regions.")
+
+    jobs, heard = Jobs(), []
+    jobs.send_through(too_large)
+    with pytest.raises(UserError, match="99 MB"):
+        jobs.ask(LoadModel, heard.append)
+    jobs.lose(LOST)
+    assert heard == []
