@@ -6,8 +6,7 @@ Every refusal becomes the session's notice, a sentence with a next step, and cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 
 import numpy as np
 from PySide6.QtCore import QObject, QRectF, Signal
@@ -18,8 +17,6 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import DirtyBox, Notice
 from gazeviz.app.undo import PaintCommand
-from gazeviz.domain.region import Region
-from gazeviz.errors import UserError
 from gazeviz.ui.canvas_items import box_around
 from gazeviz.ui.canvas_view import PictureView
 
@@ -38,7 +35,6 @@ class CanvasDesk(QObject):
         self.view = view
         self.shift_px: tuple[int, int] | None = None
         """How far the active region has been dragged; None while it is not."""
-        self._lit: tuple[int, ...] = ()
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -50,6 +46,13 @@ class CanvasDesk(QObject):
         """The brush's diameter in picture pixels."""
         return self._model.brush_px
 
+    @property
+    def spot_px(self) -> float:
+        """The spotlight's diameter: the brush's, or as much as it takes to hold one cell's middle."""
+        grid = self._model.grid
+        cell_px = (0.0, 0.0) if grid is None else grid.cell_size_px
+        return max(self.brush_px, math.hypot(*np.nan_to_num(cell_px)))
+
     # Strokes
 
     def begin_stroke(self, point: Point, erase: bool, brush: bool) -> bool:
@@ -57,21 +60,24 @@ class CanvasDesk(QObject):
 
         brush: whether the first dab is painted at once.
         """
-        with self._telling():
-            self._editor.begin_stroke(point, erase=erase, brush=brush)
-        return self._editor.stroke_in_progress
+        return self._controller.attempt(
+            lambda: self._editor.begin_stroke(point, erase=erase, brush=brush), "regions"
+        )
 
     def brush_on(self, point: Point) -> None:
         """Draw the brush on to a point."""
-        self._editor.extend_stroke(point)
+        if self._editor.stroke_in_progress:  # undo may have ended it in the middle of the drag
+            self._editor.extend_stroke(point)
 
     def stamp(self, cover: Cover) -> None:
         """Paint or erase a shape as part of the stroke."""
-        self._editor.extend_with(cover)
+        if self._editor.stroke_in_progress:
+            self._editor.extend_with(cover)
 
     def end_stroke(self, text: str) -> None:
         """Keep the stroke, as a step of undo called `text`."""
-        self._editor.commit_stroke(text)
+        if self._editor.stroke_in_progress:
+            self._editor.commit_stroke(text)
 
     def abort_stroke(self) -> None:
         """Take the stroke back."""
@@ -80,13 +86,14 @@ class CanvasDesk(QObject):
     def paint(self, cover: Cover, text: str, erase: bool) -> None:
         """Paint a finished shape; one that covers no pixel is no mistake, a slip of the hand perhaps."""
         if not cover.empty:
-            with self._telling():
-                self._editor.paint(cover, text, erase=erase)
+            self._controller.attempt(lambda: self._editor.paint(cover, text, erase=erase), "regions")
 
     def run_or_stop(self) -> None:
         """What Space means elsewhere in the window."""
-        with self._telling():
-            self._controller.run_or_stop()
+        if self._controller.busy:
+            self._controller.stop()
+        else:
+            self._controller.run()
 
     # Dragging a whole region
 
@@ -96,8 +103,7 @@ class CanvasDesk(QObject):
         if region is None:
             return False
         if region.locked:
-            sentence = f"The region “{region.name}” is locked."
-            self.tell(UserError(sentence, next_step="Unlock it in the list of regions."))
+            self._tell(f"The region “{region.name}” is locked.", "Unlock it in the list of regions first.")
             return False
         self.shift_px = (0, 0)
         return True
@@ -144,11 +150,10 @@ class CanvasDesk(QObject):
         """Make the region under a point the target, of a run that is being written too."""
         region = self._model.regions.at(*point)
         if region is None:
-            self.tell(UserError("There is no region here.", next_step="Click a region, or paint one first."))
+            self._tell("There is no region here.", "Click a region, or paint one first.")
             return
         self._model.active_region_id = region.id
-        with self._telling():
-            self._controller.retarget(region.id)
+        self._controller.retarget(region.id)
 
     def cell_at(self, point: Point) -> int | None:
         """The first token cell under a point."""
@@ -169,32 +174,11 @@ class CanvasDesk(QObject):
         return QRectF(self.view.box_to_screen((x0, y0, x1, y1)).toRect()).translated(0.5, 0.5)
 
     def spotlight(self, point: Point | None) -> None:
-        """Make the cells under the brush the target while it is held; None gives the target back."""
+        """Make what is under the brush the target while it is held; None gives the target back."""
         if point is None:
-            self._lit = ()
             self._controller.end_spotlight()
-            return
-        grid = self._model.grid
-        lit = () if grid is None else tuple(self._under_brush(point))
-        if grid is not None and lit and lit != self._lit:
-            self._lit = lit
-            mask_HW = np.zeros(self.size_px[::-1], dtype=np.bool_)
-            cover = painting.boxes(grid.boxes_P4[list(lit)], grid.picture_size_px)
-            x0, y0, x1, y1 = cover.box_px
-            mask_HW[y0:y1, x0:x1] = cover.inside_HW
-            with self._telling():
-                self._controller.spotlight(Region("Spotlight", mask_HW))
-
-    def _under_brush(self, point: Point) -> list[int]:
-        """The cells whose middles the brush covers, and the one under the pointer."""
-        assert self._model.grid is not None
-        boxes_P4 = self._model.grid.boxes_P4
-        away_P = np.hypot(
-            (boxes_P4[:, 0] + boxes_P4[:, 2]) / 2 - point[0], (boxes_P4[:, 1] + boxes_P4[:, 3]) / 2 - point[1]
-        )
-        cells = {int(cell) for cell in np.flatnonzero(away_P <= self.brush_px / 2)}
-        under = self.cell_at(point)
-        return sorted(cells | ({under} if under is not None else set()))
+        else:
+            self._controller.spotlight(*point, self.spot_px)
 
     # The view
 
@@ -207,18 +191,9 @@ class CanvasDesk(QObject):
         """Draw the tool's own marks anew."""
         self.redraw_wanted.emit()
 
-    # Refusals
-
-    def tell(self, error: UserError) -> None:
+    def _tell(self, sentence: str, next_step: str) -> None:
         """Show a refusal where the window shows sentences."""
-        self._model.notice = Notice("warning", error.sentence, error.next_step, about="regions")
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except UserError as error:
-            self.tell(error)
+        self._model.notice = Notice("error", sentence, next_step, about="regions")
 
 
 def _moved(mask_HW: painting.Mask, box: DirtyBox, x_px: int, y_px: int) -> painting.Mask:

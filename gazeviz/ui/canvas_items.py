@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
+from gazeviz.app.painting import Box
 from gazeviz.app.session_parts import DirtyBox
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.render.overlay import attention_rgba
 from gazeviz.ui.canvas_view import PictureView
 
 _PIXELS_SHOW_AT = 3.0  # from this zoom on, picture pixels are drawn as squares
-_MAP_PX = 384  # longer side of a map before it is stretched over the picture
+_SURFACE_PX = 256  # longer side of a soft map before it is stretched over the picture
+_CELLS_PX = 768  # of one with hard edges
 _SOFT = QPainter.RenderHint.SmoothPixmapTransform
 _PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
 
@@ -75,6 +77,8 @@ class AttentionLayer:
 
     def __init__(self) -> None:
         self._map: QImage | None = None
+        self._box_px: Box = (0, 0, 0, 0)
+        self._soft = True
         self._drawn: QImage | None = None
         self._key: tuple[float, ...] = ()
 
@@ -92,7 +96,9 @@ class AttentionLayer:
         """
         self._key, self._drawn, self._map = (), None, None
         if grid is not None and values_P is not None and len(values_P) == grid.n_tokens:
-            rgba_HW4 = attention_rgba(spread(grid, values_P, as_cells), highest, opacity)
+            map_HW, self._box_px = (cells if as_cells else surface)(grid, values_P)
+            self._soft = not as_cells
+            rgba_HW4 = attention_rgba(map_HW, highest, opacity)
             height_px, width_px = rgba_HW4.shape[:2]
             image = QImage(rgba_HW4.data, width_px, height_px, 4 * width_px, QImage.Format.Format_RGBA8888)
             self._map = image.convertToFormat(_PREMULTIPLIED)
@@ -109,29 +115,47 @@ class AttentionLayer:
             self._key, self._drawn = key, _blank(size, ratio)
             if self._map is not None:
                 painter = QPainter(self._drawn)
-                painter.setRenderHint(_SOFT)
-                painter.drawImage(view.picture_rect(), self._map, QRectF(self._map.rect()))
+                painter.setRenderHint(_SOFT, self._soft)
+                painter.setClipRect(view.picture_rect())
+                painter.drawImage(view.box_to_screen(self._box_px), self._map, QRectF(self._map.rect()))
                 painter.end()
         return self._drawn
 
 
-def spread(grid: TokenGrid, values_P: NDArray[np.floating], as_cells: bool) -> NDArray[np.float32]:
-    """Spread one value per token over a small map of the whole picture, float32 (h, w).
+def cells(grid: TokenGrid, values_P: NDArray[np.floating]) -> tuple[NDArray[np.float32], Box]:
+    """Each cell in its own value, float32 (h, w), and the picture's box that it fills.
 
-    as_cells: each cell in its own value; otherwise a surface that is linear between the cells' middles, where
-    the grid is plain (a tiled one has no neighbours to draw it through and stays as cells).
+    A pixel for each cell of a plain grid; else a small map of the whole picture.
     """
     width_px, height_px = grid.picture_size_px
-    scale = _MAP_PX / max(width_px, height_px)
-    size_px = max(1, round(width_px * scale)), max(1, round(height_px * scale))
-    if as_cells or grid.shape_RC is None:
-        return grid.picture_map(values_P, size_px)
-    rows, columns = grid.shape_RC
-    boxes_RC4 = grid.boxes_P4.reshape(rows, columns, 4)
+    if grid.shape_RC is None:
+        return grid.picture_map(values_P, _small_size(grid, _CELLS_PX)), (0, 0, width_px, height_px)
+    x0, y0 = grid.boxes_P4[:, :2].min(axis=0).tolist()
+    x1, y1 = grid.boxes_P4[:, 2:].max(axis=0).tolist()
+    return np.asarray(values_P, dtype=np.float32).reshape(grid.shape_RC), (x0, y0, x1, y1)
+
+
+def surface(grid: TokenGrid, values_P: NDArray[np.floating]) -> tuple[NDArray[np.float32], Box]:
+    """A surface that is linear between the cells' middles, float32 (h, w), and the box that it fills.
+
+    Only where the grid is plain: a tiled one has no neighbours to draw it through and stays as cells.
+    """
+    if grid.shape_RC is None:
+        return cells(grid, values_P)
+    width_px, height_px = grid.picture_size_px
+    size_px = _small_size(grid, _SURFACE_PX)
+    boxes_RC4 = grid.boxes_P4.reshape(*grid.shape_RC, 4)
     across = _weights(boxes_RC4[0][:, [0, 2]], size_px[0], width_px)
     down = _weights(boxes_RC4[:, 0][:, [1, 3]], size_px[1], height_px)
-    values_RC = np.nan_to_num(np.asarray(values_P, dtype=np.float32)).reshape(rows, columns)
-    return np.asarray(down @ values_RC @ across.T, dtype=np.float32)
+    values_RC = np.nan_to_num(np.asarray(values_P, dtype=np.float32)).reshape(grid.shape_RC)
+    return np.asarray(down @ values_RC @ across.T, dtype=np.float32), (0, 0, width_px, height_px)
+
+
+def _small_size(grid: TokenGrid, longer_px: int) -> tuple[int, int]:
+    """Width and height of a map of the picture's shape."""
+    width_px, height_px = grid.picture_size_px
+    scale = longer_px / max(width_px, height_px)
+    return max(1, round(width_px * scale)), max(1, round(height_px * scale))
 
 
 def _weights(edges_N2: NDArray[np.float64], n_px: int, length_px: float) -> NDArray[np.float32]:
@@ -180,7 +204,7 @@ class RegionLayer:
 
     def refresh(
         self, view: PictureView, ratio: float, paints: Sequence[RegionPaint], changed: DirtyBox
-    ) -> QRectF:
+    ) -> QRect:
         """Compose what a changed box of the picture can touch; returns it on the screen."""
         margin = max((paint.edge_px for paint in paints), default=1.0) + 2
         on_screen = view.box_to_screen(changed).adjusted(-margin, -margin, margin, margin)
@@ -192,7 +216,7 @@ class RegionLayer:
             if top < bottom and left < right:
                 self._argb_HW[top:bottom, left:right] = 0
                 self._compose(view, ratio, paints, (left, top, right, bottom))
-        return on_screen
+        return on_screen.toAlignedRect()
 
     def _compose(
         self, view: PictureView, ratio: float, paints: Sequence[RegionPaint], within: DirtyBox
@@ -267,14 +291,6 @@ class CellLayer:
         self._outline_N4 = outline(boxes_N4)
         self._middles_N2 = (boxes_N4[:, :2] + boxes_N4[:, 2:]) / 2
 
-    def bounds(self, view: PictureView) -> QRectF:
-        """What of the screen the selected cells' outline covers."""
-        if not len(self._outline_N4):
-            return QRectF()
-        x0, y0 = self._outline_N4[:, :2].min(axis=0).tolist()
-        x1, y1 = self._outline_N4[:, 2:].max(axis=0).tolist()
-        return view.box_to_screen((x0, y0, x1, y1)).adjusted(-4, -4, 4, 4)
-
     def draw_all(self, painter: QPainter, view: PictureView, clip: QRectF) -> None:
         """Draw every cell that the clip touches: light lines with a dark side, for any picture."""
         xy_P4 = _on_screen(view, self._boxes_P4)
@@ -309,11 +325,16 @@ class CellLayer:
 
 def outline(boxes_N4: NDArray[np.float64]) -> NDArray[np.float64]:
     """The edges of boxes that no two of them share: x0, y0, x1, y1 each, (M, 4)."""
-    x0, y0, x1, y1 = np.round(boxes_N4, 3).T
+    x0, y0, x1, y1 = boxes_N4.T
     sides = (x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1)
-    edges = np.concatenate([np.stack(side, axis=1) for side in sides])
-    unique, count = np.unique(edges, axis=0, return_counts=True)
-    return np.asarray(unique[count == 1])
+    edges_M4 = np.concatenate([np.stack(side, axis=1) for side in sides])
+    # An edge as one number: where it begins and how long it is, to an eighth of a pixel, 20 bits each.
+    begin_M2 = np.rint(edges_M4[:, :2] * 8).astype(np.int64) + (1 << 18)
+    length_M = np.rint((edges_M4[:, 2:] - edges_M4[:, :2]).sum(axis=1) * 8).astype(np.int64)
+    upright_M = np.arange(len(edges_M4)) >= len(edges_M4) // 2
+    keys_M = (((begin_M2[:, 0] << 20) + begin_M2[:, 1] << 20) + length_M << 1) + upright_M
+    _, first, count = np.unique(keys_M, return_index=True, return_counts=True)
+    return np.asarray(edges_M4[first[count == 1]])
 
 
 def box_around(mask_HW: NDArray[np.bool_]) -> DirtyBox | None:

@@ -1,4 +1,4 @@
-"""Words and numbers on the canvas: the regions' labels, what is under the pointer, and what to do without any."""
+"""Words and numbers on the canvas: labels of regions, what is pointed at, what to do without a picture."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen, QRegion
 
 from gazeviz.app.painting import union
 from gazeviz.app.regions import EditableRegion
@@ -53,20 +53,37 @@ class RegionsOnCanvas:
         self._layer.forget()
         self._selected = {region.id: self._select(region) for region in self._marked()}
 
-    def painted(self, region_id: int, box_px: DirtyBox, ratio: float) -> QRectF:
+    def painted(self, region_id: int, box_px: DirtyBox, ratio: float) -> QRegion:
         """A box of a region's mask has changed; returns what of the screen has to be drawn anew."""
         region = self._model.regions.of(region_id)
-        self._boxes[region_id] = region.mask_HW, union(self._boxes.get(region_id, (None, None))[1], box_px)
+        if region_id not in self._boxes:
+            return QRegion()
+        label_before = self._label_rect(region)
+        self._boxes[region_id] = region.mask_HW, union(self._boxes[region_id][1], box_px)
         self._make_paints()
-        touched = self._layer.refresh(self._view, ratio, self._paints, box_px)
-        touched = touched.united(QRectF(self._label_rect(region)))
+        touched = QRegion(self._layer.refresh(self._view, ratio, self._paints, box_px))
         if region_id in self._selected:
-            before, layer = self._selected[region_id]
-            if not np.array_equal(before, self._model.cells_of(region_id)):
+            before = self._selected[region_id][0]
+            cells = np.setxor1d(before, self._model.cells_of(region_id), assume_unique=True)
+            if cells.size:
                 self._selected[region_id] = self._select(region)
-                for changed in (layer, self._selected[region_id][1]):
-                    touched = touched.united(changed.bounds(self._view))
+                touched += self._around(cells)
+                touched += label_before
+        label_after = self._label_rect(region)
+        if label_after != label_before:
+            touched += label_before
+            touched += label_after
         return touched
+
+    def _around(self, cells: NDArray[np.int64]) -> QRect:
+        """What of the screen shows some cells and their edges."""
+        grid = self._model.grid
+        if grid is None:
+            return QRect()
+        boxes_N4 = grid.boxes_of(cells)
+        x0, y0 = boxes_N4[:, :2].min(axis=0).tolist()
+        x1, y1 = boxes_N4[:, 2:].max(axis=0).tolist()
+        return self._view.box_to_screen((x0, y0, x1, y1)).adjusted(-4, -4, 4, 4).toAlignedRect()
 
     def draw(self, painter: QPainter, clip: QRect, ratio: float, size: QSize) -> None:
         """Draw all of it: tints and outlines, cells, and the numbers on top."""
@@ -85,13 +102,18 @@ class RegionsOnCanvas:
                 number, text = self._label(region)
                 draw_region_label(painter, rect, region.colour, number, text, self._is_target(region))
 
+    def shifted_rect(self, shift_px: tuple[int, int]) -> QRectF:
+        """What of the screen the active region's box covers where it is being dragged to."""
+        box = self._boxes.get(self._model.active_region_id or 0, (None, None))[1]
+        if box is None:
+            return QRectF()
+        x_px, y_px = shift_px
+        return self._view.box_to_screen((box[0] + x_px, box[1] + y_px, box[2] + x_px, box[3] + y_px))
+
     def draw_shift(self, painter: QPainter, shift_px: tuple[int, int]) -> None:
         """Draw where the active region is being dragged to."""
-        region = self._model.active_region
-        box = self._boxes.get(self._model.active_region_id or 0, (None, None))[1]
-        if region is not None and box is not None:
-            x_px, y_px = shift_px
-            moved = self._view.box_to_screen((box[0] + x_px, box[1] + y_px, box[2] + x_px, box[3] + y_px))
+        region, moved = self._model.active_region, self.shifted_rect(shift_px)
+        if region is not None and not moved.isEmpty():
             dashed = QPen(QColor(region.colour), 2.0, Qt.PenStyle.DashLine)
             for pen in (QPen(QColor(255, 255, 255), 3.0), dashed):
                 painter.setPen(pen)

@@ -30,7 +30,6 @@ class Tool:
     """A tool that does nothing; the others say what they do differently."""
 
     cursor: Qt.CursorShape = Qt.CursorShape.CrossCursor
-    shows_brush = False
 
     def __init__(self, desk: CanvasDesk) -> None:
         self.desk = desk
@@ -51,6 +50,10 @@ class Tool:
 
     def cancel(self) -> None:
         """Esc, or another tool is taken."""
+
+    def circle_px(self) -> float:
+        """The diameter, in picture pixels, of the circle around the pointer; 0 for none."""
+        return 0.0
 
     def outline(self) -> QPainterPath | None:
         """What the gesture would draw, in screen pixels."""
@@ -86,7 +89,10 @@ class Brush(Strokes):
     """Paints, or erases, with a round brush; Alt turns one into the other."""
 
     cursor = Qt.CursorShape.BlankCursor
-    shows_brush = True
+
+    def circle_px(self) -> float:
+        """The brush."""
+        return self.desk.brush_px
 
     def __init__(self, desk: CanvasDesk, erases: bool) -> None:
         super().__init__(desk)
@@ -260,7 +266,9 @@ class Panel(Tool):
 class Spotlight(Tool):
     """While held, what is under the brush is the target."""
 
-    shows_brush = True
+    def circle_px(self) -> float:
+        """The spot."""
+        return self.desk.spot_px
 
     def press(self, point: Point, keys: Qt.KeyboardModifier) -> None:
         """Aim here."""

@@ -6,9 +6,12 @@ stroke costs the rectangle that it touches.  What gestures mean is the tools' (g
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QVariantAnimation
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QEnterEvent,
     QKeyEvent,
     QMouseEvent,
@@ -18,8 +21,9 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
+from gazeviz.app.painting import Point
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import DirtyBox
@@ -30,12 +34,15 @@ from gazeviz.ui.canvas_labels import draw_chip, draw_empty, hover_text
 from gazeviz.ui.canvas_regions import RegionsOnCanvas
 from gazeviz.ui.canvas_tools import MAKERS, Tool
 from gazeviz.ui.canvas_view import ZOOM_STEP, PictureView
+from gazeviz.ui.zoom_bar import ZoomBar
 
 FADE_MS = 120
 
 
 class ImageCanvas(QWidget):
     """Shows the picture and lets a person paint regions on it."""
+
+    zoom_changed = Signal(float)  # pixels of the screen for one of the picture
 
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,11 +59,18 @@ class ImageCanvas(QWidget):
         self._maps = [AttentionLayer(), AttentionLayer()]  # the one that fades away, the one that is shown
         self._regions = RegionsOnCanvas(model, self.view)
         self._fade = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FADE_MS)
+        self._pixels_HW3: NDArray[np.uint8] | None = None
+        self._marked = QRect()  # what the tool's own marks cover
         self._tool: Tool = MAKERS[model.tool](self.desk)
         self._pointer: QPointF | None = None
         self._pan_from: QPointF | None = None
         self._space_held = self._space_panned = False
         self._hover: int | None = None
+        self._zoom_bar = ZoomBar(self)
+        self._zoom_bar.zoom_wanted.connect(self.zoom_by)
+        self._zoom_bar.fit_wanted.connect(self.fit)
+        self._zoom_bar.actual_size_wanted.connect(self.actual_size)
+        self.zoom_changed.connect(self._zoom_bar.show_zoom)
         self._connect()
         self._on_picture_changed()
 
@@ -75,16 +89,22 @@ class ImageCanvas(QWidget):
         model.view_changed.connect(self._on_view_changed)
         model.map_changed.connect(self._on_map_changed)
         theme.changed.connect(self.update)
-        self.desk.redraw_wanted.connect(self.update)
+        self.desk.redraw_wanted.connect(self._on_redraw_wanted)
         self.desk.view_moved.connect(self._on_view_moved)
-        self._fade.valueChanged.connect(self._on_fading)
+        self._fade.valueChanged.connect(self._update_picture)
 
     def _on_picture_changed(self) -> None:
+        """Take other pixels; a picture that only got another layout stays as it stands."""
         picture = self._model.picture
-        self._tool.cancel()
-        self._picture.set_pixels(None if picture is None else picture.pixels_HW3)
-        if picture is not None:
-            self.view.show_picture(picture.size_px)
+        pixels_HW3 = None if picture is None else picture.pixels_HW3
+        if pixels_HW3 is not self._pixels_HW3:
+            self._tool.cancel()
+            self._pixels_HW3 = pixels_HW3
+            self._picture.set_pixels(pixels_HW3)
+            if picture is not None:
+                self.view.show_picture(picture.size_px)
+                self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
+        self._zoom_bar.setVisible(picture is not None)
         self._on_grid_changed()
 
     def _on_grid_changed(self) -> None:
@@ -100,8 +120,7 @@ class ImageCanvas(QWidget):
         self.update()
 
     def _on_region_painted(self, region_id: int, box_px: DirtyBox) -> None:
-        touched = self._regions.painted(region_id, box_px, self.devicePixelRatioF())
-        self.update(touched.toAlignedRect())
+        self.update(self._regions.painted(region_id, box_px, self.devicePixelRatioF()))
 
     def _on_tool_changed(self) -> None:
         self._tool.cancel()
@@ -129,14 +148,22 @@ class ImageCanvas(QWidget):
         shown = model.map.values_P if model.show_map else None
         self._maps[1].set_map(model.grid, shown, model.map.high, model.overlay_opacity, model.show_cells)
 
-    def _on_fading(self) -> None:
-        self._update_picture()
+    def _on_redraw_wanted(self) -> None:
+        """Draw the tool's marks anew: where they were, and where they are."""
+        self.update(self._marked)
+        outline = self._tool.outline()
+        marks = QRectF() if outline is None else outline.controlPointRect()
+        if self.desk.shift_px is not None:
+            marks = marks.united(self._regions.shifted_rect(self.desk.shift_px))
+        self._marked = marks.adjusted(-8, -8, 8, 8).toAlignedRect() if not marks.isNull() else QRect()
+        self.update(self._marked)
 
     def _on_view_moved(self) -> None:
         self._follow_pointer()
+        self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
         self.update()
 
-    def _update_picture(self) -> None:
+    def _update_picture(self, _: object = None) -> None:
         self.update(self.view.picture_rect().toAlignedRect())
 
     # Zoom
@@ -168,6 +195,9 @@ class ImageCanvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""
         self.view.resize(self.size().toSizeF())
+        size = self._zoom_bar.sizeHint()
+        self._zoom_bar.setGeometry(QRect(QPoint(self.width() - size.width() - 12, self.height() - 40), size))
+        self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
         super().resizeEvent(event)
 
     # Mouse and keys
@@ -216,10 +246,34 @@ class ImageCanvas(QWidget):
         """Nothing is pointed at."""
         self._point_at(None)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be asked of the place under the pointer."""
+        if not self._tool.busy:
+            menu = self.place_menu(self.view.to_picture(QPointF(event.pos())))
+            if not menu.isEmpty():
+                menu.exec(event.globalPos())
+
+    def place_menu(self, point: Point) -> QMenu:
+        """What can be asked of a point of the picture."""
+        menu, region = QMenu(self), self._model.regions.at(*point)
+        cell = self.desk.cell_at(point)
+        if cell is not None:
+            menu.addAction(f"Which heads look at cell {cell}?").triggered.connect(
+                lambda: self._controller.look_at_point(*point)
+            )
+        if region is not None:
+            name, region_id = region.name, region.id
+            if cell is not None:
+                menu.addAction(f"Which heads look at {name}?").triggered.connect(
+                    lambda: self._controller.look_at_region(region_id)
+                )
+            menu.addAction(f"Make {name} the target").triggered.connect(lambda: self.desk.aim(point))
+        return menu
+
     def event(self, event: QEvent) -> bool:
         """Take Space and Esc from the window's shortcuts where they belong to a gesture here."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            ours = event.key() == Qt.Key.Key_Space and self.underMouse()
+            ours = event.key() == Qt.Key.Key_Space and self._pointer is not None
             if ours or (event.key() == Qt.Key.Key_Escape and self._tool.busy):
                 event.accept()
                 return True
@@ -231,7 +285,7 @@ class ImageCanvas(QWidget):
             self._tool.cancel()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._tool.busy:
             self._tool.finish()
-        elif event.key() == Qt.Key.Key_Space and self.underMouse():
+        elif event.key() == Qt.Key.Key_Space and self._pointer is not None:
             if not event.isAutoRepeat():
                 self._space_held, self._space_panned = True, False
                 self._show_cursor()
@@ -256,20 +310,26 @@ class ImageCanvas(QWidget):
         self._update_pointer()
 
     def _follow_pointer(self) -> None:
+        """Notice which cell is under the pointer."""
         at = self._pointer
         hover = None if at is None else self.desk.cell_at(self.view.to_picture(at))
         if hover != self._hover:
+            self._update_hover()
             self._hover = hover
+            self._update_hover()
             self.update(self._status_rect())
-            self._update_picture()
         self._show_cursor()
+
+    def _update_hover(self) -> None:
+        if self._hover is not None and not self._tool.circle_px():
+            self.update(self.desk.cell_on_screen(self._hover).adjusted(-3, -3, 3, 3).toAlignedRect())
 
     def _update_pointer(self) -> None:
         if self._pointer is not None:
             self.update(self._brush_rect(self._pointer).adjusted(-3, -3, 3, 3).toAlignedRect())
 
     def _brush_rect(self, at: QPointF) -> QRectF:
-        radius = max(1.0, self._model.brush_px * self.view.zoom / 2)
+        radius = max(1.0, self._tool.circle_px() * self.view.zoom / 2)
         return QRectF(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius)
 
     def _show_cursor(self) -> None:
@@ -285,20 +345,26 @@ class ImageCanvas(QWidget):
     # Drawing
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Copy the layers' prepared images and draw the few lines above them."""
-        clip, ratio = event.rect(), self.devicePixelRatioF()
+        """Copy the prepared layers and draw the lines above them, one dirty rectangle at a time."""
         painter = QPainter(self)
-        painter.fillRect(clip, theme.current().canvas)
         if self._model.picture is None:
+            painter.fillRect(self.rect(), theme.current().canvas)
             draw_empty(painter, self.rect())
             return
+        text = hover_text(self._model, self._hover)
+        for clip in event.region():
+            painter.setClipRect(clip)
+            self._draw(painter, clip)
+            if text and clip.intersects(self._status_rect()):
+                draw_chip(painter, self._status_rect(), text)
+
+    def _draw(self, painter: QPainter, clip: QRect) -> None:
+        ratio = self.devicePixelRatioF()
+        painter.fillRect(clip, theme.current().canvas)
         copy_clip(painter, clip, self._picture.image(self.view, ratio, self.size()))
         self._draw_maps(painter, clip, ratio)
         self._regions.draw(painter, clip, ratio, self.size())
         self._draw_pointer(painter)
-        text = hover_text(self._model, self._hover)
-        if text:
-            draw_chip(painter, self._status_rect(), text)
 
     def _draw_maps(self, painter: QPainter, clip: QRect, ratio: float) -> None:
         running = self._fade.state() == QVariantAnimation.State.Running
@@ -314,7 +380,7 @@ class ImageCanvas(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         outline = self._tool.outline()
-        brush = self._tool.shows_brush and self._pointer is not None and not self._space_held
+        brush = self._tool.circle_px() > 0 and self._pointer is not None and not self._space_held
         for pen in (QPen(QColor(0, 0, 0, 150), 3.0), QPen(QColor(255, 255, 255), 1.4)):
             painter.setPen(pen)
             if self._hover is not None and not brush:
@@ -327,4 +393,4 @@ class ImageCanvas(QWidget):
             self._regions.draw_shift(painter, self.desk.shift_px)
 
     def _status_rect(self) -> QRect:
-        return QRect(12, self.height() - 40, max(120, self.width() - 24), 28)
+        return QRect(12, self.height() - 40, min(420, self.width() - 24), 28)
