@@ -7,19 +7,19 @@ file, the end of which tells why it died. Knows processes and pipes, not message
 
 from __future__ import annotations
 
-import faulthandler
 import multiprocessing
 import os
+import pickle
 import signal
-import sys
 import tempfile
+import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Final
 
 from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
 from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.worker_process import begin
 
 _TAIL_BYTES: Final = 8192
 
@@ -45,12 +45,17 @@ class ProcessLink:
 
     def __init__(self, load: Load) -> None:
         context = multiprocessing.get_context("spawn")
+        pickled = pickle.dumps(load)
         handle, name = tempfile.mkstemp(prefix="gazeviz-worker-", suffix=".log")
         os.close(handle)
         self._stderr = Path(name)
         self._connection, far_end = context.Pipe(duplex=True)
         self._process = context.Process(
-            target=work, args=(far_end, name, load), name="gazeviz worker", daemon=True
+            target=begin,
+            args=(far_end, name, pickled),
+            kwargs={"dies_with_starter": threading.current_thread() is threading.main_thread()},
+            name="gazeviz worker",
+            daemon=True,
         )
         try:
             self._process.start()
@@ -116,53 +121,3 @@ def _signal_name(exit_code: int | None) -> str | None:
     with suppress(ValueError):
         return signal.Signals(-exit_code).name
     return f"signal {-exit_code}"
-
-
-class PipeChannel:
-    """The worker's end of the pipe: gazeviz.backend.worker.Channel."""
-
-    def __init__(self, connection: Connection) -> None:
-        parent = multiprocessing.parent_process()
-        if parent is None:
-            raise RuntimeError("a worker process needs a parent that it works for")
-        self._connection = connection
-        self._app_gone = parent.sentinel
-
-    def receive(self) -> bytes:
-        """Wait for a message; EOFError when the app is gone, however it went."""
-        ready = wait([self._connection, self._app_gone])
-        if self._connection not in ready:
-            raise EOFError
-        return self._connection.recv_bytes()
-
-    def send(self, payload: bytes) -> None:
-        """Send a message; OSError when the app is gone."""
-        self._connection.send_bytes(payload)
-
-    def leave(self, exit_code: int) -> None:
-        """End the process at once, from the listening thread: there is nothing in it that must be saved.
-
-        Nothing gentler ends a computation in the middle of a pass.
-        """
-        os._exit(exit_code)
-
-
-def work(connection: Connection, stderr_path: str, load: Load) -> None:
-    """Be the worker: the spawned process's whole life."""
-    # The app decides what Ctrl+C in its terminal means; the terminal sends it to this process too.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _send_stderr_to(stderr_path)
-    from gazeviz.backend.worker import Worker
-
-    exit_code = Worker(PipeChannel(connection), load).serve()
-    sys.stderr.flush()
-    os._exit(exit_code)  # a device in a bad state can hang its own tidying up
-
-
-def _send_stderr_to(path: str) -> None:
-    """Let everything written to stderr, by C code too, go to a file; a crash leaves its traceback there."""
-    target = os.open(path, os.O_WRONLY | os.O_APPEND)
-    os.dup2(target, 2)
-    os.close(target)
-    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
-    faulthandler.enable(file=sys.stderr)
