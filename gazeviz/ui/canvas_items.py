@@ -263,12 +263,13 @@ def _take(
     taken = np.zeros((len(rows), len(columns)), dtype=bool)
     if inside_rows.any() and inside_columns.any():
         wanted_rows, wanted_columns = rows[inside_rows], columns[inside_columns]
-        first, past = int(wanted_columns[0]), int(wanted_columns[-1]) + 1
-        strip = mask_HW[:, first:past].take(wanted_rows, axis=0)
+        # Both axes are cut first: `take` copies what is not contiguous, all of it.
+        top, left = int(wanted_rows[0]), int(wanted_columns[0])
+        part = mask_HW[top : int(wanted_rows[-1]) + 1, left : int(wanted_columns[-1]) + 1]
+        strip = part.take(wanted_rows - top, axis=0)
         row0, column0 = int(np.argmax(inside_rows)), int(np.argmax(inside_columns))
-        taken[row0 : row0 + len(wanted_rows), column0 : column0 + len(wanted_columns)] = strip.take(
-            wanted_columns - first, axis=1
-        )
+        here = np.s_[row0 : row0 + len(wanted_rows), column0 : column0 + len(wanted_columns)]
+        taken[here] = strip.take(wanted_columns - left, axis=1)
     return taken
 
 

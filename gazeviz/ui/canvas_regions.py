@@ -6,6 +6,8 @@ Changes nothing in the session.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
@@ -24,6 +26,15 @@ _UNDER_MAP = 0.3  # of a tint, where a map is shown: its colours must not be mix
 _EDGE_PX, _ACTIVE_EDGE_PX, _TARGET_EDGE_PX = 1.0, 2.0, 3.0
 
 
+@dataclass(frozen=True, eq=False)
+class SelectedOnCanvas:
+    """The cells that a region selects. repeats_edges: their outline is the region's own."""
+
+    cells: NDArray[np.int64]
+    layer: CellLayer
+    repeats_edges: bool
+
+
 class RegionsOnCanvas:
     """Draws all visible regions of a session."""
 
@@ -31,7 +42,8 @@ class RegionsOnCanvas:
         self._model, self._view = model, view
         self._layer = RegionLayer()
         self._grid_cells = CellLayer()
-        self._selected: dict[int, tuple[NDArray[np.int64], CellLayer]] = {}
+        self._selected: dict[int, SelectedOnCanvas] = {}
+        self._labels: dict[int, tuple[tuple[object, ...], QRect]] = {}
         self._boxes: dict[int, tuple[NDArray[np.bool_], DirtyBox | None]] = {}
         self._paints: list[RegionPaint] = []
 
@@ -52,6 +64,7 @@ class RegionsOnCanvas:
         self._make_paints()
         self._layer.forget()
         self._selected = {region.id: self._select(region) for region in self._marked()}
+        self._labels = {}
 
     def painted(self, region_id: int, box_px: DirtyBox, ratio: float) -> QRegion:
         """A box of a region's mask has changed; returns what of the screen has to be drawn anew."""
@@ -62,12 +75,14 @@ class RegionsOnCanvas:
         self._boxes[region_id] = region.mask_HW, union(self._boxes[region_id][1], box_px)
         self._make_paints()
         touched = QRegion(self._layer.refresh(self._view, ratio, self._paints, box_px))
+        del self._labels[region_id]
         if region_id in self._selected:
-            before = self._selected[region_id][0]
-            cells = np.setxor1d(before, self._model.cells_of(region_id), assume_unique=True)
-            if cells.size:
+            before = self._selected[region_id]
+            cells = np.setxor1d(before.cells, self._model.cells_of(region_id), assume_unique=True)
+            repeats = self._repeats_edges(region, before.cells)
+            if cells.size or repeats != before.repeats_edges:
                 self._selected[region_id] = self._select(region)
-                touched += self._around(cells)
+                touched += self._around(cells if repeats == before.repeats_edges else before.cells)
                 touched += label_before
         label_after = self._label_rect(region)
         if label_after != label_before:
@@ -92,10 +107,11 @@ class RegionsOnCanvas:
         area = QRectF(clip)
         if self._model.show_cells:
             self._grid_cells.draw_all(painter, self._view, area)
-        for region_id, (_, layer) in self._selected.items():
+        dots = self._model.show_cells
+        for region_id, selected in self._selected.items():
             region = self._model.regions.of(region_id)
-            if region.visible and not self._on_the_cells(region):
-                layer.draw_selected(painter, self._view, area, QColor(region.colour), self._model.show_cells)
+            if region.visible and (dots or not selected.repeats_edges):
+                selected.layer.draw_selected(painter, self._view, area, QColor(region.colour), dots)
         for region in self._model.regions:
             rect = self._label_rect(region)
             if region.visible and not rect.isEmpty() and rect.intersects(clip):
@@ -150,22 +166,20 @@ class RegionsOnCanvas:
         ids = {self._model.active_region_id, self._model.target_region_id}
         return [region for region in self._model.regions if region.id in ids]
 
-    def _select(self, region: EditableRegion) -> tuple[NDArray[np.int64], CellLayer]:
+    def _select(self, region: EditableRegion) -> SelectedOnCanvas:
         cells, layer = self._model.cells_of(region.id), CellLayer()
         if self._model.grid is not None:
             layer.set_selected(self._model.grid.boxes_of(cells))
-        return cells, layer
+        return SelectedOnCanvas(cells, layer, self._repeats_edges(region, cells))
 
-    def _on_the_cells(self, region: EditableRegion) -> bool:
+    def _repeats_edges(self, region: EditableRegion, cells: NDArray[np.int64]) -> bool:
         """Whether the cells' outline would only repeat the region's own: a panel on the cells' edges."""
         grid, box = self._model.grid, region.panel_box_px
-        if grid is None or box is None or not region.untouched_panel:
+        if grid is None or box is None or not cells.size or not region.untouched_panel:
             return False
-        boxes_N4 = grid.boxes_of(self._selected[region.id][0])
-        if not len(boxes_N4):
-            return False
+        boxes_N4 = grid.boxes_of(cells)
         around = (*boxes_N4[:, :2].min(axis=0), *boxes_N4[:, 2:].max(axis=0))
-        return bool(np.allclose(around, box, atol=1.0)) and not self._model.show_cells
+        return bool(np.allclose(around, box, atol=1.0))
 
     # Numbers
 
@@ -174,18 +188,24 @@ class RegionsOnCanvas:
         number = str(self._model.regions.number_of(region.id))
         if region.id not in self._selected or self._model.grid is None:
             return number, ""
-        count = len(self._selected[region.id][0])
+        count = len(self._selected[region.id].cells)
         return number, f"{count} cell" if count == 1 else f"{count} cells"
 
     def _label_rect(self, region: EditableRegion) -> QRect:
-        """Where the number stands on the screen: inside the region's first corner, never off the picture."""
+        """Where the number stands on the screen; kept until the view, the text or the mask changes."""
+        key = (*self._view.key(), *self._label(region))
+        known = self._labels.get(region.id)
+        if known is None or known[0] != key:
+            known = self._labels[region.id] = key, self._place_label(region)
+        return known[1]
+
+    def _place_label(self, region: EditableRegion) -> QRect:
+        """The region's first corner, inside."""
         box = self._boxes.get(region.id, (None, None))[1]
-        if box is None:
-            return QRect()
-        if not region.mask_HW[box[1]].any():  # its top has been erased
+        if box is not None and not region.mask_HW[box[1]].any():  # its top has been erased
             box = box_around(region.mask_HW)
             self._boxes[region.id] = region.mask_HW, box
-            if box is None:
-                return QRect()
+        if box is None:
+            return QRect()
         at = self._view.to_screen(label_point(region.mask_HW, box)).toPoint() + QPoint(3, 3)
         return QRect(at, region_label_size(*self._label(region)))

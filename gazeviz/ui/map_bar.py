@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
@@ -59,8 +59,7 @@ class MapBar(QWidget):
             widget.setVisible(there)
         self._shown.setChecked(model.show_map)
         self._cells.setChecked(model.show_cells)
-        # A slider has whole steps: writing them back would turn 0.805 into 0.8 and never rest.
-        if round(model.overlay_opacity * 100) != self._strength.value():
+        with QSignalBlocker(self._strength):  # its whole steps would turn 0.805 into 0.8
             self._strength.setValue(round(model.overlay_opacity * 100))
 
 

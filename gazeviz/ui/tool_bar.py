@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QColor, QEnterEvent, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -145,7 +145,8 @@ class ToolBar(QWidget):
     def _on_rule_changed(self) -> None:
         self._rule.setCurrentIndex(self._rule.findData(self._model.rule))
         self._share.setVisible(self._model.rule == "share")
-        self._share.setValue(round(self._model.share * 100))
+        with QSignalBlocker(self._share):  # its whole per cents would round the session's share
+            self._share.setValue(round(self._model.share * 100))
 
 
 class ToolButton(QAbstractButton):
