@@ -57,8 +57,8 @@ class Answer:
             self._stream.retarget(region)
             return
         # Nothing is computed yet: a run that began with this target is the same, and says so in its request.
-        self._spec = replace(self._spec, steering=_beginning_at(self._spec.steering, region))
-        self._stream = self._begin(self._spec)
+        spec = replace(self._spec, steering=_beginning_at(self._spec.steering, region))
+        self._stream, self._spec = self._begin(spec), spec
 
     def cancel(self) -> None:
         """End before the next token."""

@@ -131,9 +131,9 @@ class Client:
 
     def stop(self) -> None:
         """End the worker and wait until it is gone; without effect where there is none."""
-        talk, self._talk = self._talk, None
-        if talk is not None:
-            talk.part()
+        if self._talk is not None:
+            self._talk.part()
+            self._talk = None
 
     def restart(self) -> None:
         """End the worker if there is one, and begin another."""
@@ -206,11 +206,11 @@ class _Talk:
 
     def part(self) -> None:
         """End the worker and both threads; no event about it."""
+        if threading.current_thread() is self._reader:
+            raise RuntimeError("a backend cannot be stopped by its own listener")
         with self._lock:
             self._parting = True
             self._outgoing.put(encode(Shutdown()))
-        if threading.current_thread() is self._reader:
-            raise RuntimeError("a backend cannot be stopped by its own listener")
         self._reader.join(STOP_PATIENCE_S)
         if self._reader.is_alive():
             self.link.kill()
@@ -235,20 +235,24 @@ class _Talk:
 
     def _read(self) -> None:
         """Hear events until the worker is gone, then say what became of it."""
+        try:
+            self._hear()
+        finally:  # also where the listener fails: the books are closed, and no worker is left behind
+            lost = self._conclude(self.link.close())
+            if lost is not None:
+                self._listener(lost)
+
+    def _hear(self) -> None:
         self._listener(WorkerStarted(self.link.pid))
         while True:
             try:
                 payload = self.link.read()
             except (EOFError, OSError):
-                break
+                return
             event = decode(payload)
             if isinstance(event, ENDING):
                 self._close_job(event.job)
             self._listener(event)
-        ending = self.link.close()
-        lost = self._conclude(ending)
-        if lost is not None:
-            self._listener(lost)
 
     def _write(self) -> None:
         while (payload := self._outgoing.get()) is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -48,7 +49,7 @@ class Machine(Protocol):
 
     def info(self) -> ModelInfo: ...
 
-    def open_picture(self, source: PictureSource) -> Any:
+    def open_picture(self, source: PictureSource, max_image_tok: int | None) -> Any:
         """Decode a picture; what comes back is only ever handed to the machine again."""
 
     def lay_out(self, picture: Any) -> tuple[TokenGrid, NDArray[np.uint8]]:
@@ -77,11 +78,20 @@ Load: TypeAlias = Callable[[LoadModel, Callable[[], None], LoadProgress], Machin
 before has to go. Raises UserError, before that call where it can."""
 
 
+@dataclass(frozen=True, eq=False)
+class OpenedPicture:
+    """A decoded picture, and how many image tokens it may cost (None: as many as is usual)."""
+
+    image: Image
+    max_image_tok: int | None
+
+
 class EngineMachine:
     """The real thing."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._usual_max_tok = engine.max_image_tokens
 
     def info(self) -> ModelInfo:
         """The model in numbers and words, with the ranking that lies in its folder."""
@@ -98,29 +108,29 @@ class EngineMachine:
             dtype=described.dtype,
             why_not_gpu=described.why_not_gpu,
             fingerprint=described.fingerprint,
-            max_image_tok=described.max_image_tokens,
+            max_image_tok=self._usual_max_tok,
             default_ranking=ranking,
             n_parameters=described.n_parameters,
             context_tok=described.context_tok,
         )
 
-    def open_picture(self, source: PictureSource) -> Image:
+    def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:
         """Decode a picture; UserErrors of gazeviz.engine.pictures."""
-        return open_picture(source)
+        return OpenedPicture(open_picture(source), max_image_tok)
 
-    def lay_out(self, picture: Image) -> tuple[TokenGrid, NDArray[np.uint8]]:
+    def lay_out(self, picture: OpenedPicture) -> tuple[TokenGrid, NDArray[np.uint8]]:
         """Where the image tokens lie, and what the model is fed."""
-        prepared = self._engine.prepared(picture, "Describe this picture.")
+        prepared = self._engine.prepared(self._within_limit(picture), "Describe this picture.")
         return prepared.grid, np.asarray(prepared.fed_image.convert("RGB"), dtype=np.uint8)
 
     def all_heads(self) -> HeadSet:
         """Every head that the model has."""
         return self._engine.all_heads()
 
-    def stream(self, picture: Image, spec: GenerateSpec, track: HeadSet) -> StreamLike:
+    def stream(self, picture: OpenedPicture, spec: GenerateSpec, track: HeadSet) -> StreamLike:
         """Begin an answer; UserErrors of gazeviz.engine.engine.Engine.stream."""
         return self._engine.stream(
-            picture,
+            self._within_limit(picture),
             spec.prompt,
             steering=spec.steering,
             max_new_tokens=spec.max_new_tokens,
@@ -147,6 +157,11 @@ class EngineMachine:
     def release_memory(self) -> None:
         """Give back what can be given back; the model stays."""
         self._engine.release_memory()
+
+    def _within_limit(self, picture: OpenedPicture) -> Image:
+        """The picture, with the engine set to what it may cost; the engine reads that when it prepares."""
+        self._engine.max_image_tokens = picture.max_image_tok or self._usual_max_tok
+        return picture.image
 
 
 def load_engine(request: LoadModel, make_room: Callable[[], None], progress: LoadProgress) -> Machine:

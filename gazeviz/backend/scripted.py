@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.backend.machine import LoadProgress, RankProgress, open_picture
+from gazeviz.backend.machine import LoadProgress, OpenedPicture, RankProgress, open_picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, LoadModel, ModelInfo, PictureSource, StripsSource
@@ -26,10 +26,8 @@ from gazeviz.domain.run import Account, Audit, Finish, Run, RunRequest, Step
 from gazeviz.domain.steering import DECODED, FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET, Schedule, Steering
 from gazeviz.errors import Cancelled, UserError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 SHAPE_LH: Final = (8, 8)
+MAX_IMAGE_TOK: Final = 64
 N_PLACES: Final = 6
 """Places from left to right that the script can speak of."""
 
@@ -102,27 +100,28 @@ class ScriptedModel:
             dtype="float32",
             why_not_gpu="A scripted model needs none.",
             fingerprint="5c" * 32,
-            max_image_tok=64,
+            max_image_tok=MAX_IMAGE_TOK,
             default_ranking=HeadRanking("mass", _scores_LH("mass", 1.0)) if self._script.ranking else None,
         )
 
-    def open_picture(self, source: PictureSource) -> Image:
+    def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:
         """Decode a picture as the engine does."""
-        return open_picture(source)
+        return OpenedPicture(open_picture(source), max_image_tok)
 
-    def lay_out(self, picture: Image) -> tuple[TokenGrid, NDArray[np.uint8]]:
-        """Square cells, 64 at most and a column for each place at least; fed 16 px a cell."""
-        columns = min(18, max(N_PLACES, round(math.sqrt(64 * picture.width / picture.height))))
-        rows = max(1, min(64 // columns, round(columns * picture.height / picture.width)))
-        fed = picture.resize((16 * columns, 16 * rows))
-        grid = TokenGrid.plain((rows, columns), picture.size, fed.size, "A scripted grid.")
+    def lay_out(self, picture: OpenedPicture) -> tuple[TokenGrid, NDArray[np.uint8]]:
+        """Square cells, as many as allowed and a column for each place at least; fed 16 px a cell."""
+        image, max_tok = picture.image, picture.max_image_tok or MAX_IMAGE_TOK
+        columns = min(max_tok, max(N_PLACES, int(math.sqrt(max_tok * image.width / image.height))))
+        rows = max(1, min(max_tok // columns, round(columns * image.height / image.width)))
+        fed = image.resize((16 * columns, 16 * rows))
+        grid = TokenGrid.plain((rows, columns), image.size, fed.size, "A scripted grid.")
         return grid, np.asarray(fed, dtype=np.uint8)
 
     def all_heads(self) -> HeadSet:
         """All 64."""
         return HeadSet.all(SHAPE_LH)
 
-    def stream(self, picture: Image, spec: GenerateSpec, track: HeadSet) -> ScriptedStream:
+    def stream(self, picture: OpenedPicture, spec: GenerateSpec, track: HeadSet) -> ScriptedStream:
         """Begin an answer; UserErrors for an empty prompt, and heads and targets that do not fit."""
         if not spec.prompt.strip():
             raise UserError("The prompt is empty.", next_step="Write what the model is to answer.")

@@ -205,9 +205,10 @@ class Worker:
 
     def _open_picture(self, request: OpenPicture) -> None:
         machine = self._loaded()
-        picture = machine.open_picture(request.picture)
+        picture = machine.open_picture(request.picture, request.max_image_tok)
         grid, fed_pixels_HW3 = machine.lay_out(picture)
         self._pictures[request.picture.sha256] = picture, grid
+        self._pictures.move_to_end(request.picture.sha256)
         while len(self._pictures) > _PICTURES_KEPT:
             self._pictures.popitem(last=False)
         self._say(PicturePrepared(request.job, request.picture.sha256, grid, fed_pixels_HW3))

@@ -60,10 +60,15 @@ class LoadModel:
 
 @dataclass(frozen=True)
 class OpenPicture:
-    """Open a picture and lay it out for the loaded model; answered by PicturePrepared."""
+    """Open a picture and lay it out for the loaded model; answered by PicturePrepared.
+
+    max_image_tok: image tokens that this picture may cost, in its runs too, before it is fed smaller; None:
+        the model's usual limit (ModelInfo).
+    """
 
     job: int
     picture: PictureSource
+    max_image_tok: int | None = None
 
 
 @dataclass(frozen=True)

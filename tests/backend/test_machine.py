@@ -22,6 +22,7 @@ from gazeviz.domain.messages import (
     LoadModel,
     MassReady,
     ModelLoaded,
+    OpenPicture,
     PicturePrepared,
     PictureSource,
     Progress,
@@ -141,6 +142,18 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         assert heard.until(Failed, 2).kind == "user"
         backend.send(open_strip(3))
         heard.until(PicturePrepared, 3)  # the model before is still there
+
+
+def test_a_picture_may_cost_fewer_tokens(backend: InProcessBackend, heard: Heard) -> None:
+    usual = heard.of(PicturePrepared, 2)[0].grid
+    backend.send(OpenPicture(3, open_strip(3).picture, max_image_tok=12))
+    small = heard.until(PicturePrepared, 3).grid
+    assert small.n_tokens <= 12 < usual.n_tokens
+    backend.send(Generate(4, spec(max_new_tokens=1)))
+    assert heard.until(StepArrived, 4).map_P.shape == (small.n_tokens,)
+    assert heard.until(RunFinished, 4).run.request.max_image_tokens == 12
+    backend.send(open_strip(5))
+    assert heard.until(PicturePrepared, 5).grid.n_tokens == usual.n_tokens
 
 
 def test_pictures_come_from_files_and_from_bytes(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.backend.machine import StreamLike, open_picture
+from gazeviz.backend.machine import OpenedPicture, StreamLike, open_picture
 from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, SHAPE_LH, Script, ScriptedModel
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, LoadModel, StripsSource
@@ -12,7 +12,7 @@ from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import Cancelled, UserError
 from tests.backend.listening import GAZE, PANELS, narration, open_strip
 
-PICTURE = open_picture(open_strip(1).picture)
+PICTURE = OpenedPicture(open_picture(open_strip(1).picture), None)
 QUESTION = "What happens here?"
 
 
@@ -127,6 +127,11 @@ def test_rankings_have_the_gaze_heads_on_top_and_fill_in(model: ScriptedModel) -
             cancelled=lambda: True,
             on_partial=partials.append,
         )
+
+
+def test_a_picture_may_cost_more_where_that_is_allowed(model: ScriptedModel) -> None:
+    usual, finer = (model.lay_out(OpenedPicture(PICTURE.image, n))[0].n_tokens for n in (None, 300))
+    assert usual <= 64 < finer <= 300
 
 
 def test_scripted_failures_come_with_the_second_token() -> None:
