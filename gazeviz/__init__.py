@@ -37,7 +37,7 @@ _HOMES = {
     "builtin_scenes": "gazeviz.testbed.world",
     "builtin_strips": "gazeviz.testbed.world",
     "load": "gazeviz.engine.engine",
-    "open_picture": "gazeviz.engine.pictures",
+    "open_picture": "gazeviz.pictures",
     "panel_regions": "gazeviz.domain.strip",
     "run_map": "gazeviz.engine.trajectory",
 }
@@ -78,9 +78,9 @@ if TYPE_CHECKING:
     from gazeviz.domain.steering import Schedule, Steering
     from gazeviz.domain.strip import Layout, Strip, panel_regions
     from gazeviz.engine.engine import Engine, load
-    from gazeviz.engine.pictures import open_picture
     from gazeviz.engine.trajectory import run_map
     from gazeviz.errors import Cancelled, GazevizError, RunError, UserError
+    from gazeviz.pictures import open_picture
     from gazeviz.testbed.world import builtin_scenes, builtin_strips
 
 

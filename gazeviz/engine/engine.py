@@ -23,11 +23,11 @@ from gazeviz.engine.description import ModelDescription, picture_sha256, request
 from gazeviz.engine.generation import Decoding, Stream, Writing
 from gazeviz.engine.loading import LoadedModel, Progress, load_model
 from gazeviz.engine.passes import Memory, Reader
-from gazeviz.engine.pictures import Picture, open_picture
 from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.engine.shelf import Shelf
 from gazeviz.engine.trajectory import Reading, read_along
 from gazeviz.errors import Cancelled, UserError
+from gazeviz.pictures import Picture, open_picture
 
 if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid

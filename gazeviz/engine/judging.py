@@ -129,7 +129,7 @@ class LikelihoodJudge:
 
     def judge(self, text: str, item: Judged) -> Verdict:
         """Choose the region that makes the text most probable; an empty text chooses none."""
-        from gazeviz.engine.pictures import open_picture
+        from gazeviz.pictures import open_picture
 
         if not text.strip():
             return Verdict(tuple(-math.inf for _ in item.panels), None)

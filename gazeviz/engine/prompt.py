@@ -22,8 +22,8 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
 from gazeviz.engine.layouts import Cells, Fed, UnknownLayoutError
 from gazeviz.engine.loading import LoadedModel
-from gazeviz.engine.pictures import Picture, open_picture
 from gazeviz.errors import UserError
+from gazeviz.pictures import Picture, open_picture
 
 MAX_IMAGE_TOKENS = 1280
 _NOT_FED = frozenset({"labels"})

@@ -1,1 +1,1 @@
-"""The comic world: a grammar whose captions are exactly known, its pictures, and the model trained on them."""
+"""The comic world: a grammar of known captions, its pictures, and the model trained on them."""

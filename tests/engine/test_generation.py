@@ -11,8 +11,8 @@ import torch
 from gazeviz.domain.run import Run, RunRequest, Sampling
 from gazeviz.domain.steering import SCOPES, Scope
 from gazeviz.domain.steering import Schedule as Targets
-from gazeviz.engine.pictures import Picture
 from gazeviz.errors import UserError
+from gazeviz.pictures import Picture
 from tests.engine.tiny_engine import (
     HEADS,
     PICTURES,

@@ -23,8 +23,8 @@ from gazeviz.engine.engine import Engine
 from gazeviz.engine.families import Family
 from gazeviz.engine.layouts import MergedGrid
 from gazeviz.engine.loading import LoadedModel
-from gazeviz.engine.pictures import Picture
 from gazeviz.engine.prompt import Prepared, rope_positions
+from gazeviz.pictures import Picture
 from tests.engine.tiny_models import hooked, tiny_model, tiny_prompt
 
 SIZE_PX = (32, 32)

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazeviz.engine import pictures
-from gazeviz.engine.pictures import open_picture
+from gazeviz import pictures
 from gazeviz.errors import UserError
+from gazeviz.pictures import open_picture
 
 NUMBERS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
