@@ -19,6 +19,7 @@ from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation import Examiner
 from gazeviz.engine.judging import GrammarJudge
 from gazeviz.engine.protocols import DYNAMIC, STATIC, Treatment, controls
+from gazeviz.engine.recommendation import usual_count
 from gazeviz.testbed import grammar
 from gazeviz.testbed.world import DrawnStrip, builtin_strips
 
@@ -80,11 +81,12 @@ def demonstrate(
     """Run the loop: discover on `n_strips`, ask about strip `asked` of another series, steer, control,
     narrate.
 
-    n_top: heads to steer, one in eight unless given. UserError when the ranking has fewer.
+    n_top: heads to steer, `usual_count` unless given; a moving target needs twice as many. UserError when
+    the ranking has fewer.
     """
     ranking = _discover(engine, n_strips, report)
-    n_heads = max(1, round(len(ranking.order()) / 8)) if n_top is None else n_top
-    chosen = ranking.top(n_heads)
+    chosen = ranking.top(usual_count(ranking) if n_top is None else n_top)
+    narrating = ranking.top(min(2 * len(chosen), len(ranking.order())))
     strips = builtin_strips(asked + N_STRIPS_JUDGED, QUESTION_SEED)[asked:]
     judge = GrammarJudge(grammar.parse)
     examiner = Examiner(engine, strips, judge, STATIC, new_tok=ANSWER_TOK)
@@ -104,7 +106,7 @@ def demonstrate(
         evaluations[0],
         tuple(evaluations[1:]),
         _show(engine, chosen, strips[0]),
-        _narrate(engine, chosen, strips[0]),
+        _narrate(engine, narrating, strips[0]),
     )
 
 

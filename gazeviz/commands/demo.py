@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strips", type=int, default=24, metavar="N", help="strips to find heads on (default: 24)"
     )
-    parser.add_argument("--top", type=int, metavar="N", help="heads to steer (default: one in eight)")
+    parser.add_argument("--top", type=int, metavar="N", help="heads to steer (default: 12)")
     parser.add_argument(
         "--strip", type=int, default=0, metavar="K", help="which strip is asked about (default: 0)"
     )
@@ -107,6 +107,7 @@ def _document(demo: Demonstration) -> dict[str, Any]:
 
 def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
     from gazeviz.commands.narrate import turns_of
+    from gazeviz.demo import TURN_TOK
     from gazeviz.engine.protocols import DYNAMIC, STATIC
     from gazeviz.render.palette import figure_text
 
@@ -124,9 +125,10 @@ def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
         "" if agreed is None else f"   [dim]both halves of the strips agree on {agreed} of {n_heads}[/]",
         f"[bold]2  One question that names no panel[/]  “{escape(STATIC.prompt)}”",
         _answers(demo),
-        f"\n[bold]3  Controls[/]  [dim]share of answers about the target, chance {chance}[/]",
+        f"\n[bold]3  Controls[/]  [dim]share of answers that are about the target and not the baseline's; "
+        f"chance {chance}[/]",
         _controls(demo),
-        f"\n[bold]4  One narration, its target moved every few tokens[/]  “{escape(DYNAMIC.prompt)}”",
+        f"\n[bold]4  One narration, its target moved every {TURN_TOK} tokens[/]  “{escape(DYNAMIC.prompt)}”",
         table(("token", "target", "told"), turns, right=(0,)),
         "\n[bold]5  Written[/]",
         *(f"   {escape(str(path))}" for path in written),

@@ -37,11 +37,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--figure", type=Path, metavar="FILE", help="the head grid as .svg, .pdf or .png")
     parser.add_argument("--matrix", type=Path, metavar="FILE", help="the best head's matrix, the same way")
-    parser.add_argument("--top", type=int, metavar="N", help="how many heads to list (default: one in eight)")
+    parser.add_argument(
+        "--top", type=int, metavar="N", help="how many heads to list (default: as many as are steered)"
+    )
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Measure, list the best heads of each ranking, write what was asked for."""
+    from gazeviz.engine.recommendation import usual_count
+
     names = tuple(dict.fromkeys(name.strip() for name in options.by.split(",") if name.strip()))
     outputs = {name: _per_ranking(options.out, name, names) for name in names}
     for path in (*outputs.values(), options.figure, options.matrix):
@@ -49,8 +53,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     strips = inputs.strips(options.strips, options.layout)
     engine = inputs.load_engine(options, terminal)
     rankings = measure(engine, strips, names, terminal, question=options.question)
-    n_heads = len(next(iter(rankings.values())).order())
-    n_top = max(1, round(n_heads / inputs.DEFAULT_SHARE)) if options.top is None else options.top
+    first = next(iter(rankings.values()))
+    n_top = usual_count(first) if options.top is None else options.top
     written = []
     for name, ranking in rankings.items():
         path = outputs[name]

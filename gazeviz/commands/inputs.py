@@ -20,20 +20,17 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from gazeviz.domain.heads import HeadRanking, HeadSet
+    from gazeviz.domain.heads import HeadSet
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.strip import Layout, Strip
     from gazeviz.engine.engine import Engine
+    from gazeviz.engine.recommendation import Recommendation, Task
     from gazeviz.testbed.grammar import Fact
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-RANKING_FILE = "gaze_head_ranking.json"
-"""The published file name; one that lies in a model's folder is that model's default ranking."""
 CONTENTS_FILE = "samples.json"
 """In a folder of strips: a list of {"file", "layout", "captions"}, the last two optional."""
-DEFAULT_SHARE = 8
-"""Without --top one head in so many is steered: near the paper's headline, 100 of 1152."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,13 @@ def add_heads(parser: argparse.ArgumentParser) -> None:
     """Add the choice of heads."""
     parser.add_argument(
         "--heads", metavar="HEADS",
-        help="a ranking file, or heads like L4H1,L3H2, or all (default: the ranking in the model's folder)",
+        help="a ranking file, or heads like L4H1,L3H2, or all (default: what the model's folder recommends)",
     )  # fmt: skip
     parser.add_argument(
-        "--top", type=int, metavar="N", help="how many of a ranking, best first (default: one head in eight)"
+        "--top",
+        type=int,
+        metavar="N",
+        help="how many of a ranking, best first (default: 12, or one head in twelve)",
     )
 
 
@@ -128,7 +128,7 @@ def picture(named: str) -> NamedPicture:
 
         strip = builtin_strips(int(match[1]) + 1)[-1]
         return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts)
-    from gazeviz.engine.pictures import open_picture
+    from gazeviz.pictures import open_picture
 
     return NamedPicture(open_picture(Path(named).expanduser()), Path(named).name)
 
@@ -172,7 +172,7 @@ def mask(path: str, image: Image) -> Region:
     import numpy as np
 
     from gazeviz.domain.region import Region
-    from gazeviz.engine.pictures import open_picture
+    from gazeviz.pictures import open_picture
 
     painted = open_picture(Path(path).expanduser())
     if painted.size != image.size:
@@ -212,33 +212,36 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     )
 
 
-def heads(options: argparse.Namespace, engine: Engine) -> HeadSet:
-    """Return the heads that --heads and --top name, checked against the model."""
-    from gazeviz.domain.heads import HeadSet
+def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") -> HeadSet:
+    """Return the heads that --heads and --top name, else those recommended; checked against the model."""
+    from gazeviz.domain.heads import HeadRanking, HeadSet
+    from gazeviz.engine.recommendation import usual_count
 
     named: str | None = options.heads
     if named == "all":
         return engine.all_heads()
-    if named is None or named.lower().endswith(".json") or Path(named).expanduser().is_file():
-        ranking = ranking_of(named, engine)
-        n_heads = len(ranking.order())
-        return ranking.top(max(1, round(n_heads / DEFAULT_SHARE)) if options.top is None else options.top)
+    if named is None:
+        advised = advice(engine, task)
+        return advised.heads if options.top is None else advised.ranking.top(options.top)
+    if named.lower().endswith(".json") or Path(named).expanduser().is_file():
+        ranking = HeadRanking.load(Path(named).expanduser(), engine.shape_LH)
+        return ranking.top(usual_count(ranking) if options.top is None else options.top)
     chosen = HeadSet.of(named)
     chosen.check(engine.shape_LH)
     return chosen
 
 
-def ranking_of(named: str | None, engine: Engine) -> HeadRanking:
-    """Read a ranking file, or the one that lies in the model's folder; UserError where there is none."""
-    from gazeviz.domain.heads import HeadRanking
+def advice(engine: Engine, task: Task) -> Recommendation:
+    """Return what the model's folder recommends; UserError where it recommends nothing."""
+    from gazeviz.engine.recommendation import recommendation
 
-    path = engine.describe_model().path / RANKING_FILE if named is None else Path(named).expanduser()
-    if named is None and not path.exists():
+    advised = recommendation(engine.describe_model().path, engine.shape_LH, task)
+    if advised is None:
         raise UserError(
-            "No heads are chosen, and the model's folder holds no ranking.",
+            "No heads are chosen, and the model's folder recommends none.",
             next_step="Name them (--heads L4H1,L3H2), or rank them first (gazeviz discover).",
         )
-    return HeadRanking.load(path, engine.shape_LH)
+    return advised
 
 
 def _layout_by_gutters(image: Image) -> Layout | None:

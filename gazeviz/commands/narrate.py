@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
-from gazeviz.commands.steer import add_steering, strength_of
+from gazeviz.commands.steer import add_steering, wish
 from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.errors import UserError
 
@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the steered narration, say what each turn told, and draw the staircase if asked."""
     from gazeviz.commands.shown import run_document
-    from gazeviz.domain.steering import Schedule, Steering
+    from gazeviz.domain.steering import Schedule
 
     check_folder(options.figure)
     shown = inputs.picture(options.image)
@@ -54,12 +54,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     turns = [inputs.panel(regions, number) for number in schedule_of(options.schedule)]
     schedule = Schedule.every(options.every, turns)
     sampling = inputs.sampling(options)
-    strength = strength_of(options.strength)
     engine = inputs.load_engine(options, terminal)
-    steering = Steering(
-        inputs.heads(options, engine), turns[0], options.mode, strength,  # type: ignore[arg-type]
-        options.scope, options.alpha, options.rule, options.share, schedule,
-    )  # fmt: skip
+    steering = wish(options, engine, turns[0], "moving", schedule)
     length = options.every * len(turns) if options.max_new_tokens is None else options.max_new_tokens
     stream = engine.stream(
         shown.image, options.prompt, steering=steering, max_new_tokens=length, sampling=sampling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
 from gazeviz.commands.terminal import Terminal, escape, number_or_error, table
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run
-    from gazeviz.domain.steering import Steering
+    from gazeviz.domain.steering import Schedule, Steering
+    from gazeviz.engine.engine import Engine
+    from gazeviz.engine.recommendation import Task
 
 HELP = "Point chosen heads at a region of the picture, and compare with the baseline."
 MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass")
@@ -38,20 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> None:
     """Add how strongly, where and by which rule heads are steered."""
-    group = parser.add_argument_group("steering")
-    group.add_argument("--mode", choices=MODES, default=MODES[0], help=f"(default: {MODES[0]})")
+    group = parser.add_argument_group("steering (without --heads as the model's folder recommends)")
+    group.add_argument("--mode", choices=MODES, help=f"(default: {MODES[0]})")
+    group.add_argument("--strength", metavar="N", help="a number, hard or hard_uniform (default: 8)")
     group.add_argument(
-        "--strength", default="8", metavar="N", help="a number, hard or hard_uniform (default: 8)"
+        "--alpha", type=float, help="the target's share of each row, mode mass only (default: .9)"
     )
-    group.add_argument(
-        "--alpha",
-        type=float,
-        default=0.9,
-        help="share of each row for the target, mode mass only (default: .9)",
-    )
-    group.add_argument(
-        "--scope", choices=SCOPES, default=scope, help=f"rows that are biased (default: {scope})"
-    )
+    group.add_argument("--scope", choices=SCOPES, help=f"rows that are biased (default: {scope})")
     group.add_argument(
         "--rule", choices=RULES, default=RULES[0],
         help="how a region selects cells: by centre, or by the share that it covers (default: centre)",
@@ -64,20 +59,39 @@ def strength_of(text: str) -> float | str:
     return text if text in ("hard", "hard_uniform") else number_or_error(text, "strength")
 
 
+def wish(
+    options: argparse.Namespace, engine: Engine, target: Region, task: Task, schedule: Schedule | None = None
+) -> Steering:
+    """Return the steering that the options ask for.
+
+    What they leave open is the paper's; without --heads, what the model's folder recommends.
+    """
+    from gazeviz.domain.steering import Steering
+
+    how: dict[str, Any] = {"mode": MODES[0], "strength": 8.0, "alpha": 0.9}
+    how["scope"] = "decode_only" if task == "moving" else "all_rows"
+    if options.heads is None:
+        advised = inputs.advice(engine, task)
+        how |= {"mode": advised.mode, "strength": advised.strength, "alpha": advised.alpha}
+        how["scope"] = advised.scope or how["scope"]
+    how |= {
+        key: getattr(options, key) for key in ("mode", "alpha", "scope") if getattr(options, key) is not None
+    }
+    if options.strength is not None:
+        how["strength"] = strength_of(options.strength)
+    heads = inputs.heads(options, engine, task)
+    return Steering(heads, target, rule=options.rule, share=options.share, schedule=schedule, **how)
+
+
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Answer twice, baseline and steered, and print both with the audit."""
     from gazeviz.commands.shown import run_document
-    from gazeviz.domain.steering import Steering
 
     shown = inputs.picture(options.image)
     target, regions = _target(options, shown)
     sampling = inputs.sampling(options)
-    strength = strength_of(options.strength)
     engine = inputs.load_engine(options, terminal)
-    steering = Steering(
-        inputs.heads(options, engine), target, options.mode, strength,  # type: ignore[arg-type]
-        options.scope, options.alpha, options.rule, options.share,
-    )  # fmt: skip
+    steering = wish(options, engine, target, "region" if options.panel is None else "answer")
     baseline, steered = (
         engine.generate(
             shown.image, options.prompt, steering=how, max_new_tokens=options.max_new_tokens,

@@ -16,7 +16,7 @@ from gazeviz.render.palette import magma_256x3
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-ALPHA_HIGHEST = 0.88
+ALPHA_HIGHEST = 0.8
 """Opacity of the highest value: even there the picture shows through."""
 ALPHA_POWER = 0.7
 """Below 1, so that half of the highest value is still plainly visible."""
