@@ -252,6 +252,7 @@ class ImageCanvas(QWidget):
             menu = self.place_menu(self.view.to_picture(QPointF(event.pos())))
             if not menu.isEmpty():
                 menu.exec(event.globalPos())
+            menu.deleteLater()
 
     def place_menu(self, point: Point) -> QMenu:
         """What can be asked of a point of the picture."""

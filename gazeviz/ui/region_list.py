@@ -200,6 +200,7 @@ class RegionListView(QWidget):
         menu = QMenu(self)
         self._add_colours(menu, region_id)
         menu.exec(self._rows[region_id].mapToGlobal(QPoint(6, ROW_HEIGHT_PX)))
+        menu.deleteLater()
 
     def _add_colours(self, menu: QMenu, region_id: int) -> None:
         for name, colour in zip(_COLOUR_NAMES, REGION_COLOURS, strict=True):
@@ -211,7 +212,9 @@ class RegionListView(QWidget):
             )
 
     def _open_menu(self, at: QPoint) -> None:
-        self.context_menu().exec(at)
+        menu = self.context_menu()
+        menu.exec(at)
+        menu.deleteLater()
 
     def context_menu(self) -> QMenu:
         """What can be done with the active region, and with all of them."""

@@ -123,7 +123,7 @@ class NameLabel(QWidget):
         self._stack.addWidget(self._label)
         self._stack.addWidget(self._edit)
         self._edit.editingFinished.connect(self._on_finished)
-        self._edit.left.connect(lambda: self._stack.setCurrentWidget(self._label))
+        self._edit.left.connect(self._on_left)
 
     def show_name(self, text: str, visible: bool) -> None:
         """Take the name; that of a hidden region is softer."""
@@ -136,6 +136,10 @@ class NameLabel(QWidget):
         self._stack.setCurrentWidget(self._edit)
         self._edit.selectAll()
         self._edit.setFocus()
+
+    def _on_left(self) -> None:
+        self._edit.setText(self._text)  # losing the focus ends the writing, too
+        self._stack.setCurrentWidget(self._label)
 
     def _on_finished(self) -> None:
         if self._stack.currentWidget() is self._edit:

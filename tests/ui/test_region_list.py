@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app import painting
@@ -180,7 +180,8 @@ def test_alt_and_an_arrow_move_a_region(stage, view):
 
 def test_the_menu_recolours(stage, view):
     stage.model.active_region_id = stage.model.regions.ids[0]
-    colours = next(action.menu() for action in view.context_menu().actions() if action.text() == "Colour")
+    menu = view.context_menu()
+    colours = next(found for found in menu.findChildren(QMenu) if found.title() == "Colour")
     colours.actions()[3].trigger()
     assert stage.model.regions.of(stage.model.regions.ids[0]).colour == "#D55E00"
 
