@@ -115,7 +115,7 @@ class EngineMachine:
         )
 
     def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:
-        """Decode a picture; UserErrors of gazeviz.engine.pictures."""
+        """Decode a picture; UserErrors of gazeviz.pictures."""
         return OpenedPicture(open_picture(source), max_image_tok)
 
     def lay_out(self, picture: OpenedPicture) -> tuple[TokenGrid, NDArray[np.uint8]]:
@@ -183,10 +183,10 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
 
 
 def open_picture(source: PictureSource) -> Image:
-    """Decode a picture from its file or its bytes; UserErrors of gazeviz.engine.pictures."""
+    """Decode a picture from its file or its bytes; UserErrors of gazeviz.pictures."""
     from PIL import Image, UnidentifiedImageError
 
-    from gazeviz.engine import pictures
+    from gazeviz import pictures
 
     if source.path is not None:
         return pictures.open_picture(Path(source.path))

@@ -65,7 +65,7 @@ def _contents(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _strip(path: Path, known: Mapping[str, Any]) -> Strip:
-    from gazeviz.engine.pictures import open_picture
+    from gazeviz.pictures import open_picture
 
     image = open_picture(path)
     named = known.get("layout")

@@ -50,11 +50,6 @@ class Heard:
             if isinstance(event, kind) and job in (None, getattr(event, "job", None)):
                 return event
 
-    def drain(self) -> None:
-        """Note what has come and was not waited for."""
-        while not self._queue.empty():
-            self.events.append(self._queue.get())
-
     def of(self, kind: type[E], job: int | None = None) -> list[E]:
         """What was heard so far, of a kind and job."""
         return [

@@ -16,12 +16,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from gazeviz.backend.base import WorkerLost, WorkerStarted
+from gazeviz.backend.base import BackendEvent, WorkerLost, WorkerStarted
 from gazeviz.backend.machine import Load, load_engine
 from gazeviz.backend.process import ProcessBackend
 from gazeviz.backend.scripted import Script
@@ -72,12 +73,29 @@ def loader(real: bool) -> Load:
     return load_engine if real else Script(load_s=0.5, token_s=0.01, strip_s=0.1).load
 
 
+class Timed(Heard):
+    """A listener that notes when each token arrived, in the thread that hears it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived_s: dict[tuple[int, int], float] = {}
+
+    def __call__(self, event: BackendEvent) -> None:
+        if isinstance(event, StepArrived):
+            self.arrived_s[event.job, event.index] = time.perf_counter()
+        super().__call__(event)
+
+    def n_since(self, job: int, moment_s: float, end: int) -> int:
+        """How many of a run's tokens before token `end` arrived after a moment."""
+        return sum(self.arrived_s[job, index] > moment_s for index in range(end))
+
+
 class Bench:
     """One worker being measured; `ask` numbers the jobs."""
 
     def __init__(self, model: str | None, real: bool) -> None:
         self.model = model
-        self.heard = Heard()
+        self.heard = Timed()
         self.backend = ProcessBackend(self.heard, load=loader(real))
         self.info: ModelInfo | None = None
         self.pid = 0
@@ -138,6 +156,11 @@ def spread(values: Iterable[float]) -> str:
     return f"p50 {p50:.1f}, p99 {p99:.1f}, max {measured.max():.1f} (n = {len(measured)})"
 
 
+def counted(values: Iterable[int]) -> str:
+    """How often each number occurred."""
+    return ", ".join(f"{number}: {n} x" for number, n in sorted(Counter(values).items()))
+
+
 def measure_messages(bench: Bench) -> None:
     """Questions about a run that has ended, and masks on their way."""
     run = bench.job()
@@ -172,25 +195,23 @@ def measure_obedience(bench: Bench, n: int) -> None:
         run = bench.job()
         bench.backend.send(Generate(run, bench.spec(40, 4)))
         for _ in range(rng.randint(2, 6)):
-            step = bench.heard.until(StepArrived, run)
+            bench.heard.until(StepArrived, run)
         time.sleep(rng.uniform(0, 0.02))
-        bench.heard.drain()
-        last_seen, clicked_s = bench.heard.of(StepArrived, run)[-1].index, time.perf_counter()
+        clicked_s = time.perf_counter()
         bench.backend.send(Retarget(run, PANELS[1]))
-        while step.target != PANELS[1].name:
-            step = bench.heard.until(StepArrived, run)
-        delays_ms.append(1000 * (time.perf_counter() - clicked_s))
-        late_tok.append(step.index - last_seen - 1)
-        bench.heard.drain()
-        last_seen, stopped_s = bench.heard.of(StepArrived, run)[-1].index, time.perf_counter()
+        while (step := bench.heard.until(StepArrived, run)).target != PANELS[1].name:
+            pass
+        delays_ms.append(1000 * (bench.heard.arrived_s[run, step.index] - clicked_s))
+        late_tok.append(bench.heard.n_since(run, clicked_s, step.index))
+        stopped_s = time.perf_counter()
         bench.backend.send(Cancel(run))
         ended = bench.heard.until(RunFinished, run)
         stops_ms.append(1000 * (time.perf_counter() - stopped_s))
-        stop_tok.append(ended.run.n_tok - last_seen - 1)
+        stop_tok.append(bench.heard.n_since(run, stopped_s, ended.run.n_tok))
     bench.say("click on a region to the first token under it, ms", spread(delays_ms))
-    bench.say("  tokens under the old target that arrived meanwhile", spread(late_tok))
+    bench.say("  tokens under the old target that arrived meanwhile", counted(late_tok))
     bench.say("stop to the end of the run, ms", spread(stops_ms))
-    bench.say("  tokens that arrived meanwhile", spread(stop_tok))
+    bench.say("  tokens that arrived meanwhile", counted(stop_tok))
 
 
 def measure_kills(bench: Bench, n: int, load_s: float) -> int:
