@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from gazeviz.app.desk import Desk, JobEvent
 from gazeviz.app.session_parts import WorkProgress
-from gazeviz.app.store_port import SessionLog
 from gazeviz.backend.base import WorkerLost
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
@@ -85,9 +83,10 @@ class Discovery:
         info = model.model_info
         fingerprint = info.fingerprint if info else ""
         for ranking in rankings.values():
-            self._desk.write(
-                partial(SessionLog.ranking_saved, ranking=ranking, model_fingerprint=fingerprint)
-            )
+            self._write_down(ranking, fingerprint)
+
+    def _write_down(self, ranking: HeadRanking, fingerprint: str) -> None:
+        self._desk.write(lambda log: log.ranking_saved(ranking, fingerprint))
 
     def _end(self) -> None:
         """Close the job; partial results that no complete one will replace get a name of their own."""

@@ -89,7 +89,7 @@ class PictureOpener(QObject):
             return
         self._desk.attempt(
             lambda: self._desk.jobs.ask(
-                lambda job: OpenPicture(job, self._sendable(picture.source)),
+                lambda job: OpenPicture(job, self._sendable(picture.source), self._desk.model.max_image_tok),
                 lambda event: self._on_event(picture, event),
             ),
             "picture",
@@ -146,6 +146,7 @@ class PictureOpener(QObject):
         for side in ("steered", "baseline", "glance"):
             model.show_run(side, None)
         model.set_grid(None, None)
+        model.max_image_tok = None
         model.map = MapView()
         model.look_at = None
         model.cursor = None

@@ -22,8 +22,8 @@ from PIL import Image, ImageOps
 from gazeviz.app.session_parts import Picture
 from gazeviz.domain.messages import PictureSource
 from gazeviz.domain.strip import Layout, gutters
-from gazeviz.engine.pictures import open_picture
 from gazeviz.errors import UserError
+from gazeviz.pictures import open_picture
 from gazeviz.resources import resource_path
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -47,7 +47,7 @@ def picture_file(
 ) -> Picture:
     """Open a picture file; without a layout the one that its gutters show.
 
-    UserErrors of gazeviz.engine.pictures: missing, no picture, damaged, too large.
+    UserErrors of gazeviz.pictures: missing, no picture, damaged, too large.
     """
     path = path.expanduser().absolute()
     pixels_HW3 = decoded(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.desk import Desk, Jobs
@@ -25,6 +25,7 @@ from gazeviz.app.picture_opener import Decode, PictureOpener
 from gazeviz.app.pictures import panel_folder, picture_data, picture_file
 from gazeviz.app.region_editor import RegionEditor
 from gazeviz.app.region_files import RegionForm, read_regions, write_regions
+from gazeviz.app.region_log import RegionLog
 from gazeviz.app.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import LookAt, WorkerState
@@ -32,7 +33,6 @@ from gazeviz.app.spotlight import Spotlight
 from gazeviz.app.store_port import MemoryLog, SessionLog
 from gazeviz.backend.base import Backend, BackendEvent, Listener, WorkerLost, WorkerStarted
 from gazeviz.domain.messages import NO_JOB, Failed, Ready, StepArrived, StripsSource
-from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 
@@ -40,9 +40,6 @@ MakeBackend: TypeAlias = Callable[[Listener], Backend]
 
 MAX_LOSSES_IN_A_ROW: Final = 5
 """Workers that may be lost in a row while they load a model; after that somebody has to ask for the next."""
-
-_LOG_REGIONS_AFTER_MS: Final = 400
-"""Edits that follow each other are written as one."""
 
 
 class RunController(QObject):
@@ -78,8 +75,7 @@ class RunController(QObject):
         self._backend = make_backend(self._heard.emit)
         self._desk.jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
-        self._saved_regions: tuple[str, tuple[Region, ...]] = ("", ())
-        self._region_timer = self._log_regions_when_edited()
+        self._region_log = RegionLog(self._desk)
         self.versions: dict[str, str] = {}
 
     @property
@@ -96,6 +92,11 @@ class RunController(QObject):
     def busy(self) -> bool:
         """Whether closing the app now would end something that somebody waits for."""
         return self._runner.active or self._discovery.active
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way or waits for its turn."""
+        return self._runner.active
 
     def attempt(self, action: Callable[[], object], about: str = "") -> bool:
         """Do something; a UserError becomes a notice. Returns whether it was done."""
@@ -117,13 +118,13 @@ class RunController(QObject):
         if self._closed:
             return
         self._closed = True
-        for timer in (self._glance, self._maps, self._region_timer):
-            timer.stop()
+        for part in (self._glance, self._maps):
+            part.stop()
+        self._region_log.close()
         self._pictures.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
         self._desk.jobs.cancel_all()
-        self._save_regions()
         self._desk.write(lambda log: log.close())
 
     def restart_worker(self) -> None:
@@ -175,6 +176,13 @@ class RunController(QObject):
         """Open whatever a function makes in another thread."""
         self._pictures.open(decode)
 
+    def allow_image_tokens(self, max_tok: int | None) -> None:
+        """Let the picture cost more image tokens than is usual (None: as many as is usual)."""
+        if max_tok != self.model.max_image_tok:
+            self.model.max_image_tok = max_tok
+            self._runner.stop()
+            self._pictures.lay_out()
+
     def apply_layout(self, layout: Layout | None) -> None:
         """Make a layout's panels regions; None: no panels."""
         self.attempt(lambda: self.editor.apply_layout(layout), "picture")
@@ -191,6 +199,13 @@ class RunController(QObject):
         """Stop runs within a token; without effect where there is none."""
         self._runner.stop()
 
+    def run_or_stop(self) -> None:
+        """Stop what is running, or run: what Space and the run button mean."""
+        if self.running:
+            self.stop()
+        else:
+            self.run()
+
     def retarget(self, region_id: int | None) -> None:
         """Make a region the target (None: none); a steered run under way follows with its next token."""
         if self._runner.steered is None:
@@ -204,8 +219,14 @@ class RunController(QObject):
         self._spotlight.point(x_px, y_px, diameter_px)
 
     def end_spotlight(self) -> None:
-        """Let the run go back to its target region."""
-        if self._spotlight.end():
+        """Let the run go back to its target region, or without one to what was laid out beforehand."""
+        record = self._runner.steered
+        if not self._spotlight.end() or record is None:
+            return
+        planned = record.spec.steering.target_at(len(record.steps)) if record.spec.steering else None
+        if self.model.target_region_id is None:
+            self.attempt(lambda: self._runner.retarget(planned), "target")
+        else:
             self.retarget(self.model.target_region_id)
 
     # Heads
@@ -278,31 +299,11 @@ class RunController(QObject):
     def _leave_picture(self) -> None:
         """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
         self._runner.stop()
-        if self._region_timer.isActive():
-            self._region_timer.stop()
-            self._save_regions()
+        self._region_log.save_pending()
 
     def _stop_all(self) -> None:
         self._runner.stop()
         self._discovery.cancel()
-
-    def _log_regions_when_edited(self) -> QTimer:
-        """Write the regions of the picture down a moment after each edit."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(_LOG_REGIONS_AFTER_MS)
-        timer.timeout.connect(self._save_regions)
-        self.undo_stack.indexChanged.connect(lambda _: timer.start())
-        return timer
-
-    def _save_regions(self) -> None:
-        picture = self.model.picture
-        if picture is None:
-            return
-        regions = tuple(region.as_region() for region in self.model.regions.painted())
-        if self._saved_regions != (picture.sha256, regions):
-            self._saved_regions = picture.sha256, regions
-            self._desk.write(lambda log: log.save_regions(picture.sha256, regions))
 
     # Events
 

@@ -110,6 +110,8 @@ class SessionModel(QObject):
     # The picture, and how the model takes it
     picture = Watched[Picture | None](None, "picture_changed")
     fed_pixels_HW3 = Watched[NDArray[np.uint8] | None](None, "grid_changed")
+    max_image_tok = Watched[int | None](None, "grid_changed")
+    """Image tokens that the picture may cost; None: the model's usual limit."""
     share = Watched[float](0.5, "rule_changed")
 
     # Regions and tools

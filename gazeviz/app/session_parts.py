@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -201,12 +202,11 @@ class RunRecord:
     @property
     def switches(self) -> tuple[tuple[int, str], ...]:
         """(step, region name) of every change of target so far; "" where the heads were let go."""
-        changes: list[tuple[int, str]] = []
-        for step in self.steps if self.spec.steering else ():
-            name = step.target or ""
-            if name != (changes[-1][1] if changes else ""):
-                changes.append((step.index, name))
-        return tuple(changes)
+        return tuple(
+            (step.index, step.target or "")
+            for before, step in pairwise(self.steps)
+            if step.target != before.target
+        )
 
     def masses_TR(self, kind: Literal["raw", "weighted", "control"] = "raw") -> NDArray[np.float32]:
         """Mass on each region at each token so far: float32 (T, R); no rows where there was no control."""

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+import numpy as np
+
 from gazeviz.domain.grid import Rule
-from gazeviz.domain.heads import HeadRanking, HeadSet, Pool
+from gazeviz.domain.heads import Head, HeadOrigin, HeadRanking, HeadSet, Pool
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Hard, Mode, Scope, Steering
 from gazeviz.errors import UserError
@@ -117,10 +119,10 @@ def controls(
     """The controls of a treatment: random draws, and everything else an honest comparison shows.
 
     In this order: uniform draws from the pool (without the treatment's own heads, if `exclude_own`), draws
-    matched to its layers and without its heads (none where a layer has too few others), all heads, the
+    matched to its layers (without its heads; with them, where a layer has too few others), all heads, the
     lowest-scoring heads, another region of the same area, strength 0, and the panel named in the prompt. Draw
     i has seed first_seed + i.
-    Raises UserError for a treatment without heads, and when the pool cannot be drawn from.
+    Raises UserError for a treatment without heads, and where the pool is too small for a draw.
     """
     heads = treatment.heads
     if heads is None:
@@ -146,5 +148,20 @@ def _with_heads(treatment: Treatment, heads: HeadSet) -> Treatment:
 def _layer_matched(heads: HeadSet, ranking: HeadRanking, seeds: range, pool: Pool) -> list[HeadSet]:
     try:
         return [ranking.random(len(heads), seed, like=heads, pool=pool) for seed in seeds]
-    except UserError:  # a layer most of whose heads are steered has too few others: no such control exists
-        return []
+    except UserError:  # a layer most of whose heads are steered has too few others
+        return [_within_layers(heads, ranking, seed, pool) for seed in seeds]
+
+
+def _within_layers(heads: HeadSet, ranking: HeadRanking, seed: int, pool: Pool) -> HeadSet:
+    """As many heads of each layer as the set has there, its own among those that can be drawn."""
+    rng = np.random.default_rng(seed)
+    drawn: list[Head] = []
+    for layer, indices in heads.by_layer().items():
+        candidates = sorted(head for head in ranking.pool(pool) if head.layer == layer)
+        if len(candidates) < len(indices):
+            raise UserError(
+                f"The pool holds {len(candidates)} heads of layer {layer}, too few to match {len(indices)}.",
+                next_step="Choose a larger pool, or fewer heads.",
+            )
+        drawn += [candidates[i] for i in rng.choice(len(candidates), size=len(indices), replace=False)]
+    return HeadSet(tuple(drawn), HeadOrigin("layer_matched", ranking.name, len(heads), seed, pool))

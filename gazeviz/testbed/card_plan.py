@@ -43,13 +43,13 @@ class Plan:
 
     strips: int = 200
     draw_strips: int = 60
-    overall_draw_strips: int = 20
+    overall_draw_strips: int = 40
     moving_draw_strips: int = 24
     other_strips: int = 12
     screening_strips: int = 16
     ranking_strips: int = 48
     scenes: int = 60
-    screening_scenes: int = 10
+    screening_scenes: int = 24
     draws: int = 10
     counts: tuple[int, ...] = COUNTS
     moving_counts: tuple[int, ...] = (4, 8, 10, 16, 24)

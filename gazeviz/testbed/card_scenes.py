@@ -11,7 +11,7 @@ from gazeviz.domain.evaluation import Evaluation
 from gazeviz.domain.statistics import percentile_of
 from gazeviz.engine.protocols import Treatment, controls
 from gazeviz.testbed.card_measurement import Figures, Measurement, short
-from gazeviz.testbed.card_settings import Setting, choose, first_round, named_together
+from gazeviz.testbed.card_settings import Setting, first_round, named_together
 from gazeviz.testbed.card_tasks import SCENES, Pictures
 
 _PROTOCOL: Final[Mapping[str, str]] = {"protocol": "region"}
@@ -28,11 +28,14 @@ def regions(measurement: Measurement) -> Figures:
     treatments = [measurement.treatment(setting) for setting in settings]
     found = measurement.evaluate_all(treatments, pictures, "scenes, screening", _PROTOCOL)
     screened = {setting: short(one.figures()) for setting, one in zip(settings, found, strict=True)}
-    chosen = choose(screened, measurement.few)
+
+    def value(setting: Setting) -> tuple[float, float, int]:
+        return screened[setting]["complete"], screened[setting]["hit"], -setting.n
+
     shown = {
         "recommended": measurement.recommended,
-        "few": chosen["few_by_right"],
-        "overall": chosen["overall"],
+        "few": max((one for one in settings if one.n <= measurement.few), key=value),
+        "overall": max(settings, key=value),
     }
     return {
         "screening": [{"label": one.label, **one.to_json(), **screened[one]} for one in settings],

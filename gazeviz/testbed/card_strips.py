@@ -118,13 +118,13 @@ def _controls(measurement: Measurement, setting: Setting, draw_strips: int) -> F
     by_kind: dict[str, list[Figures]] = {"random": [], "layer_matched": []}
     for one, found in zip(drawn, measurement.evaluate_all(drawn, some, "random draws"), strict=True):
         assert one.heads is not None  # a draw has heads
-        by_kind[one.heads.origin.kind].append({"name": one.name, **short(found.figures())})
+        shared = len(set(one.heads) & set(treatment.heads or ()))
+        by_kind[one.heads.origin.kind].append({"name": one.name, "own": shared, **short(found.figures())})
     others = measurement.evaluate_all(fixed, plan.final, "controls")
     here = short(measurement.evaluate(treatment, some, "final strips").figures())
     return {
         **_named(setting),
         "draw_strips": some.n,
-        "own_heads_excluded": measurement.excludes_own(setting),
         "same_strips": here,
         "draws": by_kind,
         "percentile": {kind: _percentiles(here, rows) for kind, rows in by_kind.items() if rows},

@@ -33,8 +33,8 @@ How answers are judged, everywhere on this page:
 - **Forced choice**: the panel with most attributes stated is the one described; a tie, or none stated, is a
   miss. So is junk (empty, looping, a label and nothing more). So is a text that is essentially the unsteered
   one (same words, or word Jaccard above 0.85), *even where the unsteered text happened to describe the
-  target*: steering that changes nothing never counts. Where the unsteered text describes one of the six
-  panels, perfect steering therefore scores 83.3 %, and doing nothing 0 %.
+  target*: steering that changes nothing never counts. Doing nothing therefore scores 0 %, and perfect
+  steering 100 % less one panel of every strip whose unsteered text says exactly that panel.
 - **Described**: the same without that last rule; perfect steering scores 100 %, a fixed text 16.7 %.
 - **All right**: a forced-choice hit that states all four attributes of the target and no other of the world.
 - **Said exactly**: all four and no other, unchanged texts included (for unsteered answers).
@@ -69,6 +69,7 @@ def _head(figures: Figures) -> str:
     model, plan, steered = figures["model"], figures["plan"], figures["steered"]
     seeds, best = plan["seeds"], steered["measured"][steered["recommended"]]
     n_heads = model["layers"] * model["heads"]
+    ceiling = 1 - figures["unsteered"]["habit"]["complete"] / 6
     warning = "" if plan["strips"] >= 100 else _FEW
     return f"""\
 # {model["name"]}
@@ -79,7 +80,7 @@ seen and steered without a download and without a GPU. It knows nothing but that
 
 In one line: pointed at a panel with {best["n"]} of its {n_heads} heads, it describes that panel in
 {percent(best["described"])} of the answers; by the strict rule below, which counts no text that steering
-left as it was, in {percent(best["hit"])} (83.3 % is its ceiling).
+left as it was, in {percent(best["hit"])}, where perfect steering would score {percent(ceiling)}.
 {warning}
 Measured on {model["date"]} with the weights `{model["fingerprint"][:16]}` on {plan["strips"]} fresh strips
 (1x6, 192 px a panel, seed {seeds["final"]}), all of whose colour-character-action triples were kept from
@@ -169,9 +170,6 @@ def _control(key: str, row: Figures) -> str:
     rows = [("**the setting itself**, on the draws' strips", here["answers"], *measured(here))]
     rows += [_drawn(kind, draws) for kind, draws in row["draws"].items()]
     rows += [(name, one["answers"], *measured(one)) for name, one in row["fixed"].items()]
-    pool = "all heads but the setting's own"
-    if not row["own_heads_excluded"]:
-        pool = "all heads, the setting's own among them, because too few others are left"
     places = "; ".join(
         f"{kind.replace('_', '-')}, {number(one['hit'], 0)} by forced choice"
         f" and {number(one['right'], 0)} by all right"
@@ -182,19 +180,18 @@ def _control(key: str, row: Figures) -> str:
 
 {table(("treatment", "answers", *MEASURES), rows)}
 
-Random draws: seeds from 0, pool: {pool} (layer-matched draws never hold them), on the first
-{row["draw_strips"]} of the final strips. The setting's percentile among the draws: {places}.
+Random draws: seeds from 0, on the first {row["draw_strips"]} of the final strips, pool: all heads but the
+setting's own, which are left in the pool where too few others remain (see "own heads"). The setting's
+percentile among the draws: {places}.
 Strength 0 changed {zero["changed"]} of {zero["compared"]} answers in any token (it must be none). "another
 region" points the heads at the next panel and still asks for the one meant."""
 
 
 def _drawn(kind: str, draws: Sequence[Figures]) -> tuple[Any, ...]:
     title = {"random": "uniform random draws", "layer_matched": "layer-matched random draws"}[kind]
-    if not draws:
-        nothing = ["-"] * len(MEASURES)
-        return f"{title}: impossible, a layer has too few other heads", 0, *nothing
-    answers = sum(draw["answers"] for draw in draws)
-    return f"{len(draws)} {title}: mean (lowest to highest)", answers, *spread(draws)
+    own = [draw["own"] for draw in draws]
+    name = f"{len(draws)} {title}, {min(own)} to {max(own)} own heads: mean (lowest to highest)"
+    return name, sum(draw["answers"] for draw in draws), *spread(draws)
 
 
 def _moving(figures: Figures) -> str:

@@ -308,6 +308,8 @@ class CellLayer:
         """Draw the selected cells' common outline, dashed; `dots` marks each cell's middle too."""
         xy_N4 = _on_screen(view, self._outline_N4)
         lines = [QLineF(*line) for line in xy_N4[_touches(xy_N4, clip)].tolist()]
+        if not lines and not dots:
+            return
         painter.setPen(QPen(QColor(255, 255, 255, 210), 2.0))
         painter.drawLines(lines)
         painter.setPen(QPen(colour, 2.0, Qt.PenStyle.CustomDashLine))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF, QSizeF
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF
+from PySide6.QtGui import QRegion
 
 from gazeviz.app.painting import Box, Point
 
@@ -115,3 +116,11 @@ class PictureView:
         keep_x, keep_y = min(keep_px, width_px), min(keep_px, height_px)
         self.left_px = min(max(self.left_px, keep_x - width_px), self._canvas.width() - keep_x)
         self.top_px = min(max(self.top_px, keep_y - height_px), self._canvas.height() - keep_y)
+
+
+def few_rects(region: QRegion) -> list[QRect]:
+    """A region's rectangles, or the one around them where that is hardly more to draw."""
+    around = region.boundingRect()
+    rects = [rect for rect in region]  # type: ignore[attr-defined]  # noqa: C416 - it has no stub for `iter`
+    area = sum(rect.width() * rect.height() for rect in rects)
+    return [around] if around.width() * around.height() <= 2 * area else rects

@@ -33,7 +33,7 @@ from gazeviz.ui.canvas_items import AttentionLayer, PictureLayer, copy_clip
 from gazeviz.ui.canvas_labels import draw_chip, draw_empty, hover_text
 from gazeviz.ui.canvas_regions import RegionsOnCanvas
 from gazeviz.ui.canvas_tools import MAKERS, Tool
-from gazeviz.ui.canvas_view import ZOOM_STEP, PictureView
+from gazeviz.ui.canvas_view import ZOOM_STEP, PictureView, few_rects
 from gazeviz.ui.zoom_bar import ZoomBar
 
 FADE_MS = 120
@@ -353,7 +353,7 @@ class ImageCanvas(QWidget):
             draw_empty(painter, self.rect())
             return
         text = hover_text(self._model, self._hover)
-        for clip in event.region():
+        for clip in few_rects(event.region()):
             painter.setClipRect(clip)
             self._draw(painter, clip)
             if text and clip.intersects(self._status_rect()):
@@ -365,7 +365,7 @@ class ImageCanvas(QWidget):
         copy_clip(painter, clip, self._picture.image(self.view, ratio, self.size()))
         self._draw_maps(painter, clip, ratio)
         self._regions.draw(painter, clip, ratio, self.size())
-        self._draw_pointer(painter)
+        self._draw_pointer(painter, clip)
 
     def _draw_maps(self, painter: QPainter, clip: QRect, ratio: float) -> None:
         running = self._fade.state() == QVariantAnimation.State.Running
@@ -376,20 +376,22 @@ class ImageCanvas(QWidget):
                 copy_clip(painter, clip, layer.image(self.view, ratio, self.size()))
         painter.setOpacity(1.0)
 
-    def _draw_pointer(self, painter: QPainter) -> None:
+    def _draw_pointer(self, painter: QPainter, clip: QRect) -> None:
         """Draw a gesture's outline, the cell under the pointer and the brush, dark and light."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         outline = self._tool.outline()
-        brush = self._tool.circle_px() > 0 and self._pointer is not None and not self._space_held
+        circle = None
+        if self._tool.circle_px() and self._pointer is not None and not self._space_held:
+            circle = self._brush_rect(self._pointer)
         for pen in (QPen(QColor(0, 0, 0, 150), 3.0), QPen(QColor(255, 255, 255), 1.4)):
             painter.setPen(pen)
-            if self._hover is not None and not brush:
+            if self._hover is not None and circle is None:
                 painter.drawRect(self.desk.cell_on_screen(self._hover))
             if outline is not None:
                 painter.drawPath(outline)
-            if brush and self._pointer is not None:
-                painter.drawEllipse(self._brush_rect(self._pointer))
+            if circle is not None and circle.intersects(QRectF(clip)):
+                painter.drawEllipse(circle)
         if self.desk.shift_px is not None:
             self._regions.draw_shift(painter, self.desk.shift_px)
 

@@ -10,6 +10,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.render.palette import figure_text, magma_256x3
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
 
 
 class MapBar(QWidget):
@@ -19,13 +20,13 @@ class MapBar(QWidget):
         super().__init__(parent)
         self.setObjectName("mapBar")
         self._model = model
-        self._label = QLabel(objectName="mapLabel")
+        self._label = named(QLabel(), "mapLabel")
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._low, self._high = QLabel(objectName="mapLow"), QLabel(objectName="mapHigh")
+        self._low, self._high = named(QLabel(), "mapLow"), named(QLabel(), "mapHigh")
         self._scale = MagmaScale()
         self._shown = _check("showMap", "Map", "Lay the attention of the chosen heads over the picture")
         self._cells = _check("showCells", "Cells", "Draw the token cells, and the map as exact cells")
-        self._strength = QSlider(Qt.Orientation.Horizontal, objectName="overlayOpacity")
+        self._strength = named(QSlider(Qt.Orientation.Horizontal), "overlayOpacity")
         self._strength.setRange(0, 100)
         self._strength.setFixedWidth(84)
         self._strength.setAccessibleName("Strength of the map over the picture")
@@ -83,7 +84,7 @@ class MagmaScale(QWidget):
 
 
 def _check(name: str, text: str, tip: str) -> QCheckBox:
-    box = QCheckBox(text, objectName=name)
+    box = named(QCheckBox(text), name)
     box.setAccessibleName(tip)
     box.setToolTip(tip)
     return box

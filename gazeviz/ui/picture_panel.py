@@ -12,7 +12,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.ui import theme
-from gazeviz.ui.tool_bar import section_title
+from gazeviz.ui.column_parts import named, section_title
 
 _PREVIEW_HEIGHT_PX = 112
 
@@ -134,7 +134,7 @@ class FedPreview(QWidget):
 
 
 def _line(name: str, role: str) -> QLabel:
-    label = QLabel(objectName=name)
+    label = named(QLabel(), name)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     if role:

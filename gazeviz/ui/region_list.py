@@ -32,8 +32,8 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named, section_title
 from gazeviz.ui.region_row import ROW_HEIGHT_PX, RegionRow
-from gazeviz.ui.tool_bar import section_title
 
 _ID = Qt.ItemDataRole.UserRole
 _MAX_ROWS = 9
@@ -55,7 +55,7 @@ class RegionListView(QWidget):
         self.setObjectName("regionListView")
         self._model, self._controller, self._editor = model, controller, controller.editor
         self._rows: dict[int, RegionRow] = {}
-        self._list = OrderedList(objectName="regionList")
+        self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -262,8 +262,8 @@ class OrderedList(QListWidget):
     rename_wanted = Signal()
     delete_wanted = Signal()
 
-    def __init__(self, objectName: str) -> None:
-        super().__init__(objectName=objectName)
+    def __init__(self) -> None:
+        super().__init__()
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -329,7 +329,7 @@ class RowGround(QStyledItemDelegate):
 
 
 def _button(name: str, icon: str, accessible: str, tip: str) -> QToolButton:
-    button = QToolButton(objectName=name)
+    button = named(QToolButton(), name)
     button.setIcon(theme.icon(icon))
     button.setIconSize(QSize(16, 16))
     button.setAutoRaise(True)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QLineEdit, Q
 from gazeviz.app.regions import EditableRegion
 from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
-from gazeviz.ui.tool_bar import tinted
+from gazeviz.ui.column_parts import named, tinted
 
 ROW_HEIGHT_PX = 30
 _LAST_KEY = 9
@@ -29,7 +29,7 @@ class RegionRow(QWidget):
         self.setObjectName(f"region_{region_id}")
         self._chip = NumberChip(f"regionColour_{region_id}")
         self._name = NameLabel(f"regionName_{region_id}")
-        self._count = QLabel(objectName=f"regionCells_{region_id}")
+        self._count = named(QLabel(), f"regionCells_{region_id}")
         self._count.setProperty("role", "soft")
         self._eye = IconToggle(f"regionEye_{region_id}", "eye", "eye-off")
         self._lock = IconToggle(f"regionLock_{region_id}", "unlock", "lock")
@@ -83,7 +83,8 @@ class NumberChip(QAbstractButton):
     """A region's number on its colour."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(objectName=name)
+        super().__init__()
+        self.setObjectName(name)
         self._number, self._colour = "", "#999999"
         self.setFixedSize(20, 18)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -116,7 +117,7 @@ class NameLabel(QWidget):
         super().__init__()
         self._text = ""
         self._label = ElidedLabel()
-        self._edit = NameEdit(objectName=name)
+        self._edit = named(NameEdit(), name)
         self._edit.setAccessibleName("Name of the region")
         self._edit.setMinimumWidth(24)
         self._stack = QStackedLayout(self)
@@ -198,7 +199,8 @@ class IconToggle(QAbstractButton):
     """A quiet icon: seen while its row is pointed at or focused, and always while it is off the ordinary."""
 
     def __init__(self, name: str, usual: str, other: str) -> None:
-        super().__init__(objectName=name)
+        super().__init__()
+        self.setObjectName(name)
         self._icons = usual, other
         self.off = self.lit = False
         self.setFixedSize(18, 22)
@@ -226,7 +228,8 @@ class TargetKey(QAbstractButton):
     """The key that makes a region the target; filled with its colour while it is."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(objectName=name)
+        super().__init__()
+        self.setObjectName(name)
         self._key, self._colour, self._on = "", "#999999", False
         self.setFixedSize(20, 20)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)

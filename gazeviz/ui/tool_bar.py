@@ -6,7 +6,7 @@ import math
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -25,6 +25,7 @@ from gazeviz.app.session_model import BRUSH_RANGE_PX, SessionModel
 from gazeviz.app.session_parts import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named, section_title, tinted
 
 _COLUMNS = 3
 _SLIDER_STEPS = 100
@@ -94,13 +95,13 @@ class ToolBar(QWidget):
         return grid
 
     def _make_size(self) -> QHBoxLayout:
-        self._slider = QSlider(Qt.Orientation.Horizontal, objectName="brushSlider")
+        self._slider = named(QSlider(Qt.Orientation.Horizontal), "brushSlider")
         self._slider.setRange(0, _SLIDER_STEPS)
         self._slider.setAccessibleName("Brush size")
         self._slider.setToolTip("Diameter of brush, eraser and spotlight in picture pixels  [ and ]")
         self._slider.setMinimumWidth(48)
         self._slider.valueChanged.connect(self._on_slider)
-        self._size = QSpinBox(objectName="brushSize")
+        self._size = named(QSpinBox(), "brushSize")
         self._size.setRange(*BRUSH_RANGE_PX)
         self._size.setSuffix(" px")
         self._size.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -112,7 +113,7 @@ class ToolBar(QWidget):
         return _row("Size", self._slider, self._size)
 
     def _make_rule(self) -> QHBoxLayout:
-        self._rule = QComboBox(objectName="cellRule")
+        self._rule = named(QComboBox(), "cellRule")
         for rule, text in _RULES.items():
             self._rule.addItem(text, rule)
         self._rule.setAccessibleName("Rule by which a region selects cells")
@@ -121,7 +122,7 @@ class ToolBar(QWidget):
             "or those of whose area it covers at least a share."
         )
         self._rule.activated.connect(lambda place: setattr(self._model, "rule", self._rule.itemData(place)))
-        self._share = QSpinBox(objectName="cellShare")
+        self._share = named(QSpinBox(), "cellShare")
         self._share.setRange(1, 100)
         self._share.setSuffix(" %")
         self._share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -153,7 +154,9 @@ class ToolButton(QAbstractButton):
     """A tool's icon with its key in the corner."""
 
     def __init__(self, tool: Tool, text: ToolText) -> None:
-        super().__init__(objectName=f"tool_{tool}", checkable=True)
+        super().__init__()
+        self.setObjectName(f"tool_{tool}")
+        self.setCheckable(True)
         self._tool, self._key = tool, text.key
         self.setAccessibleName(text.name)
         self.setAccessibleDescription(text.does)
@@ -196,25 +199,6 @@ class ToolButton(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(colours.ink)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5), 5, 5)
-
-
-def section_title(text: str) -> QLabel:
-    """A section's title, small and soft."""
-    label = QLabel(text)
-    label.setProperty("role", "section")
-    return label
-
-
-def tinted(icon: QIcon, side_px: int, colour: QColor, ratio: float) -> QPixmap:
-    """An icon's shape in one colour."""
-    pixmap = icon.pixmap(QSize(side_px, side_px), ratio)
-    if pixmap.isNull():
-        return pixmap
-    painter = QPainter(pixmap)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-    painter.fillRect(pixmap.rect(), colour)
-    painter.end()
-    return pixmap
 
 
 def _row(text: str, *widgets: QWidget) -> QHBoxLayout:

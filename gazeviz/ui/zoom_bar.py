@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gazeviz.ui import theme
 from gazeviz.ui.canvas_view import ZOOM_STEP
+from gazeviz.ui.column_parts import named
 
 
 class ZoomBar(QWidget):
@@ -52,7 +53,8 @@ class ZoomBar(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
 
     def _button(self, name: str, text: str, tip: str) -> QToolButton:
-        button = QToolButton(self, objectName=name, text=text)
+        button = named(QToolButton(self), name)
+        button.setText(text)
         button.setAutoRaise(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setAccessibleName(tip.split("  ")[0])

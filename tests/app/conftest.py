@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.store_port import MemoryLog
+from gazeviz.backend.base import Listener
 from gazeviz.backend.fake import FakeBackend
 from gazeviz.backend.scripted import Script
 from gazeviz.domain.strip import Layout
@@ -29,7 +30,7 @@ def open_stage(qtbot: QtBot) -> Iterator[OpenStage]:
     def open_one(script: Script | None = None, *, start: bool = True) -> Stage:
         made: list[FakeBackend] = []
 
-        def make(listener: Callable[[object], None]) -> FakeBackend:
+        def make(listener: Listener) -> FakeBackend:
             made.append(FakeBackend(listener, script or Script()))
             return made[0]
 
@@ -47,13 +48,12 @@ def open_stage(qtbot: QtBot) -> Iterator[OpenStage]:
 
 
 @pytest.fixture
-def strip_path(tmp_path: Path) -> Path:
-    """A strip of six panels of one colour each, with gutters."""
+def strip_path(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A strip of six panels with gutters."""
     pixels_HW3 = np.full((*STRIP_SIZE_PX[::-1], 3), 255, dtype=np.uint8)
     for number in range(N_PANELS):
         left = number * 64
-        pixels_HW3[4:60, left + 4 : left + 60] = (40 * number, 90, 255 - 40 * number)
-        pixels_HW3[20:40, left + 20 : left + 40] = 0
+        pixels_HW3[4:60, left + 4 : left + 60] = rng.integers(0, 200, (56, 56, 3), dtype=np.uint8)
     path = tmp_path / "strip.png"
     Image.fromarray(pixels_HW3).save(path)
     return path

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PySide6.QtCore import SignalInstance
 from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
 
@@ -69,6 +70,6 @@ def model_with_picture(size_px: tuple[int, int], shape_RC: tuple[int, int]) -> S
     return model
 
 
-def counted(signal: object) -> QSignalSpy:
+def counted(signal: SignalInstance) -> QSignalSpy:
     """A spy on a signal."""
     return QSignalSpy(signal)

@@ -43,7 +43,7 @@ def test_long_runs_and_negative_differences_are_packed():
 
 
 def test_a_text_worked_out_by_hand():
-    # A 4 x 4 mask whose middle 2 x 2 pixels are set has the runs 5 2 2 2 5; the last two as differences: 0, 3.
+    # A 4 x 4 mask whose middle 2 x 2 pixels are set: runs 5 2 2 2 5, the last two as differences 0 and 3.
     assert unpacked("52203") == [5, 2, 2, 2, 5]
 
 

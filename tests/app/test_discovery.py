@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from gazeviz.backend.scripted import Script
 from gazeviz.domain.messages import StripsSource
-from tests.app.staging import OpenStage, Stage
 
 FOUR = StripsSource("builtin", 4)
 
 
-def loaded(open_stage: OpenStage, script: Script) -> Stage:
+def loaded(open_stage, script):
     stage = open_stage(script)
     stage.until(lambda: stage.model.worker_state == "ready")
     return stage
 
 
-def test_rankings_fill_in_and_are_written_down(open_stage: OpenStage):
+def test_rankings_fill_in_and_are_written_down(open_stage):
     stage = loaded(open_stage, Script(strip_s=0.02, ranking=False))
     seen, progress = [], []
 
@@ -41,7 +40,7 @@ def test_rankings_fill_in_and_are_written_down(open_stage: OpenStage):
     stage.until(lambda: stage.model.worker_state == "ready")
 
 
-def test_a_cancelled_measurement_is_kept_in_part(open_stage: OpenStage):
+def test_a_cancelled_measurement_is_kept_in_part(open_stage):
     stage = loaded(open_stage, Script(strip_s=0.1))
     complete = stage.model.rankings["mass"]
     stage.controller.discover(StripsSource("builtin", 40))
@@ -54,7 +53,7 @@ def test_a_cancelled_measurement_is_kept_in_part(open_stage: OpenStage):
     assert stage.model.rankings[partial].name == partial
 
 
-def test_a_measurement_that_cannot_begin_says_why(open_stage: OpenStage):
+def test_a_measurement_that_cannot_begin_says_why(open_stage):
     stage = loaded(open_stage, Script())
     stage.controller.discover(FOUR, ("beauty",))
     stage.until(lambda: stage.model.notice is not None)
@@ -63,7 +62,7 @@ def test_a_measurement_that_cannot_begin_says_why(open_stage: OpenStage):
     assert not stage.model.measured_rankings
 
 
-def test_runs_wait_until_nothing_is_measured(open_stage: OpenStage):
+def test_runs_wait_until_nothing_is_measured(open_stage):
     stage = loaded(open_stage, Script(strip_s=0.1))
     stage.controller.discover(StripsSource("builtin", 40))
     for refused in (stage.controller.run, lambda: stage.controller.discover(FOUR)):
@@ -74,7 +73,7 @@ def test_runs_wait_until_nothing_is_measured(open_stage: OpenStage):
     stage.until(lambda: stage.model.worker_state == "ready")
 
 
-def test_a_lost_worker_ends_the_measurement_and_keeps_its_part(open_stage: OpenStage):
+def test_a_lost_worker_ends_the_measurement_and_keeps_its_part(open_stage):
     stage = loaded(open_stage, Script(strip_s=0.1))
     stage.controller.discover(StripsSource("builtin", 40))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.done >= 2)

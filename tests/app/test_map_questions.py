@@ -11,7 +11,7 @@ from gazeviz.backend.scripted import GAZE_HEADS, Script
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import AskGallery, AskMap, AskMass
 from gazeviz.domain.strip import Layout
-from tests.app.staging import N_PANELS, OpenStage, Stage
+from tests.app.staging import N_PANELS
 
 ASKS = (AskMap, AskMass, AskGallery)
 
@@ -19,7 +19,7 @@ ASKS = (AskMap, AskMass, AskGallery)
 class Watch:
     """Counts questions under way, by kind."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage) -> None:
         self.asked: list[object] = []
         self.most: Counter[type] = Counter()
         self._open: dict[int, type] = {}
@@ -45,7 +45,7 @@ class Watch:
         return [request for request in self.asked if isinstance(request, kind)]
 
 
-def test_the_map_of_the_chosen_heads_is_not_asked_for(stage: Stage):
+def test_the_map_of_the_chosen_heads_is_not_asked_for(stage):
     watch = Watch(stage)
     stage.controller.retarget(stage.model.regions.ids[3])
     stage.controller.run("steered")
@@ -56,7 +56,7 @@ def test_the_map_of_the_chosen_heads_is_not_asked_for(stage: Stage):
     assert (stage.model.map.low, stage.model.map.high) == (0.0, float(steered.steps[7].map_P.max()))
 
 
-def test_a_span_of_tokens_is_their_average(stage: Stage):
+def test_a_span_of_tokens_is_their_average(stage):
     stage.controller.run("baseline")
     baseline = stage.until_ended("baseline")
     stage.model.cursor = Cursor("baseline", 4, 5)
@@ -65,7 +65,7 @@ def test_a_span_of_tokens_is_their_average(stage: Stage):
     assert np.allclose(stage.model.map.values_P, expected)
 
 
-def test_a_hovered_head_is_asked_for_and_remembered(stage: Stage):
+def test_a_hovered_head_is_asked_for_and_remembered(stage):
     watch = Watch(stage)
     stage.model.hovered_head = Head(3, 1)
     stage.until(lambda: stage.model.map.label.startswith("L3H1 "))
@@ -76,7 +76,7 @@ def test_a_hovered_head_is_asked_for_and_remembered(stage: Stage):
     assert len(watch.of(AskMap)) == 1
 
 
-def test_a_mouse_over_the_grid_asks_one_thing_at_a_time_and_ends_at_the_newest(stage: Stage):
+def test_a_mouse_over_the_grid_asks_one_thing_at_a_time_and_ends_at_the_newest(stage):
     watch = Watch(stage)
     heads = [Head(layer, index) for layer in range(8) for index in range(8)]
     for head in heads:
@@ -86,7 +86,7 @@ def test_a_mouse_over_the_grid_asks_one_thing_at_a_time_and_ends_at_the_newest(s
     assert watch.most[AskMap] == 1 and len(watch.of(AskMap)) <= len(heads)
 
 
-def test_other_heads_than_the_run_watched_are_asked_for(stage: Stage):
+def test_other_heads_than_the_run_watched_are_asked_for(stage):
     stage.model.chosen = HeadSet.of("L0H0,L0H1")
     stage.until(lambda: stage.model.map.label.startswith("2 chosen heads"))
     watch = Watch(stage)
@@ -95,7 +95,7 @@ def test_other_heads_than_the_run_watched_are_asked_for(stage: Stage):
     assert watch.of(AskMap)[0].heads == HeadSet(())
 
 
-def test_the_grid_shows_live_mass_on_the_active_region(stage: Stage):
+def test_the_grid_shows_live_mass_on_the_active_region(stage):
     assert stage.model.live_mass_LH is None
     stage.model.grid_metric = "live"
     stage.model.active_region_id = stage.model.regions.ids[0]
@@ -109,7 +109,7 @@ def test_the_grid_shows_live_mass_on_the_active_region(stage: Stage):
     stage.until(lambda: stage.model.live_mass_LH is None)
 
 
-def test_which_heads_look_here_follows_region_and_cell(stage: Stage):
+def test_which_heads_look_here_follows_region_and_cell(stage):
     stage.controller.look_at_region(stage.model.regions.ids[0])
     stage.until(lambda: stage.model.live_mass_LH is not None)
     assert stage.model.grid_metric == "look_here" and stage.model.look_at.label == "Panel 1"
@@ -122,7 +122,7 @@ def test_which_heads_look_here_follows_region_and_cell(stage: Stage):
     assert stage.model.look_at is before
 
 
-def test_painting_on_the_place_asks_again(stage: Stage):
+def test_painting_on_the_place_asks_again(stage):
     region_id = stage.controller.editor.add_region("mine")
     stage.controller.editor.paint_rectangle((0, 0), (64, 64))
     stage.controller.look_at_region(region_id)
@@ -133,7 +133,7 @@ def test_painting_on_the_place_asks_again(stage: Stage):
     assert (stage.model.live_mass_LH >= before - 1e-6).all()
 
 
-def test_the_gallery_shows_the_chosen_heads_best_first(stage: Stage):
+def test_the_gallery_shows_the_chosen_heads_best_first(stage):
     stage.model.chosen = HeadSet(GAZE_HEADS)
     order = stage.model.ranking.order()
     stage.until(lambda: len(stage.model.gallery) == len(GAZE_HEADS))
@@ -150,7 +150,7 @@ def test_the_gallery_shows_the_chosen_heads_best_first(stage: Stage):
     assert [head for head, _, _ in stage.model.gallery] == list(order[:12])
 
 
-def test_streaming_never_piles_up_questions(open_stage: OpenStage, strip_path):
+def test_streaming_never_piles_up_questions(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.002))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -165,7 +165,7 @@ def test_streaming_never_piles_up_questions(open_stage: OpenStage, strip_path):
     assert len(watch.of(AskGallery)) <= 49
 
 
-def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage: Stage):
+def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage):
     stage.controller.run("baseline")
     stage.until_ended("baseline")
     stage.controller.kill_worker()
@@ -176,7 +176,7 @@ def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage: Stage):
     assert "Run it again" in stage.model.map.label and stage.model.gallery == ()
 
 
-def test_a_refused_question_says_why(stage: Stage):
+def test_a_refused_question_says_why(stage):
     stage.controller.run("baseline")
     stage.until_ended("baseline")
     for number in range(3):

@@ -13,7 +13,7 @@ from gazeviz.app.pictures import picture_file
 from gazeviz.backend.scripted import Script
 from gazeviz.domain.messages import OpenPicture
 from gazeviz.domain.strip import Layout
-from tests.app.staging import N_PANELS, OpenStage, Stage, counted
+from tests.app.staging import N_PANELS, counted
 
 
 def other_picture(tmp_path, number: int = 0):
@@ -22,7 +22,7 @@ def other_picture(tmp_path, number: int = 0):
     return path
 
 
-def test_a_picture_comes_with_its_panels_and_its_grid(open_stage: OpenStage, strip_path):
+def test_a_picture_comes_with_its_panels_and_its_grid(open_stage, strip_path):
     stage = open_stage()
     spies = [
         counted(getattr(stage.model, name)) for name in ("picture_changed", "regions_changed", "grid_changed")
@@ -37,7 +37,7 @@ def test_a_picture_comes_with_its_panels_and_its_grid(open_stage: OpenStage, str
     assert not stage.controller.undo_stack.canUndo()
 
 
-def test_a_bad_file_leaves_the_old_picture(stage: Stage, tmp_path):
+def test_a_bad_file_leaves_the_old_picture(stage, tmp_path):
     before = stage.model.picture
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\x89PNG nothing")
@@ -47,7 +47,7 @@ def test_a_bad_file_leaves_the_old_picture(stage: Stage, tmp_path):
     assert len(stage.model.regions) == N_PANELS and stage.model.grid is not None
 
 
-def test_of_several_wishes_the_newest_is_shown(stage: Stage, tmp_path):
+def test_of_several_wishes_the_newest_is_shown(stage, tmp_path):
     spy = counted(stage.model.picture_changed)
     paths = [other_picture(tmp_path, number) for number in range(4)]
 
@@ -62,7 +62,7 @@ def test_of_several_wishes_the_newest_is_shown(stage: Stage, tmp_path):
     assert spy.count() == 1
 
 
-def test_another_picture_starts_anew_and_regions_come_back(stage: Stage, tmp_path, strip_path):
+def test_another_picture_starts_anew_and_regions_come_back(stage, tmp_path, strip_path):
     stage.controller.editor.add_region("mine")
     stage.controller.editor.paint_ellipse((10, 10), (90, 50))
     mask_HW = stage.model.regions.named("mine").mask_HW.copy()
@@ -80,7 +80,7 @@ def test_another_picture_starts_anew_and_regions_come_back(stage: Stage, tmp_pat
     assert np.array_equal(stage.model.regions.named("mine").mask_HW, mask_HW)
 
 
-def test_leaving_a_picture_stops_its_run(open_stage: OpenStage, strip_path, tmp_path):
+def test_leaving_a_picture_stops_its_run(open_stage, strip_path, tmp_path):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path)
     stage.model.prompt = "Describe each of the panels."
@@ -94,7 +94,7 @@ def test_leaving_a_picture_stops_its_run(open_stage: OpenStage, strip_path, tmp_
     stage.until(lambda: stage.model.grid is not None and stage.model.worker_state == "ready")
 
 
-def test_the_same_picture_again_keeps_its_regions(stage: Stage, strip_path):
+def test_the_same_picture_again_keeps_its_regions(stage, strip_path):
     stage.controller.editor.add_region("mine")
     regions = counted(stage.model.regions_changed)
     grid = stage.model.grid
@@ -104,7 +104,7 @@ def test_the_same_picture_again_keeps_its_regions(stage: Stage, strip_path):
     assert stage.controller.undo_stack.canUndo()
 
 
-def test_a_large_pasted_picture_goes_by_way_of_a_file(stage: Stage, rng):
+def test_a_large_pasted_picture_goes_by_way_of_a_file(stage, rng):
     noise = Image.fromarray(rng.integers(0, 256, (1700, 1700, 3), dtype=np.uint8))
     buffer = io.BytesIO()
     noise.save(buffer, "PNG", compress_level=1)
@@ -126,7 +126,21 @@ def test_a_large_pasted_picture_goes_by_way_of_a_file(stage: Stage, rng):
     assert not Path(sent[0].picture.path).exists()
 
 
-def test_a_folder_of_panels_can_be_opened(stage: Stage, tmp_path):
+def test_more_image_tokens_are_allowed_for_one_picture(stage, tmp_path):
+    usual = stage.model.grid
+    stage.controller.allow_image_tokens(4 * usual.n_tokens)
+    stage.until(lambda: stage.model.grid is not usual)
+    assert stage.model.grid.n_tokens > usual.n_tokens
+    stage.until(lambda: stage.shown("glance").ended)
+    stage.controller.allow_image_tokens(None)
+    stage.until(lambda: stage.model.grid.n_tokens == usual.n_tokens)
+    stage.controller.allow_image_tokens(300)
+    stage.controller.open_picture(other_picture(tmp_path))
+    stage.until(lambda: stage.model.picture.name == "other 0.png" and stage.model.grid is not None)
+    assert stage.model.max_image_tok is None
+
+
+def test_a_folder_of_panels_can_be_opened(stage, tmp_path):
     folder = tmp_path / "story"
     folder.mkdir()
     for number in range(4):

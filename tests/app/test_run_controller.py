@@ -15,10 +15,10 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
-from tests.app.staging import N_PANELS, OpenStage, Stage, counted
+from tests.app.staging import N_PANELS, counted
 
 
-def test_a_model_loads_behind_its_progress(open_stage: OpenStage):
+def test_a_model_loads_behind_its_progress(open_stage):
     stage = open_stage(Script(load_s=0.1))
     states, progress = [], []
 
@@ -38,7 +38,7 @@ def test_a_model_loads_behind_its_progress(open_stage: OpenStage):
     assert "gazeviz" in stage.controller.versions
 
 
-def test_loading_can_be_cancelled(open_stage: OpenStage):
+def test_loading_can_be_cancelled(open_stage):
     stage = open_stage(Script(load_s=5.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.cancel_loading()
@@ -48,7 +48,7 @@ def test_loading_can_be_cancelled(open_stage: OpenStage):
     assert "No model" in stage.model.notice.sentence
 
 
-def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage: Stage):
+def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage):
     stage.controller.load_model("missing")
     stage.until(lambda: stage.model.notice is not None)
     assert (stage.model.notice.kind, stage.model.notice.about) == ("error", "model")
@@ -58,7 +58,7 @@ def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage: Stage):
     stage.until(lambda: stage.controller._desk.jobs.worker == 2 and stage.model.worker_state == "ready")
 
 
-def test_a_newer_wish_to_load_replaces_the_older_one(open_stage: OpenStage):
+def test_a_newer_wish_to_load_replaces_the_older_one(open_stage):
     stage = open_stage(Script(load_s=0.3))
     stage.until(lambda: stage.model.worker_state == "loading")
     stage.controller.load_model("other")
@@ -66,7 +66,7 @@ def test_a_newer_wish_to_load_replaces_the_older_one(open_stage: OpenStage):
     assert stage.model.model_info.path == "other"
 
 
-def test_the_same_model_again_keeps_choice_and_picture(stage: Stage):
+def test_the_same_model_again_keeps_choice_and_picture(stage):
     stage.model.chosen = HeadSet.of("L1H1,L2H2")
     grid = stage.model.grid
     stage.controller.load_model()
@@ -75,7 +75,7 @@ def test_the_same_model_again_keeps_choice_and_picture(stage: Stage):
     assert stage.model.chosen == HeadSet.of("L1H1,L2H2") and len(stage.model.regions) == N_PANELS
 
 
-def test_loading_another_model_stops_what_is_under_way(open_stage: OpenStage, strip_path):
+def test_loading_another_model_stops_what_is_under_way(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -90,7 +90,7 @@ def test_loading_another_model_stops_what_is_under_way(open_stage: OpenStage, st
 # A lost worker
 
 
-def everything(stage: Stage) -> tuple:
+def everything(stage):
     """What a session must never lose."""
     model = stage.model
     return (
@@ -102,7 +102,7 @@ def everything(stage: Stage) -> tuple:
     )  # fmt: skip
 
 
-def test_a_lost_worker_comes_back_and_nothing_is_gone(stage: Stage):
+def test_a_lost_worker_comes_back_and_nothing_is_gone(stage):
     stage.controller.retarget(stage.model.regions.ids[3])
     stage.controller.run()
     stage.until_ended()
@@ -119,7 +119,7 @@ def test_a_lost_worker_comes_back_and_nothing_is_gone(stage: Stage):
     assert stage.shown("steered").state == "done" and stage.shown("baseline").worker == 2
 
 
-def test_a_run_that_is_lost_keeps_its_tokens_and_says_how_it_ended(open_stage: OpenStage, strip_path):
+def test_a_run_that_is_lost_keeps_its_tokens_and_says_how_it_ended(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -137,7 +137,7 @@ def test_a_run_that_is_lost_keeps_its_tokens_and_says_how_it_ended(open_stage: O
     stage.until(lambda: stage.model.worker_state == "ready")
 
 
-def test_kills_at_any_moment_are_recovered_from(open_stage: OpenStage, strip_path):
+def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.004, load_s=0.05, strip_s=0.02))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -166,7 +166,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage: OpenStage, strip_pat
         assert all(record.ended for record in stage.model.runs.values() if record.worker < worker)
 
 
-def kill_while_loading(stage: Stage) -> None:
+def kill_while_loading(stage) -> None:
     """Kill as many workers as are begun without anybody asking, each while it loads."""
     jobs = stage.controller._desk.jobs
     for worker in range(1, MAX_LOSSES_IN_A_ROW + 1):
@@ -175,7 +175,7 @@ def kill_while_loading(stage: Stage) -> None:
     stage.until(lambda: stage.model.worker_state == "lost")
 
 
-def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage: OpenStage):
+def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage):
     stage = open_stage(Script(load_s=2.0))
     kill_while_loading(stage)
     assert "restart" in stage.model.notice.next_step
@@ -186,7 +186,7 @@ def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage: O
     assert stage.controller._desk.jobs.worker == MAX_LOSSES_IN_A_ROW + 1
 
 
-def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage: OpenStage):
+def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
     stage = open_stage(Script(load_s=0.5))
     kill_while_loading(stage)
     stage.controller.load_model("other")
@@ -194,7 +194,7 @@ def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage: OpenStag
     assert stage.model.model_info.path == "other"
 
 
-def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage: OpenStage):
+def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage):
     stage = open_stage(Script(load_s=3.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.cancel_loading()
@@ -203,7 +203,7 @@ def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage: Open
     assert stage.model.model_info is None
 
 
-def test_a_restart_by_hand_stops_runs_and_loads_the_model_again(open_stage: OpenStage, strip_path):
+def test_a_restart_by_hand_stops_runs_and_loads_the_model_again(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -217,7 +217,7 @@ def test_a_restart_by_hand_stops_runs_and_loads_the_model_again(open_stage: Open
     assert stage.model.model_info is not None
 
 
-def test_a_worker_that_cannot_be_started_is_said(open_stage: OpenStage, monkeypatch):
+def test_a_worker_that_cannot_be_started_is_said(open_stage, monkeypatch):
     stage = open_stage(start=False)
 
     def no_memory() -> None:
@@ -228,7 +228,7 @@ def test_a_worker_that_cannot_be_started_is_said(open_stage: OpenStage, monkeypa
     assert stage.model.worker_state == "lost" and "Cannot allocate" in stage.model.notice.sentence
 
 
-def test_a_worker_of_another_version_is_not_started_over_and_over(stage: Stage):
+def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     stage.controller._on_event(Failed(0, "fatal", "The app speaks protocol 1, the worker 2.", "Install it."))
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "lost")
@@ -236,7 +236,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage: Stage):
     assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
 
 
-def test_closing_in_the_middle_of_a_run_stops_it(open_stage: OpenStage, strip_path):
+def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -252,7 +252,7 @@ def test_closing_in_the_middle_of_a_run_stops_it(open_stage: OpenStage, strip_pa
 # Regions and the log
 
 
-def test_regions_are_written_down_after_an_edit_and_once(stage: Stage, monkeypatch):
+def test_regions_are_written_down_after_an_edit_and_once(stage, monkeypatch):
     saved: list[tuple[str, tuple[Region, ...]]] = []
     monkeypatch.setattr(stage.log, "save_regions", lambda sha256, regions: saved.append((sha256, regions)))
     stage.controller.editor.add_region("mine")
@@ -265,7 +265,7 @@ def test_regions_are_written_down_after_an_edit_and_once(stage: Stage, monkeypat
     assert len(saved) == 1, "heads are no regions"
 
 
-def test_regions_go_to_files_and_come_back(stage: Stage, tmp_path):
+def test_regions_go_to_files_and_come_back(stage, tmp_path):
     for form, path in (
         ("png", tmp_path / "masks"),
         ("labelme", tmp_path / "l.json"),
@@ -286,14 +286,14 @@ def test_regions_go_to_files_and_come_back(stage: Stage, tmp_path):
     assert "none.json" in stage.model.notice.sentence
 
 
-def test_without_a_picture_no_region_is_exported(open_stage: OpenStage, tmp_path):
+def test_without_a_picture_no_region_is_exported(open_stage, tmp_path):
     stage = open_stage(start=False)
     assert not stage.controller.export_regions(tmp_path / "a.json", "coco")
     stage.controller.import_regions([tmp_path / "a.json"])
     assert stage.model.notice.about == "regions"
 
 
-def test_an_attempt_that_is_refused_becomes_a_notice(stage: Stage):
+def test_an_attempt_that_is_refused_becomes_a_notice(stage):
     spy = counted(stage.model.notice_changed)
     assert not stage.controller.attempt(lambda: stage.controller.heads.top(9999), "heads")
     assert stage.model.notice.about == "heads" and spy.count() == 1

@@ -11,12 +11,12 @@ from gazeviz.domain.messages import Generate, Retarget
 from gazeviz.domain.steering import Schedule
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
-from tests.app.staging import N_PANELS, OpenStage, Stage, counted
+from tests.app.staging import N_PANELS, counted
 
 SAID = ["".join(words) for words in SAYINGS]
 
 
-def ready(open_stage: OpenStage, strip_path, script: Script) -> Stage:
+def ready(open_stage, strip_path, script):
     stage = open_stage(script)
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "What is happening in this panel?"
@@ -25,7 +25,7 @@ def ready(open_stage: OpenStage, strip_path, script: Script) -> Stage:
     return stage
 
 
-def point_at(stage: Stage, panel: int) -> None:
+def point_at(stage, panel: int) -> None:
     stage.controller.retarget(stage.model.regions.ids[panel - 1])
 
 
@@ -43,7 +43,7 @@ def test_a_baseline_and_then_a_steered_answer(stage):
     assert list(dict.fromkeys(of_steered)) == ["queued", "loading", "running", "done"]
     done = states.index((baseline.id, "done"))
     assert (steered.id, "running") not in states[:done], "one after the other"
-    assert steered.summary.audit.mass_after > 0.5 > steered.summary.audit.mass_before
+    assert steered.summary.audit.mass_after > steered.summary.audit.mass_before
 
 
 def test_every_token_is_told_once_and_in_order(stage):
@@ -165,27 +165,39 @@ def test_a_target_that_selects_no_cell_is_refused(stage):
     assert stage.model.steered_run_id is None
 
 
-def test_stop_answers_within_a_token(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.05))
+def test_stop_answers_within_a_token(stage):
     stage.model.prompt = "Describe each of the panels."
     point_at(stage, 3)
+    stage.backend.pace.hold()
     stage.controller.run("steered")
-    stage.until(lambda: len(stage.shown("steered").steps) >= 3)
-    n_tok = len(stage.shown("steered").steps)
+    stage.backend.pace.allow(3)
+    stage.until(lambda: len(stage.shown("steered").steps) == 3)
     stage.controller.stop()
+    stage.backend.pace.free()
     steered = stage.until_ended()
-    assert steered.state == "cancelled" and len(steered.steps) <= n_tok + 1
+    assert steered.state == "cancelled" and len(steered.steps) <= 4
     assert steered.summary.finish == "cancelled" and stage.log.run(steered.id).state == "cancelled"
-    assert stage.model.worker_state == "ready"
+    stage.until(lambda: stage.model.worker_state == "ready")
 
 
-def test_stop_lets_what_waits_never_begin(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.05))
+def test_one_key_runs_and_stops(stage):
+    stage.backend.pace.hold()
+    stage.controller.run_or_stop()
+    assert stage.controller.running and stage.shown("baseline").state == "loading"
+    stage.controller.run_or_stop()
+    stage.backend.pace.free()
+    assert stage.until_ended("baseline").state == "cancelled" and not stage.controller.running
+
+
+def test_stop_lets_what_waits_never_begin(stage):
     point_at(stage, 3)
+    stage.backend.pace.hold()
     stage.controller.run()
-    stage.until(lambda: stage.shown("baseline").steps)
+    stage.backend.pace.allow(2)
+    stage.until(lambda: len(stage.shown("baseline").steps) == 2)
     assert stage.shown("steered").state == "queued"
     stage.controller.stop()
+    stage.backend.pace.free()
     baseline = stage.until_ended("baseline")
     steered = stage.shown("steered")
     assert (baseline.state, steered.state) == ("cancelled", "cancelled")
@@ -206,65 +218,71 @@ def test_a_run_that_fails_says_so_and_the_next_one_works(open_stage, strip_path)
     assert stage.until_ended("steered").state == "done"
 
 
-def test_a_second_run_waits_for_nobody(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.05))
+def test_a_second_run_waits_for_nobody(stage):
+    stage.backend.pace.hold()
     stage.controller.run("baseline")
     stage.controller.run("baseline")
-    assert "under way" in stage.model.notice.sentence
-    stage.controller.stop()
-    stage.until_ended("baseline")
+    assert "under way" in stage.model.notice.sentence and len(stage.log.runs()) == 2
+    stage.backend.pace.free()
+    assert stage.until_ended("baseline").state == "done"
 
 
-def test_the_next_token_follows_a_click_on_another_region(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.1))
+def test_the_next_token_follows_a_click_on_another_region(stage):
     stage.model.prompt = "Describe each of the panels."
-    stage.model.generation = GenerationSettings(max_new_tokens=12)
     point_at(stage, 2)
+    stage.backend.pace.hold()
     stage.controller.run("steered")
-    stage.until(lambda: len(stage.shown("steered").steps) >= 4)
-    n_tok = len(stage.shown("steered").steps)
+    stage.backend.pace.allow(4)
+    stage.until(lambda: len(stage.shown("steered").steps) == 4)
     point_at(stage, 5)
+    stage.backend.pace.free()
     steered = stage.until_ended()
     switched = next(step.index for step in steered.steps if step.target == "Panel 5")
-    assert switched <= n_tok + 1
-    assert steered.switches == ((0, "Panel 2"), (switched, "Panel 5")) == steered.summary.switches
-    schedule = steered.summary.request.steering.schedule
-    assert [(step, region.name) for step, region in schedule.switches] == [(switched, "Panel 5")]
+    assert switched in (4, 5), "token 4 may have been begun already"
+    assert steered.switches == ((switched, "Panel 5"),) == steered.summary.switches
+    as_it_was = steered.summary.request.steering
+    targets = [as_it_was.target_at(step.index).name for step in steered.steps]
+    assert targets == [step.target for step in steered.steps], "the run keeps what happened"
     assert stage.model.target_region.name == "Panel 5"
 
 
-def test_a_click_while_the_baseline_runs_is_the_first_target(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.03))
+def test_a_click_while_the_baseline_runs_is_the_first_target(stage):
+    stage.model.chosen = HeadSet(GAZE_HEADS)
     point_at(stage, 2)
+    stage.backend.pace.hold()
     stage.controller.run()
-    stage.until(lambda: stage.shown("baseline").steps)
+    stage.backend.pace.allow(2)
+    stage.until(lambda: len(stage.shown("baseline").steps) == 2)
     point_at(stage, 6)
+    stage.backend.pace.free()
     steered = stage.until_ended()
     assert {step.target for step in steered.steps} == {"Panel 6"} and steered.text == SAID[5]
+    assert steered.switches == steered.summary.switches == ()
 
 
-def test_letting_go_lets_the_heads_look_where_they_like(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.04))
+def test_letting_go_lets_the_heads_look_where_they_like(stage):
     stage.model.prompt = "Describe each of the panels."
     point_at(stage, 2)
+    stage.backend.pace.hold()
     stage.controller.run("steered")
-    stage.until(lambda: len(stage.shown("steered").steps) >= 2)
+    stage.backend.pace.allow(2)
+    stage.until(lambda: len(stage.shown("steered").steps) == 2)
     stage.controller.retarget(None)
-    stage.until(lambda: stage.shown("steered").steps[-1].target is None)
-    stage.controller.stop()
-    assert stage.until_ended().switches[-1][1] == "" and stage.model.target_region_id is None
+    stage.backend.pace.free()
+    steered = stage.until_ended()
+    assert [name for _, name in steered.switches] == [""] and stage.model.target_region_id is None
 
 
-def test_a_region_without_cells_does_not_become_the_target_of_a_run(open_stage, strip_path):
-    stage = ready(open_stage, strip_path, Script(token_s=0.04))
-    stage.model.prompt = "Describe each of the panels."
+def test_a_region_without_cells_does_not_become_the_target_of_a_run(stage):
     nothing = stage.controller.editor.add_region("nothing")
     point_at(stage, 2)
+    stage.backend.pace.hold()
     stage.controller.run("steered")
-    stage.until(lambda: stage.shown("steered").steps)
+    stage.backend.pace.allow(2)
+    stage.until(lambda: len(stage.shown("steered").steps) == 2)
     stage.controller.retarget(nothing)
     assert stage.model.notice.about == "target" and stage.model.target_region.name == "Panel 2"
-    stage.controller.stop()
+    stage.backend.pace.free()
     assert {step.target for step in stage.until_ended().steps} == {"Panel 2"}
 
 
@@ -275,7 +293,7 @@ def test_blocks_laid_out_beforehand_are_the_schedule(stage):
     stage.model.schedule = ((0, ids[4]), (8, ids[1]), (16, None))
     stage.controller.run("steered")
     steered = stage.until_ended()
-    assert steered.switches == ((0, "Panel 5"), (8, "Panel 2"), (16, ""))
+    assert steered.switches == ((8, "Panel 2"), (16, ""))
     assert isinstance(steered.spec.steering.schedule, Schedule)
     assert steered.text.startswith(SAID[4] + " " + SAID[1])
 
@@ -286,7 +304,7 @@ def test_the_target_holds_until_the_first_block(stage):
     point_at(stage, 3)
     stage.model.schedule = ((5, ids[0]),)
     stage.controller.run("steered")
-    assert stage.until_ended().switches == ((0, "Panel 3"), (5, "Panel 1"))
+    assert stage.until_ended().switches == ((5, "Panel 1"),)
 
 
 def test_the_control_is_as_many_other_heads(stage):

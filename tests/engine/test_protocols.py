@@ -65,9 +65,18 @@ def test_the_last_controls_are_another_region_strength_zero_and_words() -> None:
     assert words.names_panel
 
 
-def test_where_a_layer_has_too_few_other_heads_no_draw_matches_it() -> None:
-    made = controls(Treatment("gaze", RANKING.top(5)), RANKING, n_draws=2)
-    assert [one.heads.origin.kind if one.heads else None for one in made][:3] == ["random", "random", "all"]
+def test_where_a_layer_has_too_few_other_heads_its_own_are_drawn_too() -> None:
+    made = controls(Treatment("gaze", RANKING.top(5)), RANKING, n_draws=8)
+    matched = [one.heads for one in made if one.heads and one.heads.origin.kind == "layer_matched"]
+    assert len(matched) == 8
+    assert all({layer: len(heads) for layer, heads in one.by_layer().items()} == {0: 5} for one in matched)
+    assert len({one.heads for one in matched}) > 1
+    assert all(2 <= len(set(one) & set(RANKING.top(5))) <= 5 for one in matched)
+
+
+def test_a_pool_that_is_too_small_for_a_layer_is_refused() -> None:
+    with pytest.raises(UserError, match="0 heads of layer 0"):
+        controls(Treatment("gaze", RANKING.top(5)), RANKING, pool="lower_half")
 
 
 def test_own_heads_may_be_drawn_where_few_others_are_left() -> None:
