@@ -92,6 +92,7 @@ class Crew:
     def __init__(self, model: Path, journal: Journal, pace: Pace, n_workers: int) -> None:
         self._journal = journal
         self._pace = pace
+        self._seconds: dict[str, float] = {}
         load = (_start, (str(model),))
         self._pool: Executor = (
             ProcessPoolExecutor(n_workers, get_context("spawn"), *load)
@@ -117,7 +118,17 @@ class Crew:
             self._journal.put(waiting[future], future.result())
             self._pace.add(waiting[future].cost, what, kept=False)
         results = [self._journal.get(task) for task in tasks]
+        self._seconds |= {
+            self._journal.key(task): result["seconds"]
+            for task, result in zip(tasks, results, strict=True)
+            if result
+        }
         return [result for result in results if result is not None]
+
+    @property
+    def seconds(self) -> float:
+        """What all tasks took that were asked for, one after another, kept ones included."""
+        return sum(self._seconds.values())
 
 
 _engine: Any = None  # of a worker process; set once by _start

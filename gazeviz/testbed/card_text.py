@@ -85,8 +85,9 @@ left as it was, in {percent(best["hit"])}, where perfect steering would score {p
 Measured on {model["date"]} with the weights `{model["fingerprint"][:16]}` on {plan["strips"]} fresh strips
 (1x6, 192 px a panel, seed {seeds["final"]}), all of whose colour-character-action triples were kept from
 training. Settings were chosen on {plan["screening_strips"]} other strips (seed {seeds["screening"]}), heads
-were ranked on {plan["ranking_strips"]} more (seed {seeds["ranking"]}). To repeat it ({figures["minutes"]}
-minutes with two processes here; every figure is in `model-card.json`):
+were ranked on {plan["ranking_strips"]} more (seed {seeds["ranking"]}). To repeat it
+({figures["minutes"]} minutes of one process on the machine that did it, half of that with two; every figure
+is in `model-card.json`):
 
     {figures["command"]}
 
@@ -146,7 +147,8 @@ def _steered(figures: Figures) -> str:
 
 "What is happening in this panel of the comic strip?", steered to each of the six panels in turn; chance is
 16.7 %.
-Settings are chosen by their figures on the screening strips.
+Settings are chosen by their figures on the screening strips. Recommended is, of those with at most a sixth of
+the heads, the one with more forced choice and all right together there.
 
 {table(("chosen as", "setting", "answers", *MEASURES), rows)}
 

@@ -17,7 +17,6 @@ import json
 import math
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pace = Pace(plan.cost, lambda line: print(line, flush=True))
     journal = Journal(options.journal or Path(".cache/model-card") / f"{fingerprint[:16]}.jsonl", fingerprint)
     print(f"Measuring {options.model} ({fingerprint[:16]}): about {plan.cost:.0f} answers.", flush=True)
-    started = time.monotonic()
     with Crew(model, journal, pace, options.workers) as crew:
         measurement = Measurement(crew, plan)
         figures: dict[str, Any] = {"model": _about(options.model, fingerprint), "plan": plan.to_json()}
@@ -61,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, measure in SECTIONS.items():
             figures[name] = measure(measurement)
             _write_json(folder / "model-card.json", figures)
-        figures["minutes"] = round((time.monotonic() - started) / 60, 1)
+        figures["minutes"] = round(crew.seconds / 60, 1)
         for name, ranking in measurement.rankings.items():
             (folder / "rankings").mkdir(parents=True, exist_ok=True)
             ranking.save(folder / "rankings" / f"{name}.json")
     _write_json(folder / "model-card.json", figures)
     _write_json(folder / "recommended.json", _recommended(measurement, figures))
     _write_text(options.out, card(figures))
-    print(f"Wrote {options.out} after {figures['minutes']} minutes.", flush=True)
+    print(f"Wrote {options.out}: {figures['minutes']} minutes of one process.", flush=True)
     changed = sum(one["strength_0"]["changed"] for one in figures["controls"].values())
     if changed:
         print(f"Strength 0 changed {changed} answers: the steering is not what it says.", file=sys.stderr)

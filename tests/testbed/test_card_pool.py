@@ -20,7 +20,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
     def run(_: Any, task: Task) -> dict[str, Any]:
         tasks.append(task)
-        return {"rows": [{"seed": task.pictures.seed}], "seconds": 0.0}
+        return {"rows": [{"seed": task.pictures.seed}], "seconds": 1.5}
 
     monkeypatch.setattr(card_pool, "run_task", run)
     monkeypatch.setattr(card_pool, "_start", lambda model: None)
@@ -38,6 +38,7 @@ def test_results_come_in_the_order_of_the_tasks_and_equal_ones_are_done_once(
     with crew(tmp_path) as working:
         results = working.do((TASKS[2], TASKS[0], TASKS[2]), "a test")
     assert [result["rows"][0]["seed"] for result in results] == [2, 0, 2]
+    assert working.seconds == 3.0
     assert sorted(task.pictures.seed for task in done) == [0, 2]
 
 
