@@ -21,7 +21,7 @@ from gazeviz.errors import UserError
 _T = TypeVar("_T")
 
 JobEvent: TypeAlias = Event | WorkerLost
-Handler: TypeAlias = Callable[[JobEvent], None]
+Handler: TypeAlias = Callable[[JobEvent], object]
 
 
 class Jobs:

@@ -30,7 +30,7 @@ def region_of(mask_HW: np.ndarray) -> EditableRegion:
     return EditableRegion(1, RegionLook("Cat", "#0072B2"), mask_HW)
 
 
-def as_the_grid_says(grid: TokenGrid, region: EditableRegion, rule: str, share: float) -> list[int]:
+def as_the_grid_says(grid, region, rule, share):
     try:
         return grid.tokens(region.as_region(), rule, share).tolist()
     except UserError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gazeviz.app.desk import Jobs
@@ -12,11 +14,19 @@ from gazeviz.errors import UserError
 LOST = WorkerLost(-9, "SIGKILL", "", None)
 
 
+class Kept(list[Any]):
+    """Keeps what it is called with; as a way to send, it always finds a worker."""
+
+    def __call__(self, message: object) -> bool:
+        self.append(message)
+        return True
+
+
 def test_events_come_to_who_asked_until_the_end():
-    jobs, sent = Jobs(), []
-    jobs.send_through(lambda request: bool(sent.append(request)))
-    first, second = [], []
-    a, b = jobs.ask(LoadModel, first.append), jobs.ask(LoadModel, second.append)
+    jobs, sent = Jobs(), Kept()
+    jobs.send_through(sent)
+    first, second = Kept(), Kept()
+    a, b = jobs.ask(LoadModel, first), jobs.ask(LoadModel, second)
     assert [request.job for request in sent] == [a, b] and a != b
     jobs.hear(Progress(a, 1, 2, "half"))
     jobs.hear(JobCancelled(a))
@@ -26,24 +36,28 @@ def test_events_come_to_who_asked_until_the_end():
 
 
 def test_a_lost_worker_is_told_to_everybody_once():
-    jobs, heard = Jobs(), []
-    jobs.ask(LoadModel, heard.append)
-    jobs.ask(LoadModel, heard.append)
+    jobs, heard = Jobs(), Kept()
+    jobs.ask(LoadModel, heard)
+    jobs.ask(LoadModel, heard)
     jobs.lose(LOST)
     jobs.lose(LOST)
     assert heard == [LOST, LOST]
 
 
 def test_a_worker_that_is_ended_on_purpose_cancels():
-    jobs, heard = Jobs(), []
-    job = jobs.ask(LoadModel, heard.append)
+    jobs, heard = Jobs(), Kept()
+    job = jobs.ask(LoadModel, heard)
     jobs.cancel_all()
     assert heard == [JobCancelled(job)]
 
 
 def test_who_asks_again_while_hearing_of_the_loss_is_heard_by_the_next_worker():
-    jobs, later = Jobs(), []
-    jobs.ask(LoadModel, lambda event: jobs.ask(LoadModel, later.append) and None)
+    jobs, later = Jobs(), Kept()
+
+    def ask_again(event):
+        jobs.ask(LoadModel, later)
+
+    jobs.ask(LoadModel, ask_again)
     jobs.lose(LOST)
     assert later == []
     jobs.lose(LOST)
@@ -54,9 +68,9 @@ def test_a_request_that_cannot_be_sent_opens_no_job():
     def too_large(request):
         raise UserError("This request has 99 MB.", next_step="Use fewer regions.")
 
-    jobs, heard = Jobs(), []
+    jobs, heard = Jobs(), Kept()
     jobs.send_through(too_large)
     with pytest.raises(UserError, match="99 MB"):
-        jobs.ask(LoadModel, heard.append)
+        jobs.ask(LoadModel, heard)
     jobs.lose(LOST)
     assert heard == []

@@ -80,7 +80,7 @@ def test_a_mask_of_another_size_or_black_all_over_is_refused(tmp_path):
         read_png_mask(tmp_path / "text.png", SIZE_PX)
 
 
-def labelme(tmp_path: Path, *shapes: dict, **more: object) -> Path:
+def labelme(tmp_path: Path, *shapes: object, **more: object) -> Path:
     path = tmp_path / "labelme.json"
     content = {"shapes": list(shapes), "imageWidth": SIZE_PX[0], "imageHeight": SIZE_PX[1], **more}
     path.write_text(json.dumps(content))

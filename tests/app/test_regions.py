@@ -94,9 +94,9 @@ def test_a_panel_is_untouched_until_a_pixel_differs():
     mask_HW = np.zeros((10, 10), dtype=bool)
     mask_HW[2:5, 3:9] = True
     region = EditableRegion(1, RegionLook("Panel 1", "#0072B2"), mask_HW, (3, 2, 9, 5))
-    assert region.untouched_panel
-    mask_HW[9, 9] = True
-    assert not region.untouched_panel
-    mask_HW[9, 9], mask_HW[2, 3] = False, False
-    assert not region.untouched_panel
+    answers = [region.untouched_panel]
+    for place, inside in (((9, 9), True), ((9, 9), False), ((2, 3), False)):
+        mask_HW[place] = inside
+        answers.append(region.untouched_panel)
+    assert answers == [True, False, True, False]
     assert not EditableRegion(2, region.look, mask_HW).untouched_panel

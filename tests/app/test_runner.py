@@ -329,7 +329,7 @@ def test_empty_regions_are_not_sent(stage):
 
 def test_a_message_is_only_sent_to_a_run_that_is_steered(stage):
     sent: list[object] = []
-    stage.controller._desk.jobs.send_through(lambda request: bool(sent.append(request)))
+    stage.controller._desk.jobs.send_through(sent.append)
     stage.controller.retarget(stage.model.regions.ids[2])
     assert not any(isinstance(request, Retarget) for request in sent)
     assert stage.model.target_region.name == "Panel 3"

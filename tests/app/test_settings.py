@@ -38,7 +38,7 @@ def test_what_was_set_is_there_the_next_time(path):
 def test_the_first_start(path):
     settings = opened(path)
     assert (settings.theme, settings.brush_px, settings.tour_seen) == ("system", 24, False)
-    assert settings.recent_pictures == settings.recent_models == () and settings.window_layout() is None
+    assert not settings.recent_pictures + settings.recent_models and settings.window_layout() is None
 
 
 @pytest.mark.parametrize("junk", ["", "purple", "-inf", "nan", "1e999", "@Invalid()", "\x00"])
@@ -63,4 +63,4 @@ def test_recent_files_are_listed_once_newest_first(path):
     settings.note_model("/models/a")
     assert settings.recent_models == ("/models/a",)
     settings.forget_recent()
-    assert settings.recent_pictures == settings.recent_models == ()
+    assert not settings.recent_pictures + settings.recent_models

@@ -1,5 +1,7 @@
 """The spotlight: a run follows the mouse, a message for each token at most."""
 
+from typing import Any
+
 from gazeviz.backend.scripted import GAZE_HEADS, Script
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Retarget
@@ -35,7 +37,7 @@ def test_the_next_token_follows_the_light_and_goes_back_when_it_is_out(open_stag
 
 def test_a_fast_mouse_sends_one_message_a_token_and_the_newest_place(open_stage, strip_path):
     stage = streaming(open_stage, strip_path)
-    sent: list[Retarget] = []
+    sent: list[Any] = []
     send = stage.backend.send
 
     def watched(request):
