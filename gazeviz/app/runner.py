@@ -36,7 +36,6 @@ from gazeviz.errors import UserError
 Which: TypeAlias = Literal["both", "baseline", "steered"]
 
 CONTROL_SEED: Final = 0
-_NOT_MOVED: Final = object()
 _NEVER_BEGAN: Final = "It was stopped before it began."
 
 
@@ -131,7 +130,6 @@ class Runner:
         self._specs = SpecMaker(desk)
         self._waiting: list[RunRecord] = []
         self._running: RunRecord | None = None
-        self._early_target: object = _NOT_MOVED
 
     @property
     def active(self) -> bool:
@@ -168,7 +166,6 @@ class Runner:
         for spec in specs:
             self._create(spec)
         model.cursor = None
-        self._early_target = _NOT_MOVED
         self._begin_next()
 
     def stop(self) -> None:
@@ -184,15 +181,18 @@ class Runner:
     def retarget(self, region: Region | None) -> None:
         """Point the heads of the steered run elsewhere from its next token on; None lets them go.
 
-        Without effect where there is none.  UserError for a region that is too intricate to send.
+        One that waits for its turn begins with it. Without effect where there is none.
+        UserErrors for a region that is too intricate to send, and of the log.
         """
         record = self.steered
-        if record is None:
+        if record is None or record.spec.steering is None:
             return
-        if record.job is None:
-            self._early_target = region
+        if record.job is not None:
+            self._desk.jobs.tell(Retarget(record.job, region))
             return
-        self._desk.jobs.tell(Retarget(record.job, region))
+        spec = replace(record.spec, steering=_beginning_at(record.spec.steering, region))
+        self._desk.log.run_respecified(record.id, spec)
+        record.spec = spec
 
     def _can_steer(self) -> bool:
         model = self._desk.model
@@ -231,10 +231,6 @@ class Runner:
             self._desk.refuse(error, "run")
             self._end(record, "failed", message=str(error))
             return
-        if record.side == "steered" and self._early_target is not _NOT_MOVED:
-            region, self._early_target = self._early_target, _NOT_MOVED
-            assert region is None or isinstance(region, Region)
-            self._desk.jobs.tell(Retarget(record.job, region))
         self._desk.model.note_run(record.id)
 
     def _on_event(self, record: RunRecord, event: JobEvent) -> None:
@@ -272,6 +268,15 @@ class Runner:
     def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
                message: str = "") -> None:  # fmt: skip
         close_record(self._desk, record, state, summary=summary, message=message)
+
+
+def _beginning_at(steering: Steering, region: Region | None) -> Steering:
+    """The same wish with another first target (None: none); what was laid out for later stays."""
+    turns = steering.schedule.switches if steering.schedule else ()
+    later = tuple(turn for turn in turns if turn[0] > 0)
+    if region is None:
+        return replace(steering, schedule=Schedule(((0, None), *later)))
+    return replace(steering, target=region, schedule=Schedule(later) if later else None)
 
 
 def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:

@@ -81,6 +81,9 @@ class SessionLog(Protocol):
     def run_created(self, side: Side, spec: GenerateSpec, model: ModelInfo) -> int:
         """Write down a run before it is sent, and return its id; the row is safe when this returns."""
 
+    def run_respecified(self, run_id: int, spec: GenerateSpec) -> None:
+        """A run that has not been sent yet is asked for in another way; the row is safe when this returns."""
+
     def step_appended(self, run_id: int, step: StepArrived) -> None:
         """A run's token has arrived."""
 
@@ -177,6 +180,10 @@ class MemoryLog:
         run_id = len(self._runs) + 1
         self._runs[run_id] = RunRow(run_id, self._sessions[-1].id, side, spec, model, time.time())
         return run_id
+
+    def run_respecified(self, run_id: int, spec: GenerateSpec) -> None:
+        """Remember how a run that waits is asked for now."""
+        self._runs[run_id].spec = spec
 
     def step_appended(self, run_id: int, step: StepArrived) -> None:
         """Remember a token."""

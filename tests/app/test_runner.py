@@ -258,6 +258,19 @@ def test_a_click_while_the_baseline_runs_is_the_first_target(stage):
     steered = stage.until_ended()
     assert {step.target for step in steered.steps} == {"Panel 6"} and steered.text == SAID[5]
     assert steered.switches == steered.summary.switches == ()
+    assert stage.log.run(steered.id).spec.steering.target.name == "Panel 6"
+
+
+def test_a_run_that_waits_can_be_told_to_leave_the_heads_alone_at_first(stage):
+    ids = stage.model.regions.ids
+    point_at(stage, 2)
+    stage.model.schedule = ((0, ids[3]), (4, ids[0]))
+    stage.backend.pace.hold()
+    stage.controller.run()
+    stage.controller.retarget(None)
+    stage.backend.pace.free()
+    steered = stage.until_ended()
+    assert [step.target for step in steered.steps] == [None] * 4 + ["Panel 1"] * 4
 
 
 def test_letting_go_lets_the_heads_look_where_they_like(stage):

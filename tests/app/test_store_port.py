@@ -37,6 +37,12 @@ def test_a_run_is_written_as_it_happens(log, info):
     assert [entry.index for entry in row.steps] == [0, 1] and (row.state, row.message) == ("lost", "gone")
 
 
+def test_a_run_that_waits_may_be_asked_for_in_another_way(log, info):
+    run_id = log.run_created("steered", GenerateSpec("ab", "What?"), info)
+    log.run_respecified(run_id, GenerateSpec("ab", "Who?"))
+    assert log.run(run_id).spec.prompt == "Who?"
+
+
 def test_runs_are_listed_newest_first_and_by_session(log, info):
     first = log.open_session("first")
     a = log.run_created("baseline", GenerateSpec("ab", "a"), info)
