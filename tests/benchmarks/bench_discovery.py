@@ -212,13 +212,13 @@ def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         n_layers, panel_px = (2, 128) if options.small else (8, 480)
         big = big_model(Path(scratch) / "random", n_layers=n_layers)
-        n_cells, n_strips = 6 * (panel_px // 32) ** 2, 1 if options.small else 3
+        n_cells = 6 * (panel_px // 32) ** 2
         cases = [
             Case("built-in model", find_folder(options.model), 2 if options.small else 10, 192),
             Case(
                 f"random, {n_layers} layers x 16 heads, {n_cells} image tokens",
                 big,
-                n_strips,
+                1,
                 panel_px,
             ),
         ]
