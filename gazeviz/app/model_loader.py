@@ -24,8 +24,9 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.errors import UserError
 
-DEFAULT_SHARE: Final = 8
-"""One head in so many is chosen at first: near the published headline, 100 of 1152."""
+FEWEST_CHOSEN: Final = 12
+DEFAULT_SHARE: Final = 12
+"""One head in so many is chosen at first, as the published 100 of 1152; small grids need a larger part."""
 
 
 class ModelLoader:
@@ -159,4 +160,4 @@ class ModelLoader:
         if info.default_ranking is None:
             return HeadSet(())
         n_heads = len(info.default_ranking.order())
-        return info.default_ranking.top(max(1, round(n_heads / DEFAULT_SHARE)))
+        return info.default_ranking.top(min(n_heads, max(FEWEST_CHOSEN, round(n_heads / DEFAULT_SHARE))))

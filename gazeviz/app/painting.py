@@ -189,25 +189,21 @@ class Stroke:
     def extend(self, cover: Cover) -> DirtyBox | None:
         """Paint or erase what is covered; returns the box that has changed, None where nothing has."""
         changed = flips(self._mask_HW, cover, self._erase)
-        if not changed.any():
+        trimmed = _trimmed(changed)
+        if trimmed is None:
             return None
-        x0, y0, x1, y1 = cover.box_px
-        self._mask_HW[y0:y1, x0:x1] ^= changed
-        self._flipped_HW[y0:y1, x0:x1] |= changed
-        self._box = union(self._box, cover.box_px)
-        return cover.box_px
+        (px0, py0, px1, py1), (x, y) = trimmed, cover.box_px[:2]
+        box = (x + px0, y + py0, x + px1, y + py1)
+        x0, y0, x1, y1 = box
+        part = changed[py0:py1, px0:px1]
+        self._mask_HW[y0:y1, x0:x1] ^= part
+        self._flipped_HW[y0:y1, x0:x1] |= part
+        self._box = union(self._box, box)
+        return box
 
     def commit(self) -> Patch | None:
-        """What was flipped, trimmed to the pixels that were; None where nothing was."""
-        if self._box is None:
-            return None
-        x0, y0, x1, y1 = self._box
-        inside = self._flipped_HW[y0:y1, x0:x1]
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        trimmed = (
-            x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1
-        )  # fmt: skip
-        return Patch.of(self._flipped_HW, trimmed)
+        """What was flipped, in the smallest box around it; None where nothing was."""
+        return None if self._box is None else Patch.of(self._flipped_HW, self._box)
 
     def abort(self) -> DirtyBox | None:
         """Take everything back; returns the box that has changed."""
@@ -216,6 +212,16 @@ class Stroke:
             self._mask_HW[y0:y1, x0:x1] ^= self._flipped_HW[y0:y1, x0:x1]
         box, self._box = self._box, None
         return box
+
+
+def _trimmed(inside_HW: Mask) -> DirtyBox | None:
+    """The smallest box around what is True, within the array; None where nothing is."""
+    rows = np.flatnonzero(inside_HW.any(axis=1))
+    if not rows.size:
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(inside_HW[top:bottom].any(axis=0))
+    return int(columns[0]), top, int(columns[-1]) + 1, bottom
 
 
 def _centres(box: DirtyBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

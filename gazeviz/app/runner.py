@@ -163,6 +163,13 @@ class Runner:
             specs.append(steered)
         elif which == "both":
             model.show_run("steered", None)
+            if model.target_region_id is not None or model.schedule:
+                self._desk.say(
+                    "info",
+                    "Only the baseline runs: no head is chosen.",
+                    "Choose heads to steer.",
+                    about="run",
+                )
         for spec in specs:
             self._create(spec)
         model.cursor = None

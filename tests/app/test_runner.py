@@ -135,6 +135,14 @@ def test_without_a_target_the_baseline_runs_alone(stage):
     assert stage.model.steered_run_id is None and stage.model.notice is None
 
 
+def test_a_target_without_heads_is_said_and_the_baseline_runs(stage):
+    point_at(stage, 3)
+    stage.controller.heads.clear()
+    stage.controller.run()
+    assert (stage.model.notice.kind, stage.model.notice.about) == ("info", "run")
+    assert stage.until_ended("baseline").state == "done" and stage.model.steered_run_id is None
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
