@@ -61,6 +61,10 @@ RUN = RunSummary(
     ((2, "Right"),), 1.5, 3, "f" * 64,
     RunRequest("m", "f", "float32", "cpu", "a", "What?", "ab", (20, 8), (32, 16), STEERING),
 )  # fmt: skip
+INFO = ModelInfo(
+    "m", "/m", "f", (3, 4), np.ones((3, 4), bool), "cpu", "float32", None, "f", 64,
+    RANKING, Recommended(2), {"mass": RANKING},
+)  # fmt: skip
 ROW_P = np.linspace(0, 1, 10, dtype=np.float32)
 ROW_R = np.ones(2, dtype=np.float32)
 
@@ -81,9 +85,7 @@ EVENTS: tuple[messages.Event, ...] = (
     Ready(1, {"torch": "2"}),
     Progress(1, 2, 10, "loading", 0.5),
     ModelForgotten(1),
-    ModelLoaded(
-        1, ModelInfo("m", "/m", "f", (3, 4), np.ones((3, 4), bool), "cpu", "float32", None, "f", 64, RANKING)
-    ),
+    ModelLoaded(1, INFO),
     PicturePrepared(2, "ab", TokenGrid.plain((2, 5), (20, 8), (32, 16)), np.zeros((16, 32, 3), np.uint8)),
     StepArrived(3, 0, 17, " cat", -0.5, 11.0, "Left", ROW_R, ROW_R, ROW_R, ROW_P, 1),
     RunFinished(3, RUN),
