@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -54,8 +55,7 @@ def head_grid(
         finite = ranking.scores_LH[np.isfinite(ranking.scores_LH)]
         low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
         scale = Normalize(low, high if high > low else low + 1)
-        for (layer, index), score in np.ndenumerate(ranking.scores_LH):
-            axes.add_patch(_cell(layer, index, float(score), scale, colours))
+        _draw_cells(axes, ranking.scores_LH, scale, colours)
         for head in chosen or ():
             axes.add_patch(_cell_outline(head))
         _label_heads(axes, n_layers, n_heads, colours)
@@ -170,18 +170,23 @@ def picture_overlay(
     return figure
 
 
-def _cell(layer: int, index: int, score: float, scale: Normalize, colours: Theme) -> Rectangle:
-    if np.isfinite(score):
-        return Rectangle((index, layer), 0.92, 0.92, facecolor=colormaps["magma"](scale(score)), linewidth=0)
-    return Rectangle(
-        (index, layer),
-        0.92,
-        0.92,
-        facecolor=colours.raised,
-        edgecolor=colours.line,
-        hatch="////",
-        linewidth=0,
-    )
+def _draw_cells(axes: Axes, scores_LH: NDArray[np.float64], scale: Normalize, colours: Theme) -> None:
+    """Draw a square per head: one artist for all that have a score, one hatched for the others."""
+    scored_LH = np.isfinite(scores_LH)
+    paints = colormaps["magma"](scale(scores_LH[scored_LH]))
+    axes.add_collection(PatchCollection(_squares(scored_LH), facecolors=paints, linewidths=0))
+    if not scored_LH.all():
+        quiet: dict[str, Any] = {
+            "facecolor": colours.raised,
+            "edgecolor": colours.line,
+            "hatch": "////",
+            "linewidth": 0,
+        }
+        axes.add_collection(PatchCollection(_squares(~scored_LH), **quiet))
+
+
+def _squares(where_LH: NDArray[np.bool_]) -> list[Rectangle]:
+    return [Rectangle((index, layer), 0.92, 0.92) for layer, index in np.argwhere(where_LH).tolist()]
 
 
 def _cell_outline(head: Head) -> FancyBboxPatch:

@@ -1,10 +1,12 @@
 """Figures: what is on them, that they are written whole, and that the same figure is the same file."""
 
 import re
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -44,20 +46,30 @@ def texts(figure: Figure) -> list[str]:
     ]
 
 
+def cells(axes: Axes) -> list[dict[tuple[int, int], str]]:
+    """Lower left corner (head, layer) -> colour, of the scored cells and of the hatched ones."""
+    found = []
+    for squares in axes.collections:
+        corners = [np.asarray(path.vertices).min(axis=0).round().astype(int) for path in squares.get_paths()]
+        paints = [to_hex(paint) for paint in np.asarray(squares.get_facecolor())]
+        found.append({(int(x), int(y)): paint for (x, y), paint in zip(corners, cycle(paints), strict=False)})
+    return found
+
+
 def test_the_grid_has_a_cell_per_head_with_layer_0_at_the_bottom(ranking: HeadRanking) -> None:
     axes = figures.head_grid(ranking).axes[0]
-    cells = {patch.get_xy(): patch for patch in axes.patches if isinstance(patch, Rectangle)}
-    assert set(cells) == {(head, layer) for layer in range(4) for head in range(6)}
+    scored, hatched = cells(axes)
+    assert {**scored, **hatched}.keys() == {(head, layer) for layer in range(4) for head in range(6)}
     low, high = axes.get_ylim()
     assert low < high
-    brightest = cells[(0, 0)]
-    assert to_hex(brightest.get_facecolor()) == "#{:02x}{:02x}{:02x}".format(*magma_256x3()[255])
+    assert scored[(0, 0)] == "#{:02x}{:02x}{:02x}".format(*magma_256x3()[255])
+    assert list(scored.values()).count(scored[(0, 0)]) == 1
 
 
 def test_a_head_without_a_score_is_hatched_not_coloured(ranking: HeadRanking) -> None:
     axes = figures.head_grid(ranking).axes[0]
-    hatched = [patch.get_xy() for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_hatch()]
-    assert hatched == [(5, 3)]
+    assert list(cells(axes)[1]) == [(5, 3)]
+    assert [squares.get_hatch() for squares in axes.collections] == [None, "////"]
 
 
 def test_chosen_heads_are_outlined_and_counted_by_layer(ranking: HeadRanking) -> None:
