@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, LoadModel, ModelInfo, PictureSource, StripsSource
+from gazeviz.domain.messages import (
+    GenerateSpec,
+    LoadModel,
+    ModelInfo,
+    PictureSource,
+    Recommended,
+    StripsSource,
+)
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Step
 from gazeviz.errors import UserError
@@ -26,9 +33,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from gazeviz.engine.engine import Engine
-
-RANKING_FILE = "gaze_head_ranking.json"
-"""The published file name; one that lies in a model's folder is the model's default ranking."""
+    from gazeviz.engine.recommendation import Recommendation
 
 LoadProgress: TypeAlias = Callable[[str, float], None]
 RankProgress: TypeAlias = Callable[[int, int, float | None], None]
@@ -94,10 +99,14 @@ class EngineMachine:
         self._usual_max_tok = engine.max_image_tokens
 
     def info(self) -> ModelInfo:
-        """The model in numbers and words, with the ranking that lies in its folder."""
+        """The model in numbers and words, with what its folder recommends.
+
+        Raises UserError for rankings in it that are damaged or of another model.
+        """
+        from gazeviz.engine.recommendation import recommendation
+
         described = self._engine.describe_model()
-        path = described.path / RANKING_FILE
-        ranking = HeadRanking.load(path, described.shape_LH) if path.exists() else None
+        advice = recommendation(described.path, described.shape_LH)
         return ModelInfo(
             name=described.name,
             path=str(described.path),
@@ -109,7 +118,9 @@ class EngineMachine:
             why_not_gpu=described.why_not_gpu,
             fingerprint=described.fingerprint,
             max_image_tok=self._usual_max_tok,
-            default_ranking=ranking,
+            default_ranking=advice.ranking if advice else None,
+            recommended=_settings(advice) if advice else None,
+            rankings=_rankings(described.path, described.shape_LH),
             n_parameters=described.n_parameters,
             context_tok=described.context_tok,
         )
@@ -198,3 +209,15 @@ def open_picture(source: PictureSource) -> Image:
             f"{source.name or 'What was pasted'} is not a picture that can be read.",
             next_step="Paste it again, or open it from a file.",
         ) from error
+
+
+def _settings(advice: Recommendation) -> Recommended:
+    return Recommended(advice.n, advice.mode, advice.strength, advice.scope, advice.alpha)
+
+
+def _rankings(folder: Path, shape_LH: tuple[int, int]) -> dict[str, HeadRanking]:
+    """All rankings that lie in a model's folder, by name."""
+    from gazeviz.engine.recommendation import RANKINGS_FOLDER
+
+    files = sorted((folder / RANKINGS_FOLDER).glob("*.json"))
+    return {path.stem: HeadRanking.load(path, shape_LH) for path in files}

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from gazeviz.backend.machine import LoadProgress, OpenedPicture, RankProgress, open_picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, LoadModel, ModelInfo, PictureSource, StripsSource
+from gazeviz.domain.messages import (
+    GenerateSpec,
+    LoadModel,
+    ModelInfo,
+    PictureSource,
+    Recommended,
+    StripsSource,
+)
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, Finish, Run, RunRequest, Step
 from gazeviz.domain.steering import DECODED, FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET, Schedule, Steering
@@ -58,7 +65,7 @@ class Script:
     load_s, token_s, strip_s: how long loading, a token and a strip take.
     wait: lets that time pass; called for every token and strip, and ten times while loading.
     failures: raised instead of the second token of an answer to these prompts.
-    ranking: whether the model comes with a default ranking.
+    ranking: whether the model comes with rankings.
     """
 
     load_s: float = 0.0
@@ -89,7 +96,9 @@ class ScriptedModel:
         self._request = request
 
     def info(self) -> ModelInfo:
-        """A model of 64 heads, with a ranking that has the gaze heads on top."""
+        """A model of 64 heads, with rankings that have the gaze heads on top."""
+        names = RANKINGS if self._script.ranking else ()
+        rankings = {name: HeadRanking(name, _scores_LH(name, 1.0)) for name in names}
         return ModelInfo(
             name="scripted",
             path=self._request.source or "scripted",
@@ -101,7 +110,9 @@ class ScriptedModel:
             why_not_gpu="A scripted model needs none.",
             fingerprint="5c" * 32,
             max_image_tok=MAX_IMAGE_TOK,
-            default_ranking=HeadRanking("mass", _scores_LH("mass", 1.0)) if self._script.ranking else None,
+            default_ranking=rankings.get("mass"),
+            recommended=Recommended(len(GAZE_HEADS)) if rankings else None,
+            rankings=rankings,
         )
 
     def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:

@@ -188,8 +188,9 @@ class Worker:
 
         machine = self._load(request, lambda: self._forget_model(request.job), progress)
         self._breathe(request.job)
+        info = machine.info()
         self._machine = machine
-        self._say(ModelLoaded(request.job, machine.info()))
+        self._say(ModelLoaded(request.job, info))
 
     def _forget_model(self, job: int) -> None:
         """Make room for the next model."""

@@ -6,6 +6,7 @@ whoever keeps them. Nothing here knows which message they travel in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -18,7 +19,7 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.junk import Junk
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Audit, Finish, RunRequest, Sampling
-from gazeviz.domain.steering import Steering
+from gazeviz.domain.steering import Hard, Mode, Scope, Steering
 from gazeviz.errors import UserError
 
 Side: TypeAlias = Literal["baseline", "steered", "glance"]
@@ -104,6 +105,17 @@ class GenerateSpec:
         return "steered" if self.steering is not None else "baseline"
 
 
+@dataclass(frozen=True)
+class Recommended:
+    """How a model's own folder says that it is steered well: the `n` best heads of its default ranking."""
+
+    n: int
+    mode: Mode = "boost_suppress"
+    strength: float | Hard = 8.0
+    scope: Scope | None = None
+    alpha: float = 0.9
+
+
 @dataclass(frozen=True, eq=False)
 class ModelInfo(HoldsArrays):
     """A loaded model, in numbers and words.
@@ -111,7 +123,9 @@ class ModelInfo(HoldsArrays):
     heads_present_LH: bool (L, H), which heads of the grid exist.
     why_not_gpu: one sentence where it computes on the processor although nobody asked for that.
     max_image_tok: image tokens that a picture may cost before it is fed smaller.
-    default_ranking: the ranking that comes with the model, if one does.
+    default_ranking: the ranking that comes with the model as the one to steer by, if one does.
+    recommended: how many of its heads, and how; None where there is no default ranking.
+    rankings: all rankings that come with the model, by name.
     """
 
     name: str
@@ -125,6 +139,8 @@ class ModelInfo(HoldsArrays):
     fingerprint: str
     max_image_tok: int
     default_ranking: HeadRanking | None = None
+    recommended: Recommended | None = None
+    rankings: Mapping[str, HeadRanking] = field(default_factory=dict)
     n_parameters: int = 0
     context_tok: int = 0
 

@@ -20,6 +20,7 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.message_parts import GenerateSpec as GenerateSpec
 from gazeviz.domain.message_parts import ModelInfo as ModelInfo
 from gazeviz.domain.message_parts import PictureSource as PictureSource
+from gazeviz.domain.message_parts import Recommended as Recommended
 from gazeviz.domain.message_parts import RunSummary as RunSummary
 from gazeviz.domain.message_parts import Side as Side
 from gazeviz.domain.message_parts import StripsSource as StripsSource

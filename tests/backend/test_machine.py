@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gazeviz.backend.in_process import InProcessBackend
-from gazeviz.backend.machine import RANKING_FILE, EngineMachine, open_picture
+from gazeviz.backend.machine import EngineMachine, open_picture
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -28,6 +28,7 @@ from gazeviz.domain.messages import (
     Progress,
     RankingPartial,
     RankingsFinished,
+    Recommended,
     Retarget,
     RunFinished,
     StepArrived,
@@ -36,6 +37,7 @@ from gazeviz.domain.messages import (
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import Engine, load
+from gazeviz.engine.recommendation import RANKING_FILE, RANKINGS_FOLDER
 from gazeviz.errors import UserError
 from tests.backend.listening import PANELS, Heard, assert_near, open_strip
 
@@ -131,17 +133,26 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         (folder / file.name).symlink_to(file)
     ranking = HeadRanking("mass", np.arange(64.0).reshape(8, 8))
     ranking.save(folder / RANKING_FILE)
+    (folder / RANKINGS_FOLDER).mkdir()
+    ranking.save(folder / RANKINGS_FOLDER / "causal.json")
     with InProcessBackend(heard) as backend:
         backend.send(LoadModel(1, str(folder), "cpu"))
         info = heard.until(ModelLoaded, 1).info
         assert info.default_ranking is not None
         assert info.default_ranking.top(3).heads == ranking.top(3).heads
+        assert info.recommended == Recommended(12)
+        assert info.rankings["causal"].order() == ranking.order()
         assert (info.shape_LH, info.device, info.dtype) == ((8, 8), "cpu", "float32")
         assert [event.done for event in heard.of(Progress, 1)][-1] == 100
         backend.send(LoadModel(2, str(tmp_path / "nothing")))
         assert heard.until(Failed, 2).kind == "user"
         backend.send(open_strip(3))
         heard.until(PicturePrepared, 3)  # the model before is still there
+        (folder / RANKINGS_FOLDER / "causal.json").write_text("{")
+        backend.send(LoadModel(4, str(folder), "cpu"))
+        assert "causal.json" in heard.until(Failed, 4).sentence
+        backend.send(open_strip(5))
+        assert "No model" in heard.until(Failed, 5).sentence
 
 
 def test_a_picture_may_cost_fewer_tokens(backend: InProcessBackend, heard: Heard) -> None:

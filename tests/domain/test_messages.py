@@ -35,6 +35,7 @@ from gazeviz.domain.messages import (
     RankingPartial,
     RankingsFinished,
     Ready,
+    Recommended,
     Refused,
     Retarget,
     RunFinished,
