@@ -158,14 +158,31 @@ def _controls(demo: Demonstration) -> RenderableType:
     from gazeviz.render.palette import figure_text
 
     rows = [_control_row(demo.steered)]
-    draws = [draw.share() for draw in demo.random_draws]
-    spread = f"{len(draws)} draws, {figure_text(min(draws))} to {figure_text(max(draws))}"
-    place = f"{spread}; gaze heads stand at percentile {demo.percentile:.0f}"
-    junk = sum(draw.junk_share for draw in demo.random_draws) / len(draws)
-    mean = figure_text(sum(draws) / len(draws))
-    rows.append((f"random {len(demo.chosen)}", mean, "", figure_text(junk), place))
+    matched = [draw for draw in demo.random_draws if draw.treatment["name"].startswith("layer-matched")]
+    uniform = [draw for draw in demo.random_draws if draw not in matched]
+    for name, draws in (("random", uniform), ("layer-matched random", matched)):
+        if draws:
+            rows.append(_draws_row(f"{name} {len(demo.chosen)}", draws, demo.steered.share()))
     rows += [_control_row(control) for control in demo.controls if control not in demo.random_draws]
     return table(("heads", "hit", "complete", "junk", ""), rows, right=(1, 2, 3))
+
+
+def _draws_row(name: str, draws: list[Evaluation], gaze: float) -> tuple[str, str, str, str, str]:
+    """Many draws in one row: their mean, their range, and where gaze heads stand among them."""
+    from statistics import mean
+
+    from gazeviz.domain.statistics import percentile_of
+    from gazeviz.render.palette import figure_text
+
+    shares = [draw.share() for draw in draws]
+    spread = f"{len(draws)} draws, {figure_text(min(shares))} to {figure_text(max(shares))}"
+    return (
+        name,
+        figure_text(mean(shares)),
+        figure_text(mean(draw.share("right") for draw in draws)),
+        figure_text(mean(draw.junk_share for draw in draws)),
+        f"{spread}; gaze heads stand at percentile {percentile_of(gaze, shares):.0f}",
+    )
 
 
 def _control_row(evaluation: Evaluation) -> tuple[str, str, str, str, str]:
