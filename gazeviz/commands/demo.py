@@ -155,7 +155,6 @@ def _said(chosen: int | None) -> str:
 
 def _controls(demo: Demonstration) -> RenderableType:
     """Gaze heads against the distribution of random draws and every other control."""
-    from gazeviz.render.palette import figure_text
 
     rows = [_control_row(demo.steered)]
     matched = [draw for draw in demo.random_draws if draw.treatment["name"].startswith("layer-matched")]
