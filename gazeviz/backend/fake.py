@@ -9,12 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Final
 
-from gazeviz.backend.base import CANCEL_PATIENCE_S, Listener
+from gazeviz.backend.base import CANCEL_PATIENCE_S, BackendEvent, Listener
 from gazeviz.backend.in_process import InProcessBackend
 from gazeviz.backend.scripted import Script
+from gazeviz.domain.messages import ENDING, Cancel, Discover, StripsSource
 
 _PLAIN = Script()
+_SETTLING: Final = -1  # the job of `settle`, which the listener does not hear of
 
 
 class Pace:
@@ -59,8 +62,29 @@ class FakeBackend(InProcessBackend):
         self, listener: Listener, script: Script = _PLAIN, *, cancel_patience_s: float = CANCEL_PATIENCE_S
     ) -> None:
         self.pace = Pace()
+        self._forward = listener
+        self._settled = threading.Event()
         paced = replace(script, wait=self.pace)
-        super().__init__(listener, load=paced.load, cancel_patience_s=cancel_patience_s)
+        super().__init__(self._hear, load=paced.load, cancel_patience_s=cancel_patience_s)
+
+    def settle(self) -> None:
+        """Return when the worker has heard all that was sent so far; what it is doing may go on.
+
+        RuntimeError where there is no worker.
+        """
+        self._settled.clear()
+        # What waits for its turn is cancelled by the thread that listens, at once and in its order.
+        if not self.send(Discover(_SETTLING, StripsSource("builtin", 1))) or not self.send(Cancel(_SETTLING)):
+            raise RuntimeError("there is no worker that could hear anything")
+        while not self._settled.wait(0.05):
+            if not self.running:
+                raise RuntimeError("the worker was lost before it had heard all")
+
+    def _hear(self, event: BackendEvent) -> None:
+        if getattr(event, "job", None) != _SETTLING:
+            self._forward(event)
+        elif isinstance(event, ENDING):
+            self._settled.set()
 
     def stop(self) -> None:
         """End the worker; a held one goes on to its end."""

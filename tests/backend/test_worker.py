@@ -74,11 +74,9 @@ def write_and_hold(backend: FakeBackend, heard: Heard, request: Generate, n_tok:
         heard.until(StepArrived, request.job)
 
 
-def one_more_token(backend: FakeBackend, heard: Heard) -> None:
+def one_more_token(backend: FakeBackend) -> None:
     """Allow one more token (strip, part of loading), once the worker has heard all that was sent."""
-    backend.send(Generate(9999, narration(1)))
-    backend.send(Cancel(9999))
-    heard.until(JobCancelled, 9999)  # said by the thread that listens, in the order of what was sent
+    backend.settle()
     backend.pace.allow(1)
 
 
@@ -157,7 +155,7 @@ def test_any_head_at_any_token_can_be_asked_for_while_the_run_goes_on(
     write_and_hold(backend, heard, Generate(3, narration(48)), n_tok=1)
     backend.send(AskMap(4, 3, (0,), HeadSet.of("L0H0")))
     backend.send(AskMass(5, 3, (0,), np.arange(4)))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     heard.until(MassReady, 5)
     assert len(heard.of(StepArrived, 3)) <= 2
     mass_LH = heard.of(MassReady)[0].mass_LH
@@ -194,7 +192,7 @@ def test_an_answer_too_large_to_cross_is_refused(
 def test_a_cancel_is_answered_within_a_token(backend: FakeBackend, heard: Heard) -> None:
     write_and_hold(backend, heard, Generate(3, narration(48)), n_tok=3)
     backend.send(Cancel(3))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     run = heard.until(RunFinished, 3).run
     assert run.finish == "cancelled"
     assert run.n_tok in (3, 4)  # the fourth may have been under way
@@ -215,7 +213,7 @@ def test_a_cancel_of_what_has_not_begun(backend: FakeBackend, heard: Heard) -> N
 def test_the_next_token_follows_a_new_target(backend: FakeBackend, heard: Heard) -> None:
     write_and_hold(backend, heard, Generate(3, narration(48, panel=4)), n_tok=3)
     backend.send(Retarget(3, PANELS[1]))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     backend.pace.free()
     run = heard.until(RunFinished, 3).run
     switched = next(step for step in heard.of(StepArrived, 3) if step.target == "Panel 2")
@@ -245,10 +243,10 @@ def test_a_target_that_cannot_be_followed_leaves_the_run_as_it_was(
 ) -> None:
     write_and_hold(backend, heard, Generate(3, narration(16, panel=4)), n_tok=1)
     backend.send(Retarget(3, Region.box("Speck", (0, 0, 1, 1), SIZE_PX)))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     assert "Speck" in heard.until(Refused, 3).sentence
     backend.send(Retarget(3, None))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     backend.pace.free()
     assert [name for _, name in heard.until(RunFinished, 3).run.switches] == [""]
     assert heard.of(StepArrived, 3)[1].target == "Panel 4"
@@ -258,7 +256,7 @@ def test_a_target_that_cannot_be_followed_leaves_the_run_as_it_was(
 def test_a_run_without_target_has_none_to_move(backend: FakeBackend, heard: Heard) -> None:
     write_and_hold(backend, heard, Generate(3, narration(4)), n_tok=1)
     backend.send(Retarget(3, PANELS[0]))
-    one_more_token(backend, heard)
+    one_more_token(backend)
     assert "not steered" in heard.until(Refused, 3).sentence
     backend.pace.free()
     heard.until(RunFinished, 3)
@@ -311,7 +309,7 @@ def test_discovery_is_cancelled_between_strips(heard: Heard) -> None:
         for _ in range(3):
             heard.until(RankingPartial, 2)
         backend.send(Cancel(2))
-        one_more_token(backend, heard)
+        one_more_token(backend)
         heard.until(JobCancelled, 2)
         backend.pace.free()
         assert len(heard.of(RankingPartial, 2)) in (3, 4)
@@ -325,7 +323,7 @@ def test_loading_is_cancelled_between_its_parts(heard: Heard) -> None:
         backend.send(LoadModel(1))
         heard.until(Progress, 1)
         backend.send(Cancel(1))
-        one_more_token(backend, heard)
+        one_more_token(backend)
         heard.until(JobCancelled, 1)
         assert len(heard.of(Progress, 1)) == 1
         backend.send(open_strip(2))

@@ -38,7 +38,9 @@ from gazeviz.domain.messages import (
     MapReady,
     ModelInfo,
     ModelLoaded,
+    OpenPicture,
     PicturePrepared,
+    PictureSource,
     Progress,
     RankingPartial,
     Ready,
@@ -49,10 +51,15 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
-from tests.backend.listening import NARRATE, PANELS, Heard, is_alive, open_strip, seconds_until_gone
+from gazeviz.domain.strip import Layout, panel_regions
+from gazeviz.resources import resource_path
+from tests.backend.listening import Heard, is_alive, seconds_until_gone
 from tests.benchmarks.performance_page import conditions, write_section
 
 FULL_KILLS = 50
+STRIP = resource_path("samples", "strip-1-1x6.png")
+TARGETS = panel_regions(Layout(1, 6), 1536, 256)
+PROMPT = "narrate each panel in order."  # as the built-in model and the scripted one know it
 
 APP = """
 import sys, time
@@ -126,19 +133,18 @@ class Bench:
         """Load the model and open the strip."""
         load, picture = self.job(), self.job()
         self.backend.send(LoadModel(load, self.model))
-        self.backend.send(open_strip(picture))
+        self.backend.send(OpenPicture(picture, PictureSource("strip", STRIP.name, str(STRIP))))
         info = self.heard.until(ModelLoaded, load).info
         self.heard.until(PicturePrepared, picture)
         return info
 
     def spec(self, n_tok: int, panel: int | None) -> GenerateSpec:
-        """A narration, steered by an eighth of the heads towards a panel, or not."""
+        """A narration, steered by the recommended heads towards a panel, or not."""
         assert self.info is not None
-        heads = HeadSet.all(self.info.shape_LH)
-        if self.info.default_ranking is not None:
-            heads = self.info.default_ranking.top(max(1, len(heads) // 8))
-        steering = None if panel is None else Steering(heads, PANELS[panel - 1])
-        return GenerateSpec("strip", NARRATE, steering, max_new_tokens=n_tok, chosen=heads, regions=PANELS)
+        ranking, advice = self.info.default_ranking, self.info.recommended
+        heads = ranking.top(advice.n) if ranking and advice else HeadSet.all(self.info.shape_LH)
+        steering = None if panel is None else Steering(heads, TARGETS[panel - 1])
+        return GenerateSpec("strip", PROMPT, steering, max_new_tokens=n_tok, chosen=heads, regions=TARGETS)
 
     def answer(self, n_tok: int = 24, panel: int | None = None) -> tuple[str, float]:
         """An answer's text, and the median milliseconds of its tokens after the first."""
@@ -198,9 +204,12 @@ def measure_obedience(bench: Bench, n: int) -> None:
             bench.heard.until(StepArrived, run)
         time.sleep(rng.uniform(0, 0.02))
         clicked_s = time.perf_counter()
-        bench.backend.send(Retarget(run, PANELS[1]))
-        while (step := bench.heard.until(StepArrived, run)).target != PANELS[1].name:
-            pass
+        bench.backend.send(Retarget(run, TARGETS[1]))
+        step = bench.heard.until(object, run)
+        while isinstance(step, StepArrived) and step.target != TARGETS[1].name:
+            step = bench.heard.until(object, run)
+        if not isinstance(step, StepArrived):
+            continue  # the answer ended before it could follow
         delays_ms.append(1000 * (bench.heard.arrived_s[run, step.index] - clicked_s))
         late_tok.append(bench.heard.n_since(run, clicked_s, step.index))
         stopped_s = time.perf_counter()
