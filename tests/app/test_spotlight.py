@@ -26,10 +26,12 @@ def streaming(open_stage, strip_path):
 def test_the_next_token_follows_the_light_and_goes_back_when_it_is_out(open_stage, strip_path):
     stage = streaming(open_stage, strip_path)
     stage.controller.spotlight(64 * 4 + 32, 32, 60)
+    stage.backend.settle()
     stage.backend.pace.allow(3)
     stage.until(lambda: len(stage.shown("steered").steps) == 5)
     assert stage.shown("steered").steps[3].target == "Spotlight"
     stage.controller.end_spotlight()
+    stage.backend.settle()
     stage.backend.pace.free()
     names = [name for _, name in stage.until_ended().switches]
     assert names == ["Spotlight", "Panel 1"] and stage.model.target_region.name == "Panel 1"
@@ -64,6 +66,7 @@ def test_a_light_that_meets_no_cell_stays_where_it_was(open_stage, strip_path):
     stage.controller.spotlight(-500, -500, 40)
     stage.controller.spotlight(0.5, 0.5, 1)
     stage.controller.end_spotlight()
+    stage.backend.settle()
     stage.backend.pace.free()
     assert [name for _, name in stage.until_ended().switches] == []
 
@@ -76,9 +79,11 @@ def test_a_run_that_was_laid_out_goes_back_to_its_plan(stage):
     stage.backend.pace.allow(2)
     stage.until(lambda: len(stage.shown("steered").steps) == 2)
     stage.controller.spotlight(64 * 3 + 32, 32, 60)
+    stage.backend.settle()
     stage.backend.pace.allow(4)
     stage.until(lambda: len(stage.shown("steered").steps) == 6)
     stage.controller.end_spotlight()
+    stage.backend.settle()
     stage.backend.pace.free()
     assert [name for _, name in stage.until_ended().switches] == ["Spotlight", "Panel 6"]
 
