@@ -181,6 +181,7 @@ def test_stop_answers_within_a_token(stage):
     stage.backend.pace.allow(3)
     stage.until(lambda: len(stage.shown("steered").steps) == 3)
     stage.controller.stop()
+    stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
     assert steered.state == "cancelled" and len(steered.steps) <= 4
