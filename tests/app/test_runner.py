@@ -206,6 +206,7 @@ def test_stop_lets_what_waits_never_begin(stage):
     stage.until(lambda: len(stage.shown("baseline").steps) == 2)
     assert stage.shown("steered").state == "queued"
     stage.controller.stop()
+    stage.backend.settle()
     stage.backend.pace.free()
     baseline = stage.until_ended("baseline")
     steered = stage.shown("steered")
@@ -244,6 +245,7 @@ def test_the_next_token_follows_a_click_on_another_region(stage):
     stage.backend.pace.allow(4)
     stage.until(lambda: len(stage.shown("steered").steps) == 4)
     point_at(stage, 5)
+    stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
     switched = next(step.index for step in steered.steps if step.target == "Panel 5")
@@ -263,6 +265,7 @@ def test_a_click_while_the_baseline_runs_is_the_first_target(stage):
     stage.backend.pace.allow(2)
     stage.until(lambda: len(stage.shown("baseline").steps) == 2)
     point_at(stage, 6)
+    stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
     assert {step.target for step in steered.steps} == {"Panel 6"} and steered.text == SAID[5]
@@ -277,6 +280,7 @@ def test_a_run_that_waits_can_be_told_to_leave_the_heads_alone_at_first(stage):
     stage.backend.pace.hold()
     stage.controller.run()
     stage.controller.retarget(None)
+    stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
     assert [step.target for step in steered.steps] == [None] * 4 + ["Panel 1"] * 4
@@ -290,6 +294,7 @@ def test_letting_go_lets_the_heads_look_where_they_like(stage):
     stage.backend.pace.allow(2)
     stage.until(lambda: len(stage.shown("steered").steps) == 2)
     stage.controller.retarget(None)
+    stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
     assert [name for _, name in steered.switches] == [""] and stage.model.target_region_id is None
@@ -304,6 +309,7 @@ def test_a_region_without_cells_does_not_become_the_target_of_a_run(stage):
     stage.until(lambda: len(stage.shown("steered").steps) == 2)
     stage.controller.retarget(nothing)
     assert stage.model.notice.about == "target" and stage.model.target_region.name == "Panel 2"
+    stage.backend.settle()
     stage.backend.pace.free()
     assert {step.target for step in stage.until_ended().steps} == {"Panel 2"}
 
