@@ -1,0 +1,36 @@
+"""Small parts that the left column's sections share: names, titles, tinted icons."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QLabel, QWidget
+
+_Widget = TypeVar("_Widget", bound=QWidget)
+
+
+def named(widget: _Widget, name: str) -> _Widget:
+    """Give a widget its object name, by which tests and style sheets find it."""
+    widget.setObjectName(name)
+    return widget
+
+
+def section_title(text: str) -> QLabel:
+    """A section's title, small and soft."""
+    label = QLabel(text)
+    label.setProperty("role", "section")
+    return label
+
+
+def tinted(icon: QIcon, side_px: int, colour: QColor, ratio: float) -> QPixmap:
+    """An icon's shape in one colour."""
+    pixmap = icon.pixmap(QSize(side_px, side_px), ratio)
+    if pixmap.isNull():
+        return pixmap
+    painter = QPainter(pixmap)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(pixmap.rect(), colour)
+    painter.end()
+    return pixmap

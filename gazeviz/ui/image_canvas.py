@@ -1,0 +1,399 @@
+"""The picture in the middle of the window: the regions on it, the attention over it, and the tools.
+
+It draws in layers that are each prepared once for a zoom and place (gazeviz.ui.canvas_items), so that a
+stroke costs the rectangle that it touches.  What gestures mean is the tools' (gazeviz.ui.canvas_tools).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QVariantAnimation, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QMenu, QWidget
+
+from gazeviz.app.painting import Point
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import DirtyBox
+from gazeviz.ui import theme
+from gazeviz.ui.canvas_desk import CanvasDesk
+from gazeviz.ui.canvas_items import AttentionLayer, PictureLayer, copy_clip
+from gazeviz.ui.canvas_labels import draw_chip, draw_empty, hover_text
+from gazeviz.ui.canvas_regions import RegionsOnCanvas
+from gazeviz.ui.canvas_tools import MAKERS, Tool
+from gazeviz.ui.canvas_view import ZOOM_STEP, PictureView, few_rects
+from gazeviz.ui.zoom_bar import ZoomBar
+
+FADE_MS = 120
+
+
+class ImageCanvas(QWidget):
+    """Shows the picture and lets a person paint regions on it."""
+
+    zoom_changed = Signal(float)  # pixels of the screen for one of the picture
+
+    def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("imageCanvas")
+        self.setAccessibleName("Picture with regions and attention")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(240, 120)
+        self._model, self._controller = model, controller
+        self.view = PictureView()
+        self.desk = CanvasDesk(model, controller, self.view, self)
+        self._picture = PictureLayer()
+        self._maps = [AttentionLayer(), AttentionLayer()]  # the one that fades away, the one that is shown
+        self._regions = RegionsOnCanvas(model, self.view)
+        self._fade = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FADE_MS)
+        self._pixels_HW3: NDArray[np.uint8] | None = None
+        self._marked = QRect()  # what the tool's own marks cover
+        self._tool: Tool = MAKERS[model.tool](self.desk)
+        self._pointer: QPointF | None = None
+        self._pan_from: QPointF | None = None
+        self._space_held = self._space_panned = False
+        self._hover: int | None = None
+        self._zoom_bar = ZoomBar(self)
+        self._zoom_bar.zoom_wanted.connect(self.zoom_by)
+        self._zoom_bar.fit_wanted.connect(self.fit)
+        self._zoom_bar.actual_size_wanted.connect(self.actual_size)
+        self.zoom_changed.connect(self._zoom_bar.show_zoom)
+        self._connect()
+        self._on_picture_changed()
+
+    # What the session says
+
+    def _connect(self) -> None:
+        model = self._model
+        model.picture_changed.connect(self._on_picture_changed)
+        model.grid_changed.connect(self._on_grid_changed)
+        model.regions_changed.connect(self._on_regions_changed)
+        model.region_painted.connect(self._on_region_painted)
+        for signal in (model.active_region_changed, model.target_changed, model.rule_changed):
+            signal.connect(self._on_regions_changed)
+        model.tool_changed.connect(self._on_tool_changed)
+        model.brush_changed.connect(self.update)
+        model.view_changed.connect(self._on_view_changed)
+        model.map_changed.connect(self._on_map_changed)
+        theme.changed.connect(self.update)
+        self.desk.redraw_wanted.connect(self._on_redraw_wanted)
+        self.desk.view_moved.connect(self._on_view_moved)
+        self._fade.valueChanged.connect(self._update_picture)
+
+    def _on_picture_changed(self) -> None:
+        """Take other pixels; a picture that only got another layout stays as it stands."""
+        picture = self._model.picture
+        pixels_HW3 = None if picture is None else picture.pixels_HW3
+        if pixels_HW3 is not self._pixels_HW3:
+            self._tool.cancel()
+            self._pixels_HW3 = pixels_HW3
+            self._picture.set_pixels(pixels_HW3)
+            if picture is not None:
+                self.view.show_picture(picture.size_px)
+                self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
+        self._zoom_bar.setVisible(picture is not None)
+        self._on_grid_changed()
+
+    def _on_grid_changed(self) -> None:
+        self._hover = None
+        self._regions.grid_changed()
+        self._fade.stop()
+        self._maps[0].set_map(None, None, 1.0, 0.0, False)
+        self._set_map()
+        self.update()
+
+    def _on_regions_changed(self) -> None:
+        self._regions.changed()
+        self.update()
+
+    def _on_region_painted(self, region_id: int, box_px: DirtyBox) -> None:
+        self.update(self._regions.painted(region_id, box_px, self.devicePixelRatioF()))
+
+    def _on_tool_changed(self) -> None:
+        self._tool.cancel()
+        self._tool = MAKERS[self._model.tool](self.desk)
+        self._show_cursor()
+        self.update()
+
+    def _on_view_changed(self) -> None:
+        self._set_map()
+        self._regions.changed()
+        self.update()
+
+    def _on_map_changed(self) -> None:
+        """Fade from the map on the screen; while a fade is under way, only its end is exchanged."""
+        if self._maps[1].empty != (self._model.map.values_P is None):
+            self._regions.changed()  # tints step back where a map is shown
+        if self._fade.state() != QVariantAnimation.State.Running:
+            self._maps.reverse()
+            self._fade.start()
+        self._set_map()
+        self._update_picture()
+
+    def _set_map(self) -> None:
+        model = self._model
+        shown = model.map.values_P if model.show_map else None
+        self._maps[1].set_map(model.grid, shown, model.map.high, model.overlay_opacity, model.show_cells)
+
+    def _on_redraw_wanted(self) -> None:
+        """Draw the tool's marks anew: where they were, and where they are."""
+        self.update(self._marked)
+        outline = self._tool.outline()
+        marks = QRectF() if outline is None else outline.controlPointRect()
+        if self.desk.shift_px is not None:
+            marks = marks.united(self._regions.shifted_rect(self.desk.shift_px))
+        self._marked = marks.adjusted(-8, -8, 8, 8).toAlignedRect() if not marks.isNull() else QRect()
+        self.update(self._marked)
+
+    def _on_view_moved(self) -> None:
+        self._follow_pointer()
+        self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
+        self.update()
+
+    def _update_picture(self, _: object = None) -> None:
+        self.update(self.view.picture_rect().toAlignedRect())
+
+    # Zoom
+
+    def fit(self) -> None:
+        """Show the whole picture."""
+        self.view.fit()
+        self._on_view_moved()
+
+    def actual_size(self) -> None:
+        """Show one picture pixel as one pixel of the screen."""
+        self.view.actual_size(self.devicePixelRatioF())
+        self._on_view_moved()
+
+    def zoom_by(self, factor: float, anchor: QPointF | None = None) -> None:
+        """Zoom around a point of the canvas, its middle by default."""
+        self.view.zoom_to(self.view.zoom * factor, anchor)
+        self._on_view_moved()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom around the cursor; with Shift move sideways."""
+        notches = event.angleDelta().y() / 120
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.desk.pan(48 * (notches or event.angleDelta().x() / 120), 0)
+        elif notches:
+            self.zoom_by(ZOOM_STEP**notches, event.position())
+        event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep a fitted picture fitted."""
+        self.view.resize(self.size().toSizeF())
+        size = self._zoom_bar.sizeHint()
+        self._zoom_bar.setGeometry(QRect(QPoint(self.width() - size.width() - 12, self.height() - 40), size))
+        self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
+        super().resizeEvent(event)
+
+    # Mouse and keys
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to pan, or hand the press to the tool."""
+        left = event.button() == Qt.MouseButton.LeftButton
+        if event.button() == Qt.MouseButton.MiddleButton or (self._space_held and left):
+            self._pan_from = event.position()
+            self._space_panned = True
+            self._show_cursor()
+        elif left and self._model.picture is not None:
+            self._tool.press(self.view.to_picture(event.position()), event.modifiers())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Pan, draw on, or only point."""
+        if self._pan_from is not None:
+            offset, self._pan_from = event.position() - self._pan_from, event.position()
+            self._pointer = event.position()
+            self.desk.pan(offset.x(), offset.y())
+            return
+        self._point_at(event.position())
+        if self._model.picture is not None:
+            self._tool.move(self.view.to_picture(event.position()), event.modifiers())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End what the press began."""
+        if self._pan_from is not None:
+            self._pan_from = None
+            self._show_cursor()
+        elif event.button() == Qt.MouseButton.LeftButton and self._model.picture is not None:
+            self._tool.release(self.view.to_picture(event.position()), event.modifiers())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Close a polygon; any other tool takes it as one more press."""
+        if self._tool.busy and event.button() == Qt.MouseButton.LeftButton:
+            self._tool.finish()
+        else:
+            self.mousePressEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show where the brush is."""
+        self._point_at(event.position())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is pointed at."""
+        self._point_at(None)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be asked of the place under the pointer."""
+        if not self._tool.busy:
+            menu = self.place_menu(self.view.to_picture(QPointF(event.pos())))
+            if not menu.isEmpty():
+                menu.exec(event.globalPos())
+            menu.deleteLater()
+
+    def place_menu(self, point: Point) -> QMenu:
+        """What can be asked of a point of the picture."""
+        menu, region = QMenu(self), self._model.regions.at(*point)
+        cell = self.desk.cell_at(point)
+        if cell is not None:
+            menu.addAction(f"Which heads look at cell {cell}?").triggered.connect(
+                lambda: self._controller.look_at_point(*point)
+            )
+        if region is not None:
+            name, region_id = region.name, region.id
+            if cell is not None:
+                menu.addAction(f"Which heads look at {name}?").triggered.connect(
+                    lambda: self._controller.look_at_region(region_id)
+                )
+            menu.addAction(f"Make {name} the target").triggered.connect(lambda: self.desk.aim(point))
+        return menu
+
+    def event(self, event: QEvent) -> bool:
+        """Take Space and Esc from the window's shortcuts where they belong to a gesture here."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            ours = event.key() == Qt.Key.Key_Space and self._pointer is not None
+            if ours or (event.key() == Qt.Key.Key_Escape and self._tool.busy):
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc aborts a gesture, Enter ends one, Space held pans."""
+        if event.key() == Qt.Key.Key_Escape and self._tool.busy:
+            self._tool.cancel()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._tool.busy:
+            self._tool.finish()
+        elif event.key() == Qt.Key.Key_Space and self._pointer is not None:
+            if not event.isAutoRepeat():
+                self._space_held, self._space_panned = True, False
+                self._show_cursor()
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Space that panned nothing meant run or stop."""
+        if event.key() == Qt.Key.Key_Space and self._space_held and not event.isAutoRepeat():
+            self._space_held = False
+            self._show_cursor()
+            if not self._space_panned:
+                self.desk.run_or_stop()
+        else:
+            super().keyReleaseEvent(event)
+
+    def _point_at(self, at: QPointF | None) -> None:
+        """Move the brush's circle and the cell under it, and redraw no more than these."""
+        self._update_pointer()
+        self._pointer = at
+        self._follow_pointer()
+        self._update_pointer()
+
+    def _follow_pointer(self) -> None:
+        """Notice which cell is under the pointer."""
+        at = self._pointer
+        hover = None if at is None else self.desk.cell_at(self.view.to_picture(at))
+        if hover != self._hover:
+            self._update_hover()
+            self._hover = hover
+            self._update_hover()
+            self.update(self._status_rect())
+        self._show_cursor()
+
+    def _update_hover(self) -> None:
+        if self._hover is not None and not self._tool.circle_px():
+            self.update(self.desk.cell_on_screen(self._hover).adjusted(-3, -3, 3, 3).toAlignedRect())
+
+    def _update_pointer(self) -> None:
+        if self._pointer is not None:
+            self.update(self._brush_rect(self._pointer).adjusted(-3, -3, 3, 3).toAlignedRect())
+
+    def _brush_rect(self, at: QPointF) -> QRectF:
+        radius = max(1.0, self._tool.circle_px() * self.view.zoom / 2)
+        return QRectF(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius)
+
+    def _show_cursor(self) -> None:
+        if self._pan_from is not None:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif self._space_held or self._pointer is None:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        else:
+            point = self.view.to_picture(self._pointer)
+            inside = self._model.picture is not None and self.view.contains(point)
+            self.setCursor(self._tool.cursor_at(point) if inside else Qt.CursorShape.ArrowCursor)
+
+    # Drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Copy the prepared layers and draw the lines above them, one dirty rectangle at a time."""
+        painter = QPainter(self)
+        if self._model.picture is None:
+            painter.fillRect(self.rect(), theme.current().canvas)
+            draw_empty(painter, self.rect())
+            return
+        text = hover_text(self._model, self._hover)
+        for clip in few_rects(event.region()):
+            painter.setClipRect(clip)
+            self._draw(painter, clip)
+            if text and clip.intersects(self._status_rect()):
+                draw_chip(painter, self._status_rect(), text)
+
+    def _draw(self, painter: QPainter, clip: QRect) -> None:
+        ratio = self.devicePixelRatioF()
+        painter.fillRect(clip, theme.current().canvas)
+        copy_clip(painter, clip, self._picture.image(self.view, ratio, self.size()))
+        self._draw_maps(painter, clip, ratio)
+        self._regions.draw(painter, clip, ratio, self.size())
+        self._draw_pointer(painter, clip)
+
+    def _draw_maps(self, painter: QPainter, clip: QRect, ratio: float) -> None:
+        running = self._fade.state() == QVariantAnimation.State.Running
+        shown = float(self._fade.currentValue() or 0.0) if running else 1.0
+        for layer, opacity in zip(self._maps, (1.0 - shown, shown), strict=True):
+            if opacity > 0 and not layer.empty:
+                painter.setOpacity(opacity)
+                copy_clip(painter, clip, layer.image(self.view, ratio, self.size()))
+        painter.setOpacity(1.0)
+
+    def _draw_pointer(self, painter: QPainter, clip: QRect) -> None:
+        """Draw a gesture's outline, the cell under the pointer and the brush, dark and light."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        outline = self._tool.outline()
+        circle = None
+        if self._tool.circle_px() and self._pointer is not None and not self._space_held:
+            circle = self._brush_rect(self._pointer)
+        for pen in (QPen(QColor(0, 0, 0, 150), 3.0), QPen(QColor(255, 255, 255), 1.4)):
+            painter.setPen(pen)
+            if self._hover is not None and circle is None:
+                painter.drawRect(self.desk.cell_on_screen(self._hover))
+            if outline is not None:
+                painter.drawPath(outline)
+            if circle is not None and circle.intersects(QRectF(clip)):
+                painter.drawEllipse(circle)
+        if self.desk.shift_px is not None:
+            self._regions.draw_shift(painter, self.desk.shift_px)
+
+    def _status_rect(self) -> QRect:
+        return QRect(12, self.height() - 40, min(420, self.width() - 24), 28)

@@ -1,0 +1,360 @@
+"""The regions in the left column: what they are called, how many cells they select, and which is the target.
+
+Reads the session and changes it through undo commands and the controller alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QDropEvent, QIcon, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.region_files import RegionForm
+from gazeviz.app.regions import EditableRegion
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.domain.region import REGION_COLOURS
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.region_row import ROW_HEIGHT_PX, RegionRow
+
+_ID = Qt.ItemDataRole.UserRole
+_MAX_ROWS = 9
+_COLOUR_NAMES = ("Blue", "Orange", "Green", "Vermilion", "Sky blue", "Purple", "Yellow", "Grey")
+EXPORTS: Final[dict[RegionForm, str]] = {
+    "png": "PNG masks…",
+    "labelme": "labelme JSON…",
+    "coco": "COCO JSON…",
+}
+"""Forms of files and what the menu calls them."""
+_READABLE = "Regions (*.png *.json)"
+
+
+class RegionListView(QWidget):
+    """Lists the regions; the selected row is the active region."""
+
+    def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("regionListView")
+        self._model, self._controller, self._editor = model, controller, controller.editor
+        self._rows: dict[int, RegionRow] = {}
+        self._list = named(OrderedList(), "regionList")
+        self._list.setAccessibleName("Regions, in the order of their numbers")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.SPACE)
+        layout.addWidget(section_title("Regions"))
+        layout.addWidget(self._list)
+        layout.addLayout(self._make_footer())
+        self._connect()
+        self._rebuild()
+
+    def _make_footer(self) -> QHBoxLayout:
+        footer = QHBoxLayout()
+        self._new = _button("newRegion", "plus", "New region", "Add an empty region and paint on it")
+        self._new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._new.setText("New region")
+        self._new.clicked.connect(lambda: self._attempt(lambda: self._editor.add_region()))
+        self._delete = _button("deleteRegion", "trash", "Delete region", "Delete the active region  Del")
+        self._delete.clicked.connect(self.delete_active)
+        more = _button("moreRegions", "more", "More about regions", "Import, export and more")
+        more.clicked.connect(lambda: self._open_menu(more.mapToGlobal(QPoint(0, more.height()))))
+        footer.setSpacing(theme.SPACE)
+        for widget in (self._new, self._delete, more):
+            footer.addWidget(widget)
+        footer.insertStretch(1)
+        return footer
+
+    def _connect(self) -> None:
+        model = self._model
+        model.regions_changed.connect(self._rebuild)
+        model.region_painted.connect(lambda region_id, _: self._refresh_row(region_id))
+        for signal in (model.target_changed, model.grid_changed, model.rule_changed):
+            signal.connect(self._refresh)
+        model.picture_changed.connect(self._refresh)
+        model.active_region_changed.connect(self._show_active)
+        theme.changed.connect(self._refresh)
+        self._list.currentItemChanged.connect(self._on_current_changed)
+        self._list.place_wanted.connect(self._on_place_wanted)
+        self._list.customContextMenuRequested.connect(
+            lambda at: self._open_menu(self._list.viewport().mapToGlobal(at))
+        )
+        self._list.itemDoubleClicked.connect(lambda item: self._rows[item.data(_ID)].edit_name())
+        self._list.rename_wanted.connect(self.rename_active)
+        self._list.delete_wanted.connect(self.delete_active)
+
+    # The list follows the session
+
+    def _rebuild(self) -> None:
+        """Rows for the regions that are there; the same rows where only looks have changed."""
+        shown = [self._list.item(place).data(_ID) for place in range(self._list.count())]
+        if shown != list(self._model.regions.ids):
+            self._list.blockSignals(True)
+            self._list.clear()
+            self._rows = {region.id: self._add_row(region) for region in self._model.regions}
+            self._list.blockSignals(False)
+            self._list.setFixedHeight(ROW_HEIGHT_PX * min(max(len(self._rows), 1), _MAX_ROWS) + 2)
+        self._refresh()
+        self._show_active()
+
+    def _add_row(self, region: EditableRegion) -> RegionRow:
+        item = QListWidgetItem(self._list)
+        item.setData(_ID, region.id)
+        item.setSizeHint(QSize(0, ROW_HEIGHT_PX))
+        row, region_id = RegionRow(region.id), region.id
+        row.rename_wanted.connect(
+            lambda name: self._attempt(lambda: self._editor.rename_region(region_id, name))
+        )
+        row.colour_wanted.connect(lambda: self._open_colours(region_id))
+        row.visible_wanted.connect(lambda on: self._attempt(lambda: self._editor.show_region(region_id, on)))
+        row.locked_wanted.connect(lambda on: self._attempt(lambda: self._editor.lock_region(region_id, on)))
+        row.target_wanted.connect(lambda: self._aim(region_id))
+        self._list.setItemWidget(item, row)
+        return row
+
+    def _refresh(self) -> None:
+        for region_id in self._rows:
+            self._refresh_row(region_id)
+        self._new.setEnabled(self._model.picture is not None)
+
+    def _refresh_row(self, region_id: int) -> None:
+        region, row = self._model.regions.get(region_id), self._rows.get(region_id)
+        if region is None or row is None:
+            return
+        n_cells = None if self._model.grid is None else len(self._model.cells_of(region_id))
+        number = self._model.regions.number_of(region_id)
+        row.show_region(region, number, n_cells, region_id == self._model.target_region_id)
+        self._list.item(number - 1).setData(
+            Qt.ItemDataRole.AccessibleTextRole, f"{number}, {region.name}, {n_cells} cells"
+        )
+
+    def _show_active(self) -> None:
+        ids, active = list(self._model.regions.ids), self._model.active_region_id
+        self._list.blockSignals(True)
+        self._list.setCurrentRow(ids.index(active) if active in ids else -1)
+        self._list.blockSignals(False)
+        self._delete.setEnabled(active is not None)
+
+    # Gestures
+
+    def rename_active(self) -> None:
+        """Let the active region's name be written in its row."""
+        row = self._rows.get(self._model.active_region_id or 0)
+        if row is not None:
+            row.edit_name()
+
+    def delete_active(self) -> None:
+        """Delete the active region; its neighbour becomes the active one."""
+        ids, active = list(self._model.regions.ids), self._model.active_region_id
+        if active in ids and self._attempt(lambda: self._editor.remove_region(active)):
+            place = min(ids.index(active), len(ids) - 2)
+            self._model.active_region_id = self._model.regions.ids[place] if len(ids) > 1 else None
+
+    def import_regions(self) -> None:
+        """Ask for files and add their regions."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Import regions", "", _READABLE)
+        if paths:
+            self._controller.import_regions(paths)
+
+    def export_regions(self, form: RegionForm) -> None:
+        """Ask for a place and write all painted regions there."""
+        title = f"Export regions: {EXPORTS[form].rstrip('…')}"
+        if form == "png":
+            path = QFileDialog.getExistingDirectory(self, title)
+        else:
+            name = self._model.picture.name if self._model.picture is not None else "regions"
+            path, _ = QFileDialog.getSaveFileName(self, title, f"{Path(name).stem}.json", "JSON (*.json)")
+        if path:
+            self._controller.export_regions(path, form)
+
+    def _on_current_changed(self, item: QListWidgetItem | None) -> None:
+        if item is not None:
+            self._model.active_region_id = item.data(_ID)
+
+    def _on_place_wanted(self, from_place: int, to_place: int) -> None:
+        region_id = self._list.item(from_place).data(_ID)
+        self._attempt(lambda: self._editor.move_region(region_id, to_place))
+
+    def _aim(self, region_id: int) -> None:
+        self._model.active_region_id = region_id
+        self._controller.retarget(region_id)
+
+    def _open_colours(self, region_id: int) -> None:
+        menu = QMenu(self)
+        self._add_colours(menu, region_id)
+        menu.exec(self._rows[region_id].mapToGlobal(QPoint(6, ROW_HEIGHT_PX)))
+        menu.deleteLater()
+
+    def _add_colours(self, menu: QMenu, region_id: int) -> None:
+        for name, colour in zip(_COLOUR_NAMES, REGION_COLOURS, strict=True):
+            action = menu.addAction(_swatch(colour), name)
+            action.triggered.connect(
+                lambda _=False, chosen=colour: self._attempt(
+                    lambda: self._editor.recolour_region(region_id, chosen)
+                )
+            )
+
+    def _open_menu(self, at: QPoint) -> None:
+        menu = self.context_menu()
+        menu.exec(at)
+        menu.deleteLater()
+
+    def context_menu(self) -> QMenu:
+        """What can be done with the active region, and with all of them."""
+        menu = QMenu(self)
+        region = self._model.active_region
+        if region is not None:
+            self._add_region_actions(menu, region)
+            menu.addSeparator()
+        has_picture = self._model.picture is not None
+        _add(menu, "importRegions", "Import regions…", self.import_regions, has_picture)
+        export = menu.addMenu("Export regions")
+        export.setEnabled(any(not region.empty for region in self._model.regions))
+        for form, text in EXPORTS.items():
+            _add(export, f"export_{form}", text, partial(self.export_regions, form))
+        return menu
+
+    def _add_region_actions(self, menu: QMenu, region: EditableRegion) -> None:
+        region_id, editor = region.id, self._editor
+        _add(menu, "aimRegion", "Make it the target", lambda: self._aim(region_id))
+        _add(menu, "lookAtRegion", "Which heads look here?",
+             lambda: self._controller.look_at_region(region_id), self._model.grid is not None)  # fmt: skip
+        _add(menu, "renameRegion", "Rename\tF2", self.rename_active, not region.locked)
+        self._add_colours(menu.addMenu("Colour"), region_id)
+        seen, held = not region.visible, not region.locked
+        _add(menu, "showRegion", "Show" if seen else "Hide",
+             lambda: self._attempt(lambda: editor.show_region(region_id, seen)))  # fmt: skip
+        _add(menu, "lockRegion", "Lock" if held else "Unlock",
+             lambda: self._attempt(lambda: editor.lock_region(region_id, held)))  # fmt: skip
+        _add(menu, "clearRegion", "Clear its pixels",
+             lambda: self._attempt(lambda: editor.clear_region(region_id)), not region.locked)  # fmt: skip
+        _add(menu, "removeRegion", "Delete\tDel", self.delete_active, not region.locked)
+
+    def _attempt(self, action: Callable[[], object]) -> bool:
+        """Do something; a refusal becomes the session's notice, and the rows show what still holds."""
+        done = self._controller.attempt(action, "regions")
+        if not done:
+            self._refresh()
+        return done
+
+
+class OrderedList(QListWidget):
+    """A list whose rows are dragged: it says where one is wanted and lets the session move it."""
+
+    place_wanted = Signal(int, int)
+    rename_wanted = Signal()
+    delete_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)  # rows follow the column's width
+        self.setFrameShape(QListWidget.Shape.NoFrame)
+        self.setItemDelegate(RowGround(self))
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Say which row is wanted where; nothing is moved here."""
+        from_place = self.currentRow()
+        to_place = self.place_at(event.position().toPoint(), from_place)
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+        if to_place != from_place >= 0:
+            self.place_wanted.emit(from_place, to_place)
+
+    def place_at(self, at: QPoint, from_place: int) -> int:
+        """The place, counted without the dragged row, of a drop at a point."""
+        index: QModelIndex = self.indexAt(at)
+        place = self.count()
+        if index.isValid():
+            below = at.y() > self.visualRect(index).center().y()
+            place = index.row() + int(below)
+        return place - int(place > from_place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Delete deletes, F2 renames, Alt with an arrow moves."""
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_wanted.emit()
+        elif event.key() == Qt.Key.Key_F2:
+            self.rename_wanted.emit()
+        elif event.key() in steps and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            to_place = self.currentRow() + steps[Qt.Key(event.key())]
+            if 0 <= to_place < self.count():
+                self.place_wanted.emit(self.currentRow(), to_place)
+        else:
+            super().keyPressEvent(event)
+
+
+class RowGround(QStyledItemDelegate):
+    """The ground of a row: raised where it is the active region's."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw no text: the row itself does."""
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.current().raised)
+            painter.drawRoundedRect(option.rect.adjusted(0, 1, 0, -1), 6, 6)
+            painter.restore()
+
+    def updateEditorGeometry(
+        self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Give the row the whole width and no more, whatever its name would like."""
+        editor.setGeometry(option.rect)
+
+
+def _button(name: str, icon: str, accessible: str, tip: str) -> QToolButton:
+    button = named(QToolButton(), name)
+    button.setIcon(theme.icon(icon))
+    button.setIconSize(QSize(16, 16))
+    button.setAutoRaise(True)
+    button.setAccessibleName(accessible)
+    button.setToolTip(tip)
+    return button
+
+
+def _add(menu: QMenu, name: str, text: str, action: Callable[[], object], enabled: bool = True) -> QAction:
+    added = menu.addAction(text)
+    added.setObjectName(name)
+    added.setEnabled(enabled)
+    added.triggered.connect(lambda _=False: action())
+    return added
+
+
+def _swatch(colour: str) -> QIcon:
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawRoundedRect(pixmap.rect(), 3, 3)
+    painter.end()
+    return QIcon(pixmap)

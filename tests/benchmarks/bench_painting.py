@@ -1,0 +1,108 @@
+"""Painting on a picture of 4096 x 4096: what one move of the brush costs, and what a new map costs.
+
+Run with `python tests/benchmarks/bench_painting.py`; prints p50 and p99 in milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import MapView, Picture
+from gazeviz.backend.fake import FakeBackend
+from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.messages import PictureSource
+from gazeviz.ui.image_canvas import ImageCanvas
+
+SIDE_PX = 4096
+N_MOVES = 400
+_LEFT, _NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+def figures(times_ms: list[float]) -> str:
+    """Write p50 and p99."""
+    p50, p99 = np.percentile(times_ms, [50, 99])
+    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+
+
+def make_canvas(side_px: int, cells: int) -> tuple[SessionModel, RunController, ImageCanvas]:
+    """Show a canvas of 1000 x 800 with a random picture and a grid of cells x cells."""
+    model = SessionModel()
+    controller = RunController(model, FakeBackend)
+    rng = np.random.default_rng(0)
+    pixels_HW3 = rng.integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
+    model.picture = Picture("random", pixels_HW3, "0" * 64, PictureSource("0" * 64, "random", path="random"))
+    size_px = (side_px, side_px)
+    model.set_grid(TokenGrid.plain((cells, cells), size_px, size_px), pixels_HW3[:64, :64])
+    canvas = ImageCanvas(model, controller)
+    canvas.resize(1000, 800)
+    canvas.show()
+    QApplication.processEvents()
+    return model, controller, canvas
+
+
+def send(canvas: ImageCanvas, kind: QEvent.Type, at: QPointF, held: Qt.MouseButton) -> None:
+    """Hand a mouse event to the canvas and draw all that it changes."""
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else _LEFT
+    QApplication.sendEvent(canvas, QMouseEvent(kind, at, canvas.mapToGlobal(at), button, held, _NONE))
+    QApplication.processEvents()
+
+
+def paint(canvas: ImageCanvas, model: SessionModel, brush_px: int, zoom: float | None) -> list[float]:
+    """Draw a spiral with the brush; milliseconds of each move, drawing included."""
+    model.tool, model.brush_px = "brush", brush_px
+    canvas.fit() if zoom is None else canvas.view.zoom_to(zoom)
+    middle = QPointF(canvas.width() / 2, canvas.height() / 2)
+    send(canvas, QEvent.Type.MouseButtonPress, middle, _LEFT)
+    times_ms = []
+    for move in range(N_MOVES):
+        turn, radius = move / 15, 30 + move * 0.6
+        at = middle + QPointF(radius * math.cos(turn), radius * math.sin(turn))
+        started = time.perf_counter()
+        send(canvas, QEvent.Type.MouseMove, at, _LEFT)
+        times_ms.append((time.perf_counter() - started) * 1000)
+    send(canvas, QEvent.Type.MouseButtonRelease, middle, Qt.MouseButton.NoButton)
+    return times_ms
+
+
+def overlay(canvas: ImageCanvas, model: SessionModel, n_cells: int) -> list[float]:
+    """Show map after map; milliseconds until each is drawn."""
+    rng, times_ms = np.random.default_rng(1), []
+    for _ in range(100):
+        values_P = rng.random(n_cells, dtype=np.float32) ** 4
+        started = time.perf_counter()
+        model.map = MapView.of(values_P, "random")
+        canvas.repaint()
+        times_ms.append((time.perf_counter() - started) * 1000)
+    return times_ms
+
+
+def main() -> None:
+    """Print the figures."""
+    app = QApplication.instance() or QApplication([])
+    model, controller, canvas = make_canvas(SIDE_PX, 32)
+    for brush_px, zoom in ((40, None), (200, None), (40, 1.0), (16, 8.0)):
+        where = "fitted" if zoom is None else f"at {zoom:.0%}"
+        times_ms = paint(canvas, model, brush_px, zoom)
+        print(f"brush {brush_px:3} px on {SIDE_PX} x {SIDE_PX}, {where}: {figures(times_ms)}")
+    canvas.close()
+    controller.shutdown()
+    model, controller, canvas = make_canvas(1024, 32)
+    print(f"map over 1024 x 1024: {figures(overlay(canvas, model, 32 * 32))}")
+    canvas.close()
+    controller.shutdown()
+    app.processEvents()
+
+
+if __name__ == "__main__":
+    main()

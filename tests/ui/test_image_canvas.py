@@ -1,0 +1,440 @@
+"""The canvas: what the mouse paints, what one step of undo is, and that what is seen is what is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, QSizeF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from gazeviz.app.session_parts import MapView, Tool
+from gazeviz.domain.grid import TokenGrid, even_boxes
+from gazeviz.domain.region import Region
+from gazeviz.ui.canvas_items import cells, outline, surface
+from gazeviz.ui.canvas_labels import hover_text
+from gazeviz.ui.canvas_tools import MAKERS
+from gazeviz.ui.canvas_view import FIT_MARGIN_PX, PictureView
+from gazeviz.ui.image_canvas import FADE_MS, ImageCanvas
+from tests.ui.painting_stage import SIZE_PX, Mouse, PaintingStage, open_painting_stage
+
+ALT, SHIFT = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+    stage = open_painting_stage()
+    stage.show()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
+    return open_canvas(stage, qtbot)
+
+
+@pytest.fixture
+def mouse(canvas: ImageCanvas) -> Mouse:
+    return Mouse(canvas)
+
+
+def open_canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
+    canvas = ImageCanvas(stage.model, stage.controller)
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.show()
+    canvas.view.zoom_to(2.0)
+    return canvas
+
+
+def seen(canvas: ImageCanvas) -> NDArray[np.int64]:
+    """What the canvas shows, (H, W, 3), without the zoom in its corner."""
+    image = canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), dtype=np.uint8).reshape(image.height(), image.width(), 4)
+    return pixels[:-44, :, 2::-1].astype(np.int64)
+
+
+# The view
+
+
+@pytest.mark.parametrize("size_px", [(300, 900), (1800, 300), (64, 64)])
+def test_a_fitted_picture_is_whole_and_in_the_middle(size_px):
+    view = PictureView()
+    view.resize(QSizeF(800, 500))
+    view.show_picture(size_px)
+    rect = view.picture_rect()
+    assert rect.width() / rect.height() == pytest.approx(size_px[0] / size_px[1])
+    assert rect.center().x() == pytest.approx(400, abs=1)
+    assert rect.center().y() == pytest.approx(250, abs=1)
+    assert max(rect.width() / (800 - 2 * FIT_MARGIN_PX), rect.height() / (500 - 2 * FIT_MARGIN_PX)) == (
+        pytest.approx(1)
+    )
+
+
+def test_a_fitted_picture_follows_the_canvas_and_a_zoomed_one_keeps_its_zoom():
+    view = PictureView()
+    view.show_picture((100, 50))
+    view.resize(QSizeF(348, 348))
+    assert view.zoom == pytest.approx(3)
+    view.zoom_to(5)
+    view.resize(QSizeF(700, 700))
+    assert view.zoom == 5
+
+
+def test_the_wheel_keeps_the_point_under_the_cursor(canvas):
+    at = QPointF(137, 141)
+    before = canvas.view.to_picture(at)
+    for notches in (120, 120, 240, -120):
+        event = QWheelEvent(
+            at, canvas.mapToGlobal(at), QPoint(), QPoint(0, notches), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(canvas, event)
+    assert canvas.view.zoom == pytest.approx(2 * 1.2**3)
+    assert canvas.view.to_picture(at) == pytest.approx(before)
+
+
+def test_however_far_it_is_panned_some_of_the_picture_stays_in_sight(canvas):
+    canvas.desk.pan(-9999, 9999)
+    assert canvas.view.picture_rect().intersects(canvas.rect().toRectF())
+
+
+def test_the_middle_button_pans_and_paints_nothing(canvas, mouse, stage):
+    left_px = canvas.view.left_px
+    mouse.press((10, 10), button=Qt.MouseButton.MiddleButton)
+    mouse.move_on_screen(canvas.view.to_screen((10, 10)) + QPointF(15, 0))
+    mouse.release((10, 10))
+    assert canvas.view.left_px == pytest.approx(left_px + 15)
+    assert len(stage.model.regions) == 0
+
+
+# Tools
+
+
+def test_every_tool_of_the_session_is_made():
+    assert set(MAKERS) == set(get_args(Tool))
+
+
+def test_a_rectangle_makes_a_region_of_exactly_its_pixels_in_one_step(stage, mouse):
+    stage.model.tool = "rectangle"
+    mouse.drag((20.3, 10.2), (50, 33), (70.6, 40.9))
+    assert np.array_equal(stage.mask(), Region.box("", (20.3, 10.2, 70.6, 40.9), SIZE_PX).mask_HW)
+    assert stage.n_steps == 1
+    stage.controller.undo_stack.undo()
+    assert len(stage.model.regions) == 0
+
+
+def test_an_ellipse_with_shift_is_a_circle(stage, mouse):
+    stage.model.tool = "ellipse"
+    mouse.drag((10, 10), (50, 20), (50, 30), keys=SHIFT)
+    assert np.array_equal(stage.mask(), Region.ellipse("", (10, 10, 50, 50), SIZE_PX).mask_HW)
+
+
+def test_alt_cuts_out(stage, mouse):
+    stage.model.tool = "rectangle"
+    mouse.drag((0, 0), (60, 60))
+    mouse.drag((20, 20), (40, 40), keys=ALT)
+    assert stage.mask().sum() == 60 * 60 - 20 * 20
+
+
+@pytest.mark.parametrize("zoom", [1.0, 2.0, 7.3])
+def test_the_brush_paints_what_its_circle_shows(stage, canvas, mouse, zoom):
+    stage.model.tool, stage.model.brush_px = "brush", 25
+    canvas.view.zoom_to(zoom)
+    mouse.click((60.4, 40.7))
+    circle = canvas._brush_rect(canvas.view.to_screen((60.4, 40.7)))
+    y, x = np.mgrid[: SIZE_PX[1], : SIZE_PX[0]] + 0.5
+    middle = canvas.view.to_picture(circle.center())
+    inside = np.hypot(x - middle[0], y - middle[1]) <= circle.width() / 2 / zoom
+    assert np.array_equal(stage.mask(), inside)
+
+
+def test_one_drag_of_the_brush_is_one_step(stage, mouse):
+    stage.model.tool, stage.model.brush_px = "brush", 10
+    mouse.drag((20, 20), (40, 25), (60, 60), (90, 30))
+    mouse.drag((10, 70), (30, 70))
+    assert stage.n_steps == 2
+    painted = stage.mask().copy()
+    stage.controller.undo_stack.undo()
+    stage.controller.undo_stack.redo()
+    assert np.array_equal(stage.mask(), painted)
+
+
+def test_esc_takes_the_stroke_back(stage, canvas, mouse):
+    stage.model.tool, stage.model.brush_px = "brush", 10
+    mouse.drag((20, 20), (40, 25))
+    before = stage.mask().copy()
+    mouse.press((70, 50))
+    mouse.move((90, 60))
+    assert not np.array_equal(stage.mask(), before)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    mouse.move((100, 10))
+    mouse.release((100, 10))
+    assert np.array_equal(stage.mask(), before)
+    assert stage.n_steps == 1
+
+
+def test_undo_in_the_middle_of_a_stroke_ends_the_stroke(stage, mouse):
+    stage.model.tool = "brush"
+    mouse.drag((20, 20), (40, 25))
+    before = stage.mask().copy()
+    mouse.press((70, 50))
+    stage.controller.editor.undo()
+    mouse.move((90, 60))
+    mouse.release((90, 60))
+    assert np.array_equal(stage.mask(), before)
+
+
+def test_a_locked_region_is_not_painted_and_says_so(stage, mouse):
+    stage.model.tool = "brush"
+    mouse.click((20, 20))
+    region = stage.model.active_region
+    stage.controller.editor.lock_region(region.id, True)
+    before = region.mask_HW.copy()
+    mouse.drag((60, 40), (80, 40))
+    assert np.array_equal(region.mask_HW, before)
+    assert "locked" in stage.notice
+
+
+def test_a_polygon_of_clicks_is_closed_by_enter(stage, canvas, mouse):
+    stage.model.tool = "polygon"
+    corners = [(10.2, 10.1), (100.3, 20.4), (60.6, 70.2)]
+    for corner in corners:
+        mouse.click(corner)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert np.array_equal(stage.mask(), Region.polygon("", corners, SIZE_PX).mask_HW)
+    assert stage.n_steps == 1
+
+
+def test_a_polygon_is_closed_on_its_first_corner(stage, mouse):
+    stage.model.tool = "polygon"
+    for corner in ((10, 10), (100, 20), (60, 70), (11, 11)):
+        mouse.click(corner)
+    assert np.array_equal(stage.mask(), Region.polygon("", [(10, 10), (100, 20), (60, 70)], SIZE_PX).mask_HW)
+
+
+def test_a_lasso_is_closed_where_it_is_let_go(stage, mouse):
+    stage.model.tool = "polygon"
+    mouse.drag((20, 20), (60, 20), (60, 60), (20, 60))
+    assert np.array_equal(stage.mask(), Region.box("", (20, 20, 60, 60), SIZE_PX).mask_HW)
+
+
+def test_esc_forgets_a_polygon(stage, canvas, mouse):
+    stage.model.tool = "polygon"
+    for corner in ((10, 10), (100, 20), (60, 70)):
+        mouse.click(corner)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert len(stage.model.regions) == 0
+
+
+def test_cells_are_filled_along_a_drag_and_cleared_by_another(stage, mouse):
+    stage.model.tool = "cell"
+    mouse.drag((5, 5), (25, 5), (45, 5))
+    assert list(stage.model.cells_of(stage.model.active_region_id)) == [0, 1, 2]
+    assert stage.mask().sum() == 3 * 20 * 20
+    assert stage.n_steps == 1
+    mouse.drag((25, 5), (45, 5))
+    assert list(stage.model.cells_of(stage.model.active_region_id)) == [0]
+
+
+def test_a_click_with_the_target_tool_sets_the_target(qtbot):
+    stage = open_painting_stage()
+    stage.show(layout="1x3")
+    mouse = Mouse(open_canvas(stage, qtbot))
+    stage.model.tool = "panel"
+    mouse.click((60, 40))
+    assert stage.model.target_region_id == stage.model.regions.ids[1]
+    stage.controller.editor.show_region(stage.model.regions.ids[1], False)
+    mouse.click((60, 40))
+    assert stage.model.target_region_id == stage.model.regions.ids[1]
+    assert "no region" in stage.notice
+    stage.close()
+
+
+def test_move_selects_and_then_drags_a_region_as_one_step(stage, mouse):
+    stage.model.tool = "rectangle"
+    mouse.drag((10, 10), (30, 30))
+    first = stage.model.active_region_id
+    stage.controller.editor.add_region()
+    mouse.drag((60, 10), (80, 30))
+    stage.model.tool = "move"
+    mouse.click((20, 20))
+    assert stage.model.active_region_id == first
+    steps = stage.n_steps
+    mouse.drag((20, 20), (30, 24), (45.2, 33.1))
+    assert np.array_equal(stage.mask(), Region.box("", (35, 23, 55, 43), SIZE_PX).mask_HW)
+    assert stage.n_steps == steps + 1
+    stage.controller.undo_stack.undo()
+    assert np.array_equal(stage.mask(), Region.box("", (10, 10, 30, 30), SIZE_PX).mask_HW)
+
+
+def test_move_pans_where_the_active_region_is_not(stage, canvas, mouse):
+    stage.model.tool = "move"
+    left_px = canvas.view.left_px
+    mouse.press((20, 20))
+    mouse.move_on_screen(canvas.view.to_screen((20, 20)) + QPointF(12, 0))
+    mouse.release((20, 20))
+    assert canvas.view.left_px == pytest.approx(left_px + 12)
+
+
+def test_space_held_pans_and_paints_nothing(stage, canvas, mouse):
+    stage.model.tool = "brush"
+    mouse.move((60, 40))
+    QTest.keyPress(canvas, Qt.Key.Key_Space)
+    left_px = canvas.view.left_px
+    mouse.press((60, 40))
+    mouse.move_on_screen(canvas.view.to_screen((60, 40)) + QPointF(9, 0))
+    mouse.release((60, 40))
+    QTest.keyRelease(canvas, Qt.Key.Key_Space)
+    assert canvas.view.left_px == pytest.approx(left_px + 9)
+    assert len(stage.model.regions) == 0
+    assert stage.model.notice is None
+
+
+def test_space_tapped_runs(stage, canvas, mouse):
+    mouse.move((60, 40))
+    QTest.keyClick(canvas, Qt.Key.Key_Space)
+    assert "No model" in stage.notice
+
+
+def test_the_menu_asks_which_heads_look_at_a_cell(stage, canvas):
+    canvas.place_menu((25, 5)).actions()[0].trigger()
+    assert stage.model.grid_metric == "look_here"
+    assert list(stage.model.look_at.tokens_P) == [1]
+
+
+# What is seen
+
+
+def test_a_stroke_drawn_piece_by_piece_looks_like_one_drawn_at_once(stage, canvas, mouse, qtbot):
+    stage.model.tool, stage.model.brush_px, stage.model.show_cells = "brush", 14, True
+    canvas.grab()
+    mouse.press((15, 20))
+    for step in range(30):
+        mouse.move((15 + 3 * step, 40 + 30 * math.sin(step / 3)))
+        QApplication.processEvents()
+    mouse.release((100, 30))
+    mouse.drag((30, 10), (40, 70), keys=ALT)
+    canvas.leaveEvent(None)
+    QApplication.processEvents()
+    piecewise = seen(canvas)
+    stage.model.regions_changed.emit()
+    assert np.array_equal(piecewise, seen(canvas))
+
+
+def test_a_region_is_tinted_and_outlined_in_its_colour(stage, canvas, mouse):
+    before = seen(canvas)
+    stage.model.tool = "rectangle"
+    mouse.drag((43, 23), (83, 63))
+    canvas.leaveEvent(None)
+    after = seen(canvas)
+    at = canvas.view.to_screen((60, 40.4)).toPoint()
+    edge = canvas.view.to_screen((43, 44.4)).toPoint()
+    blue = np.array([0x00, 0x72, 0xB2])
+    assert np.abs(after[at.y(), at.x()] - blue).sum() < np.abs(before[at.y(), at.x()] - blue).sum()
+    assert np.abs(after[edge.y(), edge.x() + 1] - blue).max() <= 2
+
+
+def test_the_map_covers_most_where_most_is_looked_at(stage, canvas, qtbot):
+    before = seen(canvas)
+    values_P = np.full(24, 0.001, dtype=np.float32)
+    values_P[9] = 0.3
+    stage.model.map = MapView.of(values_P, "one head")
+    qtbot.wait(FADE_MS * 2)
+    change = np.abs(seen(canvas) - before).sum(axis=2)
+    hot, cold = (canvas.view.to_screen(point).toPoint() for point in ((70, 30), (10, 70)))
+    assert change[hot.y(), hot.x()] > 100
+    assert change[cold.y(), cold.x()] < 25
+    stage.model.show_map = False
+    assert np.array_equal(seen(canvas), before)
+
+
+def test_maps_that_follow_each_other_fast_do_not_begin_the_fade_anew(stage, canvas, qtbot):
+    for seed in range(8):
+        stage.model.map = MapView.of(np.random.default_rng(seed).random(24, dtype=np.float32), "")
+        qtbot.wait(FADE_MS // 5)
+    last = seen(canvas)
+    qtbot.wait(FADE_MS * 2)
+    settled = seen(canvas)
+    stage.model.view_changed.emit()
+    assert np.array_equal(settled, seen(canvas))
+    assert last.shape == settled.shape
+
+
+def test_pointing_at_a_cell_says_which_and_how_much(stage):
+    values_P = np.zeros(24, dtype=np.float32)
+    values_P[9] = 0.0421
+    stage.model.map = MapView.of(values_P, "")
+    assert hover_text(stage.model, 9) == "cell 9  ·  row 1, column 3  ·  mass .042"
+    assert hover_text(stage.model, None) == ""
+
+
+@pytest.mark.parametrize("size_px", [(60, 400), (1200, 100)])
+def test_portraits_and_strips_are_drawn_letterboxed(stage, qtbot, size_px):
+    stage.show(size_px, shape_RC=(2, 2))
+    canvas = open_canvas(stage, qtbot)
+    canvas.fit()
+    rect, pixels = canvas.view.picture_rect().toAlignedRect(), seen(canvas)
+    ground = pixels[0, 0]
+    outside = pixels.copy()
+    outside[rect.top() : rect.bottom() + 1, rect.left() : rect.right() + 1] = ground
+    assert (outside == ground).all()
+    assert (pixels[rect.center().y(), rect.center().x()] != ground).any()
+
+
+def test_another_layout_keeps_the_zoom(stage, canvas):
+    canvas.view.zoom_to(3.0)
+    stage.controller.apply_layout(None)
+    assert canvas.view.zoom == 3.0
+
+
+def test_without_a_picture_the_canvas_says_what_to_do(qtbot):
+    stage = open_painting_stage()
+    canvas = ImageCanvas(stage.model, stage.controller)
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    Mouse(canvas).drag((10, 10), (20, 20))
+    assert len(np.unique(seen(canvas).reshape(-1, 3), axis=0)) > 1
+    assert len(stage.model.regions) == 0
+    stage.close()
+
+
+# Pieces
+
+
+def test_a_surface_has_each_cells_value_at_its_middle(rng):
+    grid = TokenGrid.plain((4, 8), (512, 256), (64, 32))
+    values_P = rng.random(32).astype(np.float32)
+    map_HW, box_px = surface(grid, values_P)
+    assert list(box_px) == [0, 0, 512, 256]
+    middles = map_HW[16::32, 16::32]
+    assert np.allclose(middles.ravel(), values_P, atol=0.04)
+    assert map_HW.min() >= values_P.min() - 1e-6
+    assert map_HW.max() <= values_P.max() + 1e-6
+
+
+def test_cells_of_a_crop_are_drawn_where_they_are():
+    grid = TokenGrid(even_boxes((2, 2), (10, 0, 50, 40)), (60, 40), (28, 28), (2, 2))
+    map_22, box_px = cells(grid, np.arange(4, dtype=np.float32))
+    assert list(box_px) == [10, 0, 50, 40]
+    assert map_22.tolist() == [[0, 1], [2, 3]]
+    map_HW, _ = surface(grid, np.ones(4, dtype=np.float32))
+    assert map_HW[:, :40].max() == 0
+    assert map_HW[80, 128] == pytest.approx(1)
+
+
+def test_an_outline_leaves_out_the_edges_between_cells():
+    boxes_P4 = even_boxes((3, 3), (0, 0, 30, 30))
+    assert len(outline(boxes_P4)) == 12
+    assert len(outline(boxes_P4[[0, 8]])) == 8
+    assert len(outline(boxes_P4[[0, 1, 2, 3, 5, 6, 7, 8]])) == 16
+    assert len(outline(np.zeros((0, 4)))) == 0
