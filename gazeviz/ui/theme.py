@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from string import Template
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,6 @@ from gazeviz.app.settings import ThemeChoice
 from gazeviz.domain.region import region_colour as region_colour_text
 from gazeviz.render.palette import DARK, LIGHT, Theme, magma_256x3
 from gazeviz.resources import resource_path
-from gazeviz.ui.style_sheet import style_sheet
 
 SPACE: Final = 4
 """The grid that everything stands on, in device-independent pixels."""
@@ -33,6 +33,10 @@ _FONT_FILES: Final = (
     "JetBrainsMono-Regular.ttf",
     "JetBrainsMono-Medium.ttf",
 )
+_ON_ACCENT: Final = {True: "#0b1715", False: "#ffffff"}
+"""Text on the accent of the dark and of the light theme, at least 4.5 : 1."""
+_DANGER: Final = {True: "#e5735c", False: "#b23a1f"}
+"""The edge of what deletes."""
 _ICON_SIDES_PX: Final = (16, 20, 24, 32, 48)
 
 
@@ -57,7 +61,7 @@ class Palette:
         names = ("window", "panel", "raised", "line", "ink", "soft", "canvas", "accent")
         colours = {name: QColor(getattr(theme, name)) for name in names}
         dark = theme is DARK
-        return cls(**colours, on_accent=QColor("#0b1715" if dark else "#ffffff"), dark=dark)
+        return cls(**colours, on_accent=QColor(_ON_ACCENT[dark]), dark=dark)
 
 
 class _Look(QObject):
@@ -91,20 +95,20 @@ def apply(app: QApplication, choice: ThemeChoice) -> None:
     """Dress the whole application; "system" asks the platform, and follows it later (see `follow_system`)."""
     _load_fonts()
     _look.choice = choice
-    dark = choice == "dark" or (
-        choice == "system" and app.styleHints().colorScheme() != Qt.ColorScheme.Light
-    )
+    dark = choice == "dark" or (choice == "system" and app.styleHints().colorScheme() != Qt.ColorScheme.Light)
     _look.palette = Palette.of(DARK if dark else LIGHT)
     app.setStyle("Fusion")
     app.setFont(font_ui())
     app.setPalette(_qt_palette(_look.palette))
-    app.setStyleSheet(style_sheet(DARK if dark else LIGHT, _look.palette.on_accent.name()))
+    app.setStyleSheet(_style_sheet(DARK if dark else LIGHT))
     _look.changed.emit()
 
 
 def follow_system(app: QApplication) -> None:
     """Change with the platform's theme while "system" is chosen."""
-    app.styleHints().colorSchemeChanged.connect(lambda _: choice() == "system" and apply(app, "system"))
+    app.styleHints().colorSchemeChanged.connect(
+        lambda _: apply(app, "system") if choice() == "system" else None
+    )
 
 
 def font_ui(px: int = 13, weight: int = 400) -> QFont:
@@ -168,6 +172,18 @@ def _load_fonts() -> None:
         for name in _FONT_FILES:
             QFontDatabase.addApplicationFont(str(resource_path("fonts", name)))
         _look.has_fonts = True
+
+
+def _style_sheet(theme: Theme) -> str:
+    """Qt style sheet for a theme: rules for widget kinds, and for `role` (labels) and `kind` (buttons)."""
+    kind = "dark" if theme is DARK else "light"
+    return Template(resource_path("window.qss").read_text(encoding="utf-8")).substitute(
+        vars(theme),
+        on_accent=_ON_ACCENT[theme is DARK],
+        danger=_DANGER[theme is DARK],
+        caret=resource_path("icons", f"caret-{kind}.svg").as_posix(),
+        check=resource_path("icons", f"check-{kind}.svg").as_posix(),
+    )
 
 
 def _qt_palette(colours: Palette) -> QPalette:
