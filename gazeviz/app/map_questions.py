@@ -28,7 +28,6 @@ from gazeviz.domain.messages import (
     Request,
 )
 
-GALLERY_SIZE: Final = 12
 _REMEMBERED: Final = 128
 
 _Key = TypeVar("_Key")
@@ -142,7 +141,7 @@ class MapQuestions:
             return
         record, steps = shown
         self._refresh_map(record, steps)
-        asked = self._can_ask(record)
+        asked = self.keeps(record)
         self._refresh_mass(record, steps, asked)
         self._refresh_gallery(record, steps, asked)
 
@@ -152,7 +151,7 @@ class MapQuestions:
             model.cursor_changed, model.step_arrived, model.run_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
             model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
-            model.ranking_changed, model.worker_changed,
+            model.ranking_changed, model.worker_changed, model.view_changed,
         ):  # fmt: skip
             signal.connect(self._wish)
 
@@ -160,7 +159,7 @@ class MapQuestions:
         if not self._timer.isActive():
             self._timer.start()
 
-    def _can_ask(self, record: RunRecord) -> bool:
+    def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""
         return record.job is not None and record.worker == self._desk.jobs.worker
 
@@ -184,7 +183,7 @@ class MapQuestions:
             self._map.want(None)
             maps_TP = np.array([record.steps[step].map_P for step in steps], dtype=np.float32)
             self._show_map(np.asarray(maps_TP.mean(axis=0)), self._label)
-        elif self._can_ask(record) and record.job is not None:
+        elif self.keeps(record) and record.job is not None:
             self._map.want((record.job, steps, heads))
         else:
             self._map.want(None)
@@ -238,14 +237,15 @@ class MapQuestions:
     # The gallery
 
     def gallery_heads(self) -> tuple[Head, ...]:
-        """The chosen heads, or all, best of the ranking first, at most GALLERY_SIZE."""
+        """The chosen heads, or all where none is chosen, best of the ranking first, as many as wanted."""
         model = self._desk.model
+        wanted = model.gallery_choice
         order = model.ranking.order() if model.ranking is not None else ()
-        if not len(model.chosen):
-            return order[:GALLERY_SIZE]
+        if wanted.heads == "best" or not len(model.chosen):
+            return order[: wanted.n]
         place = {head: number for number, head in enumerate(order)}
         best_first = sorted(model.chosen, key=lambda head: place.get(head, len(place)))
-        return tuple(best_first[:GALLERY_SIZE])
+        return tuple(best_first[: wanted.n])
 
     def _refresh_gallery(self, record: RunRecord, steps: tuple[int, ...], can_ask: bool) -> None:
         heads = self.gallery_heads()

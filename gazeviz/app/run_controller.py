@@ -28,7 +28,7 @@ from gazeviz.app.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.region_log import RegionLog
 from gazeviz.app.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import LookAt, WorkerState
+from gazeviz.app.session_parts import LookAt, RunRecord, WorkerState
 from gazeviz.app.spotlight import Spotlight
 from gazeviz.app.store_port import MemoryLog, SessionLog
 from gazeviz.backend.base import Backend, BackendEvent, Listener, WorkerLost, WorkerStarted
@@ -239,6 +239,10 @@ class RunController(QObject):
     def cancel_discovery(self) -> None:
         """Stop measuring; what was measured stays, under a name that says how much it was."""
         self._discovery.cancel()
+
+    def keeps_attention(self, record: RunRecord) -> bool:
+        """Whether the worker that is there wrote this run, so that any head can still be asked about it."""
+        return self._maps.keeps(record)
 
     def look_at_region(self, region_id: int) -> None:
         """Ask which heads look at a region, at the tokens that are shown."""

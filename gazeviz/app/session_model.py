@@ -21,6 +21,7 @@ from gazeviz.app.regions import EditableRegion, RegionList
 from gazeviz.app.session_parts import (
     Cursor,
     DirtyBox,
+    GalleryChoice,
     GalleryMap,
     GenerationSettings,
     GridMetric,
@@ -147,6 +148,7 @@ class SessionModel(QObject):
     """None follows the token that arrived last."""
     map = Watched[MapView](MapView(), "map_changed")
     gallery = Watched[tuple[GalleryMap, ...]]((), "gallery_changed")
+    gallery_choice = Watched[GalleryChoice](GalleryChoice(), "view_changed")
     notice = Watched[Notice | None](None, "notice_changed")
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -27,6 +27,7 @@ Tool: TypeAlias = Literal[
     "move", "brush", "erase", "rectangle", "ellipse", "polygon", "cell", "panel", "spotlight"
 ]
 GridMetric: TypeAlias = Literal["ranking", "live", "look_here"]
+GalleryHeads: TypeAlias = Literal["chosen", "best"]
 NoticeKind: TypeAlias = Literal["info", "warning", "error"]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
 GRID_METRICS: tuple[GridMetric, ...] = get_args(GridMetric)
@@ -153,6 +154,22 @@ class LookAt:
     label: str
     tokens_P: NDArray[np.int64]
     region_id: int | None = None
+
+
+@dataclass(frozen=True)
+class GalleryChoice:
+    """Which heads the gallery shows: the best `n` of the chosen ones, or of all by the shown ranking.
+
+    own_scale: every map from nothing to its own highest value, and not all on one scale.
+    """
+
+    heads: GalleryHeads = "chosen"
+    n: int = 12
+    own_scale: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"a gallery cannot show {self.n} maps")
 
 
 GalleryMap: TypeAlias = tuple[Head, NDArray[np.float32], float]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 
-from gazeviz.app.session_parts import Cursor
+from gazeviz.app.session_parts import Cursor, GalleryChoice
 from gazeviz.backend.scripted import GAZE_HEADS, Script
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import AskGallery, AskMap, AskMass
@@ -147,6 +148,25 @@ def test_the_gallery_shows_the_chosen_heads_best_first(stage):
     stage.model.chosen = HeadSet(())
     stage.until(lambda: len(stage.model.gallery) == 12)
     assert [head for head, _, _ in stage.model.gallery] == list(order[:12])
+
+
+def test_the_gallery_shows_as_many_and_whichever_heads_are_wanted(stage):
+    order = stage.model.ranking.order()
+    stage.model.gallery_choice = GalleryChoice("chosen", 4)
+    stage.until(lambda: [head for head, _, _ in stage.model.gallery] == list(order[:4]))
+    stage.model.chosen = HeadSet(order[-2:])
+    stage.until(lambda: {head for head, _, _ in stage.model.gallery} == set(order[-2:]))
+    stage.model.gallery_choice = GalleryChoice("best", 6)
+    stage.until(lambda: [head for head, _, _ in stage.model.gallery] == list(order[:6]))
+    with pytest.raises(ValueError, match="0 maps"):
+        GalleryChoice(n=0)
+
+
+def test_only_the_worker_that_wrote_a_run_keeps_its_attention(stage):
+    record, _ = stage.model.shown_steps()
+    assert stage.controller.keeps_attention(record)
+    record.worker += 1
+    assert not stage.controller.keeps_attention(record)
 
 
 def test_streaming_never_piles_up_questions(open_stage, strip_path):

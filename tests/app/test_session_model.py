@@ -7,6 +7,7 @@ from gazeviz.app.regions import RegionLook
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import (
     Cursor,
+    GalleryChoice,
     GenerationSettings,
     LookAt,
     MapView,
@@ -34,6 +35,7 @@ SAME_BY_VALUE = [
     ("show_map", False, True, "view_changed"),
     ("overlay_opacity", 0.2, 0.3, "view_changed"),
     ("weighted", True, False, "view_changed"),
+    ("gallery_choice", GalleryChoice("best"), GalleryChoice(n=6), "view_changed"),
     ("grid_metric", "live", "ranking", "metric_changed"),
     ("chosen", HeadSet.of("L1H1"), HeadSet.of("L1H2"), "chosen_changed"),
     ("hovered_head", Head(1, 2), Head(2, 1), "hovered_head_changed"),
