@@ -19,6 +19,7 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.run import RunRequest, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.attention import ATTENTION_NAME
+from gazeviz.model_folder import folder_name
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,7 +62,7 @@ class ModelDescription:
             present_LH[site.index, : site.n_heads] = True
             windows_L[site.index] = site.window
         return cls(
-            name=loaded.path.name,
+            name=folder_name(loaded.path),
             path=loaded.path,
             family=loaded.family.name,
             fingerprint=loaded.fingerprint,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gazeviz.domain.families import REFUSED as REFUSED
+from gazeviz.domain.families import family_name
 from gazeviz.engine.layouts import BreakRows, Layout, MergedGrid, PooledGrid, Square
 from gazeviz.engine.tiled_layouts import AnyResolution, CanvasTiles, GridTiles, SplitTiles
 from gazeviz.errors import UserError
@@ -81,19 +83,6 @@ _PROVEN = (
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in _PROVEN}
 
-_NEEDS_TORCHVISION = "its image processor exists for torchvision only, and its layout has not been proven"
-_NEEDS_TIMM = "its vision tower needs the package timm, and its layout has not been proven"
-REFUSED: dict[str, str] = {
-    "idefics2": "it turns every picture into 64 latents without a place, so no attention map can be drawn",
-    "mllama": "it sees the picture in separate cross-attention layers, which have no image tokens to steer",
-    **dict.fromkeys(
-        ("cohere2_vision", "gemma4_unified", "kimi_k25", "lfm2_vl", "lfm3_vl", "llama4", "molmo2"),
-        _NEEDS_TORCHVISION,
-    ),
-    **dict.fromkeys(("fast_vlm", "gemma3n", "perception_lm"), _NEEDS_TIMM),
-}
-"""Families that cannot work, and why (continues the sentence "... cannot be used, because")."""
-
 
 def family_of(settings: Mapping[str, Any]) -> Family:
     """Return the family of a checkpoint by its config.json (`model_type`, and the vision tower's).
@@ -102,9 +91,7 @@ def family_of(settings: Mapping[str, Any]) -> Family:
         UserError: a family that is refused, with its reason, or one whose layout is not known, naming those
             that work.
     """
-    name = str(settings["model_type"])
-    if name == "llava" and (settings.get("vision_config") or {}).get("model_type") == "pixtral":
-        name = "pixtral"
+    name = family_name(settings)
     if name in FAMILIES:
         return FAMILIES[name]
     works = f"Choose a model of one of these families: {', '.join(sorted(FAMILIES))}."

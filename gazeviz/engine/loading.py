@@ -18,7 +18,9 @@ import torch
 from gazeviz.engine.attention import ATTENTION_NAME, AttentionHook, register
 from gazeviz.engine.families import Family, family_of
 from gazeviz.engine.memory import estimate_memory, free_memory
-from gazeviz.engine.model_folder import (
+from gazeviz.engine.processors import load_processor
+from gazeviz.errors import UserError
+from gazeviz.model_folder import (
     check_tokenizer,
     check_unquantised,
     find_folder,
@@ -26,8 +28,6 @@ from gazeviz.engine.model_folder import (
     read_config,
     weight_files,
 )
-from gazeviz.engine.processors import load_processor
-from gazeviz.errors import UserError
 
 __all__ = [
     "LoadedModel",

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from gazeviz.domain.families import PROVEN
 from gazeviz.engine.families import FAMILIES, REFUSED, family_of
 from gazeviz.engine.loading import LoadedModel, load_model
 from gazeviz.errors import UserError
@@ -34,6 +35,10 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         patch.setattr(smolvlm, "num2words", str)
         request.addfinalizer(patch.undo)
     return load_model(write_checkpoint(tmp_path_factory.mktemp(name), name))
+
+
+def test_the_names_that_screens_know_are_those_of_the_table() -> None:
+    assert set(FAMILIES) == PROVEN
 
 
 def test_every_family_of_the_table_is_proven_here() -> None:

@@ -1,7 +1,7 @@
 """A folder of model files: finding it, reading its settings, telling it from others.
 
 Looks at files only, and refuses what cannot be loaded before anything heavy is imported. Knows nothing of
-devices, families or tensors.
+devices, families or tensors. Shared by the engine and by screens that list models.
 """
 
 from __future__ import annotations
@@ -55,6 +55,14 @@ def _cached_folder(repository: str) -> Path | None:
         return Path(snapshot_download(repository, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError):
         return None
+
+
+def folder_name(folder: Path) -> str:
+    """What a model's folder is called: its own name, or its repository's for a snapshot of the cache."""
+    repository = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repository.startswith("models--"):
+        return repository.removeprefix("models--").replace("--", "/")
+    return folder.name
 
 
 def read_config(folder: Path) -> dict[str, Any]:

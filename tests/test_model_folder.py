@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.engine import model_folder
-from gazeviz.engine.model_folder import (
+from gazeviz import model_folder
+from gazeviz.errors import UserError
+from gazeviz.model_folder import (
     check_tokenizer,
     check_unquantised,
     find_folder,
     fingerprint_of,
+    folder_name,
     read_config,
     weight_files,
 )
-from gazeviz.errors import UserError
 
 
 def folder_with(folder: Path, **files: str) -> Path:
@@ -121,3 +122,9 @@ def test_a_fingerprint_tells_models_apart(
     assert first != written("{}", header, b"00000")
     # Of a large model only sizes and headers are looked at.
     assert (first != written("{}", header, b"1111")) == whole
+
+
+def test_a_snapshot_is_called_as_its_repository() -> None:
+    assert folder_name(Path("/somewhere/comic-vlm")) == "comic-vlm"
+    assert folder_name(Path("/hub/models--some-body--tiny-2b/snapshots/abc")) == "some-body/tiny-2b"
+    assert folder_name(Path("/hub/models/snapshots/abc")) == "abc"
