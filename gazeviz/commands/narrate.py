@@ -11,6 +11,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.steer import add_steering, wish
 from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.domain.prompts import NARRATION_PROMPT
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
     from gazeviz.domain.run import Run
 
 HELP = "Let the model narrate a strip while the target moves along a schedule of panels."
-PROMPT = "Describe each panel in order, one short sentence each."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add picture, schedule, heads, steering and writing."""
     inputs.add_picture(parser)
-    inputs.add_prompt(parser, PROMPT)
+    inputs.add_prompt(parser, NARRATION_PROMPT)
     parser.add_argument(
         "--schedule",
         required=True,

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.prompts import NARRATION_PROMPT, OPEN_QUESTION
+from gazeviz.domain.questions import panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.engine import measurements
 from gazeviz.engine.causal import Contrast, effects
@@ -24,7 +26,6 @@ from gazeviz.engine.loading import LoadedModel
 from gazeviz.engine.measurements import Effect, Looks, Narrated, Sample
 from gazeviz.engine.narration import captions_in, narration_of, panel_of_tokens
 from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
-from gazeviz.engine.questions import NARRATION_PROMPT, OPEN_QUESTION, panel_questions
 from gazeviz.engine.rankings import panel_mass
 from gazeviz.engine.shared_prefix import PicturePrefix
 from gazeviz.errors import Cancelled, UserError

@@ -16,12 +16,12 @@ import numpy as np
 
 from gazeviz.domain.evaluation import Answer, DynamicEvaluation, Evaluation, Segment, same_text
 from gazeviz.domain.junk import junk_kind
+from gazeviz.domain.questions import panel_questions
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import random_derangement
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.judging import Judge, Judged
 from gazeviz.engine.protocols import DYNAMIC, STATIC, Protocol, Treatment
-from gazeviz.engine.questions import panel_questions
 from gazeviz.errors import Cancelled, UserError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from gazeviz.domain import prompts
 from gazeviz.domain.grid import Rule
 from gazeviz.domain.heads import Head, HeadOrigin, HeadRanking, HeadSet, Pool
 from gazeviz.domain.region import Region
@@ -35,22 +36,10 @@ class Protocol:
     new_tok: int
 
 
-VQA: Final = Protocol(
-    "vqa",
-    "What is the main action or event happening in this comic strip? Answer briefly.",
-    "all_rows",
-    15,
-)
-STATIC: Final = Protocol("static", "What is happening in this panel of the comic strip?", "all_rows", 100)
-DYNAMIC: Final = Protocol(
-    "dynamic", "Describe each panel in order, one short sentence each.", "decode_only", 50
-)
-REGION: Final = Protocol(
-    "region",
-    "What is the main object in this part of the image? Answer in a few words.",
-    "all_rows",
-    40,
-)
+VQA: Final = Protocol("vqa", prompts.MAIN_EVENT_QUESTION, "all_rows", prompts.MAIN_EVENT.new_tok)
+STATIC: Final = Protocol("static", prompts.OPEN_QUESTION, "all_rows", prompts.AMBIGUOUS.new_tok)
+DYNAMIC: Final = Protocol("dynamic", prompts.NARRATION_PROMPT, "decode_only", prompts.NARRATION.new_tok)
+REGION: Final = Protocol("region", prompts.REGION_QUESTION, "all_rows", prompts.PART.new_tok)
 PROTOCOLS: Final[Mapping[str, Protocol]] = {one.name: one for one in (VQA, STATIC, DYNAMIC, REGION)}
 
 

@@ -86,8 +86,8 @@ def plain(loaded: LoadedModel, strips: Sequence[DrawnStrip]) -> np.ndarray:
     """The mass ranking by whole eager passes that return every map."""
     import torch
 
+    from gazeviz.domain.questions import panel_questions
     from gazeviz.engine.prompt import prepare
-    from gazeviz.engine.questions import panel_questions
 
     total: Any = 0.0
     for strip in strips:

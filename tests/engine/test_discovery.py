@@ -14,6 +14,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.prompts import NARRATION_PROMPT
+from gazeviz.domain.questions import panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, Strip, panel_regions
 from gazeviz.engine import discovery, shared_prefix
@@ -21,7 +23,6 @@ from gazeviz.engine.discovery import KINDS, RANKINGS, discover
 from gazeviz.engine.loading import LoadedModel, load_model
 from gazeviz.engine.narration import narration_of
 from gazeviz.engine.prompt import prepare
-from gazeviz.engine.questions import NARRATION_PROMPT, panel_questions
 from gazeviz.engine.shared_prefix import PicturePrefix
 from gazeviz.errors import Cancelled, UserError
 from tests.engine.random_comic import random_comic_model, strips

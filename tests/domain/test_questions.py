@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gazeviz.domain.questions import panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.engine.questions import panel_questions
 from gazeviz.errors import UserError
 
 ROW = panel_regions(Layout(1, 6), 96, 16)

@@ -8,17 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from gazeviz.domain.prompts import GRID_QUESTION, ROW_QUESTION
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
-
-# The wordings of Gandikota & Bau (arXiv 2606.14703).
-ROW_QUESTION: Final = (
-    "Look carefully at this {count}-panel comic strip."
-    " What is happening in the {ordinal} panel from the left? Answer briefly."
-)
-GRID_QUESTION: Final = ROW_QUESTION.replace(" from the left", "")
-NARRATION_PROMPT: Final = "Describe each panel in order, one short sentence each."
-OPEN_QUESTION: Final = "What is happening in this panel of the comic strip?"
 
 _ORDINALS: Final = (
     "first", "second", "third", "fourth", "fifth", "sixth",

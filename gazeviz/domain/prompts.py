@@ -1,0 +1,80 @@
+"""Prompts that steering is tried with, each with the length and the rows that belong to it.
+
+The wordings of Gandikota & Bau (arXiv 2606.14703). The one source of screen, commands and evaluations; knows
+no model and no picture. Loads nothing but the standard library, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gazeviz.domain.steering import Scope
+
+ROW_QUESTION: Final = (
+    "Look carefully at this {count}-panel comic strip."
+    " What is happening in the {ordinal} panel from the left? Answer briefly."
+)
+GRID_QUESTION: Final = ROW_QUESTION.replace(" from the left", "")
+NARRATION_PROMPT: Final = "Describe each panel in order, one short sentence each."
+OPEN_QUESTION: Final = "What is happening in this panel of the comic strip?"
+MAIN_EVENT_QUESTION: Final = "What is the main action or event happening in this comic strip? Answer briefly."
+REGION_QUESTION: Final = "What is the main object in this part of the image? Answer in a few words."
+LIST_QUESTION: Final = "List all the objects present in this image:"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A prompt that says by itself what it is good for.
+
+    key, name: for programs and for people.
+    wording: the prompt; None for the direct question, of which there is one for each panel
+        (gazeviz.domain.questions.panel_questions).
+    scope: which rows the published experiment steers.
+    new_tok: its longest answer; each_panel: for each panel, that is.
+    does: what it shows, in a sentence.
+    """
+
+    key: str
+    name: str
+    wording: str | None
+    scope: Scope
+    new_tok: int
+    does: str
+    each_panel: bool = False
+
+    def length_tok(self, n_panels: int) -> int:
+        """New tokens for a picture of so many panels (0 where it has none)."""
+        return self.new_tok * max(1, n_panels) if self.each_panel else self.new_tok
+
+
+AMBIGUOUS: Final = Preset(
+    "ambiguous", "This panel", OPEN_QUESTION, "all_rows", 100,
+    "Names no panel, so what the heads look at decides which one is described.",
+)  # fmt: skip
+MAIN_EVENT: Final = Preset(
+    "main_event", "Main event", MAIN_EVENT_QUESTION, "all_rows", 15,
+    "Asks for the strip's main event in a few words: the published steering question.",
+)  # fmt: skip
+DIRECT: Final = Preset(
+    "direct", "Direct question", None, "all_rows", 15,
+    "Names the panel in words: what heads are ranked by, and what steering has to hold against.",
+)  # fmt: skip
+NARRATION: Final = Preset(
+    "narration", "Narration", NARRATION_PROMPT, "decode_only", 50,
+    "Describes panel after panel, while the target may move.", each_panel=True,
+)  # fmt: skip
+PART: Final = Preset(
+    "part", "Part of a picture", REGION_QUESTION, "all_rows", 40,
+    "Asks for the main object of a part that only the target names: for painted regions of a photo.",
+)  # fmt: skip
+LIST: Final = Preset(
+    "list", "List of objects", LIST_QUESTION, "all_rows", 40,
+    "Lists what is in the picture: steered, what is in the target.",
+)  # fmt: skip
+PRESETS: Final[Mapping[str, Preset]] = {
+    preset.key: preset for preset in (AMBIGUOUS, MAIN_EVENT, DIRECT, NARRATION, PART, LIST)
+}
+"""In the order of menus."""
