@@ -1,0 +1,281 @@
+"""Small controls that the columns and bars share: menus that say their choice, fold-outs, sliders, legends.
+
+They know the theme and nothing of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QImage, QPainter, QPainterPath, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.render.palette import figure_text
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+
+CARET: Final = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+
+
+class MenuButton(QPushButton):
+    """A quiet button that opens a menu: `menu()` is filled by whoever made it."""
+
+    def __init__(self, text: str, name: str, tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self._menu = QMenu(self)
+        self._menu.setToolTipsVisible(True)
+        self.setMenu(self._menu)
+        self.set_label(text)
+
+    def menu(self) -> QMenu:
+        """The menu that it opens."""
+        return self._menu
+
+    def set_label(self, text: str) -> None:
+        """Show another text before the caret."""
+        self.setText(f"{text} {CARET}")
+        self.setAccessibleName(f"{self.toolTip()}: {text}" if self.toolTip() else text)
+
+
+class ChoiceButton(MenuButton):
+    """A menu of which one entry is chosen and shown. Signal `chosen`: the key of what a person chose."""
+
+    chosen = Signal(str)
+
+    def __init__(
+        self, name: str, tip: str, options: Sequence[tuple[str, str]], parent: QWidget | None = None
+    ) -> None:
+        super().__init__("", name, tip, parent)
+        self._actions: dict[str, QAction] = {}
+        self._group = QActionGroup(self)
+        self.set_options(options)
+
+    def set_options(self, options: Sequence[tuple[str, str]]) -> None:
+        """Offer other entries: (key, label) each; the first is shown until `set_current`."""
+        self.menu().clear()
+        for action in self._actions.values():
+            self._group.removeAction(action)
+            action.deleteLater()
+        self._actions = {}
+        for key, label in options:
+            action = QAction(label, self, checkable=True)
+            action.triggered.connect(lambda _=False, chosen=key: self.chosen.emit(chosen))
+            self._group.addAction(action)
+            self.menu().addAction(action)
+            self._actions[key] = action
+        if options:
+            self.set_current(options[0][0])
+
+    def set_current(self, key: str) -> None:
+        """Show an entry as the chosen one, without a signal."""
+        action = self._actions.get(key)
+        if action is not None:
+            action.setChecked(True)
+            self.set_label(action.text())
+
+
+def choice_button(
+    name: str, tip: str, options: Sequence[tuple[str, str]], on_chosen: Callable[[str], object]
+) -> ChoiceButton:
+    """A ChoiceButton that tells a function what was chosen."""
+    button = ChoiceButton(name, tip, options)
+    button.chosen.connect(on_chosen)
+    return button
+
+
+class FoldOut(QWidget):
+    """A title with a caret; a click or Enter shows or hides what is beneath. Folded at first."""
+
+    folded_changed = Signal(bool)
+
+    def __init__(self, title: str, name: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._header = named(QToolButton(), f"{name}Header")
+        self._header.setCheckable(False)
+        self._header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._header.setFont(theme.font_ui(11, 600))
+        self._header.setText(title)
+        self._header.setIconSize(QSize(12, 12))
+        self._header.setAccessibleName(title)
+        self._header.clicked.connect(lambda: self.set_folded(not self.folded))
+        self.content = content
+        content.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.SPACE)
+        layout.addWidget(self._header, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(content)
+        theme.changed.connect(self._draw_caret)
+        self._draw_caret()
+
+    @property
+    def folded(self) -> bool:
+        """Whether the content is hidden."""
+        return self.content.isHidden()
+
+    def set_folded(self, folded: bool) -> None:
+        """Hide or show the content."""
+        if folded != self.folded:
+            self.content.setHidden(folded)
+            self._draw_caret()
+            self.folded_changed.emit(folded)
+
+    def set_title(self, title: str) -> None:
+        """Say something else in the header."""
+        self._header.setText(title)
+        self._header.setAccessibleName(title)
+
+    def _draw_caret(self) -> None:
+        self._header.setIcon(theme.icon("caret-right" if self.folded else "caret-down"))
+
+
+class MagmaBar(QWidget):
+    """The colour map of scores and attention as a bar."""
+
+    def __init__(self, width_px: int = 88) -> None:
+        super().__init__()
+        self.setMinimumSize(QSize(width_px, 10))
+        self.setMaximumHeight(10)
+        self.setAccessibleName("Colour scale, magma: dark is little, bright is much")
+        self._image = QImage(theme.magma_lut().tobytes(), 256, 1, 768, QImage.Format.Format_RGB888).copy()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it with round ends."""
+        painter, path = QPainter(self), QPainterPath()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        path.addRoundedRect(QRectF(self.rect()), 3, 3)
+        painter.setClipPath(path)
+        painter.drawImage(QRectF(self.rect()), self._image)
+
+
+class ColourScale(QWidget):
+    """A legend: the colour map between the figures of its ends."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._low, self._high = named(QLabel(), f"{name}Low"), named(QLabel(), f"{name}High")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2 * theme.SPACE)
+        for label in (self._low, self._high):
+            label.setProperty("role", "mono")
+        layout.addWidget(self._low)
+        layout.addWidget(MagmaBar(), 1)
+        layout.addWidget(self._high)
+        self.set_ends(0.0, 1.0)
+
+    def set_ends(self, low: float, high: float) -> None:
+        """Say what the darkest and the brightest colour stand for."""
+        self._low.setText(figure_text(low))
+        self._high.setText(figure_text(high))
+
+
+class LabelledSlider(QWidget):
+    """A label, a slider and its number, which can be typed. Signals: `value_chosen`, `slider_released`."""
+
+    value_chosen = Signal(int)
+    slider_pressed = Signal()
+    slider_released = Signal()
+
+    def __init__(
+        self, name: str, label: str, low: int, high: int, tip: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.slider = named(QSlider(Qt.Orientation.Horizontal), f"{name}Slider")
+        self.number = named(QSpinBox(), f"{name}Number")
+        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.number.setFixedWidth(46)
+        self.number.setKeyboardTracking(False)
+        text = QLabel(label)
+        text.setProperty("role", "soft")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2 * theme.SPACE)
+        layout.addWidget(text)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.number)
+        for control in (self.slider, self.number):
+            control.setToolTip(tip)
+            control.setAccessibleName(label)
+        self.set_range(low, high)
+        self.slider.valueChanged.connect(self._on_value)
+        self.number.valueChanged.connect(self._on_value)
+        self.slider.sliderPressed.connect(self.slider_pressed)
+        self.slider.sliderReleased.connect(self.slider_released)
+
+    def set_range(self, low: int, high: int) -> None:
+        """Let it go from low to high, both included, without a signal."""
+        for control in (self.slider, self.number):
+            with QSignalBlocker(control):
+                control.setRange(low, high)
+
+    def set_value(self, value: int) -> None:
+        """Show a value, without a signal."""
+        for control in (self.slider, self.number):
+            with QSignalBlocker(control):
+                control.setValue(value)
+
+    def _on_value(self, value: int) -> None:
+        self.set_value(value)
+        self.value_chosen.emit(value)
+
+
+class ElidedLabel(QLabel):
+    """A line that ends in dots where there is no room; the tooltip says all of it."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = text
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.set_whole(text)
+
+    @property
+    def whole(self) -> str:
+        """All of the text."""
+        return self._whole
+
+    def set_whole(self, text: str) -> None:
+        """Say something else."""
+        self._whole = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the text to the room."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room_px = max(self.width(), 1)
+        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, room_px))
+
+
+def hairline(vertical: bool = False) -> QFrame:
+    """A line of one pixel between two parts."""
+    line = QFrame()
+    line.setProperty("role", "line")
+    if vertical:
+        line.setFixedWidth(1)
+    else:
+        line.setFixedHeight(1)
+    return line

@@ -1,0 +1,69 @@
+"""The shared small controls: what is chosen is said, what is set is silent, what is folded is hidden."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QToolButton
+
+from gazeviz.ui.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
+
+
+def test_a_choice_is_told_once_and_shown(qtbot):
+    button = ChoiceButton("metric", "What colours the heads", [("mass", "Mass"), ("live", "Live mass")])
+    qtbot.addWidget(button)
+    told: list[str] = []
+    button.chosen.connect(told.append)
+    assert button.text().startswith("Mass")
+    button.menu().actions()[1].trigger()
+    assert told == ["live"]
+    button.set_current("live")
+    assert button.text().startswith("Live mass") and "Live mass" in button.accessibleName()
+    assert told == ["live"]
+
+
+def test_options_can_be_replaced(qtbot):
+    button = ChoiceButton("metric", "tip", [("a", "A")])
+    qtbot.addWidget(button)
+    button.set_options([("b", "B"), ("c", "C")])
+    assert [action.text() for action in button.menu().actions()] == ["B", "C"]
+    assert button.text().startswith("B")
+
+
+def test_a_fold_out_opens_by_its_header(qtbot):
+    content = QLabel("inside")
+    fold = FoldOut("Audit", "audit", content)
+    qtbot.addWidget(fold)
+    fold.show()
+    shown = [content.isVisible()]
+    qtbot.mouseClick(fold.findChild(QToolButton, "auditHeader"), Qt.MouseButton.LeftButton)
+    assert [*shown, content.isVisible()] == [False, True]
+    assert not fold.folded
+
+
+def test_slider_and_number_agree_and_setting_is_silent(qtbot):
+    slider = LabelledSlider("topK", "Top K", 0, 64, "How many heads")
+    qtbot.addWidget(slider)
+    told: list[int] = []
+    slider.value_chosen.connect(told.append)
+    slider.set_value(8)
+    assert (slider.slider.value(), slider.number.value(), told) == (8, 8, [])
+    slider.slider.setValue(10)
+    assert (slider.number.value(), told) == (10, [10])
+    slider.number.setValue(3)
+    assert (slider.slider.value(), told) == (3, [10, 3])
+
+
+def test_a_long_line_is_elided_and_wholly_in_its_tooltip(qtbot):
+    label = ElidedLabel("a sentence that is much longer than the room it gets")
+    qtbot.addWidget(label)
+    label.resize(60, 20)
+    label.show()
+    assert label.text() != label.whole and label.toolTip() == label.whole
+
+
+def test_a_legend_says_its_ends(qtbot):
+    scale = ColourScale("gridScale")
+    qtbot.addWidget(scale)
+    scale.set_ends(0.0, 0.89)
+    high = scale.findChild(QLabel, "gridScaleHigh")
+    assert high is not None and high.text() == ".89"
