@@ -6,12 +6,14 @@ Keeps what is wanted, so that a lost worker's successor gets the same model. Kno
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
 
 from gazeviz.app.desk import Desk, JobEvent
+from gazeviz.app.recommended import recommended_heads, recommended_steering
 from gazeviz.app.session_parts import WorkProgress
+from gazeviz.app.store_port import SessionLog
 from gazeviz.backend.base import WorkerLost
-from gazeviz.domain.heads import HeadSet
+from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     Cancel,
     Failed,
@@ -23,10 +25,6 @@ from gazeviz.domain.messages import (
     Progress,
 )
 from gazeviz.errors import UserError
-
-FEWEST_CHOSEN: Final = 12
-DEFAULT_SHARE: Final = 12
-"""One head in so many is chosen at first, as the published 100 of 1152; small grids need a larger part."""
 
 
 class ModelLoader:
@@ -142,22 +140,28 @@ class ModelLoader:
         model.hovered_head = None
         for side in ("steered", "baseline", "glance"):
             model.show_run(side, None)
-        ranking = info.default_ranking
-        if ranking is not None:
-            self._desk.write(lambda log: log.ranking_saved(ranking, info.fingerprint))
-            model.put_rankings({ranking.name: ranking})
+        default = info.default_ranking
+        first = {default.name: default} if default else {}  # the one that is shown
+        rankings = first | dict(info.rankings) | first
+        for ranking in rankings.values():
+            self._desk.write(partial(_log_ranking, ranking, info.fingerprint))
+        if rankings:
+            model.put_rankings(rankings)
         model.chosen = self._first_choice(info)
+        if info.recommended is not None:
+            model.steering = recommended_steering(info, model.steering.scope)
 
     def _first_choice(self, info: ModelInfo) -> HeadSet:
-        """The heads that stay chosen if this model has them, or else the best of its own ranking."""
+        """What the model recommends; else what is chosen, if it has these heads."""
+        if info.default_ranking is not None:
+            return recommended_heads(info)
         chosen = self._desk.model.chosen
         try:
             chosen.check(info.shape_LH)
-            if len(chosen) and info.default_ranking is None:
-                return chosen
         except UserError:
-            pass
-        if info.default_ranking is None:
             return HeadSet(())
-        n_heads = len(info.default_ranking.order())
-        return info.default_ranking.top(min(n_heads, max(FEWEST_CHOSEN, round(n_heads / DEFAULT_SHARE))))
+        return chosen
+
+
+def _log_ranking(ranking: HeadRanking, fingerprint: str, log: SessionLog) -> None:
+    log.ranking_saved(ranking, fingerprint)

@@ -48,7 +48,7 @@ def test_a_cancelled_measurement_is_kept_in_part(open_stage):
     stage.controller.cancel_discovery()
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.rankings["mass"] is complete and stage.model.ranking is complete
-    partial = next(name for name in stage.model.rankings if name != "mass")
+    partial = next(name for name in stage.model.rankings if "of 40" in name)
     assert partial.startswith("mass (") and partial.endswith(" of 40)")
     assert stage.model.rankings[partial].name == partial
 
@@ -79,4 +79,4 @@ def test_a_lost_worker_ends_the_measurement_and_keeps_its_part(open_stage):
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.done >= 2)
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "ready")
-    assert len(stage.model.rankings) == 2 and not stage.model.measured_rankings
+    assert sum("of 40" in name for name in stage.model.rankings) == 1 and not stage.model.measured_rankings

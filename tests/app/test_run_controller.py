@@ -34,7 +34,9 @@ def test_a_model_loads_behind_its_progress(open_stage):
     info = stage.model.model_info
     assert info is not None and stage.log.models == {info.fingerprint: info}
     assert stage.model.ranking_name == "mass" and stage.log.rankings[0][1].name == "mass"
-    assert len(stage.model.chosen) == 12 and stage.model.chosen.origin.kind == "top"
+    assert set(stage.model.rankings) == set(info.rankings) and len(stage.log.rankings) == len(info.rankings)
+    assert stage.model.rankings["mass"] is info.default_ranking
+    assert stage.model.chosen == info.default_ranking.top(info.recommended.n)
     assert "gazeviz" in stage.controller.versions
 
 
