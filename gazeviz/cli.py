@@ -122,6 +122,9 @@ def _shared_options() -> _Parser:
     )  # fmt: skip
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
+    group.add_argument(
+        "--max-image-tokens", type=int, metavar="N", help="what a picture may cost before it is fed smaller"
+    )
     group.add_argument("--json", action="store_true", help="answer with one JSON document")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress")
     group.add_argument("-v", "--verbose", action="count", default=0, help="log lines; -vv for everything")

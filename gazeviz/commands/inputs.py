@@ -106,6 +106,13 @@ def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with terminal.progress("loading the model") as report:
         engine = load(options.model, device=options.device, dtype=options.dtype, progress=report)
+    limit_tok = options.max_image_tokens
+    if limit_tok is not None:
+        if limit_tok < 1:
+            raise UserError(
+                f"A picture cannot cost {limit_tok} image tokens.", next_step="Choose one or more."
+            )
+        engine.max_image_tokens = limit_tok
     why_not_gpu = engine.describe_model().why_not_gpu
     if why_not_gpu:
         terminal.note(why_not_gpu)
