@@ -1,4 +1,4 @@
-"""Gestures on regions and heads, turned into undo steps.
+"""Gestures on regions, heads and the schedule of targets, turned into undo steps.
 
 A drag is `begin_stroke`, `extend_stroke` as the mouse moves, then `commit_stroke` or `abort_stroke`; a shape
 is one call when it is finished. What cannot be done raises a UserError with a next step and leaves all as it
@@ -18,7 +18,15 @@ from gazeviz.app.painting import Cover, Point, Stroke
 from gazeviz.app.regions import EditableRegion, RegionLook, unique_name
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import DirtyBox
-from gazeviz.app.undo import ChooseHeadsCommand, LayoutCommand, LookCommand, PaintCommand, RegionsCommand
+from gazeviz.app.turns import Turns
+from gazeviz.app.undo import (
+    ChooseHeadsCommand,
+    LayoutCommand,
+    LookCommand,
+    PaintCommand,
+    RegionsCommand,
+    ScheduleCommand,
+)
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout, panel_boxes_px
@@ -267,6 +275,13 @@ class RegionEditor:
             heads.check(self._model.model_info.shape_LH)
         if heads != self._model.chosen:
             self.undo_stack.push(ChooseHeadsCommand(self._model, heads, gesture))
+
+    # Targets laid out beforehand
+
+    def lay_out_targets(self, turns: Turns, text: str) -> None:
+        """Let the target move along a schedule; () for none."""
+        if turns != self._model.schedule:
+            self.undo_stack.push(ScheduleCommand(self._model, turns, text))
 
     # Pieces
 

@@ -291,8 +291,10 @@ class RunController(QObject):
         self._discovery.begin(strips, by)
 
     def _check_free(self) -> None:
+        if self.model.worker_state in ("starting", "loading"):
+            raise UserError("The model is being loaded.", next_step="Wait until it is there.")
         if not self._loader.loaded:
-            raise UserError("No model is loaded.", next_step="Load a model, or wait until it is there.")
+            raise UserError("No model is loaded.", next_step="Load a model first.")
         if self._discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
 

@@ -1,4 +1,4 @@
-"""What can be undone: painting, the list of regions, the layout and the choice of heads.
+"""What can be undone: painting, the list of regions, the layout, the choice of heads and the schedule.
 
 Commands of a QUndoStack; each changes the session model and nothing else. Runs are never undone. Gestures
 become commands in gazeviz.app.region_editor.
@@ -148,11 +148,12 @@ class ChooseHeadsCommand(QUndoCommand):
         return -1 if self._gesture is None else _MERGE_CHOICES
 
     def mergeWith(self, other: QUndoCommand) -> bool:
-        """Take in a later choice of the same gesture."""
+        """Take in a later choice of the same gesture; one that ends where it began leaves nothing to undo."""
         if not isinstance(other, ChooseHeadsCommand) or other._gesture != self._gesture:
             return False
         self._after = other._after
         self.setText(other.text())
+        self.setObsolete(self._after == self._before)
         return True
 
     def redo(self) -> None:
@@ -162,3 +163,19 @@ class ChooseHeadsCommand(QUndoCommand):
     def undo(self) -> None:
         """Choose those from before."""
         self._model.chosen = self._before
+
+
+class ScheduleCommand(QUndoCommand):
+    """Targets are laid out in another way."""
+
+    def __init__(self, model: SessionModel, turns: tuple[tuple[int, int | None], ...], text: str) -> None:
+        super().__init__(text)
+        self._model, self._before, self._after = model, model.schedule, turns
+
+    def redo(self) -> None:
+        """Lay them out."""
+        self._model.schedule = self._after
+
+    def undo(self) -> None:
+        """As they were."""
+        self._model.schedule = self._before

@@ -304,3 +304,18 @@ def test_one_stroke_at_a_time(model, editor):
         editor.extend_stroke((6, 6))
     with pytest.raises(RuntimeError, match="no stroke"):
         editor.commit_stroke()
+
+
+def test_a_schedule_is_laid_out_in_one_step_and_undone(model, editor):
+    first, second = editor.add_region("one"), editor.add_region("two")
+    steps = editor.undo_stack.index()
+    editor.lay_out_targets(((0, first), (8, second)), "Every 8 tokens")
+    editor.lay_out_targets(((0, first), (8, second)), "The same again")
+    assert model.schedule == ((0, first), (8, second)) and editor.undo_stack.index() == steps + 1
+    editor.undo()
+    assert model.schedule == ()
+    editor.redo()
+    editor.remove_region(second)
+    assert model.schedule == ((0, first),)
+    editor.undo()
+    assert model.schedule == ((0, first), (8, second))

@@ -1,0 +1,90 @@
+"""Whether a run can begin, and what is missing where it cannot: in words, before anybody has tried.
+
+Says in advance what RunController.run would say. Reads the session alone; costs next to nothing, so that it
+can be asked whenever something changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from gazeviz.app.runner import Which
+from gazeviz.app.session_model import SessionModel
+
+_Missing: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a wish to run would do.
+
+    baseline, steered: whether that answer would be written.
+    sentence, next_step: what is missing for all that was wished for; "" where nothing is.
+    """
+
+    baseline: bool
+    steered: bool
+    sentence: str = ""
+    next_step: str = ""
+
+    @property
+    def can_run(self) -> bool:
+        """Whether anything would be written."""
+        return self.baseline or self.steered
+
+
+READY: Final = Readiness(True, True)
+
+
+def readiness(model: SessionModel, which: Which = "both") -> Readiness:
+    """What a wish to run would do now, apart from a run that is under way.
+
+    "both" without heads or a target is the baseline alone, and says what is missing for the other.
+    """
+    missing = _missing_for_any(model)
+    if missing is not None:
+        return Readiness(False, False, *missing)
+    if which == "baseline":
+        return Readiness(True, False)
+    missing = _missing_for_steering(model)
+    if missing is None:
+        return Readiness(which == "both", True)
+    wished_for = len(model.chosen) and (model.target_region_id is not None or model.schedule)
+    return Readiness(which == "both" and not wished_for, False, *missing)
+
+
+def _missing_for_any(model: SessionModel) -> _Missing | None:
+    """In the order in which the controller looks."""
+    if model.worker_state in ("starting", "loading"):
+        return "The model is being loaded.", "Wait until it is there."
+    if model.worker_state == "lost" or model.model_info is None:
+        return "No model is loaded.", "Load a model first."
+    if model.measured_rankings:
+        return "The heads are being measured.", "Wait for it, or cancel it first."
+    if model.picture is None:
+        return "There is no picture.", "Open a picture first."
+    if model.grid is None:
+        return "The picture is not ready yet.", "Wait until the model has seen it."
+    if not model.prompt.strip():
+        return "The prompt is empty.", "Write what the model is to answer."
+    if model.generation.max_new_tokens < 2:
+        return "An answer of a single token is no text.", "Choose at least two."
+    return None
+
+
+def _missing_for_steering(model: SessionModel) -> _Missing | None:
+    targets = [region_id for _, region_id in model.schedule] + [model.target_region_id]
+    aimed_at = [region_id for region_id in dict.fromkeys(targets) if region_id is not None]
+    if not aimed_at:
+        return "No region is the target.", "Click a region, or press its number."
+    if not len(model.chosen):
+        return "No head is chosen.", "Choose heads to steer."
+    for region_id in aimed_at:
+        region = model.regions.get(region_id)
+        if region is None or model.cells_of(region_id).size:
+            continue
+        if region.empty:
+            return f"Nothing is painted in the region “{region.name}”.", "Paint it, or choose another target."
+        return f"The region “{region.name}” selects no cell.", "Paint it larger, or choose another target."
+    return None
