@@ -182,7 +182,7 @@ class MapQuestions:
         if hovered is None and heads == record.chosen.heads:
             self._map.want(None)
             maps_TP = np.array([record.steps[step].map_P for step in steps], dtype=np.float32)
-            self._show_map(np.asarray(maps_TP.mean(axis=0)), self._label)
+            self._show_map(np.asarray(maps_TP.mean(axis=0)), heads)
         elif self.keeps(record) and record.job is not None:
             self._map.want((record.job, steps, heads))
         else:
@@ -193,22 +193,22 @@ class MapQuestions:
         if values is None:
             self._show_no_map(why)
         else:
-            self._show_map(values, self._label)
+            self._show_map(values, key[2])
 
     def _show_no_map(self, why: str) -> None:
         before = self._desk.model.map
         if before.values_P is not None or before.label != why:
             self._desk.model.map = MapView(label=why)
 
-    def _show_map(self, values_P: NDArray[np.float32], label: str) -> None:
-        before = self._desk.model.map
+    def _show_map(self, values_P: NDArray[np.float32], heads: tuple[Head, ...]) -> None:
+        before, label = self._desk.model.map, self._label
         if (
-            before.label == label
+            (before.label, before.heads) == (label, heads)
             and before.values_P is not None
             and np.array_equal(before.values_P, values_P)
         ):
             return
-        self._desk.model.map = MapView.of(values_P, label)
+        self._desk.model.map = MapView.of(values_P, label, heads)
 
     # Which heads look here?
 

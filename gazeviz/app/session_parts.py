@@ -133,18 +133,19 @@ class Cursor:
 class MapView:
     """A map over the picture: float32 (P,), one value per image token; None while there is none.
 
-    label: what it is of.  low, high: the ends of its scale.
+    label: what it is of.  low, high: the ends of its scale.  heads: whose mean it is, () for all of them.
     """
 
     values_P: NDArray[np.float32] | None = None
     label: str = ""
     low: float = 0.0
     high: float = 1.0
+    heads: tuple[Head, ...] = ()
 
     @classmethod
-    def of(cls, values_P: NDArray[np.float32], label: str) -> MapView:
+    def of(cls, values_P: NDArray[np.float32], label: str, heads: tuple[Head, ...] = ()) -> MapView:
         """Scale from nothing to the largest value."""
-        return cls(values_P, label, 0.0, float(values_P.max()) if values_P.size else 1.0)
+        return cls(values_P, label, 0.0, float(values_P.max()) if values_P.size else 1.0, heads)
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,6 +98,16 @@ def test_a_sliders_drag_is_one_step(desk, heads):
     assert len(desk.model.chosen) == 0 and not desk.editor.undo_stack.canUndo()
 
 
+def test_a_drag_that_comes_back_leaves_nothing_to_undo(desk, heads):
+    heads.top(2)
+    for n in (3, 4, 2):
+        heads.top(n, gesture=7)
+    assert len(desk.model.chosen) == 2 and desk.editor.undo_stack.count() == 1
+    heads.top(5, gesture=7)
+    desk.editor.undo()
+    assert len(desk.model.chosen) == 2
+
+
 def test_sets_are_saved_recalled_and_forgotten(desk, heads):
     with pytest.raises(UserError, match="No head is chosen"):
         heads.save("gaze")

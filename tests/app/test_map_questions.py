@@ -70,8 +70,10 @@ def test_a_hovered_head_is_asked_for_and_remembered(stage):
     watch = Watch(stage)
     stage.model.hovered_head = Head(3, 1)
     stage.until(lambda: stage.model.map.label.startswith("L3H1 "))
+    assert stage.model.map.heads == (Head(3, 1),)
     stage.model.hovered_head = None
     stage.until(lambda: "chosen heads" in stage.model.map.label)
+    assert stage.model.map.heads == stage.model.chosen.heads
     stage.model.hovered_head = Head(3, 1)
     stage.until(lambda: stage.model.map.label.startswith("L3H1 "))
     assert len(watch.of(AskMap)) == 1

@@ -1,0 +1,403 @@
+"""The head grid: every head of the model as a square, layers from the bottom up, coloured by what is asked.
+
+Colours are the shown ranking's scores, or every head's mass on a place at the tokens that are shown. Hovering
+a head shows its map on the picture and its card; clicks, drags and keys choose heads (see head_grid_hand).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, QSizeF, Qt
+from PySide6.QtGui import (
+    QFocusEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.domain.heads import Head
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.head_card import HeadCard, head_facts
+from gazeviz.ui.head_grid_frame import draw_frame, draw_ring
+from gazeviz.ui.head_grid_hand import GridHand, Mode
+from gazeviz.ui.head_grid_layers import (
+    KeptImage,
+    colours_argb,
+    draw_absent,
+    draw_heads,
+    draw_outlines,
+)
+from gazeviz.ui.head_grid_view import BOTTOM_PX, LEFT_PX, GridView
+
+_ZOOM_STEP: Final = 1.25
+_WHEEL_NOTCH: Final = 120
+_KEY = Qt.Key
+_STEPS: Final = {
+    _KEY.Key_Up: (1, 0),
+    _KEY.Key_Down: (-1, 0),
+    _KEY.Key_Left: (0, -1),
+    _KEY.Key_Right: (0, 1),
+    _KEY.Key_PageUp: (4, 0),
+    _KEY.Key_PageDown: (-4, 0),
+    _KEY.Key_Home: (0, -100_000),
+    _KEY.Key_End: (0, 100_000),
+}
+_OWN_KEYS: Final = {
+    *_STEPS, _KEY.Key_Return, _KEY.Key_Enter, _KEY.Key_Plus, _KEY.Key_Equal, _KEY.Key_Minus, _KEY.Key_0,
+    _KEY.Key_Escape,
+}  # fmt: skip
+_REASON = Qt.FocusReason
+_KEY_REASONS: Final = (_REASON.TabFocusReason, _REASON.BacktabFocusReason, _REASON.ShortcutFocusReason)
+_CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+class HeadGrid(QWidget):
+    """Shows the heads and chooses them."""
+
+    def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("headGrid")
+        self.setAccessibleName("Head grid")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self._model = model
+        self._hand = GridHand(model, controller)
+        self.view = GridView()
+        self._cells, self._absent, self._outlines = KeptImage(), KeptImage(), KeptImage()
+        self._values = self._choice = 0
+        self._panned_from: QPointF | None = None
+        self._by_keys = False
+        self._card = HeadCard(model, self)
+        self._fit = named(QToolButton(self), "fitGrid")
+        self._fit.setText("fit")
+        self._fit.setAccessibleName("Show the whole head grid")
+        self._fit.setToolTip("Show the whole head grid  0")
+        self._fit.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._fit.clicked.connect(self.fit)
+        self._fit.hide()
+        self._listen()
+        self._on_model_changed()
+
+    def _listen(self) -> None:
+        model = self._model
+        model.model_changed.connect(self._on_model_changed)
+        for signal in (model.ranking_changed, model.metric_changed, model.live_mass_changed):
+            signal.connect(self._on_values_changed)
+        model.chosen_changed.connect(self._on_chosen_changed)
+        model.hovered_head_changed.connect(self._on_hovered_changed)
+        theme.changed.connect(self._on_theme_changed)
+
+    # What it shows
+
+    @property
+    def present_LH(self) -> NDArray[np.bool_]:
+        """Which heads there are, bool (L, H); those of the shown ranking while no model is loaded."""
+        if self._model.model_info is not None:
+            return self._model.model_info.heads_present_LH
+        ranking = self._model.ranking
+        return np.isfinite(ranking.scores_LH) if ranking is not None else np.zeros((0, 0), dtype=bool)
+
+    @property
+    def values_LH(self) -> NDArray[np.floating] | None:
+        """What the colours say, NaN where nobody knows; None while nothing is known."""
+        return shown_values(self._model)
+
+    def fit(self) -> None:
+        """Show the whole grid."""
+        self.view.fit()
+        self._note_view()
+
+    def zoom(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom around a point of the widget, by default its focused head."""
+        self.view.zoom_by(factor, at if at is not None else self.view.box(self._hand.focus).center())
+        self._note_view()
+
+    def sizeHint(self) -> QSize:
+        """As wide as the right column leaves it."""
+        return QSize(317, self.heightForWidth(317))
+
+    def minimumSizeHint(self) -> QSize:
+        """Enough for a few heads."""
+        return QSize(160, 100)
+
+    def hasHeightForWidth(self) -> bool:
+        """Square boxes need more height where there is more width."""
+        return True
+
+    def heightForWidth(self, width_px: int) -> int:
+        """The height that lets all heads be square."""
+        return self.view.height_for(width_px)
+
+    # Changes of the session
+
+    def _on_model_changed(self) -> None:
+        if self.view.set_shape((self.present_LH.shape[0], self.present_LH.shape[1])):
+            self.updateGeometry()
+        self._note_view()
+        self._on_values_changed()
+        self._on_chosen_changed()
+
+    def _on_values_changed(self) -> None:
+        if self._model.model_info is None and self.view.set_shape(
+            (self.present_LH.shape[0], self.present_LH.shape[1])
+        ):
+            self.updateGeometry()
+        self._values += 1
+        self.update()
+
+    def _on_chosen_changed(self) -> None:
+        self._choice += 1
+        self.update()
+
+    def _on_hovered_changed(self) -> None:
+        head = self._model.hovered_head
+        facts = " · ".join(head_facts(self._model, head)) if head is not None else ""
+        self.setAccessibleDescription(facts or f"{len(self._model.chosen)} heads chosen")
+        if head is None or not (self.underMouse() or self.hasFocus()):
+            self._card.hide()
+        self.update()
+
+    def _on_theme_changed(self) -> None:
+        self._values += 1
+        self._choice += 1
+        self.update()
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Copy the images and draw what is thin."""
+        painter, colours = QPainter(self), theme.current()
+        if self.view.empty:
+            painter.setPen(colours.soft)
+            painter.setFont(theme.font_ui(12))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No model is loaded.")
+            return
+        at = self.view.area.topLeft()
+        for image in self._images():
+            painter.drawImage(at, image)
+        chosen = self._model.chosen.layer_histogram(self.view.shape_LH[0])
+        hovered = self._model.hovered_head
+        draw_frame(painter, self.view, chosen[: self.view.shape_LH[0]], hovered)
+        painter.setClipRect(self.view.area.adjusted(-3, -3, 3, 3))
+        self._draw_rectangle(painter)
+        if hovered is not None and self._has(hovered):
+            draw_ring(painter, self.view.box(hovered), Qt.GlobalColor.white)
+        if self.hasFocus() and self._by_keys:
+            draw_ring(painter, self.view.box(self._hand.focus).adjusted(-2, -2, 2, 2), colours.accent)
+
+    def _images(self) -> tuple[QImage, ...]:
+        """Heads, absent ones and outlines, drawn anew as far as they have changed."""
+        colours, where = theme.current(), self.view.key()
+        present_LH = self.present_LH
+        cells = self._cells.get(
+            (self._values, where),
+            lambda: draw_heads(
+                self.view, colours_argb(self.values_LH, present_LH, theme.magma_lut(), colours.raised)
+            ),
+        )
+        outlines = self._outlines.get(
+            (self._choice, where),
+            lambda: draw_outlines(self.view, self._chosen_LH(), colours.accent),
+        )
+        if present_LH.all():
+            return cells, outlines
+        absent = self._absent.get(
+            (self._values, where), lambda: draw_absent(self.view, ~present_LH, colours.line)
+        )
+        return absent, cells, outlines
+
+    def _chosen_LH(self) -> NDArray[np.bool_]:
+        """Chosen heads of this grid; those of a model that is no longer there are left out."""
+        chosen_LH = np.zeros(self.view.shape_LH, dtype=bool)
+        for head in self._model.chosen:
+            if self._has(head):
+                chosen_LH[head.layer, head.index] = True
+        return chosen_LH
+
+    def _has(self, head: Head) -> bool:
+        n_layers, n_heads = self.view.shape_LH
+        return head.layer < n_layers and head.index < n_heads
+
+    def _draw_rectangle(self, painter: QPainter) -> None:
+        corners = self._hand.rectangle
+        if corners is None:
+            return
+        accent = theme.current().accent
+        box = self.view.box(corners[0]).united(self.view.box(corners[1]))
+        wash = accent.lighter()
+        wash.setAlpha(40)
+        painter.fillRect(box, wash)
+        painter.setPen(QPen(accent, 1, Qt.PenStyle.DashLine))
+        painter.drawRect(box)
+
+    def _note_view(self) -> None:
+        """The view has changed: draw it, and offer the way back from a zoom."""
+        self._fit.setVisible(self.view.zoom > 1.0)
+        self._fit.setGeometry(QRect(0, round(self.view.area.bottom()) + 1, LEFT_PX - 1, BOTTOM_PX - 2))
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the grid into the new size."""
+        self._take_size()
+
+    def _take_size(self) -> None:
+        self.view.set_size(QSizeF(self.size()), self.devicePixelRatioF())
+        self._note_view()
+
+    # The mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose with the left button, move the view with the middle one."""
+        self._by_keys = False
+        if event.button() == Qt.MouseButton.MiddleButton and self.view.scrolls:
+            self._panned_from = event.position()
+            return
+        part = self.view.part_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and part is not None:
+            self._hand.press(part, _mode(event.modifiers()))
+            self.update()
+        else:
+            event.ignore()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Hover, drag a rectangle, or move the view."""
+        at = event.position()
+        if self._panned_from is not None:
+            moved = self._panned_from - at
+            self._panned_from = at
+            self.view.scroll_by(moved.x(), moved.y())
+            self._note_view()
+        elif self._hand.dragging:
+            self._hand.move(self.view.nearest_head(at))
+            if self._hand.rectangle is not None:
+                self._model.hovered_head = None  # the picture shows what the rectangle holds
+        else:
+            self._hover(self.view.head_at(at))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a drag."""
+        self._panned_from = None
+        if event.button() == Qt.MouseButton.LeftButton and self._hand.dragging:
+            self._hand.release()
+            self._hover(self.view.head_at(event.position()))
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is hovered any more."""
+        if not self._hand.dragging:
+            self._hover(None)
+
+    def _hover(self, head: Head | None) -> None:
+        """Show a head's map and card; a place without a head counts as none."""
+        there = head if head is not None and self.present_LH[head.layer, head.index] else None
+        self._model.hovered_head = there
+        if there is None:
+            self._card.hide()
+        else:
+            self._card.show_head(there, self)
+
+    # Zoom
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom with Ctrl, else scroll a zoomed grid; the column scrolls where there is nothing to scroll."""
+        turned = event.angleDelta()
+        if event.modifiers() & _CTRL:
+            self.zoom(_ZOOM_STEP ** (turned.y() / _WHEEL_NOTCH), event.position())
+        elif self.view.scrolls:
+            moved = QPointF(event.pixelDelta()) if not event.pixelDelta().isNull() else QPointF(turned) / 3
+            across = event.modifiers() & _SHIFT and not moved.x()
+            self.view.scroll_by(*((-moved.y(), 0.0) if across else (-moved.x(), -moved.y())))
+            self._note_view()
+        else:
+            event.ignore()
+            return
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Take pinches, and keep the grid's keys from the window's shortcuts."""
+        if isinstance(event, QNativeGestureEvent):
+            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+                self.zoom(1.0 + event.value(), event.position())
+                return True
+        elif event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if _is_own(event) and (event.key() != _KEY.Key_Escape or self._hand.dragging):
+                event.accept()
+                return True
+        elif event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._take_size()
+        return super().event(event)
+
+    # Keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows move the focus, with Shift they add; Enter chooses or lets go; + - 0 zoom."""
+        key = Qt.Key(event.key())
+        if not _is_own(event) or (key == _KEY.Key_Escape and not self._hand.dragging):
+            super().keyPressEvent(event)
+            return
+        if key in _STEPS:
+            focus = self._hand.go(*_STEPS[key], extend=bool(event.modifiers() & _SHIFT))
+            self._show_focus(focus)
+        elif key in (_KEY.Key_Return, _KEY.Key_Enter):
+            self._hand.toggle_focus()
+            self._show_focus(self._hand.focus)
+        elif key == _KEY.Key_Escape:
+            self._hand.abort()
+        elif key == _KEY.Key_0:
+            self.fit()
+        else:
+            self.zoom(1 / _ZOOM_STEP if key == _KEY.Key_Minus else _ZOOM_STEP)
+        self.update()
+
+    def _show_focus(self, head: Head | None) -> None:
+        self._by_keys = True
+        if head is not None and self._has(head):
+            self.view.reveal(head)
+            self._note_view()
+            self._hover(head)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show where the keyboard is."""
+        self._by_keys = event.reason() in _KEY_REASONS
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """The head under the keyboard is no longer looked at."""
+        if self._by_keys and not self.underMouse():
+            self._hover(None)
+        super().focusOutEvent(event)
+
+
+def shown_values(model: SessionModel) -> NDArray[np.floating] | None:
+    """What the grid is coloured by: the ranking's scores, or the mass that was asked about, (L, H)."""
+    if model.grid_metric != "ranking":
+        return model.live_mass_LH
+    return model.ranking.scores_LH if model.ranking is not None else None
+
+
+def _mode(keys: Qt.KeyboardModifier) -> Mode:
+    if keys & _CTRL:
+        return "take"
+    return "add" if keys & _SHIFT else "replace"
+
+
+def _is_own(event: QKeyEvent) -> bool:
+    """Whether a key is the grid's: never with Ctrl or Alt, which are the window's."""
+    others = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    return Qt.Key(event.key()) in _OWN_KEYS and not event.modifiers() & others
