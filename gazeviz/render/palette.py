@@ -9,6 +9,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from gazeviz.resources import resource_path
 
 ThemeName = Literal["light", "dark"]
 
@@ -36,11 +39,13 @@ THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
 
 @cache
 def magma_256x3() -> NDArray[np.uint8]:
-    """Magma, the one map of scores and attention: uint8 (256, 3) RGB, dark to bright, perceptually even."""
-    from matplotlib import colormaps
+    """Magma, the one map of scores and attention: uint8 (256, 3) RGB, dark to bright, perceptually even.
 
-    colours = colormaps["magma"](np.arange(256))[:, :3]
-    table: NDArray[np.uint8] = np.rint(colours * 255).astype(np.uint8)
+    By Nathaniel Smith and Stefan van der Walt (CC0), as in matplotlib, whose import would take a quarter of
+    the window's launch.
+    """
+    with Image.open(resource_path("magma.png")) as image:
+        table: NDArray[np.uint8] = np.array(image.convert("RGB"), dtype=np.uint8)[0]
     table.flags.writeable = False
     return table
 

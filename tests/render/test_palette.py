@@ -26,6 +26,13 @@ def test_magma_rises_in_lightness_all_along() -> None:
     assert luminance[0] < 0.01 and luminance[-1] > 0.9
 
 
+def test_magma_is_the_published_map() -> None:
+    from matplotlib import colormaps
+
+    published = np.rint(colormaps["magma"](np.arange(256))[:, :3] * 255)
+    assert (magma_256x3() == published).all()
+
+
 def contrast(first: str, second: str) -> float:
     def luminance(colour: str) -> float:
         parts = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255

@@ -1,0 +1,153 @@
+"""`gazeviz gui`, and `gazeviz` alone: open the desktop app.
+
+Looks for a screen before Qt is touched, because Qt aborts the process where there is none. Imports neither
+torch nor transformers: these live in the worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gazeviz import __version__
+from gazeviz.commands.terminal import Terminal
+from gazeviz.doctor import OFFSCREEN_LIBRARIES, missing_libraries
+from gazeviz.domain.strip import Layout
+from gazeviz.errors import UserError
+from gazeviz.resources import resource_path
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from gazeviz.app.run_controller import RunController
+    from gazeviz.app.settings import ThemeChoice
+    from gazeviz.ui.main_window import MainWindow
+
+HELP = "Open the desktop app; what gazeviz does without a command."
+
+_WITHOUT_SCREEN: Final = ("offscreen", "minimal", "vnc")
+"""Platforms of Qt that need no display."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the picture and the looks."""
+    parser.add_argument(
+        "image", nargs="?", metavar="IMAGE", help="a picture, or a folder of panels (default: a sample strip)"
+    )
+    parser.add_argument(
+        "--layout", metavar="RxC", help="panels of the picture, as 1x6 (default: its gutters)"
+    )
+    parser.add_argument("--theme", choices=("system", "light", "dark"), help="colours, for this time")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Open the window and return when it is closed."""
+    check_screen()
+    layout = Layout.parse(options.layout) if options.layout else None
+    if options.image is not None and not Path(options.image).exists():
+        raise UserError(f"There is no file {options.image}.", next_step="Check the path of the picture.")
+    application = _application()
+    window, controller = _window(application, options.theme)
+    with _crashes_are_shown(window, controller):
+        window.show()
+        controller.start(options.model, options.device, options.dtype)
+        _open_first(controller, options.image, layout)
+        window.begin()
+        code = application.exec()
+        controller.shutdown()
+    return code
+
+
+def check_screen() -> None:
+    """UserError where a window cannot be opened: Qt would abort the whole process."""
+    if not sys.platform.startswith("linux"):
+        return
+    offscreen = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in _WITHOUT_SCREEN
+    lacking = missing_libraries(OFFSCREEN_LIBRARIES if offscreen else None)
+    if lacking:
+        raise UserError(
+            "A window lacks system libraries: " + ", ".join(sorted(set(lacking))) + ".",
+            next_step="Install them (Debian: sudo apt-get install "
+            + " ".join(sorted(set(lacking.values())))
+            + ").",
+        )
+    if not offscreen and not os.environ.get("WAYLAND_DISPLAY") and not _x_display_answers():
+        raise UserError(
+            "There is no display for a window.",
+            next_step="Run `make demo` (or `gazeviz demo`) without one, or use xvfb-run -a gazeviz.",
+        )
+
+
+def _x_display_answers() -> bool:
+    """Whether an X server takes a connection: asked with Qt's own library, which does not abort."""
+    if not os.environ.get("DISPLAY"):
+        return False
+    xcb = ctypes.CDLL("libxcb.so.1")
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    refused = bool(xcb.xcb_connection_has_error(connection))
+    xcb.xcb_disconnect(connection)
+    return not refused
+
+
+def _application() -> QApplication:
+    from PySide6.QtGui import QIcon
+    from PySide6.QtWidgets import QApplication
+
+    QApplication.setApplicationName("gazeviz")
+    QApplication.setOrganizationName("gazeviz")
+    QApplication.setApplicationVersion(__version__)
+    QApplication.setDesktopFileName("gazeviz")
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setWindowIcon(QIcon(str(resource_path("icons", "gazeviz.svg"))))
+    return application
+
+
+def _window(application: QApplication, theme_choice: ThemeChoice | None) -> tuple[MainWindow, RunController]:
+    """Everything behind the window, put together."""
+    from gazeviz.app.run_controller import RunController
+    from gazeviz.app.session_model import SessionModel
+    from gazeviz.app.settings import AppSettings
+    from gazeviz.app.store_port import MemoryLog
+    from gazeviz.backend.process import ProcessBackend
+    from gazeviz.ui import theme
+    from gazeviz.ui.main_window import MainWindow
+
+    settings, model = AppSettings(), SessionModel()
+    theme.apply(application, theme_choice or settings.theme)
+    theme.follow_system(application)
+    controller = RunController(model, ProcessBackend, MemoryLog())
+    return MainWindow(model, controller, settings, log_place="kept in memory"), controller
+
+
+def _open_first(controller: RunController, image: str | None, layout: Layout | None) -> None:
+    """The picture that was asked for; else the first sample strip, with its panels as regions."""
+    from gazeviz.app.pictures import samples
+
+    if image is not None:
+        controller.open_picture(image, layout)
+    elif shipped := samples():
+        controller.open_picture(shipped[0].path, shipped[0].layout, shipped[0].captions)
+
+
+@contextmanager
+def _crashes_are_shown(window: MainWindow, controller: RunController) -> Iterator[None]:
+    """A bug in the app ends in a dialog that tells it, with the session safe, instead of in nothing."""
+    from gazeviz.ui.crash_dialog import CrashDialog
+
+    before = sys.excepthook
+    sys.excepthook = CrashDialog.hook(window)
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+        controller.shutdown()

@@ -1,0 +1,226 @@
+"""Everything that the window can do, once: name, key, what it does. Menus and the palette are made of these.
+
+Single keys (B, 1, Space) work wherever no text is being typed. It knows the window only through the calls
+that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QMenu,
+    QWidget,
+)
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import Cursor
+from gazeviz.ui.tool_bar import TOOL_TEXTS
+
+BRUSH_STEP: Final = 1.25
+OWNS_ARROWS: Final = "ownsArrows"
+"""Property of a widget that moves by the arrow keys itself: the token cursor leaves them to it."""
+
+_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that can be done. key: as Qt writes it, "" for none. group: the menu that it stands in."""
+
+    group: str
+    name: str
+    key: str
+    does: str
+    run: Callable[[], object]
+    checked: Callable[[], bool] | None = None
+
+
+class Actions(QObject):
+    """QActions of a window, by name, in order."""
+
+    def __init__(self, window: QWidget, deeds: Sequence[Deed]) -> None:
+        super().__init__(window)
+        self._deeds = tuple(deeds)
+        self._actions: dict[str, QAction] = {}
+        for deed in deeds:
+            self._actions[deed.name] = self._make(window, deed)
+        application = QApplication.instance()
+        if application is not None:
+            self._guard = KeyGuard(self)
+            application.installEventFilter(self._guard)
+
+    def _make(self, window: QWidget, deed: Deed) -> QAction:
+        action = QAction(deed.name, window)
+        action.setToolTip(f"{deed.does}  {deed.key}".rstrip())
+        action.setStatusTip(deed.does)
+        if deed.key:
+            action.setShortcut(QKeySequence(deed.key))
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setCheckable(deed.checked is not None)
+        action.triggered.connect(lambda _=False: deed.run())
+        window.addAction(action)
+        return action
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """All of them, in order."""
+        return self._deeds
+
+    def action(self, name: str) -> QAction:
+        """The action of a name."""
+        return self._actions[name]
+
+    def fill(self, menu: QMenu) -> None:
+        """Make a menu of them, a submenu for each group."""
+        menu.clear()
+        submenus: dict[str, QMenu] = {}
+        for deed in self._deeds:
+            if deed.group not in submenus:
+                submenus[deed.group] = menu.addMenu(deed.group)
+                submenus[deed.group].setToolTipsVisible(True)
+            submenus[deed.group].addAction(self._actions[deed.name])
+        menu.aboutToShow.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Tick what is on."""
+        for deed in self._deeds:
+            if deed.checked is not None:
+                self._actions[deed.name].setChecked(deed.checked())
+
+
+class KeyGuard(QObject):
+    """Leaves Space and arrows to the control that has the focus where it needs them itself."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Accept the override of a shortcut on behalf of the focused control."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focused = QApplication.focusWidget()
+            if focused is not None and watched is focused and needs_key(focused, Qt.Key(event.key())):
+                event.accept()
+                return True
+        return super().eventFilter(watched, event)
+
+
+def needs_key(widget: QWidget, key: Qt.Key) -> bool:
+    """Whether a focused control acts on a key by itself."""
+    if key == Qt.Key.Key_Space:
+        return isinstance(widget, QAbstractButton | QComboBox)
+    if key in _ARROWS:
+        own = isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox | QAbstractItemView)
+        return own or bool(widget.property(OWNS_ARROWS))
+    return False
+
+
+def tool_deeds(model: SessionModel) -> list[Deed]:
+    """Choosing a tool, and its size."""
+    tools = [
+        Deed("Tools", text.name, text.key, text.does, partial(setattr, model, "tool", tool))
+        for tool, text in TOOL_TEXTS.items()
+    ]
+
+    def scale(factor: float) -> None:
+        model.brush_px = max(round(model.brush_px * factor), model.brush_px + (1 if factor > 1 else -1))
+
+    def shrink() -> None:
+        model.brush_px = min(round(model.brush_px / BRUSH_STEP), model.brush_px - 1)
+
+    return [
+        *tools,
+        Deed("Tools", "Smaller brush", "[", "Paint with a smaller brush.", shrink),
+        Deed("Tools", "Larger brush", "]", "Paint with a larger brush.", partial(scale, BRUSH_STEP)),
+    ]
+
+
+def target_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
+    """Pointing the chosen heads at a region by its number, also while text streams."""
+
+    def aim(place: int) -> None:
+        ids = model.regions.ids
+        if place < len(ids):
+            controller.retarget(ids[place])
+
+    does = "Point the chosen heads at this region; a steered run under way follows with its next token."
+    return [
+        *(
+            Deed("Steering", f"Target region {number}", str(number), does, partial(aim, number - 1))
+            for number in range(1, 10)
+        ),
+        Deed("Steering", "No target", "0", "Let the heads go.", partial(controller.retarget, None)),
+    ]
+
+
+def cursor_deeds(model: SessionModel) -> list[Deed]:
+    """Moving through the tokens that everything shows."""
+
+    def move(by: int, extend: bool = False) -> None:
+        shown = model.shown_steps()
+        if shown is None or shown[0].side == "glance":
+            return
+        record, steps = shown
+        last = min(max(steps[-1] + by, 0), len(record.steps) - 1)
+        first = min(steps[0], last) if extend else last
+        model.cursor = Cursor(record.side, first, last)
+
+    def go_to(end: bool) -> None:
+        shown = model.shown_steps()
+        if shown is not None and shown[0].side != "glance":
+            place = len(shown[0].steps) - 1 if end else 0
+            model.cursor = Cursor(shown[0].side, place, place)
+
+    return [
+        Deed("Tokens", "Previous token", "Left", "Show the attention one token before.", partial(move, -1)),
+        Deed("Tokens", "Next token", "Right", "Show the attention one token later.", partial(move, 1)),
+        Deed("Tokens", "Extend back", "Shift+Left", "Show the mean of a span of tokens.",
+             partial(move, -1, True)),
+        Deed("Tokens", "Extend forward", "Shift+Right", "Show the mean of a span of tokens.",
+             partial(move, 1, True)),
+        Deed("Tokens", "First token", "Home", "Show the attention at the first token.",
+             partial(go_to, False)),
+        Deed("Tokens", "Last token", "End", "Show the attention at the last token.", partial(go_to, True)),
+        Deed("Tokens", "Follow the newest token", "Esc", "Show what arrives, as it arrives.",
+             partial(setattr, model, "cursor", None)),
+    ]  # fmt: skip
+
+
+def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
+    """Choosing heads without the mouse."""
+    heads, attempt = controller.heads, controller.attempt
+
+    def recommended() -> None:
+        info = model.model_info
+        n = info.recommended.n if info is not None and info.recommended is not None else 12
+        attempt(lambda: heads.top(n), "heads")
+
+    def act(deed: Callable[[], object]) -> Callable[[], object]:
+        return lambda: attempt(deed, "heads")
+
+    return [
+        Deed("Heads", "Choose the best heads", "Ctrl+B", "The best of the shown ranking, as many as the "
+             "model's card recommends (12 where it says nothing).", recommended),
+        Deed("Heads", "Draw as many heads at random", "", "A control: as many heads, drawn uniformly.",
+             act(lambda: heads.random(max(len(model.chosen), 1), 0))),
+        Deed("Heads", "Draw layer-matched heads at random", "", "A control: as many heads in each layer, "
+             "none of them chosen now.", act(lambda: heads.random(len(model.chosen), 0, layer_matched=True))),
+        Deed("Heads", "Choose all heads", "Ctrl+A", "Steer with every head: mostly ends in junk.",
+             act(heads.all)),
+        Deed("Heads", "Invert the choice of heads", "Ctrl+I", "Choose the heads that are not chosen.",
+             act(heads.invert)),
+        Deed("Heads", "Choose no heads", "Ctrl+Shift+A", "Maps are means of all heads then.",
+             act(heads.clear)),
+        Deed("Heads", "Which heads look at the active region?", "Ctrl+L", "Colour the grid by every head's "
+             "mass on the active region.", lambda: model.active_region_id is not None
+             and controller.look_at_region(model.active_region_id)),
+    ]  # fmt: skip

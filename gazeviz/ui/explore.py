@@ -1,0 +1,143 @@
+"""The Explore tab: regions left, the picture in the middle, heads right, answers and trajectory beneath.
+
+Only puts the parts together. The parts stand in docks that can be moved, closed and floated once "Arrange
+panels" shows their titles; where they stand is remembered by the window.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import hairline
+from gazeviz.ui.discovery_panel import DiscoveryPanel
+from gazeviz.ui.gallery import Gallery
+from gazeviz.ui.head_panel import HeadPanel
+from gazeviz.ui.image_canvas import ImageCanvas
+from gazeviz.ui.look_here import LookHere
+from gazeviz.ui.map_bar import MapBar
+from gazeviz.ui.picture_panel import PicturePanel
+from gazeviz.ui.prompt_bar import PromptBar
+from gazeviz.ui.region_list import RegionListView
+from gazeviz.ui.schedule_bar import ScheduleBar
+from gazeviz.ui.steer_panel import SteerPanel
+from gazeviz.ui.tool_bar import ToolBar
+from gazeviz.ui.trajectory_plot import TrajectoryPlot
+from gazeviz.ui.transcript_view import TranscriptView
+
+LEFT_PX: Final = 204
+RIGHT_PX: Final = 345
+ANSWERS_PX: Final = 250
+TRAJECTORY_PX: Final = 170
+
+
+class ExploreView(QMainWindow):
+    """Everything about one picture and its runs."""
+
+    def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Widget)
+        self.setObjectName("explore")
+        self.setDockNestingEnabled(True)
+        self.canvas = ImageCanvas(model, controller)
+        self.setCentralWidget(_stacked(self.canvas, hairline(), MapBar(model, controller), stretched=0))
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, left)
+        self.setCorner(Qt.Corner.BottomRightCorner, right)
+        regions = RegionListView(model, controller)
+        tools, picture = ToolBar(model, controller), PicturePanel(model, controller)
+        self._regions = self._dock("Regions", _column(regions, tools, picture), left)
+        heads = (part(model, controller) for part in (HeadPanel, Gallery, LookHere, DiscoveryPanel))
+        self._heads = self._dock("Heads", _column(*heads), right)
+        prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
+        self.transcript = TranscriptView(model, controller)
+        answers = _stacked(prompt, steering, hairline(), self.transcript, stretched=3)
+        self._answers = self._dock("Answers", answers, bottom)
+        schedule, plot = ScheduleBar(model, controller), TrajectoryPlot(model, controller)
+        self._trajectory = self._dock("Trajectory", _stacked(plot, schedule, stretched=0), bottom)
+        self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
+        self.resizeDocks([self._regions, self._heads], [LEFT_PX, RIGHT_PX], Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [self._answers, self._trajectory], [ANSWERS_PX, TRAJECTORY_PX], Qt.Orientation.Vertical
+        )
+        self._first_state = self.saveState()
+        self._arranging = False
+        self.set_arranging(False)
+
+    @property
+    def docks(self) -> tuple[QDockWidget, ...]:
+        """All panels that can be moved."""
+        return self._regions, self._heads, self._answers, self._trajectory
+
+    @property
+    def arranging(self) -> bool:
+        """Whether the panels have titles to be dragged by."""
+        return self._arranging
+
+    def set_arranging(self, on: bool) -> None:
+        """Show the panels' titles, or hide them for a calm screen."""
+        self._arranging = on
+        for dock in self.docks:
+            old = dock.titleBarWidget()
+            dock.setTitleBarWidget(None if on else NoTitle())  # type: ignore[arg-type]
+            if old is not None:
+                old.deleteLater()
+
+    def arrange_as_at_first(self) -> None:
+        """Put every panel back where it stood on the first start."""
+        self.restoreState(self._first_state)
+        for dock in self.docks:
+            dock.show()
+
+    def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = named(QDockWidget(title), f"dock{title}")
+        dock.setWidget(content)
+        self.addDockWidget(area, dock)
+        return dock
+
+
+class NoTitle(QWidget):
+    """A dock's title that takes no room."""
+
+    def sizeHint(self) -> QSize:
+        """Nothing."""
+        return QSize(0, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """Nothing."""
+        return QSize(0, 0)
+
+
+def _column(*parts: QWidget) -> QScrollArea:
+    """Parts under each other in a column that scrolls where the window is low."""
+    inside = QWidget()
+    layout = QVBoxLayout(inside)
+    layout.setContentsMargins(3 * theme.SPACE, 3 * theme.SPACE, 3 * theme.SPACE, 3 * theme.SPACE)
+    layout.setSpacing(4 * theme.SPACE)
+    for part in parts:
+        layout.addWidget(part)
+    layout.addStretch(1)
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(inside)
+    return area
+
+
+def _stacked(*parts: QWidget, stretched: int) -> QWidget:
+    """Parts under each other without space; one of them takes what room there is."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for place, part in enumerate(parts):
+        layout.addWidget(part, 1 if place == stretched else 0)
+    return whole

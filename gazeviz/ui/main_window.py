@@ -1,0 +1,226 @@
+"""The main window: puts header, tabs, notices and status together, and says what can be done.
+
+Only puts things together: every part listens to the session by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.settings import THEME_CHOICES, AppSettings, ThemeChoice
+from gazeviz.ui import theme
+from gazeviz.ui.actions import Actions, Deed, cursor_deeds, head_deeds, target_deeds, tool_deeds
+from gazeviz.ui.binding import SettingsBinding
+from gazeviz.ui.command_palette import Command, CommandPalette
+from gazeviz.ui.controls import hairline
+from gazeviz.ui.explore import ExploreView
+from gazeviz.ui.header import Header
+from gazeviz.ui.help_view import HelpView
+from gazeviz.ui.model_dialog import ModelDialog
+from gazeviz.ui.notice_bar import NoticeBar
+from gazeviz.ui.picture_menu import PictureMenu
+from gazeviz.ui.status_bar import StatusBar
+from gazeviz.ui.tour import Tour
+
+FIRST_SIZE_PX = (1440, 900)
+
+
+class MainWindow(QMainWindow):
+    """gazeviz on the screen."""
+
+    def __init__(
+        self,
+        model: SessionModel,
+        controller: RunController,
+        settings: AppSettings,
+        log_place: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("mainWindow")
+        self.setWindowTitle("gazeviz")
+        self.setAcceptDrops(True)
+        self._model, self._controller, self._settings = model, controller, settings
+        self.explore = ExploreView(model, controller)
+        self.pictures = PictureMenu(model, controller, settings, self)
+        self._tabs: dict[str, QWidget] = {"Explore": self.explore}
+        self._stack = QStackedWidget()
+        for page in self._tabs.values():
+            self._stack.addWidget(page)
+        self._menu = QMenu(self)
+        self.header = Header(model, tuple(self._tabs), self._menu)
+        self._put_together(NoticeBar(model, controller), StatusBar(model, controller, log_place))
+        self.tour = Tour(self, model, controller, settings)
+        self._help: HelpView | None = None
+        self._binding = SettingsBinding(model, settings)
+        self.actions_ = Actions(self, self._deeds())
+        self.actions_.fill(self._menu)
+        self._connect()
+        self._restore_layout()
+        _keep_focus_from_buttons(self)
+
+    # Putting together
+
+    def _put_together(self, notices: NoticeBar, status: StatusBar) -> None:
+        whole = QWidget()
+        layout = QVBoxLayout(whole)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for part in (self.header, hairline(), notices, self._stack, hairline(), status):
+            layout.addWidget(part, 1 if part is self._stack else 0)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        self.header.tab_wanted.connect(self.show_tab)
+        self.header.model_wanted.connect(self.choose_model)
+        self.header.palette_wanted.connect(self.show_palette)
+        self._model.picture_changed.connect(self._name_window)
+        self._model.model_changed.connect(self._name_window)
+        self.show_tab("Explore")
+
+    def _deeds(self) -> Sequence[Deed]:
+        model, controller, canvas = self._model, self._controller, self.explore.canvas
+        editor = controller.editor
+        return [
+            Deed("File", "Open a model ...", "Ctrl+M", "Load another model.", self.choose_model),
+            *self.pictures.deeds(),
+            Deed("File", "Quit", "Ctrl+Q", "End gazeviz.", self.close),
+            Deed("Edit", "Undo", "Ctrl+Z", "Take back the last edit of regions or heads.", editor.undo),
+            Deed("Edit", "Redo", "Ctrl+Shift+Z", "Do again what was taken back.", editor.redo),
+            Deed("Run", "Run or stop", "Space", "Run baseline and steered answer, or stop within a token.",
+                 controller.run_or_stop),
+            Deed("Run", "Run the baseline alone", "Ctrl+Shift+Return", "Without steering.",
+                 partial(controller.run, "baseline")),
+            Deed("Run", "Run the steered answer alone", "Ctrl+Return", "The baseline stays as it is.",
+                 partial(controller.run, "steered")),
+            Deed("Run", "Restart the worker", "", "End the model's process and begin another; nothing of "
+                 "the session is lost.", controller.restart_worker),
+            *tool_deeds(model),
+            *target_deeds(model, controller),
+            *head_deeds(model, controller),
+            *cursor_deeds(model),
+            Deed("View", "Token cells", "Ctrl+G", "Draw the grid of image tokens over the picture.",
+                 lambda: setattr(model, "show_cells", not model.show_cells), lambda: model.show_cells),
+            Deed("View", "Attention map", "Ctrl+H", "Lay the map over the picture.",
+                 lambda: setattr(model, "show_map", not model.show_map), lambda: model.show_map),
+            Deed("View", "Fit the picture", "Ctrl+0", "Show all of the picture.", canvas.fit),
+            Deed("View", "Picture at actual size", "Ctrl+1", "One pixel for each pixel.", canvas.actual_size),
+            Deed("View", "Zoom in", "Ctrl++", "Show the picture larger.", partial(canvas.zoom_by, 1.25)),
+            Deed("View", "Zoom out", "Ctrl+-", "Show the picture smaller.", partial(canvas.zoom_by, 0.8)),
+            *(
+                Deed("View", f"Theme: {choice}", "", f"Colours: {choice}.", partial(self.set_theme, choice),
+                     lambda choice=choice: theme.choice() == choice)
+                for choice in THEME_CHOICES
+            ),
+            Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
+                 lambda: self.explore.set_arranging(not self.explore.arranging),
+                 lambda: self.explore.arranging),
+            Deed("View", "Panels as at first", "", "Put every panel back.",
+                 self.explore.arrange_as_at_first),
+            Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
+                 self.show_palette),
+            Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: in four steps.",
+                 self.tour.start),
+            Deed("Help", "Help", "F1", "Read the help.", self.show_help),
+        ]  # fmt: skip
+
+    # What the window does
+
+    def show_tab(self, name: str) -> None:
+        """Show a tab."""
+        self._stack.setCurrentWidget(self._tabs[name])
+        self.header.show_tab(name)
+
+    def choose_model(self) -> None:
+        """Open the list of models."""
+        dialog = ModelDialog(self._model, self._controller, self._settings, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def show_palette(self) -> None:
+        """Open the command palette."""
+        commands = [
+            Command(
+                f"{deed.group}: {deed.name}", deed.key, deed.does, self.actions_.action(deed.name).trigger
+            )
+            for deed in self.actions_.deeds
+        ]
+        CommandPalette(commands, self).open()
+
+    def show_help(self) -> None:
+        """Open the help beside the window."""
+        if self._help is None:
+            self._help = HelpView(self)
+        self._help.show()
+        self._help.raise_()
+
+    def set_theme(self, choice: ThemeChoice) -> None:
+        """Dress the window, and remember it."""
+        self._settings.theme = choice
+        theme.apply(cast(QApplication, QApplication.instance()), choice)
+
+    def _name_window(self) -> None:
+        picture, info = self._model.picture, self._model.model_info
+        parts = [picture.name if picture else "", info.name if info else "", "gazeviz"]
+        self.setWindowTitle(" \N{EN DASH} ".join(part for part in parts if part))
+
+    # Its place on the screen, and its end
+
+    def _restore_layout(self) -> None:
+        layout = self._settings.window_layout()
+        room = QGuiApplication.primaryScreen().availableSize()
+        self.resize(min(FIRST_SIZE_PX[0], room.width()), min(FIRST_SIZE_PX[1], room.height()))
+        if layout is not None:
+            self.restoreGeometry(layout[0])
+            self.explore.restoreState(layout[1])
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Buttons that were made since are kept from the focus, too."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange:
+            _keep_focus_from_buttons(self)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask before a run is ended; then end the worker and remember where everything stood."""
+        if self._controller.busy and not self._may_end():
+            event.ignore()
+            return
+        self._settings.save_window_layout(self.saveGeometry().data(), self.explore.saveState().data())
+        self._settings.sync()
+        self._controller.shutdown()
+        event.accept()
+
+    def _may_end(self) -> bool:
+        question = QMessageBox(self)
+        question.setObjectName("closeQuestion")
+        question.setWindowTitle("gazeviz")
+        question.setText("Something is still running.")
+        question.setInformativeText("Closing ends it; what has arrived so far is kept.")
+        end = question.addButton("Close anyway", QMessageBox.ButtonRole.AcceptRole)
+        question.setDefaultButton(question.addButton("Keep it running", QMessageBox.ButtonRole.RejectRole))
+        question.exec()
+        return question.clickedButton() is end
+
+
+def _keep_focus_from_buttons(window: QWidget) -> None:
+    """A click on a button leaves the focus where it is, so that Space goes on meaning run; Tab reaches it."""
+    for button in window.findChildren(QAbstractButton):
+        if button.focusPolicy() == Qt.FocusPolicy.StrongFocus:
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -1,0 +1,146 @@
+"""The line at the bottom: what the worker does, how far it is, how fast, on what, and where it is logged."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Final
+
+from PySide6.QtCore import QPointF, QSize
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import WorkerState, WorkProgress
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import ElidedLabel
+
+HEIGHT_PX: Final = 28
+_SPEED_OVER_TOK: Final = 20
+
+_WORDS: Final[dict[WorkerState, str]] = {
+    "none": "no model",
+    "starting": "starting the worker",
+    "loading": "loading",
+    "ready": "ready",
+    "busy": "running",
+    "lost": "worker lost",
+}
+
+
+class StatusBar(QWidget):
+    """Worker, progress with a way to cancel it, speed, device and log."""
+
+    def __init__(
+        self, model: SessionModel, controller: RunController, log_place: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("statusLine")
+        self.setFixedHeight(HEIGHT_PX)
+        self._model, self._controller, self._log_place = model, controller, log_place
+        self._dot = StateDot(model)
+        self._state = _soft("workerState")
+        self._bar = named(QProgressBar(), "workProgress")
+        self._bar.setFixedWidth(140)
+        self._bar.setTextVisible(False)
+        self._left = _soft("timeLeft")
+        self._cancel = named(QPushButton("Cancel"), "cancelWork")
+        self._cancel.setProperty("kind", "flat")
+        self._cancel.setToolTip("Stop what is being done; what was there before stays")
+        self._cancel.clicked.connect(self._on_cancel)
+        self._speed, self._logged = _soft("speed"), _soft("logged")
+        self._why = ElidedLabel()
+        self._why.setObjectName("whyNotGpu")
+        self._why.setProperty("role", "soft")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 0, 14, 0)
+        layout.setSpacing(3 * theme.SPACE)
+        for widget in (self._dot, self._state, self._bar, self._left, self._cancel, self._speed):
+            layout.addWidget(widget)
+        layout.addWidget(self._why, 1)
+        layout.addWidget(self._logged)
+        self._connect()
+
+    def _connect(self) -> None:
+        model = self._model
+        for signal in (model.worker_changed, model.model_changed):
+            signal.connect(self._refresh)
+        model.step_arrived.connect(lambda *_: self._show_speed())
+        model.run_changed.connect(lambda *_: self._show_logged())
+        self._refresh()
+        self._show_logged()
+
+    def _on_cancel(self) -> None:
+        if self._model.measured_rankings:
+            self._controller.cancel_discovery()
+        else:
+            self._controller.cancel_loading()
+
+    def _refresh(self) -> None:
+        model, progress = self._model, self._model.progress
+        self._dot.update()
+        words = _WORDS[model.worker_state]
+        if progress is not None and progress.text:
+            words = progress.text
+        elif model.worker_state == "lost" and model.worker_message:
+            words = model.worker_message
+        self._state.setText(words)
+        for widget in (self._bar, self._left, self._cancel):
+            widget.setVisible(progress is not None)
+        if progress is not None:
+            self._bar.setRange(0, progress.total)
+            self._bar.setValue(progress.done)
+            self._left.setText(time_left(progress))
+        info = model.model_info
+        self._why.set_whole((info.why_not_gpu or "") if info is not None else "")
+
+    def _show_speed(self) -> None:
+        shown = self._model.shown_steps()
+        if shown is not None:
+            took_ms = median(step.ms for step in shown[0].steps[-_SPEED_OVER_TOK:])
+            self._speed.setText(f"{took_ms:.0f} ms / token")
+
+    def _show_logged(self) -> None:
+        n_runs = sum(record.side != "glance" for record in self._model.runs.values())
+        runs = "1 run" if n_runs == 1 else f"{n_runs} runs"
+        self._logged.setText(f"{runs} in this session   {self._log_place}")
+
+
+class StateDot(QWidget):
+    """Green: ready. Accent: at work. Soft: nothing there. Red: lost. The word beside it says the same."""
+
+    def __init__(self, model: SessionModel) -> None:
+        super().__init__()
+        self._model = model
+        self.setFixedSize(QSize(8, 8))
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it."""
+        colours = theme.current()
+        colour = {
+            "ready": QColor("#2fa866"),
+            "lost": QColor("#d5482f"),
+            "none": colours.soft,
+        }.get(self._model.worker_state, colours.accent)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(colour)
+        painter.setBrush(colour)
+        painter.drawEllipse(QPointF(4, 4), 3.4, 3.4)
+
+
+def time_left(progress: WorkProgress) -> str:
+    """How far something is, in words: `3 of 24, 12 s left`."""
+    parts = [f"{progress.done} of {progress.total}"] if progress.total > 1 else []
+    if progress.seconds_left is not None:
+        seconds = progress.seconds_left
+        parts.append(f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left")
+    return ", ".join(parts)
+
+
+def _soft(name: str) -> QLabel:
+    label = named(QLabel(), name)
+    label.setProperty("role", "soft")
+    return label
