@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRect, QSize, QSizeF, Qt
 from PySide6.QtGui import (
+    QColor,
     QFocusEvent,
     QImage,
     QKeyEvent,
@@ -28,6 +29,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import Head
+from gazeviz.render.palette import OUTLINE
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.head_card import HeadCard, head_facts
@@ -208,12 +210,14 @@ class HeadGrid(QWidget):
         cells = self._cells.get(
             (self._values, where),
             lambda: draw_heads(
-                self.view, colours_argb(self.values_LH, present_LH, theme.magma_lut(), colours.raised)
+                self.view,
+                colours_argb(self.values_LH, present_LH, theme.magma_lut(), colours.raised),
+                QColor(*theme.magma_lut()[0].tolist()),
             ),
         )
         outlines = self._outlines.get(
             (self._choice, where),
-            lambda: draw_outlines(self.view, self._chosen_LH(), colours.accent),
+            lambda: draw_outlines(self.view, self._chosen_LH(), QColor(OUTLINE)),
         )
         if present_LH.all():
             return cells, outlines
@@ -320,7 +324,7 @@ class HeadGrid(QWidget):
         if event.modifiers() & _CTRL:
             self.zoom(_ZOOM_STEP ** (turned.y() / _WHEEL_NOTCH), event.position())
         elif self.view.scrolls:
-            moved = QPointF(event.pixelDelta()) if not event.pixelDelta().isNull() else QPointF(turned) / 3
+            moved = QPointF(event.pixelDelta()) if not event.pixelDelta().isNull() else QPointF(turned) * 0.3
             across = event.modifiers() & _SHIFT and not moved.x()
             self.view.scroll_by(*((-moved.y(), 0.0) if across else (-moved.x(), -moved.y())))
             self._note_view()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 
-from gazeviz.ui.head_grid_view import GridView
+from gazeviz.ui.head_grid_view import WIDE_GAP_FROM_PX, GridView
 
 _PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
 _ROUND_FROM_PX, _ROUNDER_FROM_PX = 9, 15
@@ -63,9 +63,19 @@ def colours_argb(
     return argb_LH
 
 
-def draw_heads(view: GridView, argb_LH: NDArray[np.uint32]) -> QImage:
-    """All heads of the view in their colours."""
-    return _stencilled(view, argb_LH, _tile(view, _fill_tile))
+def draw_heads(view: GridView, argb_LH: NDArray[np.uint32], darkest: QColor) -> QImage:
+    """All heads of the view in their colours.
+
+    darkest: the scale's dark end, on which small boxes stand, for bright gaps would outshine them.
+    """
+    image = _stencilled(view, argb_LH, _tile(view, _fill_tile))
+    if min(view.box_px) >= WIDE_GAP_FROM_PX:
+        return image
+    ground = _stretched(view, _coloured(argb_LH != 0, darkest))
+    painter = QPainter(ground)
+    painter.drawImage(0, 0, image)
+    painter.end()
+    return ground
 
 
 def draw_absent(view: GridView, absent_LH: NDArray[np.bool_], colour: QColor) -> QImage:
@@ -84,6 +94,19 @@ def _coloured(mask_LH: NDArray[np.bool_], colour: QColor) -> NDArray[np.uint32]:
 
 def _stencilled(view: GridView, argb_LH: NDArray[np.uint32], tile: QPixmap) -> QImage:
     """Stretch a pixel for each head over its box, and keep of every box what the tile covers."""
+    image = _stretched(view, argb_LH)
+    (width, height), (x, y) = view.box_dev, view.scroll_dev
+    image.setDevicePixelRatio(1)
+    painter = QPainter(image)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+    painter.drawTiledPixmap(image.rect(), tile, QPoint(x % width, y % height))
+    painter.end()
+    image.setDevicePixelRatio(view.ratio)
+    return image
+
+
+def _stretched(view: GridView, argb_LH: NDArray[np.uint32]) -> QImage:
+    """A pixel for each head stretched over its whole box."""
     area = view.area
     size = QSize(round(area.width() * view.ratio), round(area.height() * view.ratio))
     image = QImage(size, _PREMULTIPLIED)
@@ -94,8 +117,6 @@ def _stencilled(view: GridView, argb_LH: NDArray[np.uint32], tile: QPixmap) -> Q
     (width, height), (x, y) = view.box_dev, view.scroll_dev
     painter = QPainter(image)
     painter.drawImage(QRect(-x, -y, n_heads * width, n_layers * height), dots)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
-    painter.drawTiledPixmap(image.rect(), tile, QPoint(x % width, y % height))
     painter.end()
     image.setDevicePixelRatio(view.ratio)
     return image

@@ -28,7 +28,9 @@ _TALLEST_PX: Final = 340
 _SHORTEST_PX: Final = 96
 _MAX_STRETCH: Final = 1.5
 """How much longer one side of a box may be than the other where the room is not the grid's shape."""
-_WIDE_GAP_FROM_PX: Final = 12
+WIDE_GAP_FROM_PX: Final = 12
+"""Boxes from this size on stand apart; smaller ones stand close together on a dark ground."""
+_NO_GAP_BELOW_PX: Final = 5.5
 
 Axis: TypeAlias = Literal["cell", "layer", "column"]
 
@@ -102,8 +104,10 @@ class GridView:
     @property
     def gap_dev(self) -> int:
         """Device pixels between two heads' colours."""
-        wide = min(self.box_px) >= _WIDE_GAP_FROM_PX
-        return max(1, round((2 if wide else 1) * self.ratio))
+        side_px = min(self.box_px)
+        if side_px < _NO_GAP_BELOW_PX:
+            return 0
+        return max(1, round((2 if side_px >= WIDE_GAP_FROM_PX else 1) * self.ratio))
 
     @property
     def area(self) -> QRectF:
@@ -230,7 +234,7 @@ class GridView:
         least, most = max(2, round(_MIN_BOX_PX * self.ratio)), round(MAX_BOX_PX * self.ratio)
         width = min(most, max(least, int(room_w // max(1, n_heads))))
         height = min(most, max(least, int(room_h // max(1, n_layers))))
-        roomy = round(_WIDE_GAP_FROM_PX * self.ratio)
+        roomy = round(WIDE_GAP_FROM_PX * self.ratio)
         return (
             min(width, max(int(height * _MAX_STRETCH), roomy)),
             min(height, max(int(width * _MAX_STRETCH), roomy)),
