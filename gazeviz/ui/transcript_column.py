@@ -1,0 +1,275 @@
+"""One side of the transcript: header, tokens, state, verdict and, folded, the audit.
+
+Follows the run that its side shows: tokens are added as they arrive, everything else is said anew when the
+run or what it depends on has changed.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import RunRecord
+from gazeviz.domain.junk import Junk, junk_kind
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.token_chips import spell
+from gazeviz.ui.transcript_audit import AuditDetails, VerdictLine
+from gazeviz.ui.transcript_cues import RunCues, TintBy
+from gazeviz.ui.transcript_cursor import Column, TokenCursor
+from gazeviz.ui.transcript_header import HeaderLine
+from gazeviz.ui.transcript_state import act, junk_warning, situation
+from gazeviz.ui.transcript_state_pane import StatePane
+from gazeviz.ui.transcript_tokens import Mark, TokenFlow
+from gazeviz.ui.transcript_words import (
+    Part,
+    header_tip,
+    named_panel,
+    progress_text,
+    steering_parts,
+    token_tip,
+    tokens_table,
+)
+
+_TITLES = {"baseline": "Baseline", "steered": "Steered"}
+_JUNK_EVERY_TOK = 8
+"""How often a text that is being written is looked at for loops."""
+
+
+class TranscriptColumn(QWidget):
+    """The answer of one side."""
+
+    def __init__(
+        self, side: Column, model: SessionModel, controller: RunController, cursor: TokenCursor
+    ) -> None:
+        super().__init__()
+        self.setObjectName(f"{side}Column")
+        self._side: Column = side
+        self._model, self._controller, self._cursor = model, controller, cursor
+        self._record: RunRecord | None = None
+        self._cues: RunCues | None = None
+        self._tint_by: TintBy = "looks_at"
+        self._live_junk: Junk | None = None
+        self.header = HeaderLine(_TITLES[side])
+        self.flow = TokenFlow(f"{side}Tokens", f"Tokens of the {side} answer", self._tip_of)
+        self.state = StatePane(side)
+        self.verdict = VerdictLine(side)
+        self.details = AuditDetails(side)
+        self.head_row = QHBoxLayout()
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def _build(self) -> None:
+        copy = named(QToolButton(), f"{self._side}Copy")
+        copy.setIconSize(QSize(14, 14))
+        copy.setToolTip(f"Copy the {self._side} answer's text")
+        copy.setAccessibleName(copy.toolTip())
+        copy.clicked.connect(self.copy_text)
+        self._copy = copy
+        self.head_row.setSpacing(theme.SPACE)
+        self.head_row.addWidget(self.header, 1)
+        self.head_row.addWidget(copy)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 6, 10, 4)
+        layout.setSpacing(2)
+        layout.addLayout(self.head_row)
+        layout.addWidget(self.flow, 2)
+        layout.addWidget(self.state)
+        layout.addWidget(self.verdict)
+        layout.addWidget(self.details, 3)
+        layout.addStretch(0)
+        self.flow.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._draw_icon()
+
+    def _connect(self) -> None:
+        model, flow = self._model, self.flow
+        model.run_changed.connect(self._on_run_changed)
+        model.step_arrived.connect(self._on_step_arrived)
+        model.cursor_changed.connect(self.refresh_mark)
+        model.regions_changed.connect(self._on_regions_changed)
+        for signal in (model.worker_changed, model.picture_changed, model.chosen_changed,
+                       model.target_changed, model.schedule_changed, model.prompt_changed):  # fmt: skip
+            signal.connect(self._refresh_words)
+        flow.pointed.connect(self._on_pointed)
+        flow.stepped.connect(lambda by, extend: self._cursor.step(self._side, by, extend))
+        flow.follow_wanted.connect(self._cursor.follow)
+        flow.copy_wanted.connect(self.copy_selection)
+        flow.customContextMenuRequested.connect(self._on_menu)
+        self.state.wanted.connect(lambda deed: act(self._controller, self._side, deed))
+        self.verdict.folded_out.connect(self.details.setVisible)
+        theme.changed.connect(self._draw_icon)
+
+    # What is shown
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The run that is shown."""
+        return self._record
+
+    def tint_by(self, by: TintBy) -> None:
+        """Colour tokens by the region they look at most, or by their target."""
+        if by != self._tint_by:
+            self._tint_by = by
+            self._retint()
+
+    def refresh(self) -> None:
+        """Show the side's run from its first token on."""
+        self._record = self._model.run_of(self._side)
+        self._cues = RunCues(self._model, self._record) if self._record is not None else None
+        self._live_junk = None
+        self.flow.clear()
+        self._append_new()
+        self.refresh_mark()
+        self._refresh_words()
+
+    def refresh_mark(self) -> None:
+        """Outline the cursor's tokens, or the newest one if it is what everything shows."""
+        self.flow.mark(self._mark())
+
+    def _mark(self) -> Mark | None:
+        cursor, n_tok = self._model.cursor, self.flow.n_tok
+        if cursor is not None:
+            mine = cursor.side == self._side and cursor.first < n_tok
+            return Mark(cursor.first, min(cursor.last, n_tok - 1), True) if mine else None
+        if not n_tok or self._cursor.side != self._side:
+            return None
+        return Mark(n_tok - 1, n_tok - 1, False)
+
+    def _append_new(self) -> None:
+        record, cues = self._record, self._cues
+        if record is None or cues is None:
+            return
+        for step in record.steps[self.flow.n_tok :]:
+            self.flow.append(spell(step.text, step.token_id), cues.of_step(step, self._tint_by))
+
+    def _retint(self) -> None:
+        record, cues = self._record, self._cues
+        if record is not None and cues is not None:
+            self.flow.tint([cues.of_step(step, self._tint_by) for step in record.steps])
+
+    def _refresh_words(self) -> None:
+        self._refresh_header()
+        self._refresh_foot()
+
+    def _refresh_header(self) -> None:
+        record, cues = self._record, self._cues
+        self._copy.setEnabled(record is not None and bool(record.steps))
+        if record is None or cues is None:
+            nothing = "no steering" if self._side == "baseline" else ""
+            self.header.show_parts((Part(nothing),), "")
+        else:
+            self.header.show_parts(steering_parts(record, cues), header_tip(record))
+
+    def _refresh_foot(self) -> None:
+        record = self._record
+        shown = situation(self._model, self._side, record)
+        if shown is None and record is not None and self._live_junk is not None and not record.ended:
+            shown = junk_warning(record, self._live_junk)
+        self.state.show_situation(shown)
+        self.flow.setVisible(bool(self.flow.n_tok))
+        self._refresh_verdict()
+        audit = record.summary.audit if record is not None and record.summary is not None else None
+        if audit is not None:
+            self.details.show_audit(audit)
+        self.details.setVisible(audit is not None and self.verdict.open)
+
+    def _refresh_verdict(self) -> None:
+        record = self._record
+        self.verdict.setVisible(record is not None and bool(record.steps))
+        if record is None or not record.steps:
+            self.verdict.show_nothing()
+        elif not record.ended:
+            self.verdict.show_progress(progress_text(record))
+        else:
+            picture = self._model.picture
+            judged = picture is not None and bool(picture.captions)
+            audit = record.summary.audit if record.summary is not None else None
+            junk = record.summary.junk if record.summary is not None else junk_kind(record.text)
+            self.verdict.show_verdict(junk, named_panel(record, record.text, picture), judged, audit)
+
+    # What happens
+
+    def _on_run_changed(self, run_id: int) -> None:
+        record = self._model.run_of(self._side)
+        if record is not self._record:
+            self.refresh()
+        elif record is not None and record.id == run_id:
+            self._append_new()
+            self.refresh_mark()
+        self._refresh_words()  # what the other side does can be what this one waits for
+
+    def _on_step_arrived(self, run_id: int, index: int) -> None:
+        record = self._record
+        if record is None or record.id != run_id:
+            self.refresh_mark()  # another side may show the newest token now
+            return
+        first = self.flow.n_tok == 0
+        before = record.steps[index - 1].target if index else None
+        self._append_new()
+        self.refresh_mark()
+        if index % _JUNK_EVERY_TOK == _JUNK_EVERY_TOK - 1:
+            self._look_for_loops(record)
+        if first or record.steps[index].target != before:
+            self._refresh_words()
+        else:
+            self._refresh_verdict()
+
+    def _look_for_loops(self, record: RunRecord) -> None:
+        junk = junk_kind(record.text)
+        looping: Junk | None = "looping" if junk == "looping" else None
+        if looping != self._live_junk:
+            self._live_junk = looping
+            self._refresh_foot()
+
+    def _on_regions_changed(self) -> None:
+        if self._record is not None:
+            self._cues = RunCues(self._model, self._record)
+            self._retint()
+        self._refresh_words()
+
+    def _on_pointed(self, index: int, extend: bool) -> None:
+        self._cursor.move_to(self._side, index, extend)
+
+    def _tip_of(self, index: int) -> str:
+        record, cues = self._record, self._cues
+        if record is None or cues is None or index >= len(record.steps):
+            return ""
+        return token_tip(record, index, cues)
+
+    # Copying
+
+    def copy_text(self) -> None:
+        """Copy the whole answer."""
+        if self._record is not None:
+            QGuiApplication.clipboard().setText(self._record.text)
+
+    def copy_selection(self) -> None:
+        """Copy the tokens of the cursor; without one on this side, the whole answer."""
+        record, cursor = self._record, self._model.cursor
+        if record is None or cursor is None or cursor.side != self._side:
+            self.copy_text()
+            return
+        said = (record.steps[step].text for step in cursor.steps if step < len(record.steps))
+        QGuiApplication.clipboard().setText("".join(said))
+
+    def copy_table(self) -> None:
+        """Copy every token with its figures, for a spreadsheet."""
+        if self._record is not None and self._cues is not None:
+            QGuiApplication.clipboard().setText(tokens_table(self._record.steps, self._cues))
+
+    def _on_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, deed in (("Copy selected tokens", self.copy_selection), ("Copy the text", self.copy_text),
+                           ("Copy all tokens with figures", self.copy_table)):  # fmt: skip
+            action = QAction(text, menu)
+            action.triggered.connect(deed)
+            menu.addAction(action)
+        menu.popup(self.flow.viewport().mapToGlobal(at))
+
+    def _draw_icon(self) -> None:
+        self._copy.setIcon(theme.icon("copy"))

@@ -1,0 +1,88 @@
+"""How a token's chip is drawn: text on its region's colour, colour and number beneath, the cursor around."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from gazeviz.render.overlay import ink_on
+from gazeviz.ui import theme
+from gazeviz.ui.token_chips import NUMBER_PX, Place, Spelling
+from gazeviz.ui.transcript_cues import RegionCue
+
+TOKEN_FONT_PX: Final = 13
+_NUMBER_FONT_PX: Final = 9
+_TINT: Final = 0.22
+_LINE_PX: Final = 2
+_BASELINE_PX: Final = 17
+_RADIUS_PX: Final = 3.0
+
+
+class ChipPainter:
+    """Draws chips one after the other with one painter."""
+
+    def __init__(self, painter: QPainter, font: QFont, focused: bool) -> None:
+        self._painter, self._font, self._focused = painter, font, focused
+        self._metrics = QFontMetricsF(font)
+        self._number_font = theme.font_mono(_NUMBER_FONT_PX, 500)
+        self._colours = theme.current()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+    def draw(
+        self, place: Place, spelling: Spelling, cue: RegionCue | None, numbered: bool, outline: str
+    ) -> None:
+        """Draw one chip. outline: "", "newest", "pinned" or "span"."""
+        self._draw_body(place, cue)
+        if numbered and cue is not None:
+            self._draw_number(place, cue)
+        self._draw_text(place, spelling)
+        if outline:
+            self._draw_outline(place, outline)
+
+    def _draw_body(self, place: Place, cue: RegionCue | None) -> None:
+        painter, box = self._painter, place.box
+        fill = QColor(cue.qcolor if cue is not None else self._colours.raised)
+        if cue is not None:
+            fill.setAlphaF(_TINT)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        painter.drawRoundedRect(box.adjusted(0, 0, 0, -_LINE_PX), _RADIUS_PX, _RADIUS_PX)
+        painter.setBrush(cue.qcolor if cue is not None else self._colours.line)
+        painter.drawRect(QRectF(box.x(), box.bottom() - _LINE_PX, box.width(), _LINE_PX))
+
+    def _draw_number(self, place: Place, cue: RegionCue) -> None:
+        painter, box = self._painter, place.box
+        width_px = min(box.width(), 6.0 + 6.0 * len(cue.number))
+        tab = QRectF(box.x(), box.bottom() - _LINE_PX, width_px, NUMBER_PX)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(cue.qcolor)
+        painter.drawRoundedRect(tab, 2, 2)
+        painter.setFont(self._number_font)
+        painter.setPen(QColor(ink_on(cue.colour)))
+        painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, cue.number)
+
+    def _draw_text(self, place: Place, spelling: Spelling) -> None:
+        painter, box = self._painter, place.box
+        painter.setFont(self._font)
+        width_px = self._metrics.horizontalAdvance(spelling.text)
+        at = QPointF(box.x() + max(3.0, (box.width() - width_px) / 2), box.y() + _BASELINE_PX)
+        if width_px > box.width() - 6:
+            text = self._metrics.elidedText(spelling.text, Qt.TextElideMode.ElideMiddle, box.width() - 6)
+            painter.setPen(self._colours.ink)
+            painter.drawText(at, text)
+            return
+        for text, unseen in spelling.runs:
+            painter.setPen(self._colours.soft if unseen else self._colours.ink)
+            painter.drawText(at, text)
+            at.setX(at.x() + self._metrics.horizontalAdvance(text))
+
+    def _draw_outline(self, place: Place, outline: str) -> None:
+        painter = self._painter
+        width_px = 1.0 if outline == "newest" else 2.0
+        pen = QPen(self._colours.accent, width_px)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        grow = width_px / 2
+        painter.drawRoundedRect(place.box.adjusted(-grow, -grow, grow, grow), _RADIUS_PX + 1, _RADIUS_PX + 1)

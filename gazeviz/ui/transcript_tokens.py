@@ -1,0 +1,289 @@
+"""The tokens of one answer: chips that stream in, with the cursor of everything that is linked.
+
+A token that arrives is measured, placed and painted alone; nothing else is laid out or painted again. Shows
+what it is given and tells what was clicked; knows neither runs nor the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
+
+from gazeviz.ui import theme
+from gazeviz.ui.token_chips import LINE_PX, ChipLines, Spelling
+from gazeviz.ui.transcript_cues import RegionCue
+from gazeviz.ui.transcript_painter import TOKEN_FONT_PX, ChipPainter
+
+_MARGIN_PX: Final = 4
+"""Room for outlines at the edges."""
+
+_STEPS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+_LINES: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+_ENDS: Final = (Qt.Key.Key_Home, Qt.Key.Key_End)
+_OWN_KEYS: Final = (*_STEPS, *_LINES, *_ENDS, Qt.Key.Key_Escape)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Which chips are outlined. pinned: somebody pointed at them; else they are the newest token."""
+
+    first: int
+    last: int
+    pinned: bool
+
+    def __contains__(self, index: object) -> bool:
+        return isinstance(index, int) and self.first <= index <= self.last
+
+
+class TokenFlow(QAbstractScrollArea):
+    """Chips in wrapped lines, scrolled."""
+
+    pointed = Signal(int, bool)  # token, whether the span is extended to it
+    stepped = Signal(int, bool)  # by how many tokens, whether the span is extended
+    follow_wanted = Signal()
+    copy_wanted = Signal()
+
+    def __init__(self, name: str, accessible_name: str, tip_of: Callable[[int], str]) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setAccessibleName(accessible_name)
+        self._tip_of = tip_of
+        self._font = theme.font_mono(TOKEN_FONT_PX)
+        self._widths: dict[str, float] = {}
+        self._lines = ChipLines(self._measured, 1)
+        self._cues: list[RegionCue | None] = []
+        self._mark: Mark | None = None
+        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setAutoFillBackground(False)
+        self.viewport().setCursor(Qt.CursorShape.IBeamCursor)
+        self.verticalScrollBar().setSingleStep(LINE_PX)
+        theme.changed.connect(self._on_theme_changed)
+
+    @property
+    def n_tok(self) -> int:
+        """How many chips there are."""
+        return len(self._lines)
+
+    @property
+    def content_height_px(self) -> int:
+        """What all lines need."""
+        return self._lines.height_px + 2 * _MARGIN_PX
+
+    def clear(self) -> None:
+        """Show no tokens."""
+        self._lines = ChipLines(self._measured, self._room_px())
+        self._cues, self._mark = [], None
+        self._set_range()
+        self.viewport().update()
+
+    def append(self, spelling: Spelling, cue: RegionCue | None) -> None:
+        """Show one more token; scrolls along while the end of the text is in sight."""
+        at_end = self.verticalScrollBar().value() >= self.verticalScrollBar().maximum() - 2
+        n_lines = self._lines.n_lines
+        place = self._lines.append(spelling)
+        self._cues.append(cue)
+        if self._lines.n_lines != n_lines:
+            self._set_range()
+            if at_end and (self._mark is None or not self._mark.pinned):
+                self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+        self._repaint(place.cell)
+
+    def tint(self, cues: Sequence[RegionCue | None]) -> None:
+        """Colour all tokens anew."""
+        self._cues = list(cues)
+        self.viewport().update()
+
+    def mark(self, mark: Mark | None) -> None:
+        """Outline some tokens; those that somebody pointed at are scrolled into sight."""
+        before, self._mark = self._mark, mark
+        if before == mark:
+            return
+        changed = {index for one in (before, mark) if one is not None for index in (one.first, one.last)}
+        for index in range(min(changed), max(changed) + 1) if changed else ():
+            if index < self.n_tok and _looks(before, index) != _looks(mark, index):
+                self._repaint(self._lines.places[index].cell)
+        if mark is not None and mark.pinned and mark.last < self.n_tok:
+            moved = mark.first if before is not None and before.last == mark.last else mark.last
+            self._reveal(moved)
+
+    def index_at(self, x_px: float, y_px: float) -> int | None:
+        """The token at a point of the viewport."""
+        return self._lines.at(x_px - _MARGIN_PX, y_px - _MARGIN_PX + self._top_px)
+
+    def box_of(self, index: int) -> QRect:
+        """Where a token's chip is in the viewport."""
+        offset = QPointF(_MARGIN_PX, _MARGIN_PX - self._top_px)
+        return self._lines.places[index].box.translated(offset).toRect()
+
+    def below(self, index: int, lines: int) -> int:
+        """The token some lines below another one (above, where negative)."""
+        return self._lines.above_or_below(index, lines)
+
+    def sizeHint(self) -> QSize:
+        """Three lines of some words."""
+        return QSize(320, 3 * LINE_PX + 2 * _MARGIN_PX)
+
+    def minimumSizeHint(self) -> QSize:
+        """One line of a word."""
+        return QSize(80, LINE_PX + _MARGIN_PX)
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the chips that are touched."""
+        painter = QPainter(self.viewport())
+        painter.translate(_MARGIN_PX, _MARGIN_PX - self._top_px)
+        dirty = event.region().translated(-_MARGIN_PX, self._top_px - _MARGIN_PX)
+        box = dirty.boundingRect()
+        chips = ChipPainter(painter, self._font, self.hasFocus())
+        for index in self._lines.between(box.top() - LINE_PX // 2, box.bottom() + LINE_PX // 2):
+            place = self._lines.places[index]
+            if dirty.intersects(place.cell.toAlignedRect()):
+                cue = self._cues[index]
+                chips.draw(place, self._lines.spellings[index], cue, self._numbered(index),
+                           _looks(self._mark, index))  # fmt: skip
+        painter.end()
+
+    def _numbered(self, index: int) -> bool:
+        """Whether a chip says its region's number: the first of every stretch and of every line."""
+        cue = self._cues[index]
+        if cue is None or not cue.number:
+            return False
+        return index == 0 or self._cues[index - 1] != cue or self._lines.starts_line(index)
+
+    def _repaint(self, cell: QRectF) -> None:
+        self.viewport().update(cell.translated(_MARGIN_PX, _MARGIN_PX - self._top_px).toAlignedRect())
+
+    def _measured(self, spelling: Spelling) -> float:
+        text = spelling.text
+        if text not in self._widths:
+            self._widths[text] = QFontMetricsF(self._font).horizontalAdvance(text)
+        return self._widths[text]
+
+    def _on_theme_changed(self) -> None:
+        self._font = theme.font_mono(TOKEN_FONT_PX)
+        self._widths.clear()
+        self._rewrap()
+
+    # Scrolling
+
+    @property
+    def _top_px(self) -> int:
+        return self.verticalScrollBar().value()
+
+    def _room_px(self) -> float:
+        return max(40.0, self.viewport().width() - 2.0 * _MARGIN_PX)
+
+    def _rewrap(self) -> None:
+        self._lines.rewrap(self._room_px())
+        self._set_range()
+        self.viewport().update()
+
+    def _set_range(self) -> None:
+        bar, height_px = self.verticalScrollBar(), self.viewport().height()
+        bar.setRange(0, max(0, self.content_height_px - height_px))
+        bar.setPageStep(height_px)
+
+    def _reveal(self, index: int) -> None:
+        cell, bar = self._lines.places[index].cell, self.verticalScrollBar()
+        top_px, bottom_px = int(cell.top()), int(cell.bottom()) + 2 * _MARGIN_PX
+        if top_px < bar.value():
+            bar.setValue(top_px)
+        elif bottom_px > bar.value() + self.viewport().height():
+            bar.setValue(bottom_px - self.viewport().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap anew where the width has changed."""
+        if self._room_px() != self._lines.width_px:
+            self._rewrap()
+        else:
+            self._set_range()
+
+    # Mouse and keys
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Point at a token; with Shift, span up to it."""
+        index = self.index_at(event.position().x(), event.position().y())
+        if event.button() != Qt.MouseButton.LeftButton or index is None:
+            return
+        self.pointed.emit(index, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Pull a span along."""
+        if not event.buttons() & Qt.MouseButton.LeftButton or self._mark is None or not self._mark.pinned:
+            return
+        x_px, y_px = event.position().x() - _MARGIN_PX, event.position().y() - _MARGIN_PX + self._top_px
+        index = self._lines.nearest(x_px, y_px)
+        if index is not None:
+            self.pointed.emit(index, True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move the cursor, let it follow, or copy."""
+        extend = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        key = Qt.Key(event.key())
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_wanted.emit()
+        elif key in _STEPS:
+            self.stepped.emit(_STEPS[key], extend)
+        elif key in _LINES and self._mark is not None:
+            end = self._mark.first if _LINES[key] < 0 else self._mark.last
+            self.pointed.emit(self.below(end, _LINES[key]), extend)
+        elif key in _ENDS and self.n_tok:
+            self.pointed.emit(0 if key == Qt.Key.Key_Home else self.n_tok - 1, extend)
+        elif key == Qt.Key.Key_Escape:
+            self.follow_wanted.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the cursor's keys from the window's shortcuts while the tokens have the focus."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and (Qt.Key(event.key()) in _OWN_KEYS or event.matches(QKeySequence.StandardKey.Copy))
+        ):
+            event.accept()
+            return True
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.viewport().update()
+        return super().event(event)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Show what is known about the token under the mouse."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            index = self.index_at(event.pos().x(), event.pos().y())
+            if index is None:
+                QToolTip.hideText()
+            else:
+                QToolTip.showText(event.globalPos(), self._tip_of(index), self.viewport(), self.box_of(index))
+            return True
+        return super().viewportEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Move what is painted already, and paint only what comes into sight."""
+        self.viewport().scroll(0, dy)
+
+
+def _looks(mark: Mark | None, index: int) -> str:
+    """How a chip is outlined: not at all, as the newest, or as a place in a span."""
+    if mark is None or index not in mark:
+        return ""
+    if not mark.pinned:
+        return "newest"
+    return "pinned" if mark.first == mark.last else "span"

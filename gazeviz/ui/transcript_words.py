@@ -1,0 +1,197 @@
+"""What a transcript says about a run: how it was steered, what a token is, what the audit found.
+
+Sentences and figures made of a run's own record, never of the present settings. No widgets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from gazeviz.app.session_parts import Picture, RunRecord
+from gazeviz.domain.described import describes
+from gazeviz.domain.messages import StepArrived
+from gazeviz.domain.run import Account, Audit
+from gazeviz.domain.steering import TARGET, Steering
+from gazeviz.domain.strip import panel_boxes_px
+from gazeviz.render.palette import figure_text
+from gazeviz.ui.transcript_cues import RegionCue, RunCues, targets_of
+
+MODE_WORDS: Final = {
+    "boost_suppress": "boost/suppress",
+    "suppress_image": "suppress image",
+    "suppress_all": "suppress all",
+    "max_suppress_all": "max suppress all",
+    "mass": "fixed mass",
+}
+_SHOWN_TARGETS: Final = 3
+_TINY_GAIN: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a header: text, or a region."""
+
+    text: str
+    cue: RegionCue | None = None
+
+
+def steering_parts(record: RunRecord, cues: RunCues) -> tuple[Part, ...]:
+    """How a run was steered: "8 heads → Panel 4 · boost/suppress · 8 · all rows"."""
+    steering = record.spec.steering
+    if steering is None:
+        return (Part("no steering"),)
+    n_heads = len(steering.heads)
+    parts = [Part(f"{n_heads} head{'' if n_heads == 1 else 's'} → ")]
+    names = targets_of(record)
+    for place, name in enumerate(names[:_SHOWN_TARGETS]):
+        if place:
+            parts.append(Part(" → "))
+        parts.append(Part(name, cues.named(name)) if name else Part("let go"))
+    if len(names) > _SHOWN_TARGETS:
+        parts.append(Part(f" → {len(names) - _SHOWN_TARGETS} more"))
+    return (*parts, Part(" · " + " · ".join(_settings(steering))))
+
+
+def _settings(steering: Steering) -> tuple[str, ...]:
+    strength = steering.strength
+    dose = strength.replace("_", " ") if isinstance(strength, str) else f"{strength:g}"
+    if steering.mode == "mass":
+        dose = f"alpha {figure_text(steering.alpha)}"
+    return MODE_WORDS[steering.mode], dose, steering.scope.replace("_", " ")
+
+
+def header_tip(record: RunRecord) -> str:
+    """All that a run was asked, for whoever points at its header."""
+    spec, steering = record.spec, record.spec.steering
+    sampling = spec.sampling
+    how = "greedy" if sampling.greedy else (
+        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, seed {sampling.seed}"
+    )  # fmt: skip
+    lines = [f"Run {record.id}: “{spec.prompt}”", f"at most {spec.max_new_tokens} new tokens, {how}"]
+    if steering is not None:
+        lines.append(f"{steering.heads.origin}: {steering.heads}")
+        lines.append(" · ".join(_settings(steering)))
+        names = [name or "let go" for name in targets_of(record)]
+        lines.append("targets: " + " → ".join(names))
+    return "\n".join(lines)
+
+
+def token_tip(record: RunRecord, index: int, cues: RunCues) -> str:
+    """What is known about a token, as rich text: what it is, how probable, how long, and where it looks."""
+    step = record.steps[index]
+    head = f"<b>Token {index}</b> &nbsp;<code>{escape(_quoted(step.text))}</code>"
+    if not step.text:
+        head += "<br>adds no text: a special token, or a part of a character"
+    facts = (
+        f"id {step.token_id} · log p {step.logprob:.2f} ({_percent(step.logprob)}) · {_ms_text(step.ms)}"
+        + (f"<br>steered to {escape(step.target)}" if step.target else "")
+    )
+    return f"{head}<br>{facts}{_mass_table(step, cues)}"
+
+
+def _mass_table(step: StepArrived, cues: RunCues) -> str:
+    rows = []
+    for place, (cue, mass) in enumerate(zip(cues.regions, step.masses_R.tolist(), strict=True)):
+        name = escape(cue.name)
+        bold = f"<b>{name}</b>" if place == step.looks_at else name
+        square = f'<span style="color:{cue.colour}">■</span> {cue.number}'
+        rows.append(f"<tr><td>{square}&nbsp;</td><td>{bold}</td>"
+                    f'<td align="right">&nbsp;&nbsp;{escape(figure_text(mass))}</td></tr>')  # fmt: skip
+    if not rows:
+        return "<br>no region was there to look at"
+    rest = max(0.0, 1.0 - float(step.map_P.sum()))
+    rows.append(f'<tr><td></td><td>not on the picture</td><td align="right">&nbsp;&nbsp;'
+                f"{escape(figure_text(rest))}</td></tr>")  # fmt: skip
+    return f"<table cellspacing=0>{''.join(rows)}</table>"
+
+
+def progress_text(record: RunRecord) -> str:
+    """How far a run is that is being written: "token 12 of at most 60 · 11 ms each"."""
+    n_tok = len(record.steps)
+    pace = sorted(step.ms for step in record.steps[-16:])[min(n_tok, 16) // 2]
+    return f"writing · token {n_tok} of at most {record.spec.max_new_tokens} · {_ms_text(pace)} each"
+
+
+def mass_text(audit: Audit) -> str:
+    """The audit in a line: "mass on target .19 → .81"."""
+    return f"mass on target {figure_text(audit.mass_before)} → {figure_text(audit.mass_after)}"
+
+
+def audit_text(audit: Audit) -> str:
+    """What was touched, so that a person can trust that the steering arrived."""
+    return (
+        f"{audit.n_heads} head{_s(audit.n_heads)} steered at {audit.n_rows} query row{_s(audit.n_rows)};"
+        f" the target has {audit.n_target_tok} image token{_s(audit.n_target_tok)}."
+    )
+
+
+def arrived(audit: Audit) -> bool:
+    """Whether the bias shows in the attention, as far as there was any mass left to move."""
+    return audit.mass_after > audit.mass_before + _TINY_GAIN or audit.mass_before > 1 - 2 * _TINY_GAIN
+
+
+def rerouting_text(ledger: Account) -> str:
+    """Where the target's mass came from: "The target gained .62: .41 from other image tokens, ..."."""
+    gained = ledger.gained_G.tolist()
+    if gained[TARGET] <= 0:
+        return f"The target lost {figure_text(-gained[TARGET])}: the steering did not reach it."
+    losses = sorted(
+        ((-gain, group) for gain, group in zip(gained, ledger.groups, strict=True) if gain < -0.005),
+        reverse=True,
+    )
+    sources = ", ".join(f"{figure_text(loss)} from {group}" for loss, group in losses)
+    return f"The target gained {figure_text(gained[TARGET])}" + (f": {sources}." if sources else ".")
+
+
+def named_panel(record: RunRecord, text: str, picture: Picture | None) -> str | None:
+    """The region whose caption a text describes, by name; None without captions, for none and for a tie."""
+    if (
+        picture is None
+        or picture.layout is None
+        or len(picture.captions) != picture.layout.n
+        or picture.sha256 != record.spec.picture_sha256
+    ):
+        return None
+    chosen = describes(text, picture.captions).chosen
+    if chosen is None:
+        return None
+    box = panel_boxes_px(picture.layout, *picture.size_px)[chosen]
+    there = (region.name for region in record.regions if region.box_px == box)
+    return next(there, f"Panel {chosen + 1}")
+
+
+def tokens_table(steps: Sequence[StepArrived], cues: RunCues) -> str:
+    """Tokens as lines of tab-separated columns, for a spreadsheet."""
+    lines = ["\t".join(("token", "id", "text", "logprob", "ms", "target", *(c.name for c in cues.regions)))]
+    for step in steps:
+        masses = (f"{mass:.4f}" for mass in step.masses_R.tolist())
+        cells = (str(step.index), str(step.token_id), _quoted(step.text), f"{step.logprob:.4f}",
+                 f"{step.ms:.1f}", step.target or "", *masses)  # fmt: skip
+        lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A text as it is, with what cannot be seen written out, between quotes that do not look like its own."""
+    return "“" + text.encode("unicode_escape").decode("ascii") + "”" if _hidden(text) else f"“{text}”"
+
+
+def _hidden(text: str) -> bool:
+    return any(not character.isprintable() for character in text)
+
+
+def _percent(logprob: float) -> str:
+    share = math.exp(min(0.0, logprob)) * 100
+    return f"{share:.0f} %" if share >= 1 else "< 1 %"
+
+
+def _ms_text(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms >= 1 else "< 1 ms"
+
+
+def _s(n: int) -> str:
+    return "" if n == 1 else "s"
