@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from gazeviz import __version__
-from gazeviz.commands import demo, describe, discover, doctor, narrate, steer
+from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, steer
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
@@ -25,6 +25,7 @@ from gazeviz.errors import Cancelled, RunError, UserError
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 
 COMMANDS = {
+    "gui": gui,
     "demo": demo,
     "describe": describe,
     "discover": discover,
@@ -37,6 +38,7 @@ COMMANDS = {
 
 EPILOG = """\
 first steps:
+  gazeviz                                               the desktop app; gazeviz gui IMAGE opens a picture
   gazeviz demo                                          the whole loop on the built-in model
   gazeviz discover --strips builtin:50 --out ranking.json
   gazeviz steer strip.png -p "What is happening in this panel of the comic strip?" \\
@@ -82,7 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str], terminal: Terminal) -> int:
-    options = build_parser().parse_args(given)
+    parser = build_parser()
+    options = parser.parse_args(given)
+    if options.command is None:
+        options = parser.parse_args([*given, "gui"])
     # Nothing goes to the network: models are folders. A person who set the variable knows why.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -105,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gazeviz {__version__}")
     # The model may be named before or after the command; SUPPRESS keeps the one from overwriting the other.
     parser.add_argument("--model", metavar="FOLDER", default=os.environ.get("GAZEVIZ_MODEL") or None)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for name, command in COMMANDS.items():
         child = commands.add_parser(name, help=command.HELP, description=command.HELP, parents=[shared])
         command.add_options(child)

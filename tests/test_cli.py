@@ -201,7 +201,6 @@ def test_the_demo_tells_and_draws_the_whole_loop(
 
 
 REFUSED: dict[str, tuple[Sequence[str | Path], str]] = {
-    "no command": ((), "required"),
     "unknown command": (("paint",), "invalid choice"),
     "no such picture": (("describe", "nowhere.png", "-p", "?"), "nowhere.png"),
     "no prompt": (("describe", "builtin:0"), "--prompt"),
