@@ -124,6 +124,7 @@ class SessionModel(QObject):
     overlay_opacity = Watched[float](0.8, "view_changed")
     weighted = Watched[bool](False, "view_changed")
     """Whether trajectories show value-weighted mass."""
+    show_control = Watched[bool](True, "view_changed")
 
     # Heads
     ranking_name = Watched[str | None](None, "ranking_changed")

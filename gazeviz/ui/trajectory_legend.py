@@ -1,0 +1,125 @@
+"""The legend of a trajectory: each region's number, colour, name, and its mass at the token looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from gazeviz.render.overlay import ink_on
+from gazeviz.render.palette import figure_text
+from gazeviz.ui import theme
+
+_TITLE_PX, _ROW_PX, _CHIP_PX, _GAP_PX = 17, 17, 14, 8
+WIDTH_PX = 132
+
+
+@dataclass(frozen=True)
+class LegendRow:
+    """One region. mass, control: at the token looked at, None while there is none."""
+
+    number: str
+    colour: str
+    name: str
+    mass: float | None = None
+    control: float | None = None
+
+
+class TrajectoryLegend(QWidget):
+    """Rows under a line that says which token they are about; columns without names where rows are many."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("trajectoryLegend")
+        self.setFixedWidth(WIDTH_PX)
+        self._title = ""
+        self._rows: Sequence[LegendRow] = ()
+        theme.changed.connect(self.update)
+
+    def show_rows(self, title: str, rows: Sequence[LegendRow]) -> None:
+        """Take the rows, in the order of the regions."""
+        if (title, rows) != (self._title, self._rows):
+            self._title, self._rows = title, rows
+            said = [_sentence(row) for row in rows]
+            self.setToolTip("\n".join([title, *said]) if rows else "")
+            self.setAccessibleName(", ".join(["Legend", title, *said]))
+            self.update()
+
+    @property
+    def columns(self) -> int:
+        """How many columns it takes to show every row."""
+        fitting = max(1, (self.height() - _TITLE_PX) // _ROW_PX)
+        return max(1, -(-len(self._rows) // fitting))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(theme.font_ui(11))
+        painter.setPen(theme.current().soft)
+        title = painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(QRectF(0, 0, self.width(), 16), Qt.AlignmentFlag.AlignVCenter, title)
+        columns = self.columns
+        per_column = -(-len(self._rows) // columns)
+        width = (self.width() - _GAP_PX * (columns - 1)) / columns
+        for place, row in enumerate(self._rows):
+            column, line = divmod(place, per_column)
+            rect = QRectF(column * (width + _GAP_PX), _TITLE_PX + line * _ROW_PX, width, _ROW_PX)
+            self._draw_row(painter, rect, row)
+
+    def _draw_row(self, painter: QPainter, rect: QRectF, row: LegendRow) -> None:
+        colours = theme.current()
+        chip = QRectF(rect.left(), rect.top() + 1.5, _CHIP_PX + 5 * max(0, len(row.number) - 1), _CHIP_PX)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(row.colour))
+        painter.drawRoundedRect(chip, 4, 4)
+        painter.setFont(theme.font_mono(9, 500))
+        painter.setPen(QColor(ink_on(row.colour)))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, row.number)
+        painter.setFont(theme.font_mono(11))
+        painter.setPen(colours.ink)
+        value = "" if row.mass is None else figure_text(row.mass)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
+        room = rect.right() - chip.right() - QFontMetricsF(painter.font()).horizontalAdvance(value) - 12
+        if room > 24:
+            painter.setFont(theme.font_ui(12))
+            name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(room))
+            at = QRectF(chip.right() + 6, rect.top(), room, rect.height())
+            painter.drawText(at, Qt.AlignmentFlag.AlignVCenter, name)
+
+
+class LineKey(QWidget):
+    """A sample of a line, solid or dashed."""
+
+    def __init__(self, dashed: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._dashed = dashed
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """A short line."""
+        return QSize(20, 12)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it as the curves are."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(theme.current().soft, 1.2 if self._dashed else 1.8)
+        if self._dashed:
+            pen.setDashPattern([3.0, 3.0])
+        painter.setPen(pen)
+        middle = self.height() / 2
+        painter.drawLine(QPointF(0, middle), QPointF(self.width(), middle))
+
+
+def _sentence(row: LegendRow) -> str:
+    text = f"{row.number} {row.name}".strip()
+    if row.mass is not None:
+        text += f": {figure_text(row.mass)}"
+    if row.control is not None:
+        text += f", random control {figure_text(row.control)}"
+    return text

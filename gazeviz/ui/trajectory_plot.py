@@ -1,0 +1,323 @@
+"""The trajectory: attention mass on each region, token by token, for the chosen heads and a random control.
+
+It shows the run that everything shows (the cursor's, else the newest) and moves the session's cursor.  New
+tokens are drawn a few times a second, however fast they come.  Measures nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QTimer
+from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import RunRecord
+from gazeviz.domain.mentions import named_regions
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import ElidedLabel, choice_button
+from gazeviz.ui.trajectory_curves import TrajectoryCurves
+from gazeviz.ui.trajectory_legend import LegendRow, LineKey, TrajectoryLegend
+from gazeviz.ui.trajectory_marks import Block, Marks, Mention, TrajectoryMarks
+from gazeviz.ui.trajectory_place import PlotPlace, span_of, top_of
+from gazeviz.ui.transcript_cues import RunCues
+from gazeviz.ui.transcript_cursor import COLUMNS, Column, TokenCursor
+
+REFRESH_MS = 50
+"""Between two drawings while tokens stream."""
+_WARM_UP_MS = 600  # after the window is there: pyqtgraph takes a third of a second to load
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What was drawn of a run. masses_TR: in the unit that is shown; control_TR: None where it is not."""
+
+    record: RunRecord
+    cues: RunCues
+    masses_TR: NDArray[np.float32]
+    control_TR: NDArray[np.float32] | None
+
+
+class TrajectoryPlot(QWidget):
+    """Curves with their legend, targets and names, and the cursor in both directions."""
+
+    def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("trajectoryPlot")
+        self.setMinimumHeight(128)
+        self._model, self._cursor = model, TokenCursor(model)
+        self._drawn: Drawn | None = None
+        self._run_id, self._top = -1, 0.0
+        self._curves: TrajectoryCurves | None = None
+        self._stage = named(QWidget(), "trajectoryStage")
+        self._stage.installEventFilter(self)
+        self._marks = TrajectoryMarks(self._stage)
+        self._legend = TrajectoryLegend()
+        self._empty = named(QLabel(self._stage), "trajectoryEmpty")
+        self._empty.setProperty("role", "soft")
+        self._empty.setWordWrap(True)
+        self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        layout, row = QVBoxLayout(self), QHBoxLayout()
+        layout.setContentsMargins(16, 8, 16, 6)
+        layout.setSpacing(theme.SPACE)
+        row.setSpacing(3 * theme.SPACE)
+        row.addWidget(self._stage, 1)
+        row.addWidget(self._legend)
+        layout.addLayout(self._make_header())
+        layout.addLayout(row, 1)
+
+    def _make_header(self) -> QHBoxLayout:
+        header, title = QHBoxLayout(), QLabel("Where the heads look")
+        title.setProperty("role", "strong")
+        self._about = named(ElidedLabel(), "trajectoryAbout")
+        self._about.setProperty("role", "soft")
+        self._side = choice_button(
+            "trajectorySide", "Whose tokens are shown; the cursor goes there",
+            (("steered", "Steered"), ("baseline", "Baseline")), self._on_side_chosen,
+        )  # fmt: skip
+        self._control = named(QCheckBox("random heads"), "trajectoryControl")
+        self._control.setAccessibleName("Show a random control")
+        self._control.setToolTip(
+            "As many heads drawn at random from the others, dashed: what chance looks like"
+        )
+        self._control.toggled.connect(lambda on: setattr(self._model, "show_control", on))
+        self._unit = choice_button(
+            "trajectoryUnit", "What is counted: attention as it is, or times the norm of what is read there",
+            (("raw", "Raw mass"), ("weighted", "Value-weighted")),
+            lambda key: setattr(self._model, "weighted", key == "weighted"),
+        )  # fmt: skip
+        for button in (self._side, self._unit):
+            button.setProperty("kind", "flat")
+        header.setSpacing(2 * theme.SPACE)
+        for widget in (
+            title,
+            self._side,
+            LineKey(False),
+            self._about,
+            LineKey(True),
+            self._control,
+            self._unit,
+        ):
+            header.addWidget(widget, int(widget is self._about))
+        return header
+
+    def _connect(self) -> None:
+        model, marks = self._model, self._marks
+        model.step_arrived.connect(self._on_step_arrived)
+        model.run_changed.connect(self._on_run_changed)
+        model.cursor_changed.connect(self._on_cursor_changed)
+        model.view_changed.connect(self.refresh)
+        model.regions_changed.connect(self.refresh)
+        theme.changed.connect(self.refresh)
+        marks.token_pressed.connect(lambda token: self._with_side(self._cursor.put, token))
+        marks.token_pulled.connect(lambda token: self._with_side(self._cursor.pull_to, token))
+        marks.end_wanted.connect(lambda token: self._with_side(self._cursor.put, token))
+        marks.token_hovered.connect(lambda _: self._show_legend())
+        marks.follow_wanted.connect(self._cursor.follow)
+
+    # What the session says
+
+    def _on_step_arrived(self, run_id: int, _: int) -> None:
+        shown = self._shown()
+        if shown is not None and shown.id == run_id and not self._timer.isActive():
+            self._timer.start()
+
+    def _on_run_changed(self, _: int) -> None:
+        self.refresh()
+
+    def _on_cursor_changed(self) -> None:
+        shown = self._shown()
+        if shown is None or self._drawn is None or shown is not self._drawn.record:
+            self.refresh()
+        else:
+            self._show_cursor()
+
+    def _on_side_chosen(self, side: str) -> None:
+        column: Column = "baseline" if side == "baseline" else "steered"
+        shown = self._model.shown_steps()
+        if self._cursor.n_tok(column):
+            self._cursor.move_to(column, shown[1][-1] if shown is not None else 0, extend=False)
+
+    def _with_side(self, move: Callable[[Column, int], None], token: int) -> None:
+        side = self._cursor.side
+        if side is not None:
+            move(side, token)
+
+    def _shown(self) -> RunRecord | None:
+        """The run whose tokens everything shows; a glance has none to follow."""
+        shown = self._model.shown_steps()
+        return shown[0] if shown is not None and shown[0].side in COLUMNS else None
+
+    # Drawing
+
+    def refresh(self) -> None:
+        """Draw what is shown now."""
+        self._timer.stop()
+        record = self._shown()
+        self._drawn = None if record is None or not record.regions else self._collect(record)
+        for widget in (self._marks, self._legend):
+            widget.setVisible(self._drawn is not None)
+        self._show_header(record)
+        self._empty.setText("" if self._drawn is not None else _why_empty(self._model, record))
+        self._empty.setVisible(self._drawn is None)
+        if self._curves is not None:
+            self._curves.setVisible(self._drawn is not None)
+        if self._drawn is not None:
+            self._draw(self._drawn)
+            self._show_cursor()
+
+    def _collect(self, record: RunRecord) -> Drawn:
+        model = self._model
+        masses_TR = record.masses_TR("weighted" if model.weighted else "raw")
+        control_TR = record.masses_TR("control") if model.show_control and not model.weighted else None
+        if control_TR is not None and not len(control_TR):
+            control_TR = None
+        return Drawn(record, RunCues(model, record), masses_TR, control_TR)
+
+    def _draw(self, drawn: Drawn) -> None:
+        curves, place = self._ready_curves(), self._place_of(drawn)
+        colours = [QColor(cue.colour) for cue in drawn.cues.regions]
+        curves.show_place(place)
+        curves.show_masses(drawn.masses_TR, drawn.control_TR, colours)
+        looks = [(cue.number, cue.colour) for cue in drawn.cues.regions]
+        marks = Marks(
+            blocks_of(drawn.record, drawn.cues, place.n_tok), mentions_of(drawn.record, drawn.cues),
+            drawn.masses_TR, looks, len(drawn.masses_TR),
+        )  # fmt: skip
+        self._marks.show_marks(place, marks)
+
+    def _place_of(self, drawn: Drawn) -> PlotPlace:
+        """The axes; the upper end never sinks while a run goes on."""
+        record, model = drawn.record, self._model
+        highest = float(drawn.masses_TR.max(initial=0.0))
+        if drawn.control_TR is not None:
+            highest = max(highest, float(drawn.control_TR.max(initial=0.0)))
+        key = hash((record.id, model.weighted, model.show_control))
+        top = top_of(highest, model.weighted)
+        self._top = max(top, self._top) if key == self._run_id and not record.ended else top
+        self._run_id = key
+        n_tok = span_of(len(record.steps), record.spec.max_new_tokens, record.ended)
+        return PlotPlace.within(self._stage.size(), n_tok, self._top)
+
+    def _ready_curves(self) -> TrajectoryCurves:
+        if self._curves is None:
+            self._curves = TrajectoryCurves(self._stage)
+            self._curves.setGeometry(self._stage.rect())
+            self._curves.lower()
+            self._curves.setVisible(self._drawn is not None)
+        return self._curves
+
+    def _show_header(self, record: RunRecord | None) -> None:
+        sides = [side for side in COLUMNS if self._cursor.n_tok(side)]
+        self._side.setVisible(len(sides) > 1)
+        if record is not None:
+            self._side.set_current(record.side)
+        self._about.set_whole("" if record is None else about(record, alone=len(sides) < 2))
+        self._unit.set_current("weighted" if self._model.weighted else "raw")
+        with QSignalBlocker(self._control):
+            self._control.setChecked(self._model.show_control and not self._model.weighted)
+        measured = record is None or any(step.control_R is not None for step in record.steps[:1])
+        self._control.setEnabled(measured and not self._model.weighted)
+
+    def _show_cursor(self) -> None:
+        shown = self._model.shown_steps()
+        self._marks.show_cursor(None if shown is None else (shown[1][0], shown[1][-1]))
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        """Masses at the token under the mouse, else the mean over those of the cursor."""
+        drawn, shown = self._drawn, self._model.shown_steps()
+        if drawn is None or shown is None:
+            return
+        hovered = self._marks.hover
+        steps = [hovered] if hovered >= 0 else list(shown[1])
+        steps = [step for step in steps if step < len(drawn.masses_TR)]
+        if not steps:
+            return
+        masses_R = drawn.masses_TR[steps].mean(axis=0)
+        controls_R = None if drawn.control_TR is None else drawn.control_TR[steps].mean(axis=0)
+        rows = [
+            LegendRow(cue.number, cue.colour, cue.name, float(masses_R[place]),
+                      None if controls_R is None else float(controls_R[place]))
+            for place, cue in enumerate(drawn.cues.regions)
+        ]  # fmt: skip
+        self._legend.show_rows(_tokens_text(drawn.record, steps), rows)
+
+    # Room
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Curves and marks fill the stage."""
+        if watched is self._stage and isinstance(event, QResizeEvent):
+            for widget in (self._marks, self._curves):
+                if widget is not None:
+                    widget.setGeometry(self._stage.rect())
+            self._empty.setGeometry(self._stage.rect())
+            if self._drawn is not None:
+                self._draw(self._drawn)
+        return super().eventFilter(watched, event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Load what draws the curves soon, so that the first token need not wait for it."""
+        super().showEvent(event)
+        if self._curves is None:
+            QTimer.singleShot(_WARM_UP_MS, self, self._ready_curves)
+
+
+def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[Block]:
+    """The targets in turn: those that were, and those still laid out for tokens up to `n_tok`."""
+    steering = record.spec.steering
+    if steering is None:
+        return []
+    names = [(step.target, False) for step in record.steps]
+    if not record.ended:
+        later = (steering.target_at(step) for step in range(len(names), n_tok))
+        names += [(region.name if region is not None else None, True) for region in later]
+    blocks, first = [], 0
+    for (name, planned), turn in groupby(names):
+        n = len(list(turn))
+        cue = cues.named(name)
+        if cue is not None:
+            blocks.append(Block(first, first + n - 1, cue.number, cue.colour, cue.name, planned))
+        first += n
+    return blocks
+
+
+def mentions_of(record: RunRecord, cues: RunCues) -> list[Mention]:
+    """Where the text names a region."""
+    found = named_regions([step.text for step in record.steps], [cue.name for cue in cues.regions])
+    looks = cues.regions
+    return [Mention(token, looks[place].number, looks[place].colour) for token, place in found]
+
+
+def about(record: RunRecord, alone: bool) -> str:
+    """What the curves are of, in a few words. alone: no button says which side it is."""
+    n_heads = len(record.chosen)
+    heads = f"{n_heads} head{'s' if n_heads > 1 else ''}" if n_heads else "all heads"
+    return f"{record.side} · {heads}, mean" if alone else f"{heads}, mean"
+
+
+def _why_empty(model: SessionModel, record: RunRecord | None) -> str:
+    if record is not None:
+        return "No region was painted when this was written. Paint one, or choose a layout, and run again."
+    if any(run is not None and not run.ended for run in map(model.run_of, COLUMNS)):
+        return "Waiting for the first token …"
+    return "Run the prompt (Space): the mass on each region is drawn here, token by token."
+
+
+def _tokens_text(record: RunRecord, steps: list[int]) -> str:
+    if len(steps) > 1:
+        return f"mean of tokens {steps[0]}-{steps[-1]}"
+    return f"token {steps[0]} “{record.steps[steps[0]].text.strip()}”"
