@@ -58,7 +58,7 @@ _STEPS: Final = {
     _KEY.Key_End: (0, 100_000),
 }
 _OWN_KEYS: Final = {
-    *_STEPS, _KEY.Key_Return, _KEY.Key_Enter, _KEY.Key_Plus, _KEY.Key_Equal, _KEY.Key_Minus, _KEY.Key_0,
+    *_STEPS, _KEY.Key_Return, _KEY.Key_Enter, _KEY.Key_Plus, _KEY.Key_Equal, _KEY.Key_Minus,
     _KEY.Key_Escape,
 }  # fmt: skip
 _REASON = Qt.FocusReason
@@ -89,7 +89,7 @@ class HeadGrid(QWidget):
         self._fit = named(QToolButton(self), "fitGrid")
         self._fit.setText("fit")
         self._fit.setAccessibleName("Show the whole head grid")
-        self._fit.setToolTip("Show the whole head grid  0")
+        self._fit.setToolTip("Show the whole head grid  Esc")
         self._fit.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._fit.clicked.connect(self.fit)
         self._fit.hide()
@@ -340,7 +340,7 @@ class HeadGrid(QWidget):
                 self.zoom(1.0 + event.value(), event.position())
                 return True
         elif event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if _is_own(event) and (event.key() != _KEY.Key_Escape or self._hand.dragging):
+            if self._takes(event):
                 event.accept()
                 return True
         elif event.type() == QEvent.Type.DevicePixelRatioChange:
@@ -350,11 +350,11 @@ class HeadGrid(QWidget):
     # Keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows move the focus, with Shift they add; Enter chooses or lets go; + - 0 zoom."""
-        key = Qt.Key(event.key())
-        if not _is_own(event) or (key == _KEY.Key_Escape and not self._hand.dragging):
+        """Arrows move the focus, with Shift they add; Enter chooses or lets go; + and - zoom; Esc goes back."""
+        if not self._takes(event):
             super().keyPressEvent(event)
             return
+        key = Qt.Key(event.key())
         if key in _STEPS:
             focus = self._hand.go(*_STEPS[key], extend=bool(event.modifiers() & _SHIFT))
             self._show_focus(focus)
@@ -362,12 +362,17 @@ class HeadGrid(QWidget):
             self._hand.toggle_focus()
             self._show_focus(self._hand.focus)
         elif key == _KEY.Key_Escape:
-            self._hand.abort()
-        elif key == _KEY.Key_0:
-            self.fit()
+            if not self._hand.abort():
+                self.fit()
         else:
             self.zoom(1 / _ZOOM_STEP if key == _KEY.Key_Minus else _ZOOM_STEP)
         self.update()
+
+    def _takes(self, event: QKeyEvent) -> bool:
+        """Whether a key is the grid's own: Esc only where there is something to go back from."""
+        if Qt.Key(event.key()) == _KEY.Key_Escape:
+            return self._hand.dragging or self.view.zoom > 1.0
+        return _is_own(event)
 
     def _show_focus(self, head: Head | None) -> None:
         self._by_keys = True

@@ -15,13 +15,15 @@ from typing import Final
 
 from PySide6.QtCore import QRectF
 
-CHIP_PX: Final = 25
+CHIP_PX: Final = 24
 """Height of a chip with its underline."""
 
-NUMBER_PX: Final = 10
+NUMBER_PX: Final = 9
 """Height of the region's number, which hangs from the underline."""
 
-LINE_PX: Final = CHIP_PX + NUMBER_PX
+LINE_PX: Final = 35
+"""From line to line: a number, which begins on the underline, ends a little above the next chip."""
+
 _PAD_PX: Final = 6
 _SPACE_GAP_PX: Final = 5.0
 _JOINED_GAP_PX: Final = 1.0

@@ -71,13 +71,11 @@ class VerdictLine(QWidget):
         """Say how far the run is."""
         self._show((("", text),), None)
 
-    def show_verdict(
-        self, junk: Junk | None, described: str | None, judged: bool, audit: Audit | None
-    ) -> None:
-        """Say what became of it. judged: whether captions are known to read the text against."""
+    def show_verdict(self, junk: Junk | None, judged: tuple[str, str] | None, audit: Audit | None) -> None:
+        """Say what became of it. judged: what its words are about, None where there are no captions."""
         pairs: list[tuple[str, str]] = [("junk", junk or "no")]
-        if judged:
-            pairs.append(("describes", described or "no panel more than others"))
+        if judged is not None:
+            pairs.append(judged)
         self._show(tuple(pairs), audit)
 
     def _show(self, pairs: tuple[tuple[str, str], ...], audit: Audit | None) -> None:

@@ -6,6 +6,8 @@ run or what it depends on has changed.
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
@@ -27,7 +29,7 @@ from gazeviz.ui.transcript_tokens import Mark, TokenFlow
 from gazeviz.ui.transcript_words import (
     Part,
     header_tip,
-    named_panel,
+    judgement,
     progress_text,
     steering_parts,
     token_tip,
@@ -35,7 +37,8 @@ from gazeviz.ui.transcript_words import (
 )
 
 _TITLES = {"baseline": "Baseline", "steered": "Steered"}
-_JUNK_EVERY_TOK = 8
+_ANY_HEIGHT_PX: Final = 16777215  # Qt's QWIDGETSIZE_MAX
+_JUNK_EVERY_TOK: Final = 8
 """How often a text that is being written is looked at for loops."""
 
 
@@ -71,6 +74,7 @@ class TranscriptColumn(QWidget):
         copy.clicked.connect(self.copy_text)
         self._copy = copy
         self.head_row.setSpacing(theme.SPACE)
+        self.head_row.setContentsMargins(4, 0, 0, 0)
         self.head_row.addWidget(self.header, 1)
         self.head_row.addWidget(copy)
         layout = QVBoxLayout(self)
@@ -100,7 +104,7 @@ class TranscriptColumn(QWidget):
         flow.copy_wanted.connect(self.copy_selection)
         flow.customContextMenuRequested.connect(self._on_menu)
         self.state.wanted.connect(lambda deed: act(self._controller, self._side, deed))
-        self.verdict.folded_out.connect(self.details.setVisible)
+        self.verdict.folded_out.connect(self._share_height)
         theme.changed.connect(self._draw_icon)
 
     # What is shown
@@ -175,7 +179,12 @@ class TranscriptColumn(QWidget):
         audit = record.summary.audit if record is not None and record.summary is not None else None
         if audit is not None:
             self.details.show_audit(audit)
-        self.details.setVisible(audit is not None and self.verdict.open)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """Give the audit, where it is folded out, the room that the tokens do not need."""
+        self.details.setVisible(self.verdict.open)
+        self.flow.setMaximumHeight(self.flow.content_height_px if self.verdict.open else _ANY_HEIGHT_PX)
 
     def _refresh_verdict(self) -> None:
         record = self._record
@@ -186,10 +195,9 @@ class TranscriptColumn(QWidget):
             self.verdict.show_progress(progress_text(record))
         else:
             picture = self._model.picture
-            judged = picture is not None and bool(picture.captions)
             audit = record.summary.audit if record.summary is not None else None
             junk = record.summary.junk if record.summary is not None else junk_kind(record.text)
-            self.verdict.show_verdict(junk, named_panel(record, record.text, picture), judged, audit)
+            self.verdict.show_verdict(junk, judgement(record, picture), audit)
 
     # What happens
 

@@ -16,7 +16,7 @@ TOKEN_FONT_PX: Final = 13
 _NUMBER_FONT_PX: Final = 9
 _TINT: Final = 0.22
 _LINE_PX: Final = 2
-_BASELINE_PX: Final = 17
+_BASELINE_PX: Final = 16
 _RADIUS_PX: Final = 3.0
 
 

@@ -74,17 +74,13 @@ class ToneDot(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tone: Tone = "quiet"
         self.setFixedSize(16, 16)
         self.hide()
 
     def show_tone(self, tone: Tone) -> None:
         """Take the tone."""
-        self._tone = tone
         self.setVisible(tone != "quiet")
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the sign."""
-        icon = theme.icon("warning" if self._tone == "warning" else "close")
-        icon.paint(QPainter(self), self.rect())
+        theme.icon("warning").paint(QPainter(self), self.rect())

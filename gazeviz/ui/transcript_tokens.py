@@ -28,7 +28,7 @@ from gazeviz.ui.token_chips import LINE_PX, ChipLines, Spelling
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_painter import TOKEN_FONT_PX, ChipPainter
 
-_MARGIN_PX: Final = 4
+_MARGIN_PX: Final = 3
 """Room for outlines at the edges."""
 
 _STEPS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
@@ -94,14 +94,12 @@ class TokenFlow(QAbstractScrollArea):
 
     def append(self, spelling: Spelling, cue: RegionCue | None) -> None:
         """Show one more token; scrolls along while the end of the text is in sight."""
-        at_end = self.verticalScrollBar().value() >= self.verticalScrollBar().maximum() - 2
-        n_lines = self._lines.n_lines
+        at_end, n_lines = self._at_end, self._lines.n_lines
         place = self._lines.append(spelling)
         self._cues.append(cue)
         if self._lines.n_lines != n_lines:
             self._set_range()
-            if at_end and (self._mark is None or not self._mark.pinned):
-                self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+            self._stay(at_end)
         self._repaint(place.cell)
 
     def tint(self, cues: Sequence[RegionCue | None]) -> None:
@@ -187,6 +185,15 @@ class TokenFlow(QAbstractScrollArea):
     def _top_px(self) -> int:
         return self.verticalScrollBar().value()
 
+    @property
+    def _at_end(self) -> bool:
+        return self._top_px >= self.verticalScrollBar().maximum() - 2
+
+    def _stay(self, at_end: bool) -> None:
+        """Keep the end of the text in sight where it was, unless somebody looks at another place."""
+        if at_end and (self._mark is None or not self._mark.pinned):
+            self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+
     def _room_px(self) -> float:
         return max(40.0, self.viewport().width() - 2.0 * _MARGIN_PX)
 
@@ -197,7 +204,8 @@ class TokenFlow(QAbstractScrollArea):
 
     def _set_range(self) -> None:
         bar, height_px = self.verticalScrollBar(), self.viewport().height()
-        bar.setRange(0, max(0, self.content_height_px - height_px))
+        hidden_px = max(0, self.content_height_px - height_px)
+        bar.setRange(0, -(-hidden_px // LINE_PX) * LINE_PX)  # whole lines, so that no line is cut at the top
         bar.setPageStep(height_px)
 
     def _reveal(self, index: int) -> None:
@@ -210,10 +218,12 @@ class TokenFlow(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew where the width has changed."""
+        at_end = self._at_end
         if self._room_px() != self._lines.width_px:
             self._rewrap()
         else:
             self._set_range()
+        self._stay(at_end)
 
     # Mouse and keys
 

@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
+from gazeviz.ui import theme
 from gazeviz.ui.controls import choice_button, hairline
 from gazeviz.ui.transcript_column import TranscriptColumn
 from gazeviz.ui.transcript_cues import TintBy
 from gazeviz.ui.transcript_cursor import COLUMNS, Column, TokenCursor
 
-_TINTS = (("looks_at", "by where it looks"), ("target", "by its target"))
+_TINTS = (("looks_at", "Colour: looks at"), ("target", "Colour: target"))
 
 
 class TranscriptView(QWidget):
@@ -36,7 +37,9 @@ class TranscriptView(QWidget):
             self._on_tint,
         )
         self.tint.setProperty("kind", "flat")
-        self.columns["steered"].head_row.insertWidget(1, self.tint)
+        self.tint.setFont(theme.font_ui(12, 500))
+        self.tint.setFixedHeight(24)
+        self.columns["baseline"].head_row.insertWidget(1, self.tint)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

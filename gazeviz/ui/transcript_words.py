@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from gazeviz.app.session_parts import Picture, RunRecord
@@ -29,6 +30,8 @@ MODE_WORDS: Final = {
 }
 _SHOWN_TARGETS: Final = 3
 _TINY_GAIN: Final = 0.01
+_TOLD: Final = 0.6
+"""Share of a caption's rare words above which a text tells of it: most, but for a word or two."""
 
 
 @dataclass(frozen=True)
@@ -147,21 +150,56 @@ def rerouting_text(ledger: Account) -> str:
     return f"The target gained {figure_text(gained[TARGET])}" + (f": {sources}." if sources else ".")
 
 
-def named_panel(record: RunRecord, text: str, picture: Picture | None) -> str | None:
-    """The region whose caption a text describes, by name; None without captions, for none and for a tie."""
+def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:
+    """What the words of a text are about: ("about", "Panel 4 ✓"), or ("follows", "4 of 6 targets").
+
+    By the rare words that it shares with the panels' captions; None where the captions are not known.
+    """
+    names = _panel_names(record, picture)
+    if picture is None or not names:
+        return None
+    turns = _turns(record)
+    if len(turns) > 1:
+        hits = sum(_described(text, picture.captions, names) == (target,) for target, text in turns)
+        return "follows", f"{hits} of {len(turns)} targets"
+    described = _described(record.text, picture.captions, names)
+    if not described:
+        return "about", "no one panel"
+    if len(described) > _SHOWN_TARGETS:
+        return "about", f"{len(described)} panels"
+    met = " ✓" if turns and described == (turns[0][0],) else ""
+    return "about", ", ".join(described) + met
+
+
+def _panel_names(record: RunRecord, picture: Picture | None) -> tuple[str, ...]:
+    """What a run called the panels that have captions; () where the picture is another one or has none."""
     if (
         picture is None
         or picture.layout is None
         or len(picture.captions) != picture.layout.n
         or picture.sha256 != record.spec.picture_sha256
     ):
-        return None
-    chosen = describes(text, picture.captions).chosen
-    if chosen is None:
-        return None
-    box = panel_boxes_px(picture.layout, *picture.size_px)[chosen]
-    there = (region.name for region in record.regions if region.box_px == box)
-    return next(there, f"Panel {chosen + 1}")
+        return ()
+    by_box = {region.box_px: region.name for region in record.regions}
+    boxes = panel_boxes_px(picture.layout, *picture.size_px)
+    return tuple(by_box.get(box, f"Panel {number}") for number, box in enumerate(boxes, start=1))
+
+
+def _turns(record: RunRecord) -> list[tuple[str, str]]:
+    """The targets that held for some tokens, each with what was written meanwhile."""
+    if record.spec.steering is None:
+        return []
+    turns = groupby(record.steps, key=lambda step: step.target)
+    return [(target, "".join(step.text for step in steps)) for target, steps in turns if target]
+
+
+def _described(text: str, captions: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The panels that a text says most of; else the one that it says more of than of all others."""
+    verdict = describes(text, captions)
+    told = tuple(name for name, score in zip(names, verdict.scores, strict=True) if score > _TOLD)
+    if told:
+        return told
+    return () if verdict.chosen is None else (names[verdict.chosen],)
 
 
 def tokens_table(steps: Sequence[StepArrived], cues: RunCues) -> str:
