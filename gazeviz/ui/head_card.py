@@ -20,7 +20,7 @@ from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.gallery_tile import MapPainter, dimmed
 
-_WIDTH_PX: Final = 317
+_NARROWEST_PX, _WIDEST_PX = 200, 360
 _PAD_PX: Final = 10
 _LINE_PX: Final = 18
 _TALLEST_MAP_PX: Final = 150
@@ -56,7 +56,7 @@ class HeadCard(QWidget):
         window = beside.window()
         if self.parentWidget() is not window:
             self.setParent(window)
-        size = QSize(min(_WIDTH_PX, max(200, beside.width())), 0)
+        size = QSize(min(_WIDEST_PX, max(_NARROWEST_PX, beside.width())), 0)
         size.setHeight(2 * _PAD_PX + 2 * _LINE_PX + 4 + self._map_size(size.width()).height())
         self.setGeometry(_place(size, beside, window))
         self.show()

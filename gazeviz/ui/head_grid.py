@@ -34,7 +34,8 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.head_card import HeadCard, head_facts
 from gazeviz.ui.head_grid_frame import draw_frame, draw_ring
-from gazeviz.ui.head_grid_hand import GridHand, Mode
+from gazeviz.ui.head_grid_hand import GridHand
+from gazeviz.ui.head_grid_keys import CTRL, KEY_REASONS, SHIFT, STEPS, is_own, mode_of
 from gazeviz.ui.head_grid_layers import (
     KeptImage,
     colours_argb,
@@ -46,24 +47,6 @@ from gazeviz.ui.head_grid_view import BOTTOM_PX, LEFT_PX, GridView
 
 _ZOOM_STEP: Final = 1.25
 _WHEEL_NOTCH: Final = 120
-_KEY = Qt.Key
-_STEPS: Final = {
-    _KEY.Key_Up: (1, 0),
-    _KEY.Key_Down: (-1, 0),
-    _KEY.Key_Left: (0, -1),
-    _KEY.Key_Right: (0, 1),
-    _KEY.Key_PageUp: (4, 0),
-    _KEY.Key_PageDown: (-4, 0),
-    _KEY.Key_Home: (0, -100_000),
-    _KEY.Key_End: (0, 100_000),
-}
-_OWN_KEYS: Final = {
-    *_STEPS, _KEY.Key_Return, _KEY.Key_Enter, _KEY.Key_Plus, _KEY.Key_Equal, _KEY.Key_Minus,
-    _KEY.Key_Escape,
-}  # fmt: skip
-_REASON = Qt.FocusReason
-_KEY_REASONS: Final = (_REASON.TabFocusReason, _REASON.BacktabFocusReason, _REASON.ShortcutFocusReason)
-_CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 class HeadGrid(QWidget):
@@ -274,7 +257,7 @@ class HeadGrid(QWidget):
             return
         part = self.view.part_at(event.position())
         if event.button() == Qt.MouseButton.LeftButton and part is not None:
-            self._hand.press(part, _mode(event.modifiers()))
+            self._hand.press(part, mode_of(event.modifiers()))
             self.update()
         else:
             event.ignore()
@@ -321,11 +304,11 @@ class HeadGrid(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom with Ctrl, else scroll a zoomed grid; the column scrolls where there is nothing to scroll."""
         turned = event.angleDelta()
-        if event.modifiers() & _CTRL:
+        if event.modifiers() & CTRL:
             self.zoom(_ZOOM_STEP ** (turned.y() / _WHEEL_NOTCH), event.position())
         elif self.view.scrolls:
             moved = QPointF(event.pixelDelta()) if not event.pixelDelta().isNull() else QPointF(turned) * 0.3
-            across = event.modifiers() & _SHIFT and not moved.x()
+            across = event.modifiers() & SHIFT and not moved.x()
             self.view.scroll_by(*((-moved.y(), 0.0) if across else (-moved.x(), -moved.y())))
             self._note_view()
         else:
@@ -350,29 +333,29 @@ class HeadGrid(QWidget):
     # Keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows move the focus, with Shift they add; Enter chooses or lets go; + and - zoom; Esc goes back."""
+        """Arrows move the focus, with Shift they add; Enter chooses or lets go; + - zoom, Esc goes back."""
         if not self._takes(event):
             super().keyPressEvent(event)
             return
         key = Qt.Key(event.key())
-        if key in _STEPS:
-            focus = self._hand.go(*_STEPS[key], extend=bool(event.modifiers() & _SHIFT))
+        if key in STEPS:
+            focus = self._hand.go(*STEPS[key], extend=bool(event.modifiers() & SHIFT))
             self._show_focus(focus)
-        elif key in (_KEY.Key_Return, _KEY.Key_Enter):
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._hand.toggle_focus()
             self._show_focus(self._hand.focus)
-        elif key == _KEY.Key_Escape:
+        elif key == Qt.Key.Key_Escape:
             if not self._hand.abort():
                 self.fit()
         else:
-            self.zoom(1 / _ZOOM_STEP if key == _KEY.Key_Minus else _ZOOM_STEP)
+            self.zoom(1 / _ZOOM_STEP if key == Qt.Key.Key_Minus else _ZOOM_STEP)
         self.update()
 
     def _takes(self, event: QKeyEvent) -> bool:
         """Whether a key is the grid's own: Esc only where there is something to go back from."""
-        if Qt.Key(event.key()) == _KEY.Key_Escape:
+        if Qt.Key(event.key()) == Qt.Key.Key_Escape:
             return self._hand.dragging or self.view.zoom > 1.0
-        return _is_own(event)
+        return is_own(event)
 
     def _show_focus(self, head: Head | None) -> None:
         self._by_keys = True
@@ -383,7 +366,7 @@ class HeadGrid(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show where the keyboard is."""
-        self._by_keys = event.reason() in _KEY_REASONS
+        self._by_keys = event.reason() in KEY_REASONS
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -398,15 +381,3 @@ def shown_values(model: SessionModel) -> NDArray[np.floating] | None:
     if model.grid_metric != "ranking":
         return model.live_mass_LH
     return model.ranking.scores_LH if model.ranking is not None else None
-
-
-def _mode(keys: Qt.KeyboardModifier) -> Mode:
-    if keys & _CTRL:
-        return "take"
-    return "add" if keys & _SHIFT else "replace"
-
-
-def _is_own(event: QKeyEvent) -> bool:
-    """Whether a key is the grid's: never with Ctrl or Alt, which are the window's."""
-    others = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-    return Qt.Key(event.key()) in _OWN_KEYS and not event.modifiers() & others
