@@ -117,8 +117,8 @@ class ChipLines:
 
     @property
     def height_px(self) -> int:
-        """Of all lines."""
-        return self.n_lines * LINE_PX
+        """From the top of the first chip to the end of the last number."""
+        return (self.n_lines - 1) * LINE_PX + CHIP_PX + NUMBER_PX if self.n_lines else 0
 
     @property
     def width_px(self) -> float:

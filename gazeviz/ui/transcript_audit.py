@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -28,6 +28,11 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.transcript_words import arrived, audit_text, mass_text, rerouting_text
 
 _ROW_PX: Final = 18
+_DETAILS_PX: Final = 148
+_JUDGED_HOW: Final = (
+    "junk: whether the text is empty, loops, or is a label only.\nabout, follows: which panels it tells of, by"
+    " the rare words that it shares with the captions; ✓ where that is the target."
+)
 _ORDER: Final = (TARGET, *(group for group in range(len(GROUP_NAMES)) if group != TARGET))
 
 
@@ -41,18 +46,20 @@ class VerdictLine(QWidget):
         self._fold = named(QToolButton(), f"{name}Audit")
         self._fold.setCheckable(False)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.setIconSize(QSize(12, 12))
         self._fold.setToolTip("Attention of the steered heads on the target, before and after the bias; shows"
                               " the audit and where the attention came from")  # fmt: skip
         self._fold.clicked.connect(self._on_clicked)
         self._words = named(QLabel(), f"{name}Verdict")
         self._words.setTextFormat(Qt.TextFormat.RichText)
         self._words.setProperty("role", "soft")
+        self._words.setToolTip(_JUDGED_HOW)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._pairs: tuple[tuple[str, str], ...] = ()
         self._open = False
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3 * theme.SPACE)
+        layout.setSpacing(2 * theme.SPACE)
         layout.addWidget(self._fold)
         layout.addWidget(self._words, 1)
         theme.changed.connect(self._draw)
@@ -113,7 +120,7 @@ class AuditDetails(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(48)
+        self.setMinimumHeight(_DETAILS_PX)
         self._touched, self._rerouted = QLabel(), QLabel()
         self._table = LedgerTable()
         content = QWidget()
@@ -123,9 +130,9 @@ class AuditDetails(QScrollArea):
         for label in (self._touched, self._rerouted):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            layout.addWidget(label)
         self._touched.setProperty("role", "soft")
-        layout.addWidget(self._table)
+        for part in (self._rerouted, self._table, self._touched):
+            layout.addWidget(part)
         layout.addStretch(1)
         self.setWidget(content)
 

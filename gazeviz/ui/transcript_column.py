@@ -188,11 +188,13 @@ class TranscriptColumn(QWidget):
 
     def _refresh_verdict(self) -> None:
         record = self._record
-        self.verdict.setVisible(record is not None and bool(record.steps))
+        self.verdict.setVisible(
+            record is not None and bool(record.steps) and record.state not in ("failed", "lost")
+        )
         if record is None or not record.steps:
             self.verdict.show_nothing()
         elif not record.ended:
-            self.verdict.show_progress(progress_text(record))
+            self.verdict.show_progress(progress_text(record, self._model.cursor is None))
         else:
             picture = self._model.picture
             audit = record.summary.audit if record.summary is not None else None

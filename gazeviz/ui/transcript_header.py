@@ -14,7 +14,8 @@ from gazeviz.ui import theme
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_words import Part
 
-_HEIGHT_PX: Final = 24
+_HEIGHT_PX: Final = 30
+_BASELINE_PX: Final = 20
 _BADGE_PX: Final = 14
 _GAP_PX: Final = 8
 
@@ -67,19 +68,19 @@ class HeaderLine(QWidget):
         shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room_px)
         painter.setFont(font)
         painter.setPen(colour)
-        painter.drawText(QPointF(x_px, 16), shown)
+        painter.drawText(QPointF(x_px, _BASELINE_PX), shown)
         return self.width() if shown != text else x_px + metrics.horizontalAdvance(text)
 
     def _draw_region(self, painter: QPainter, x_px: float, text: str, cue: RegionCue) -> float:
         if cue.number:
             x_px = self._draw_badge(painter, x_px, cue)
         end_px = self._draw_text(painter, x_px, text, theme.font_ui(12, 500), theme.current().ink)
-        painter.fillRect(QRectF(x_px, 19, end_px - x_px, 2), cue.qcolor)
+        painter.fillRect(QRectF(x_px, _BASELINE_PX + 3, end_px - x_px, 2), cue.qcolor)
         return end_px
 
     def _draw_badge(self, painter: QPainter, x_px: float, cue: RegionCue) -> float:
         width_px = _BADGE_PX + 6.0 * (len(cue.number) - 1)
-        badge = QRectF(x_px, 5, width_px, _BADGE_PX)
+        badge = QRectF(x_px, _BASELINE_PX - 11, width_px, _BADGE_PX)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(cue.qcolor)
         painter.drawRoundedRect(badge, 3, 3)

@@ -38,7 +38,6 @@ class TranscriptView(QWidget):
         )
         self.tint.setProperty("kind", "flat")
         self.tint.setFont(theme.font_ui(12, 500))
-        self.tint.setFixedHeight(24)
         self.columns["baseline"].head_row.insertWidget(1, self.tint)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

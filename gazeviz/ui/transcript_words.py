@@ -112,11 +112,12 @@ def _mass_table(step: StepArrived, cues: RunCues) -> str:
     return f"<table cellspacing=0>{''.join(rows)}</table>"
 
 
-def progress_text(record: RunRecord) -> str:
+def progress_text(record: RunRecord, followed: bool) -> str:
     """How far a run is that is being written: "token 12 of at most 60 · 11 ms each"."""
     n_tok = len(record.steps)
     pace = sorted(step.ms for step in record.steps[-16:])[min(n_tok, 16) // 2]
-    return f"writing · token {n_tok} of at most {record.spec.max_new_tokens} · {_ms_text(pace)} each"
+    hint = "" if followed else " · Esc follows"
+    return f"writing · token {n_tok} of at most {record.spec.max_new_tokens} · {_ms_text(pace)} each{hint}"
 
 
 def mass_text(audit: Audit) -> str:
@@ -151,7 +152,7 @@ def rerouting_text(ledger: Account) -> str:
 
 
 def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:
-    """What the words of a text are about: ("about", "Panel 4 ✓"), or ("follows", "4 of 6 targets").
+    """What the words of a text are about: ("about", "Panel 4 ✓"), or ("follows", "4 of 6").
 
     By the rare words that it shares with the panels' captions; None where the captions are not known.
     """
@@ -161,10 +162,10 @@ def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | N
     turns = _turns(record)
     if len(turns) > 1:
         hits = sum(_described(text, picture.captions, names) == (target,) for target, text in turns)
-        return "follows", f"{hits} of {len(turns)} targets"
+        return "follows", f"{hits} of {len(turns)}"
     described = _described(record.text, picture.captions, names)
     if not described:
-        return "about", "no one panel"
+        return "about", "none"
     if len(described) > _SHOWN_TARGETS:
         return "about", f"{len(described)} panels"
     met = " ✓" if turns and described == (turns[0][0],) else ""
