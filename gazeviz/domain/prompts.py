@@ -59,7 +59,7 @@ MAIN_EVENT: Final = Preset(
     "Asks for the strip's main event in a few words: the published steering question.",
 )  # fmt: skip
 DIRECT: Final = Preset(
-    "direct", "Direct question", None, "all_rows", 15,
+    "direct", "Direct", None, "all_rows", 15,
     "Names the panel in words: what heads are ranked by, and what steering has to hold against.",
 )  # fmt: skip
 NARRATION: Final = Preset(

@@ -1,0 +1,69 @@
+"""Asking a preset: its prompt, length and rows become those of the session.
+
+Knows which panels the picture has; no widget and no worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from gazeviz.app.regions import EditableRegion
+from gazeviz.app.session_model import SessionModel
+from gazeviz.domain.prompts import PRESETS, ROW_QUESTION, Preset
+from gazeviz.domain.questions import panel_questions
+from gazeviz.domain.steering import Scope
+from gazeviz.errors import UserError
+
+_DIRECT_BEGINNING: Final = ROW_QUESTION.partition("{")[0]
+"""Told first: reading every panel's place for each letter that is typed would be slow on a large picture."""
+
+
+def panels_of(model: SessionModel) -> tuple[EditableRegion, ...]:
+    """The regions that a layout made, in order; those that were emptied are left out."""
+    return tuple(region for region in model.regions.painted() if region.panel_box_px is not None)
+
+
+def questions_of(model: SessionModel) -> tuple[str, ...]:
+    """The direct question about each panel; () for a picture without panels."""
+    panels = panels_of(model)
+    return panel_questions([panel.as_region() for panel in panels]) if panels else ()
+
+
+def ask(model: SessionModel, preset: Preset, panel: int = 0) -> None:
+    """Take a preset's prompt, its length, and the rows that are steered under it.
+
+    panel: which one the direct question names, counted from 0.
+    UserError for the direct question about a picture without that panel.
+    """
+    if preset.wording is not None:
+        prompt = preset.wording
+    else:
+        questions = questions_of(model)
+        if panel >= len(questions):
+            raise UserError(
+                "The direct question names a panel, and the picture has none.",
+                next_step="Choose a layout, or another question.",
+            )
+        prompt = questions[panel]
+    model.prompt = prompt
+    length_tok = preset.length_tok(len(panels_of(model)))
+    model.generation = replace(model.generation, max_new_tokens=length_tok)
+    model.steering = replace(model.steering, scope=scope_of(model, preset))
+
+
+def scope_of(model: SessionModel, preset: Preset) -> Scope:
+    """The preset's rows, or for questions those that the model's folder recommends."""
+    advice = model.model_info.recommended if model.model_info else None
+    if preset.scope == "all_rows" and advice is not None and advice.scope is not None:
+        return advice.scope
+    return preset.scope
+
+
+def preset_asked(model: SessionModel) -> Preset | None:
+    """The preset that the prompt is; None for one's own words."""
+    prompt = model.prompt.strip()
+    found = next((preset for preset in PRESETS.values() if preset.wording == prompt), None)
+    if found is None and prompt.startswith(_DIRECT_BEGINNING) and prompt in questions_of(model):
+        return PRESETS["direct"]
+    return found
