@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
@@ -52,9 +53,9 @@ class ExploreView(QMainWindow):
         self.setCorner(Qt.Corner.BottomRightCorner, right)
         regions = RegionListView(model, controller)
         tools, picture = ToolBar(model, controller), PicturePanel(model, controller)
-        self._regions = self._dock("Regions", _column(regions, tools, picture), left)
+        self._regions = self._dock("Regions", _column(LEFT_PX, regions, tools, picture), left)
         heads = (part(model, controller) for part in (HeadPanel, Gallery, LookHere, DiscoveryPanel))
-        self._heads = self._dock("Heads", _column(*heads), right)
+        self._heads = self._dock("Heads", _column(RIGHT_PX, *heads), right)
         prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
         self.transcript = TranscriptView(model, controller)
         answers = _stacked(prompt, steering, hairline(), self.transcript, stretched=3)
@@ -62,12 +63,7 @@ class ExploreView(QMainWindow):
         schedule, plot = ScheduleBar(model, controller), TrajectoryPlot(model, controller)
         self._trajectory = self._dock("Trajectory", _stacked(plot, schedule, stretched=0), bottom)
         self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
-        self.resizeDocks([self._regions, self._heads], [LEFT_PX, RIGHT_PX], Qt.Orientation.Horizontal)
-        self.resizeDocks(
-            [self._answers, self._trajectory], [ANSWERS_PX, TRAJECTORY_PX], Qt.Orientation.Vertical
-        )
-        self._first_state = self.saveState()
-        self._arranging = False
+        self._placed = self._arranging = False
         self.set_arranging(False)
 
     @property
@@ -89,11 +85,33 @@ class ExploreView(QMainWindow):
             if old is not None:
                 old.deleteLater()
 
+    def restore(self, state: bytes) -> None:
+        """Put the panels where they were, as `saveState` tells."""
+        self._placed = self.restoreState(state)
+
     def arrange_as_at_first(self) -> None:
         """Put every panel back where it stood on the first start."""
-        self.restoreState(self._first_state)
-        for dock in self.docks:
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+        for dock, area in zip(self.docks, (left, right, bottom, bottom), strict=True):
+            dock.setFloating(False)
+            self.addDockWidget(area, dock)
             dock.show()
+        self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
+        self._size_docks()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Docks take sizes only once they are shown."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            self._size_docks()
+
+    def _size_docks(self) -> None:
+        self.resizeDocks([self._regions, self._heads], [LEFT_PX, RIGHT_PX], Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [self._answers, self._trajectory], [ANSWERS_PX, TRAJECTORY_PX], Qt.Orientation.Vertical
+        )
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = named(QDockWidget(title), f"dock{title}")
@@ -114,7 +132,7 @@ class NoTitle(QWidget):
         return QSize(0, 0)
 
 
-def _column(*parts: QWidget) -> QScrollArea:
+def _column(width_px: int, *parts: QWidget) -> QScrollArea:
     """Parts under each other in a column that scrolls where the window is low."""
     inside = QWidget()
     layout = QVBoxLayout(inside)
@@ -128,6 +146,7 @@ def _column(*parts: QWidget) -> QScrollArea:
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setMinimumWidth(width_px - 5 * theme.SPACE)
     area.setWidget(inside)
     return area
 

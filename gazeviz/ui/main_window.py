@@ -72,6 +72,7 @@ class MainWindow(QMainWindow):
         self._binding = SettingsBinding(model, settings)
         self.actions_ = Actions(self, self._deeds())
         self.actions_.fill(self._menu)
+        self._palette = CommandPalette(self._commands, self)
         self._connect()
         self._restore_layout()
         _keep_focus_from_buttons(self)
@@ -126,7 +127,7 @@ class MainWindow(QMainWindow):
             Deed("View", "Zoom out", "Ctrl+-", "Show the picture smaller.", partial(canvas.zoom_by, 0.8)),
             *(
                 Deed("View", f"Theme: {choice}", "", f"Colours: {choice}.", partial(self.set_theme, choice),
-                     lambda choice=choice: theme.choice() == choice)
+                     partial(_is_theme, choice))
                 for choice in THEME_CHOICES
             ),
             Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
@@ -143,6 +144,11 @@ class MainWindow(QMainWindow):
 
     # What the window does
 
+    def begin(self) -> None:
+        """The window stands: on a first start the tour begins."""
+        if not self._settings.tour_seen:
+            self.tour.start()
+
     def show_tab(self, name: str) -> None:
         """Show a tab."""
         self._stack.setCurrentWidget(self._tabs[name])
@@ -156,13 +162,13 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> None:
         """Open the command palette."""
-        commands = [
-            Command(
-                f"{deed.group}: {deed.name}", deed.key, deed.does, self.actions_.action(deed.name).trigger
-            )
+        self._palette.open_palette()
+
+    def _commands(self) -> list[Command]:
+        return [
+            Command(deed.name, deed.key, deed.does, self.actions_.action(deed.name).trigger)
             for deed in self.actions_.deeds
         ]
-        CommandPalette(commands, self).open()
 
     def show_help(self) -> None:
         """Open the help beside the window."""
@@ -189,7 +195,7 @@ class MainWindow(QMainWindow):
         self.resize(min(FIRST_SIZE_PX[0], room.width()), min(FIRST_SIZE_PX[1], room.height()))
         if layout is not None:
             self.restoreGeometry(layout[0])
-            self.explore.restoreState(layout[1])
+            self.explore.restore(layout[1])
 
     def changeEvent(self, event: QEvent) -> None:
         """Buttons that were made since are kept from the focus, too."""
@@ -217,6 +223,10 @@ class MainWindow(QMainWindow):
         question.setDefaultButton(question.addButton("Keep it running", QMessageBox.ButtonRole.RejectRole))
         question.exec()
         return question.clickedButton() is end
+
+
+def _is_theme(choice: ThemeChoice) -> bool:
+    return theme.choice() == choice
 
 
 def _keep_focus_from_buttons(window: QWidget) -> None:
