@@ -24,7 +24,9 @@ NUMBER_PX: Final = 9
 LINE_PX: Final = 35
 """From line to line: a number, which begins on the underline, ends a little above the next chip."""
 
-_PAD_PX: Final = 6
+PAD_PX: Final = 6
+"""Between a chip's edge and its text."""
+
 _SPACE_GAP_PX: Final = 5.0
 _JOINED_GAP_PX: Final = 1.0
 _MARKS: Final = {"\n": "↵", "\t": "⇥", "\r": "␍"}
@@ -80,11 +82,12 @@ def _sign(text: str, place: int) -> tuple[str, bool]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a chip stands: line counted from 0, left edge and width in pixels."""
+    """Where a chip stands: line counted from 0, left edge and width in pixels. cut: its text has no room."""
 
     line: int
     x_px: float
     width_px: float
+    cut: bool = False
 
     @property
     def box(self) -> QRectF:
@@ -179,12 +182,13 @@ class ChipLines:
         return index if found is None else found
 
     def _next_place(self, spelling: Spelling) -> Place:
-        width_px = min(self._measure(spelling) + 2 * _PAD_PX, self._width_px)
+        wanted_px = self._measure(spelling) + 2 * PAD_PX
+        width_px, cut = min(wanted_px, self._width_px), wanted_px > self._width_px
         if not self.places:
-            return Place(0, 0.0, width_px)
+            return Place(0, 0.0, width_px, cut)
         last = self.places[-1]
         gap_px = _SPACE_GAP_PX if spelling.spaced else _JOINED_GAP_PX
         x_px = last.x_px + last.width_px + gap_px
         if self.spellings[-1].ends_line or x_px + width_px > self._width_px:
-            return Place(last.line + 1, 0.0, width_px)
-        return Place(last.line, x_px, width_px)
+            return Place(last.line + 1, 0.0, width_px, cut)
+        return Place(last.line, x_px, width_px, cut)

@@ -28,10 +28,10 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.transcript_words import arrived, audit_text, mass_text, rerouting_text
 
 _ROW_PX: Final = 18
-_DETAILS_PX: Final = 148
+_DETAILS_PX: Final = 158
 _JUDGED_HOW: Final = (
-    "junk: whether the text is empty, loops, or is a label only.\nabout, follows: which panels it tells of, by"
-    " the rare words that it shares with the captions; ✓ where that is the target."
+    "junk: whether the text is empty, loops, or is a label only.\nabout, follows: which panels it tells of,"
+    " by the rare words that it shares with the captions; ✓ where that is the target."
 )
 _ORDER: Final = (TARGET, *(group for group in range(len(GROUP_NAMES)) if group != TARGET))
 
@@ -88,6 +88,7 @@ class VerdictLine(QWidget):
     def _show(self, pairs: tuple[tuple[str, str], ...], audit: Audit | None) -> None:
         self._pairs = pairs
         self._fold.setVisible(audit is not None)
+        self._words.setIndent(0 if audit is not None else theme.SPACE)
         if audit is not None:
             self._fold.setText(mass_text(audit))
             self._fold.setAccessibleName(f"Audit: {mass_text(audit)}")
@@ -130,6 +131,10 @@ class AuditDetails(QScrollArea):
         for label in (self._touched, self._rerouted):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._touched.setToolTip(
+            "Heads that were steered, query rows that were biased in all passes together, and image tokens of"
+            " the target (of the last one, where it moved)"
+        )
         self._touched.setProperty("role", "soft")
         for part in (self._rerouted, self._table, self._touched):
             layout.addWidget(part)

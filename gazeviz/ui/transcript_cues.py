@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
 
 from PySide6.QtGui import QColor
 
@@ -15,9 +16,12 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import RunRecord
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import region_colour
+from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
 
 TintBy: TypeAlias = Literal["looks_at", "target"]
+
+_TINT: Final = 0.22
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,22 @@ class RegionCue:
     number: str
     colour: str
 
-    @property
-    def qcolor(self) -> QColor:
-        """The colour to paint with."""
+    @cached_property
+    def solid(self) -> QColor:
+        """The colour itself."""
         return QColor(self.colour)
+
+    @cached_property
+    def tint(self) -> QColor:
+        """The colour behind a text."""
+        tint = QColor(self.colour)
+        tint.setAlphaF(_TINT)
+        return tint
+
+    @cached_property
+    def ink(self) -> QColor:
+        """Black or white, whichever reads on the colour."""
+        return QColor(ink_on(self.colour))
 
 
 class RunCues:

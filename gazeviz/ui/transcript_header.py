@@ -9,7 +9,6 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_words import Part
@@ -75,16 +74,16 @@ class HeaderLine(QWidget):
         if cue.number:
             x_px = self._draw_badge(painter, x_px, cue)
         end_px = self._draw_text(painter, x_px, text, theme.font_ui(12, 500), theme.current().ink)
-        painter.fillRect(QRectF(x_px, _BASELINE_PX + 3, end_px - x_px, 2), cue.qcolor)
+        painter.fillRect(QRectF(x_px, _BASELINE_PX + 3, end_px - x_px, 2), cue.solid)
         return end_px
 
     def _draw_badge(self, painter: QPainter, x_px: float, cue: RegionCue) -> float:
         width_px = _BADGE_PX + 6.0 * (len(cue.number) - 1)
         badge = QRectF(x_px, _BASELINE_PX - 11, width_px, _BADGE_PX)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(cue.qcolor)
+        painter.setBrush(cue.solid)
         painter.drawRoundedRect(badge, 3, 3)
         painter.setFont(theme.font_mono(10, 500))
-        painter.setPen(QColor(ink_on(cue.colour)))
+        painter.setPen(cue.ink)
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, cue.number)
         return x_px + width_px + 4

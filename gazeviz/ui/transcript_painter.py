@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen
 
-from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
-from gazeviz.ui.token_chips import NUMBER_PX, Place, Spelling
+from gazeviz.ui.token_chips import NUMBER_PX, PAD_PX, Place, Spelling
 from gazeviz.ui.transcript_cues import RegionCue
 
 TOKEN_FONT_PX: Final = 13
 _NUMBER_FONT_PX: Final = 9
-_TINT: Final = 0.22
 _LINE_PX: Final = 2
 _BASELINE_PX: Final = 16
 _RADIUS_PX: Final = 3.0
@@ -43,40 +41,38 @@ class ChipPainter:
 
     def _draw_body(self, place: Place, cue: RegionCue | None) -> None:
         painter, box = self._painter, place.box
-        fill = QColor(cue.qcolor if cue is not None else self._colours.raised)
-        if cue is not None:
-            fill.setAlphaF(_TINT)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(fill)
+        painter.setBrush(cue.tint if cue is not None else self._colours.raised)
         painter.drawRoundedRect(box.adjusted(0, 0, 0, -_LINE_PX), _RADIUS_PX, _RADIUS_PX)
-        painter.setBrush(cue.qcolor if cue is not None else self._colours.line)
-        painter.drawRect(QRectF(box.x(), box.bottom() - _LINE_PX, box.width(), _LINE_PX))
+        beneath = QRectF(box.x(), box.bottom() - _LINE_PX, box.width(), _LINE_PX)
+        painter.fillRect(beneath, cue.solid if cue is not None else self._colours.line)
 
     def _draw_number(self, place: Place, cue: RegionCue) -> None:
         painter, box = self._painter, place.box
         width_px = min(box.width(), 6.0 + 6.0 * len(cue.number))
         tab = QRectF(box.x(), box.bottom() - _LINE_PX, width_px, NUMBER_PX)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(cue.qcolor)
+        painter.setBrush(cue.solid)
         painter.drawRoundedRect(tab, 2, 2)
         painter.setFont(self._number_font)
-        painter.setPen(QColor(ink_on(cue.colour)))
+        painter.setPen(cue.ink)
         painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, cue.number)
 
     def _draw_text(self, place: Place, spelling: Spelling) -> None:
         painter, box = self._painter, place.box
         painter.setFont(self._font)
-        width_px = self._metrics.horizontalAdvance(spelling.text)
-        at = QPointF(box.x() + max(3.0, (box.width() - width_px) / 2), box.y() + _BASELINE_PX)
-        if width_px > box.width() - 6:
-            text = self._metrics.elidedText(spelling.text, Qt.TextElideMode.ElideMiddle, box.width() - 6)
-            painter.setPen(self._colours.ink)
+        at = QPointF(box.x() + PAD_PX, box.y() + _BASELINE_PX)
+        painter.setPen(self._colours.ink)
+        if place.cut:
+            room_px = box.width() - 2 * PAD_PX
+            text = self._metrics.elidedText(spelling.text, Qt.TextElideMode.ElideMiddle, room_px)
             painter.drawText(at, text)
             return
         for text, unseen in spelling.runs:
             painter.setPen(self._colours.soft if unseen else self._colours.ink)
             painter.drawText(at, text)
-            at.setX(at.x() + self._metrics.horizontalAdvance(text))
+            if len(spelling.runs) > 1:
+                at.setX(at.x() + self._metrics.horizontalAdvance(text))
 
     def _draw_outline(self, place: Place, outline: str) -> None:
         painter = self._painter

@@ -27,6 +27,7 @@ class StatePane(QWidget):
         self._words.setTextFormat(Qt.TextFormat.RichText)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._button = named(QPushButton(), f"{name}StateButton")
+        self._button.setProperty("kind", "pill")
         self._button.clicked.connect(self._on_clicked)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 0, 2)

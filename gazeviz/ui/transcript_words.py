@@ -128,8 +128,8 @@ def mass_text(audit: Audit) -> str:
 def audit_text(audit: Audit) -> str:
     """What was touched, so that a person can trust that the steering arrived."""
     return (
-        f"{audit.n_heads} head{_s(audit.n_heads)} steered at {audit.n_rows} query row{_s(audit.n_rows)};"
-        f" the target has {audit.n_target_tok} image token{_s(audit.n_target_tok)}."
+        f"{audit.n_heads} head{_s(audit.n_heads)} · {audit.n_rows} biased row{_s(audit.n_rows)}"
+        f" · {audit.n_target_tok} target token{_s(audit.n_target_tok)}"
     )
 
 
