@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final, Literal, TypeAlias
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -249,7 +250,7 @@ def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> S
 
 
 class ModelShelf(QObject):
-    """Looks around in another thread; `close` it before the app ends."""
+    """Looks around beside the screen's thread."""
 
     changed = Signal()
     _looked = Signal(int, object)  # number of the look; Shelf
@@ -258,7 +259,7 @@ class ModelShelf(QObject):
         super().__init__(parent)
         self._settings = settings
         self._folders: tuple[str, ...] = ()
-        self._pool = ThreadPoolExecutor(1, "model shelf")
+        self._looks: list[Thread] = []
         self._number = self._seen = 0
         self.shelf = Shelf()
         """What was found last."""
@@ -276,9 +277,13 @@ class ModelShelf(QObject):
         recent = self._settings.recent_models
 
         def work() -> None:
-            self._looked.emit(number, look_around(recent, folders, cache_folder()))
+            shelf = look_around(recent, folders, cache_folder())
+            with suppress(RuntimeError):  # the shelf may have been deleted meanwhile
+                self._looked.emit(number, shelf)
 
-        self._pool.submit(work)
+        self._looks = [look for look in self._looks if look.is_alive()]
+        self._looks.append(Thread(target=work, name="model shelf", daemon=True))
+        self._looks[-1].start()
 
     def add_folder(self, folder: str | Path) -> None:
         """List another folder, and look around."""
@@ -287,8 +292,9 @@ class ModelShelf(QObject):
         self.refresh()
 
     def close(self) -> None:
-        """Look no more; waits for the look that is under way."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Wait for the looks that are under way."""
+        for look in self._looks:
+            look.join()
 
     def _on_looked(self, number: int, shelf: Shelf) -> None:
         if number == self._number:

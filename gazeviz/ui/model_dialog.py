@@ -1,0 +1,358 @@
+"""Opening a model: what there is on this computer, what it would take, and where to compute.
+
+Stays open while a model is loaded, with its progress, and closes once it is there. What goes wrong is said
+in it. It loads nothing itself and knows no torch: see app.model_shelf.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.model_shelf import DTYPES, Estimate, ModelShelf, ShelfModel, estimate
+from gazeviz.app.places import Place
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.settings import AppSettings
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.controls import choice_button
+from gazeviz.ui.model_rows import ROW_ROLE, ModelRow, ModelRowDelegate, bytes_text, model_text, taken_text
+from gazeviz.ui.notice_bar import NoticeBar
+
+_BUSY: Final = ("starting", "loading")
+_SIZE_PX: Final = QSize(720, 540)
+
+
+class ModelDialog(QDialog):
+    """Opened by `open_dialog`; a model that was loaded is noted in the settings."""
+
+    def __init__(
+        self,
+        model: SessionModel,
+        controller: RunController,
+        settings: AppSettings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("modelDialog")
+        self.setWindowTitle("Open a model")
+        self.resize(_SIZE_PX)
+        self._model, self._controller, self._settings = model, controller, settings
+        self._device, self._dtype = "auto", "auto"
+        self._waits_for: ShelfModel | None = None
+        self._files: QFileDialog | None = None
+        self._added: Path | None = None
+        self.shelf = ModelShelf(settings, self)
+        """What is listed."""
+        self._list = named(QListWidget(), "modelList")
+        self._said = named(QLabel(), "modelSaid")
+        self._memory = MemoryBar()
+        self._taken = named(QLabel(), "modelTaken")
+        self._progress = named(QProgressBar(), "modelProgress")
+        self._progress_text = named(QLabel(), "modelProgressText")
+        self._make_parts()
+        self._lay_out()
+        self._connect()
+        self._on_worker_changed()
+
+    def open_dialog(self) -> None:
+        """Show it, and look around anew."""
+        self.shelf.refresh()
+        self._on_shelf_changed()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self._list.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    @property
+    def chosen(self) -> ShelfModel | None:
+        """The model that is selected in the list."""
+        row = self._list.currentRow()
+        return _row_of(self._list.item(row)).model if row >= 0 else None
+
+    def load_chosen(self) -> None:
+        """Load the selected model where and as it was chosen."""
+        chosen = self.chosen
+        if chosen is not None and not chosen.refusal:
+            self._model.notice = None
+            self._waits_for = chosen
+            self._controller.load_model(chosen.source, self._device, self._dtype)
+
+    # Parts
+
+    def _make_parts(self) -> None:
+        self._list.setItemDelegate(ModelRowDelegate(self._list))
+        self._list.setMouseTracking(True)
+        self._list.setUniformItemSizes(True)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setAccessibleName("Models on this computer")
+        self._list.setToolTip("Choose the model whose heads are shown and steered; Enter loads it")
+        for label, role in ((self._said, "soft"), (self._taken, ""), (self._progress_text, "soft")):
+            label.setProperty("role", role)
+            label.setWordWrap(True)
+        self._progress.setTextVisible(False)
+        self._progress.setAccessibleName("Progress of loading")
+        self._device_button = choice_button(
+            "modelDevice", "Where the model computes", [("auto", "Automatic")], self._on_device
+        )
+        self._dtype_button = choice_button(
+            "modelDtype",
+            "How the model's numbers are kept: fewer bits take less memory and round the attention",
+            [(name, "Automatic" if name == "auto" else name) for name in DTYPES],
+            self._on_dtype,
+        )
+        self._folder = _button(
+            "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
+        )
+        self._again = _button("modelAgain", "Look again", "Look for models and free memory once more")
+        self._close = _button("modelClose", "Close", "Close this window; a model that is loading goes on")
+        self._load = _button("modelLoad", "Load", "Load this model in the place of the one that is loaded")
+        self._load.setProperty("kind", "primary")
+        self._load.setDefault(True)
+        self._cancel = _button("modelCancel", "Cancel", "Stop loading")
+        self._again.setProperty("kind", "flat")
+
+    def _lay_out(self) -> None:
+        self._notice = NoticeBar(self._model, self._controller, about=("model", "worker"))
+        body = QVBoxLayout()
+        body.setContentsMargins(16, 14, 16, 14)
+        body.setSpacing(2 * theme.SPACE)
+        body.addWidget(section_title("Models on this computer"))
+        body.addWidget(self._list, 1)
+        body.addWidget(self._said)
+        body.addLayout(_row(_soft("Device"), self._device_button, _soft("Numbers"), self._dtype_button, None))
+        body.addWidget(self._memory)
+        body.addWidget(self._taken)
+        self._loading = QWidget()
+        bar = _row(self._progress_text, None, self._cancel)
+        bar.setContentsMargins(0, 0, 0, 0)
+        inside = QVBoxLayout(self._loading)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addLayout(bar)
+        inside.addWidget(self._progress)
+        body.addWidget(self._loading)
+        body.addSpacing(theme.SPACE)
+        body.addLayout(_row(self._folder, self._again, None, self._close, self._load))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._notice)
+        layout.addLayout(body, 1)
+
+    def _connect(self) -> None:
+        self.shelf.changed.connect(self._on_shelf_changed)
+        self._list.currentItemChanged.connect(lambda *_: self._on_choice_changed())
+        self._list.itemActivated.connect(lambda _: self.load_chosen())
+        self._folder.clicked.connect(self._on_folder)
+        self._again.clicked.connect(self._on_again)
+        self._load.clicked.connect(self.load_chosen)
+        self._close.clicked.connect(self.reject)
+        self._cancel.clicked.connect(self._controller.cancel_loading)
+        self._model.worker_changed.connect(self._on_worker_changed)
+        self._model.model_changed.connect(self._on_model_changed)
+        theme.changed.connect(self._list.viewport().update)
+
+    # The list
+
+    def _on_shelf_changed(self) -> None:
+        before = self.chosen
+        loaded = self._loaded_folder()
+        wanted = self._added or (before.folder if before is not None else loaded)
+        self._offer_places(self.shelf.shelf.places)
+        with QSignalBlocker(self._list):
+            self._list.clear()
+            for model in self.shelf.shelf.models:
+                self._add_row(model, model.folder == loaded)
+            rows = [place for place, model in enumerate(self.shelf.shelf.models) if model.folder == wanted]
+            self._list.setCurrentRow(rows[0] if rows else 0)
+        if not self.shelf.looking:
+            self._added = None
+        self._on_choice_changed()
+
+    def _add_row(self, model: ShelfModel, loaded: bool) -> None:
+        taken = estimate(model, self.shelf.shelf.places, self._device, self._dtype)
+        item = QListWidgetItem(model.name)
+        item.setData(ROW_ROLE, ModelRow(model, taken, loaded))
+        about = model.refusal or f"{model_text(model)}. {taken_text(taken)}"
+        item.setToolTip(f"{model.folder}\n{about}")
+        item.setData(
+            Qt.ItemDataRole.AccessibleTextRole, f"{model.name}{', loaded' if loaded else ''}. {about}"
+        )
+        self._list.addItem(item)
+
+    def _offer_places(self, places: tuple[Place, ...]) -> None:
+        offered = [(place.device, _place_text(place)) for place in places]
+        self._device_button.set_options([("auto", "Automatic"), *offered])
+        if self._device not in [key for key, _ in offered]:
+            self._device = "auto"
+        self._device_button.set_current(self._device)
+
+    def _loaded_folder(self) -> Path | None:
+        info = self._model.model_info
+        return Path(info.path) if info is not None else None
+
+    def _on_choice_changed(self) -> None:
+        chosen = self.chosen
+        taken = estimate(chosen, self.shelf.shelf.places, self._device, self._dtype) if chosen else None
+        self._load.setEnabled(chosen is not None and not chosen.refusal)
+        if chosen is None:
+            self._said.setText("Looking around …" if self.shelf.looking else "There is no model here.")
+        else:
+            self._said.setText(chosen.refusal or str(chosen.folder))
+        self._memory.show_estimate(taken)
+        self._taken.setText(self._taken_text(chosen, taken))
+
+    def _taken_text(self, chosen: ShelfModel | None, taken: Estimate | None) -> str:
+        if chosen is None or chosen.refusal:
+            return ""
+        info = self._model.model_info
+        why_not = info.why_not_gpu if info is not None and self._device == "auto" else None
+        return " ".join(filter(None, (taken_text(taken), why_not)))
+
+    def _on_device(self, device: str) -> None:
+        self._device = device
+        self._device_button.set_current(device)
+        self._on_shelf_changed()
+
+    def _on_dtype(self, dtype: str) -> None:
+        self._dtype = dtype
+        self._dtype_button.set_current(dtype)
+        self._on_shelf_changed()
+
+    def _on_again(self) -> None:
+        self.shelf.refresh()
+        self._on_choice_changed()
+
+    def _on_folder(self) -> None:
+        self._files = QFileDialog(self, "A folder of model files", self._settings.last_folder)
+        self._files.setFileMode(QFileDialog.FileMode.Directory)
+        self._files.setOption(QFileDialog.Option.ShowDirsOnly)
+        self._files.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._files.fileSelected.connect(self.add_folder)
+        self._files.open()
+
+    def add_folder(self, folder: str) -> None:
+        """List another folder of model files."""
+        self._settings.last_folder = str(Path(folder).parent)
+        self._added = Path(folder).resolve()
+        self.shelf.add_folder(folder)
+        self._on_choice_changed()
+
+    # The worker
+
+    def _on_worker_changed(self) -> None:
+        model = self._model
+        loading = model.worker_state in _BUSY
+        self._loading.setVisible(loading)
+        progress = model.progress
+        total = progress.total if progress is not None else 0
+        self._progress.setRange(0, total)
+        self._progress.setValue(progress.done if progress is not None else 0)
+        text = progress.text if progress is not None else "Starting the worker"
+        left = f", about {progress.seconds_left:.0f} s left" if progress and progress.seconds_left else ""
+        self._progress_text.setText(f"{text}{left}")
+        if not loading:
+            self._waits_for = None
+
+    def _on_model_changed(self) -> None:
+        loaded = self._waits_for
+        if self._model.model_info is not None and loaded is not None:
+            self._waits_for = None
+            if loaded.source is not None:
+                self._settings.note_model(loaded.source)
+            self.accept()
+        elif self.isVisible():
+            self._on_shelf_changed()
+
+
+class MemoryBar(QWidget):
+    """What a model would take of the memory that is free; the sentence beneath says it in figures."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("modelMemory")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._taken: Estimate | None = None
+        theme.changed.connect(self.update)
+
+    def show_estimate(self, taken: Estimate | None) -> None:
+        """Take another estimate; None hides the bar."""
+        self._taken = taken
+        self.setVisible(taken is not None and taken.place.free_bytes is not None)
+        said = taken_text(taken)
+        self.setAccessibleName(said)
+        self.setToolTip(
+            f"{said}\nWeights are counted, cache and activations estimated for 1280 image tokens."
+        )
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """A thin line."""
+        return QSize(200, 6)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what is free, and what is needed of it."""
+        taken = self._taken
+        if taken is None or not taken.place.free_bytes:
+            return
+        painter, colours, room = QPainter(self), theme.current(), QRectF(self.rect())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.line)
+        painter.drawRoundedRect(room, 3, 3)
+        share = min(1.0, taken.needed_bytes / taken.place.free_bytes)
+        painter.setBrush(colours.accent if taken.fits else theme.region_colour(3))
+        painter.drawRoundedRect(QRectF(0, 0, max(6.0, share * room.width()), room.height()), 3, 3)
+
+
+def _row_of(item: QListWidgetItem) -> ModelRow:
+    row: ModelRow = item.data(ROW_ROLE)
+    return row
+
+
+def _place_text(place: Place) -> str:
+    free = f", {bytes_text(place.free_bytes)} free" if place.free_bytes is not None else ""
+    return f"{place.name}{free}" if place.device in ("cpu", "mps") else f"{place.name} ({place.device}){free}"
+
+
+def _button(name: str, text: str, tip: str) -> QPushButton:
+    button = named(QPushButton(text), name)
+    button.setAccessibleName(text)
+    button.setToolTip(tip)
+    button.setAutoDefault(False)
+    return button
+
+
+def _soft(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "soft")
+    return label
+
+
+def _row(*widgets: QWidget | None) -> QHBoxLayout:
+    """Widgets side by side; None is room that stretches."""
+    row = QHBoxLayout()
+    row.setSpacing(2 * theme.SPACE)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch(1)
+        else:
+            row.addWidget(widget)
+    return row

@@ -1,0 +1,212 @@
+"""The model dialog: lists what there is, says what it would take, loads it and closes once it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget, QProgressBar
+from pytestqt.qtbot import QtBot
+
+from gazeviz.app import model_shelf
+from gazeviz.app.places import Place
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.settings import AppSettings
+from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.scripted import Script
+from gazeviz.ui import theme
+from gazeviz.ui.controls import ChoiceButton
+from gazeviz.ui.model_dialog import ModelDialog
+from gazeviz.ui.model_rows import bytes_text, count_text
+from tests.app.test_model_shelf import write_model, write_snapshot
+from tests.ui.painting_stage import child_of
+
+GIB = 1024**3
+PROCESSOR = Place("cpu", "Processor", 16 * GIB, 9 * GIB)
+GPU = Place("cuda:0", "NVIDIA RTX 4090", 24 * GIB, 20 * GIB)
+
+
+class DialogStage:
+    """A dialog over a session with the scripted model."""
+
+    def __init__(self, settings: AppSettings, qtbot: QtBot, load_s: float) -> None:
+        self.model, self.settings, self.qtbot = SessionModel(), settings, qtbot
+        self.controller = RunController(
+            self.model, lambda listener: FakeBackend(listener, Script(load_s=load_s))
+        )
+        self.dialog = ModelDialog(self.model, self.controller, settings)
+        qtbot.addWidget(self.dialog)
+
+    def open(self) -> None:
+        """Show the dialog with its list filled."""
+        with self.qtbot.waitSignal(self.dialog.shelf.changed):
+            self.dialog.open_dialog()
+
+    def choose(self, name: str) -> None:
+        """Select the model of that name."""
+        (item,) = self.models.findItems(name, Qt.MatchFlag.MatchExactly)
+        self.models.setCurrentItem(item)
+
+    @property
+    def models(self) -> QListWidget:
+        """The models."""
+        found = child_of(self.dialog, "modelList")
+        assert isinstance(found, QListWidget)
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """What is listed."""
+        return [self.models.item(row).text() for row in range(self.models.count())]
+
+    def button(self, name: str) -> QAbstractButton:
+        """The button of that name."""
+        found = child_of(self.dialog, name)
+        assert isinstance(found, QAbstractButton)
+        return found
+
+    def text(self, name: str) -> str:
+        """What a label says."""
+        found = child_of(self.dialog, name)
+        assert isinstance(found, QLabel)
+        return found.text()
+
+    def close(self) -> None:
+        """End all of it."""
+        self.controller.shutdown()
+        self.dialog.shelf.close()
+
+
+@pytest.fixture
+def load_s() -> float:
+    return 0.0
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, load_s: float
+) -> Iterator[DialogStage]:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR, GPU))
+    settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    write_snapshot(tmp_path / "hub", "some/tiny-8b", "aa", n=8 * 10**9)
+    write_snapshot(tmp_path / "hub", "some/words-7b", "bb", model_type="phi9", vision_config=None)
+    stage = DialogStage(settings, qtbot, load_s)
+    yield stage
+    stage.close()
+
+
+def test_what_there_is_is_listed_usable_ones_first(stage: DialogStage) -> None:
+    stage.open()
+    assert stage.names == ["comic-vlm", "some/tiny-8b", "some/words-7b"]
+    assert stage.dialog.chosen is not None and stage.dialog.chosen.name == "comic-vlm"
+
+
+def test_a_model_that_cannot_be_used_says_why_and_cannot_be_loaded(stage: DialogStage) -> None:
+    stage.open()
+    stage.choose("some/words-7b")
+    assert "phi9 is not known" in stage.text("modelSaid")
+    assert not stage.button("modelLoad").isEnabled()
+    stage.dialog.load_chosen()
+    assert stage.model.progress is None
+
+
+def test_what_it_takes_follows_device_and_numbers(stage: DialogStage) -> None:
+    stage.open()
+    stage.choose("some/tiny-8b")
+    assert "as bfloat16, 20.0 GiB free on NVIDIA RTX 4090." in stage.text("modelTaken")
+    device, dtype = child_of(stage.dialog, "modelDevice"), child_of(stage.dialog, "modelDtype")
+    assert isinstance(device, ChoiceButton) and isinstance(dtype, ChoiceButton)
+    device.chosen.emit("cpu")
+    said = stage.text("modelTaken")
+    assert "as float32, 9.0 GiB free on the processor. It will probably not fit." in said
+    assert stage.dialog.chosen is not None and stage.dialog.chosen.name == "some/tiny-8b"
+    dtype.chosen.emit("float16")
+    assert "as float16" in stage.text("modelTaken")
+
+
+def test_loading_closes_the_dialog_and_is_remembered(stage: DialogStage) -> None:
+    stage.controller.start()
+    stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
+    stage.open()
+    stage.choose("some/tiny-8b")
+    QTest.keyClick(stage.models, Qt.Key.Key_Return)
+    stage.qtbot.waitUntil(stage.dialog.isHidden)
+    assert stage.model.model_info is not None and stage.model.model_info.path == "some/tiny-8b"
+    assert stage.settings.recent_models == ("some/tiny-8b",)
+
+
+def test_the_built_in_model_is_not_a_recent_folder(stage: DialogStage) -> None:
+    stage.controller.start()
+    stage.open()
+    stage.choose("comic-vlm")
+    stage.button("modelLoad").click()
+    stage.qtbot.waitUntil(stage.dialog.isHidden)
+    assert stage.settings.recent_models == ()
+
+
+@pytest.mark.parametrize("load_s", [5.0])
+def test_loading_shows_how_far_it_is_and_can_be_cancelled(stage: DialogStage, load_s: float) -> None:
+    stage.controller.start()
+    stage.open()
+    bar = child_of(stage.dialog, "modelProgress")
+    assert isinstance(bar, QProgressBar)
+    stage.qtbot.waitUntil(lambda: stage.text("modelProgressText") == "loading the scripted model")
+    assert bar.isVisible() and stage.button("modelCancel").isVisible()
+    stage.button("modelCancel").click()
+    stage.qtbot.waitUntil(lambda: not bar.isVisible())
+    assert stage.dialog.isVisible() and stage.model.model_info is None
+
+
+def test_what_goes_wrong_is_said_in_the_dialog(
+    stage: DialogStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.controller.start()
+    stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
+    monkeypatch.chdir(write_model(tmp_path / "here" / "missing").parent)
+    stage.settings.note_model("missing")
+    stage.open()
+    stage.choose("missing")
+    stage.button("modelLoad").click()
+    stage.qtbot.waitUntil(lambda: stage.model.notice is not None)
+    assert stage.text("noticeSentence") == "There is no model folder missing."
+    assert stage.dialog.isVisible() and stage.settings.recent_models == ("missing",)
+
+
+def test_any_folder_can_be_listed_and_is_chosen(stage: DialogStage, tmp_path: Path) -> None:
+    stage.open()
+    folder = write_model(tmp_path / "mine")
+    with stage.qtbot.waitSignal(stage.dialog.shelf.changed):
+        stage.dialog.add_folder(str(folder))
+    assert stage.dialog.chosen is not None and stage.dialog.chosen.folder == folder
+    assert stage.settings.last_folder == str(tmp_path)
+
+
+def test_every_control_is_named_and_says_what_it_does(stage: DialogStage) -> None:
+    stage.open()
+    for control in stage.dialog.findChildren(QAbstractButton):
+        if control.isVisible() and not control.objectName().startswith("qt_"):
+            assert control.objectName() and control.accessibleName() and control.toolTip(), control
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "0 B"), (21_500_000, "21 MiB"), (8 * GIB, "8.0 GiB")])
+def test_sizes_read_as_people_write_them(n: int, text: str) -> None:
+    assert bytes_text(n) == text
+
+
+@pytest.mark.parametrize(("n", "text"), [(12, "12"), (5_300_000, "5.3 M"), (8_770_000_000, "8.8 B")])
+def test_weights_are_counted_in_millions_and_billions(n: int, text: str) -> None:
+    assert count_text(n) == text
+
+
+@pytest.mark.parametrize("choice", ["light", "dark"])
+def test_it_is_drawn_in_both_themes(stage: DialogStage, qapp: QApplication, choice: str) -> None:
+    theme.apply(qapp, "light" if choice == "light" else "dark")
+    stage.open()
+    shot = stage.dialog.grab().toImage()
+    colours = {shot.pixelColor(x, y).name() for x in range(0, shot.width(), 3) for y in (30, 60, 90)}
+    assert theme.current().panel.name() in colours and theme.current().accent.name() in colours
