@@ -34,7 +34,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.head_card import HeadCard, head_facts
 from gazeviz.ui.head_grid_frame import draw_frame, draw_ring
-from gazeviz.ui.head_grid_hand import GridHand
+from gazeviz.ui.head_grid_hand import GridHand, mask_of
 from gazeviz.ui.head_grid_keys import CTRL, KEY_REASONS, SHIFT, STEPS, is_own, mode_of
 from gazeviz.ui.head_grid_layers import (
     KeptImage,
@@ -188,7 +188,7 @@ class HeadGrid(QWidget):
 
     def _images(self) -> tuple[QImage, ...]:
         """Heads, absent ones and outlines, drawn anew as far as they have changed."""
-        colours, where = theme.current(), self.view.key()
+        colours, where, model = theme.current(), self.view.key(), self._model
         present_LH = self.present_LH
         cells = self._cells.get(
             (self._values, where),
@@ -200,7 +200,9 @@ class HeadGrid(QWidget):
         )
         outlines = self._outlines.get(
             (self._choice, where),
-            lambda: draw_outlines(self.view, self._chosen_LH(), QColor(OUTLINE)),
+            lambda: draw_outlines(
+                self.view, mask_of(self._model.chosen, self.view.shape_LH), QColor(OUTLINE)
+            ),
         )
         if present_LH.all():
             return cells, outlines
@@ -208,14 +210,6 @@ class HeadGrid(QWidget):
             (self._values, where), lambda: draw_absent(self.view, ~present_LH, colours.line)
         )
         return absent, cells, outlines
-
-    def _chosen_LH(self) -> NDArray[np.bool_]:
-        """Chosen heads of this grid; those of a model that is no longer there are left out."""
-        chosen_LH = np.zeros(self.view.shape_LH, dtype=bool)
-        for head in self._model.chosen:
-            if self._has(head):
-                chosen_LH[head.layer, head.index] = True
-        return chosen_LH
 
     def _has(self, head: Head) -> bool:
         n_layers, n_heads = self.view.shape_LH

@@ -131,7 +131,7 @@ class GridHand:
         if info is None:
             return
         under_LH = _covered(drag, info.shape_LH) & info.heads_present_LH
-        before_LH = drag.before.mask_LH(info.shape_LH)
+        before_LH = mask_of(drag.before, info.shape_LH)
         if drag.mode == "replace":
             again = not drag.moved and np.array_equal(under_LH, before_LH)
             after_LH = np.zeros_like(under_LH) if again else under_LH
@@ -146,6 +146,16 @@ class GridHand:
     def _choose(self, heads: HeadSet) -> None:
         number = self._gesture.number
         self._controller.attempt(lambda: self._controller.editor.choose_heads(heads, number), "heads")
+
+
+def mask_of(heads: HeadSet, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:
+    """Heads of a grid as bool (L, H); those that it does not have, of another model, are left out."""
+    mask_LH = np.zeros(shape_LH, dtype=bool)
+    n_layers, n_heads = shape_LH
+    for head in heads:
+        if head.layer < n_layers and head.index < n_heads:
+            mask_LH[head.layer, head.index] = True
+    return mask_LH
 
 
 def _covered(drag: _Drag, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ Places are in the widget's own pixels. Knows zoom and scroll; knows no scores an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Literal, TypeAlias
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF
@@ -26,10 +27,9 @@ MAX_ZOOMED_BOX_PX: Final = 72
 _MIN_BOX_PX: Final = 3
 _TALLEST_PX: Final = 340
 _SHORTEST_PX: Final = 96
-_MAX_STRETCH: Final = 1.5
-"""How much longer one side of a box may be than the other where the room is not the grid's shape."""
 WIDE_GAP_FROM_PX: Final = 12
-"""Boxes from this size on stand apart; smaller ones stand close together on a dark ground."""
+"""Boxes from this size on stand apart and are square; smaller ones stand close together on a dark ground, and
+are longer one way where that makes them easier to hit."""
 _NO_GAP_BELOW_PX: Final = 5.5
 
 Axis: TypeAlias = Literal["cell", "layer", "column"]
@@ -126,9 +126,11 @@ class GridView:
         n_layers, n_heads = self.shape_LH
         if not n_layers or not n_heads:
             return _SHORTEST_PX + TOP_PX + BOTTOM_PX
-        box = min(MAX_BOX_PX, max(_MIN_BOX_PX, (width_px - LEFT_PX - EDGE_PX) // n_heads))
-        tall = min(_TALLEST_PX, max(_SHORTEST_PX if box < MAX_BOX_PX else 0, n_layers * box))
-        return tall + TOP_PX + BOTTOM_PX
+        least, most = self._limits_dev()
+        room_dev = (width_px - LEFT_PX - EDGE_PX) * self.ratio
+        box_px = min(most, max(least, int(room_dev // n_heads))) / self.ratio
+        shortest = min(_SHORTEST_PX, n_layers * WIDE_GAP_FROM_PX)
+        return ceil(min(_TALLEST_PX, max(shortest, n_layers * box_px))) + TOP_PX + BOTTOM_PX
 
     # Places
 
@@ -231,14 +233,15 @@ class GridView:
         """A box that lets the whole grid be seen where there is room, as square as that allows."""
         n_layers, n_heads = self.shape_LH
         room_w, room_h = (room * self.ratio for room in self._room_px())
-        least, most = max(2, round(_MIN_BOX_PX * self.ratio)), round(MAX_BOX_PX * self.ratio)
+        least, most = self._limits_dev()
         width = min(most, max(least, int(room_w // max(1, n_heads))))
         height = min(most, max(least, int(room_h // max(1, n_layers))))
         roomy = round(WIDE_GAP_FROM_PX * self.ratio)
-        return (
-            min(width, max(int(height * _MAX_STRETCH), roomy)),
-            min(height, max(int(width * _MAX_STRETCH), roomy)),
-        )
+        return min(width, max(height, roomy)), min(height, max(width, roomy))
+
+    def _limits_dev(self) -> tuple[int, int]:
+        """The smallest and the largest side of a box that is not zoomed."""
+        return max(2, int(_MIN_BOX_PX * self.ratio)), round(MAX_BOX_PX * self.ratio)
 
     def _clamp(self) -> None:
         width, height = self._content_px()
