@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from gazeviz.app.recommended import recommended_steering
 from gazeviz.app.regions import EditableRegion
 from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import SteeringSettings
+from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.prompts import PRESETS, ROW_QUESTION, Preset
 from gazeviz.domain.questions import panel_questions
 from gazeviz.domain.steering import Scope
@@ -58,6 +61,15 @@ def scope_of(model: SessionModel, preset: Preset) -> Scope:
     if preset.scope == "all_rows" and advice is not None and advice.scope is not None:
         return advice.scope
     return preset.scope
+
+
+def recommended_for(model: SessionModel, info: ModelInfo) -> SteeringSettings:
+    """Mode, strength and rows that a model recommends for what is asked now."""
+    settings = recommended_steering(info, model.steering.scope)
+    preset = preset_asked(model)
+    if preset is not None and preset.scope != "all_rows":
+        return replace(settings, scope=preset.scope)
+    return settings
 
 
 def preset_asked(model: SessionModel) -> Preset | None:
