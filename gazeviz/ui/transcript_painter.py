@@ -21,8 +21,8 @@ _RADIUS_PX: Final = 3.0
 class ChipPainter:
     """Draws chips one after the other with one painter."""
 
-    def __init__(self, painter: QPainter, font: QFont, focused: bool) -> None:
-        self._painter, self._font, self._focused = painter, font, focused
+    def __init__(self, painter: QPainter, font: QFont) -> None:
+        self._painter, self._font = painter, font
         self._metrics = QFontMetricsF(font)
         self._number_font = theme.font_mono(_NUMBER_FONT_PX, 500)
         self._colours = theme.current()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from gazeviz.app.readiness import readiness
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import RunRecord, SteeringSettings
@@ -28,11 +29,6 @@ DEED_LABELS: Final[dict[Deed, tuple[str, str]]] = {
         "Begin another worker and load the same model; nothing of the session is lost",
     ),
     "weaker": ("Halve and run", "Halve the steering's strength, and run the steered answer again"),
-}
-_NOT_READY: Final[dict[str, tuple[str, str]]] = {
-    "none": ("No model is loaded.", "Open one first."),
-    "starting": ("The worker is starting.", "It takes a moment."),
-    "loading": ("The model is loading.", "Runs can begin when it is there."),
 }
 _GENTLE: Final = 8.0
 
@@ -77,21 +73,15 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
 def _nothing_yet(model: SessionModel, side: Column) -> Situation:
     if model.worker_state == "lost":
         return Situation(model.worker_message or "The worker is gone.", "", "restart", "error")
-    if model.worker_state in _NOT_READY:
-        return Situation(*_NOT_READY[model.worker_state])
-    if model.picture is None:
-        return Situation("There is no picture.", "Open or drop one.")
-    if not model.prompt.strip():
-        return Situation("The prompt is empty.", "Write what the model is to answer.")
+    ready = readiness(model, side)
+    if not ready.can_run:
+        return Situation(ready.sentence, ready.next_step)
     if side == "baseline":
         return Situation("No answer yet.", "Run asks the model without steering.", "run")
-    if not len(model.chosen):
-        return Situation("Nothing is steered yet.", "Choose heads in the grid.")
-    if model.target_region_id is None and not model.schedule:
-        return Situation(f"{_heads(model)} chosen, no target.", "Click a region, or press its number.")
     target = model.target_region
-    where = target.name if target is not None else "the scheduled targets"
-    return Situation(f"{_heads(model)} will be pointed at {where}.", "", "run")
+    where = "the scheduled targets" if model.schedule or target is None else target.name
+    n_heads = len(model.chosen)
+    return Situation(f"{n_heads} head{'' if n_heads == 1 else 's'} will be pointed at {where}.", "", "run")
 
 
 def _lost(model: SessionModel, record: RunRecord) -> Situation:
@@ -158,11 +148,6 @@ def act(controller: RunController, side: Column, deed: Deed) -> None:
     elif deed == "weaker" and record is not None:
         model.steering = weaker(record, model.steering)
         controller.run("steered")
-
-
-def _heads(model: SessionModel) -> str:
-    n_heads = len(model.chosen)
-    return f"{n_heads} head{'' if n_heads == 1 else 's'}"
 
 
 def _tokens(n_tok: int) -> str:

@@ -28,8 +28,11 @@ from gazeviz.ui.token_chips import LINE_PX, ChipLines, Spelling
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_painter import TOKEN_FONT_PX, ChipPainter
 
-_MARGIN_PX: Final = 3
+_MARGIN_PX: Final = 4
 """Room for outlines at the edges."""
+
+_FOCUS_PX: Final = 2
+"""Width of the bar at the left that says where the arrow keys go."""
 
 _STEPS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 _LINES: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
@@ -146,10 +149,12 @@ class TokenFlow(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the chips that are touched."""
         painter = QPainter(self.viewport())
+        if self.hasFocus():
+            painter.fillRect(0, 0, _FOCUS_PX, self.viewport().height(), theme.current().accent)
         painter.translate(_MARGIN_PX, _MARGIN_PX - self._top_px)
         dirty = event.region().translated(-_MARGIN_PX, self._top_px - _MARGIN_PX)
         box = dirty.boundingRect()
-        chips = ChipPainter(painter, self._font, self.hasFocus())
+        chips = ChipPainter(painter, self._font)
         for index in self._lines.between(box.top() - LINE_PX // 2, box.bottom() + LINE_PX // 2):
             place = self._lines.places[index]
             if dirty.intersects(place.cell.toAlignedRect()):

@@ -14,6 +14,7 @@ from typing import Final
 
 from gazeviz.app.session_parts import Picture, RunRecord
 from gazeviz.domain.described import describes
+from gazeviz.domain.mentions import named_regions
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import TARGET, Steering
@@ -154,11 +155,12 @@ def rerouting_text(ledger: Account) -> str:
 def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:
     """What the words of a text are about: ("about", "Panel 4 ✓"), or ("follows", "4 of 6").
 
-    By the rare words that it shares with the panels' captions; None where the captions are not known.
+    By the rare words that it shares with the panels' captions; where those are not known, what it calls by
+    name: ("names", "Panel 2"), or None.
     """
     names = _panel_names(record, picture)
     if picture is None or not names:
-        return None
+        return _names_in(record)
     turns = _turns(record)
     if len(turns) > 1:
         hits = sum(_described(text, picture.captions, names) == (target,) for target, text in turns)
@@ -170,6 +172,15 @@ def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | N
         return "about", f"{len(described)} panels"
     met = " ✓" if turns and described == (turns[0][0],) else ""
     return "about", ", ".join(described) + met
+
+
+def _names_in(record: RunRecord) -> tuple[str, str] | None:
+    names = [region.name for region in record.regions]
+    found = dict.fromkeys(place for _, place in named_regions([step.text for step in record.steps], names))
+    if not found:
+        return None
+    more = f" and {len(found) - _SHOWN_TARGETS} more" if len(found) > _SHOWN_TARGETS else ""
+    return "names", ", ".join(names[place] for place in list(found)[:_SHOWN_TARGETS]) + more
 
 
 def _panel_names(record: RunRecord, picture: Picture | None) -> tuple[str, ...]:
