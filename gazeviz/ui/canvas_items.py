@@ -1,7 +1,7 @@
 """What lies on the canvas, layer over layer, each drawn once for a zoom and place and then only copied.
 
-The picture, the attention over it, the regions and the token cells.  Layers know the view and their own
-content; they know neither the session nor tools.
+The picture, the regions and the token cells; the attention is gazeviz.ui.canvas_attention's.  Layers know the
+view and their own content; they know neither the session nor tools.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen
 
 from gazeviz.app.painting import Box
 from gazeviz.app.session_parts import DirtyBox
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.render.overlay import attention_rgba
 from gazeviz.ui.canvas_view import PictureView
 
 _PIXELS_SHOW_AT = 3.0  # from this zoom on, picture pixels are drawn as squares
-_SURFACE_PX = 256  # longer side of a soft map before it is stretched over the picture
-_CELLS_PX = 768  # of one with hard edges
-_SOFT = QPainter.RenderHint.SmoothPixmapTransform
-_PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
+SOFT = QPainter.RenderHint.SmoothPixmapTransform
+PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
+_VEIL, _HATCH = QColor(0, 0, 0, 150), QColor(255, 255, 255, 70)
+_FED_TOLERANCE = 0.005  # of the picture: less than this cut off is rounding
 
 
 class PictureLayer:
@@ -32,6 +31,7 @@ class PictureLayer:
 
     def __init__(self) -> None:
         self._levels: list[QImage] = []
+        self._fed_px: Box | None = None
         self._drawn: QImage | None = None
         self._key: tuple[float, ...] = ()
 
@@ -44,11 +44,16 @@ class PictureLayer:
             image = QImage(pixels.data, width_px, height_px, 3 * width_px, QImage.Format.Format_RGB888)
             self._levels = [image.convertToFormat(QImage.Format.Format_RGB32)]
 
+    def set_fed(self, box_px: Box | None) -> None:
+        """Say which part of the picture the model is fed; the rest is veiled. None: all of it."""
+        if box_px != self._fed_px:
+            self._key, self._fed_px = (), box_px
+
     def image(self, view: PictureView, ratio: float, size: QSize) -> QImage:
         """The canvas-sized image, drawn anew only when the view has changed."""
         key = (*view.key(), ratio)
         if self._drawn is None or key != self._key:
-            self._key, self._drawn = key, _blank(size, ratio)
+            self._key, self._drawn = key, blank(size, ratio)
             if self._levels:
                 self._draw(self._drawn, view, ratio)
         return self._drawn
@@ -57,8 +62,14 @@ class PictureLayer:
         zoom = view.zoom * ratio
         level = self._level(zoom)
         painter = QPainter(onto)
-        painter.setRenderHint(_SOFT, zoom < _PIXELS_SHOW_AT)
+        painter.setRenderHint(SOFT, zoom < _PIXELS_SHOW_AT)
         painter.drawImage(view.picture_rect(), level, QRectF(level.rect()))
+        if self._fed_px is not None:
+            veiled = QPainterPath()
+            veiled.addRect(view.picture_rect())
+            veiled.addRect(view.box_to_screen(self._fed_px).intersected(view.picture_rect()))
+            painter.fillPath(veiled, _VEIL)
+            painter.fillPath(veiled, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
         painter.end()
 
     def _level(self, zoom: float) -> QImage:
@@ -70,101 +81,6 @@ class PictureLayer:
             if step == len(self._levels):
                 self._levels.append(_halved(self._levels[-1]))
         return self._levels[step]
-
-
-class AttentionLayer:
-    """One map over the picture: magma, its alpha rising with the value."""
-
-    def __init__(self) -> None:
-        self._map: QImage | None = None
-        self._box_px: Box = (0, 0, 0, 0)
-        self._soft = True
-        self._drawn: QImage | None = None
-        self._key: tuple[float, ...] = ()
-
-    def set_map(
-        self,
-        grid: TokenGrid | None,
-        values_P: NDArray[np.floating] | None,
-        highest: float,
-        opacity: float,
-        as_cells: bool,
-    ) -> None:
-        """Take a map, one value per image token; None for none.
-
-        as_cells: the exact cells instead of a soft surface through their middles.
-        """
-        self._key, self._drawn, self._map = (), None, None
-        if grid is not None and values_P is not None and len(values_P) == grid.n_tokens:
-            map_HW, self._box_px = (cells if as_cells else surface)(grid, values_P)
-            self._soft = not as_cells
-            rgba_HW4 = attention_rgba(map_HW, highest, opacity)
-            height_px, width_px = rgba_HW4.shape[:2]
-            image = QImage(rgba_HW4.data, width_px, height_px, 4 * width_px, QImage.Format.Format_RGBA8888)
-            self._map = image.convertToFormat(_PREMULTIPLIED)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to see."""
-        return self._map is None
-
-    def image(self, view: PictureView, ratio: float, size: QSize) -> QImage:
-        """The canvas-sized image, drawn anew only when the map or the view has changed."""
-        key = (*view.key(), ratio)
-        if self._drawn is None or key != self._key:
-            self._key, self._drawn = key, _blank(size, ratio)
-            if self._map is not None:
-                painter = QPainter(self._drawn)
-                painter.setRenderHint(_SOFT, self._soft)
-                painter.setClipRect(view.picture_rect())
-                painter.drawImage(view.box_to_screen(self._box_px), self._map, QRectF(self._map.rect()))
-                painter.end()
-        return self._drawn
-
-
-def cells(grid: TokenGrid, values_P: NDArray[np.floating]) -> tuple[NDArray[np.float32], Box]:
-    """Each cell in its own value, float32 (h, w), and the picture's box that it fills.
-
-    A pixel for each cell of a plain grid; else a small map of the whole picture.
-    """
-    width_px, height_px = grid.picture_size_px
-    if grid.shape_RC is None:
-        return grid.picture_map(values_P, _small_size(grid, _CELLS_PX)), (0, 0, width_px, height_px)
-    x0, y0 = grid.boxes_P4[:, :2].min(axis=0).tolist()
-    x1, y1 = grid.boxes_P4[:, 2:].max(axis=0).tolist()
-    return np.asarray(values_P, dtype=np.float32).reshape(grid.shape_RC), (x0, y0, x1, y1)
-
-
-def surface(grid: TokenGrid, values_P: NDArray[np.floating]) -> tuple[NDArray[np.float32], Box]:
-    """A surface that is linear between the cells' middles, float32 (h, w), and the box that it fills.
-
-    Only where the grid is plain: a tiled one has no neighbours to draw it through and stays as cells.
-    """
-    if grid.shape_RC is None:
-        return cells(grid, values_P)
-    width_px, height_px = grid.picture_size_px
-    size_px = _small_size(grid, _SURFACE_PX)
-    boxes_RC4 = grid.boxes_P4.reshape(*grid.shape_RC, 4)
-    across = _weights(boxes_RC4[0][:, [0, 2]], size_px[0], width_px)
-    down = _weights(boxes_RC4[:, 0][:, [1, 3]], size_px[1], height_px)
-    values_RC = np.nan_to_num(np.asarray(values_P, dtype=np.float32)).reshape(grid.shape_RC)
-    return np.asarray(down @ values_RC @ across.T, dtype=np.float32), (0, 0, width_px, height_px)
-
-
-def _small_size(grid: TokenGrid, longer_px: int) -> tuple[int, int]:
-    """Width and height of a map of the picture's shape."""
-    width_px, height_px = grid.picture_size_px
-    scale = longer_px / max(width_px, height_px)
-    return max(1, round(width_px * scale)), max(1, round(height_px * scale))
-
-
-def _weights(edges_N2: NDArray[np.float64], n_px: int, length_px: float) -> NDArray[np.float32]:
-    """Linear interpolation between cells' middles along one axis, (n_px, N); no weight outside the cells."""
-    at = (np.arange(n_px) + 0.5) * length_px / n_px
-    middles = edges_N2.mean(axis=1)
-    weights = np.stack([np.interp(at, middles, row) for row in np.eye(len(middles))], axis=1)
-    weights[(at < edges_N2.min()) | (at > edges_N2.max())] = 0
-    return weights.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +109,7 @@ class RegionLayer:
             self._key = key
             width, height = round(size.width() * ratio), round(size.height() * ratio)
             self._argb_HW = np.zeros((height, width), dtype=np.uint32)
-            self._image = QImage(self._argb_HW.data, width, height, 4 * width, _PREMULTIPLIED)
+            self._image = QImage(self._argb_HW.data, width, height, 4 * width, PREMULTIPLIED)
             self._image.setDevicePixelRatio(ratio)
             self._compose(view, ratio, paints, (0, 0, width, height))
         return self._image
@@ -340,6 +256,18 @@ def outline(boxes_N4: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(edges_M4[first[count == 1]])
 
 
+def fed_box(grid: TokenGrid | None) -> Box | None:
+    """The part of the picture that the cells lie in; None where that is all of it, or nothing is known."""
+    boxes_P4 = np.zeros((0, 4)) if grid is None else grid.boxes_P4
+    boxes_P4 = boxes_P4[~np.isnan(boxes_P4).any(axis=1)]
+    if grid is None or not len(boxes_P4):
+        return None
+    (x0, y0), (x1, y1) = boxes_P4[:, :2].min(axis=0), boxes_P4[:, 2:].max(axis=0)
+    width_px, height_px = grid.picture_size_px
+    cut_off = max(x0, width_px - x1) / width_px, max(y0, height_px - y1) / height_px
+    return None if max(cut_off) <= _FED_TOLERANCE else (float(x0), float(y0), float(x1), float(y1))
+
+
 def box_around(mask_HW: NDArray[np.bool_]) -> DirtyBox | None:
     """The smallest box around a mask's pixels, None for an empty mask."""
     y = np.flatnonzero(mask_HW.any(axis=1))
@@ -380,8 +308,8 @@ def copy_clip(painter: QPainter, clip: QRect, image: QImage) -> None:
     painter.drawImage(QRectF(clip), image, source)
 
 
-def _blank(size: QSize, ratio: float) -> QImage:
-    image = QImage(size * ratio, _PREMULTIPLIED)
+def blank(size: QSize, ratio: float) -> QImage:
+    image = QImage(size * ratio, PREMULTIPLIED)
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)
     return image

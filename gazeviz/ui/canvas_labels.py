@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from gazeviz.app.session_model import SessionModel
 from gazeviz.render.overlay import ink_on
@@ -75,6 +75,13 @@ def draw_chip(painter: QPainter, area: QRect, text: str) -> None:
     painter.restore()
 
 
+def draw_focus(painter: QPainter, area: QRect) -> None:
+    """Draw the frame that says that keys go here."""
+    painter.setPen(QPen(theme.current().accent, 2.0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(QRectF(area).adjusted(1, 1, -1, -1))
+
+
 def draw_empty(painter: QPainter, area: QRect) -> None:
     """Say what to do where there is no picture."""
     colours = theme.current()
@@ -98,4 +105,6 @@ def _number_width(metrics: QFontMetricsF, number: str) -> float:
 
 def _small(value: float) -> str:
     """Attention of one cell: three places, since most cells get less than a hundredth."""
-    return f"{value:.3f}".removeprefix("0") if value < 0.995 else figure_text(value)
+    if 0 < value < 0.0005:
+        return "<.001"
+    return f"{value:.3f}".removeprefix("0") if 0 < value < 0.995 else figure_text(value)

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QEnterEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -21,16 +22,17 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
-from gazeviz.app.painting import Point
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import DirtyBox
 from gazeviz.ui import theme
+from gazeviz.ui.canvas_attention import AttentionLayer
 from gazeviz.ui.canvas_desk import CanvasDesk
-from gazeviz.ui.canvas_items import AttentionLayer, PictureLayer, copy_clip
-from gazeviz.ui.canvas_labels import draw_chip, draw_empty, hover_text
+from gazeviz.ui.canvas_items import PictureLayer, copy_clip, fed_box
+from gazeviz.ui.canvas_labels import draw_chip, draw_empty, draw_focus, hover_text
+from gazeviz.ui.canvas_menu import place_menu
 from gazeviz.ui.canvas_regions import RegionsOnCanvas
 from gazeviz.ui.canvas_tools import MAKERS, Tool
 from gazeviz.ui.canvas_view import ZOOM_STEP, PictureView, few_rects
@@ -64,7 +66,7 @@ class ImageCanvas(QWidget):
         self._tool: Tool = MAKERS[model.tool](self.desk)
         self._pointer: QPointF | None = None
         self._pan_from: QPointF | None = None
-        self._space_held = self._space_panned = False
+        self._space_held = self._space_panned = self._keyed = False
         self._hover: int | None = None
         self._zoom_bar = ZoomBar(self)
         self._zoom_bar.zoom_wanted.connect(self.zoom_by)
@@ -109,6 +111,7 @@ class ImageCanvas(QWidget):
 
     def _on_grid_changed(self) -> None:
         self._hover = None
+        self._picture.set_fed(fed_box(self._model.grid))
         self._regions.grid_changed()
         self._fade.stop()
         self._maps[0].set_map(None, None, 1.0, 0.0, False)
@@ -249,27 +252,21 @@ class ImageCanvas(QWidget):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be asked of the place under the pointer."""
         if not self._tool.busy:
-            menu = self.place_menu(self.view.to_picture(QPointF(event.pos())))
+            point = self.view.to_picture(QPointF(event.pos()))
+            menu = place_menu(self, self._model, self._controller, self.desk, point)
             if not menu.isEmpty():
                 menu.exec(event.globalPos())
             menu.deleteLater()
 
-    def place_menu(self, point: Point) -> QMenu:
-        """What can be asked of a point of the picture."""
-        menu, region = QMenu(self), self._model.regions.at(*point)
-        cell = self.desk.cell_at(point)
-        if cell is not None:
-            menu.addAction(f"Which heads look at cell {cell}?").triggered.connect(
-                lambda: self._controller.look_at_point(*point)
-            )
-        if region is not None:
-            name, region_id = region.name, region.id
-            if cell is not None:
-                menu.addAction(f"Which heads look at {name}?").triggered.connect(
-                    lambda: self._controller.look_at_region(region_id)
-                )
-            menu.addAction(f"Make {name} the target").triggered.connect(lambda: self.desk.aim(point))
-        return menu
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the focus where it came by the keyboard."""
+        self._keyed = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Show it no more, and let a held Space go."""
+        self._keyed = self._space_held = False
+        self.update()
 
     def event(self, event: QEvent) -> bool:
         """Take Space and Esc from the window's shortcuts where they belong to a gesture here."""
@@ -358,6 +355,8 @@ class ImageCanvas(QWidget):
             self._draw(painter, clip)
             if text and clip.intersects(self._status_rect()):
                 draw_chip(painter, self._status_rect(), text)
+            if self._keyed:
+                draw_focus(painter, self.rect())
 
     def _draw(self, painter: QPainter, clip: QRect) -> None:
         ratio = self.devicePixelRatioF()

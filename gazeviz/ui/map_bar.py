@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
-from gazeviz.render.palette import figure_text, magma_256x3
+from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import ElidedLabel, MagmaBar
 
 
 class MapBar(QWidget):
@@ -20,10 +20,11 @@ class MapBar(QWidget):
         super().__init__(parent)
         self.setObjectName("mapBar")
         self._model = model
-        self._label = named(QLabel(), "mapLabel")
-        self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._label = named(ElidedLabel(), "mapLabel")
         self._low, self._high = named(QLabel(), "mapLow"), named(QLabel(), "mapHigh")
-        self._scale = MagmaScale()
+        self._scale = MagmaBar()
+        for label in (self._low, self._high):
+            label.setProperty("role", "mono")
         self._shown = _check("showMap", "Map", "Lay the attention of the chosen heads over the picture")
         self._cells = _check("showCells", "Cells", "Draw the token cells, and the map as exact cells")
         self._strength = named(QSlider(Qt.Orientation.Horizontal), "overlayOpacity")
@@ -52,8 +53,7 @@ class MapBar(QWidget):
     def _refresh(self) -> None:
         model = self._model
         there = model.map.values_P is not None and model.show_map
-        self._label.setText(model.map.label if model.map.values_P is not None else "no map yet")
-        self._label.setToolTip(self._label.text())
+        self._label.set_whole(model.map.label or "no map yet")
         self._low.setText(figure_text(model.map.low))
         self._high.setText(figure_text(model.map.high))
         for widget in (self._low, self._scale, self._high):
@@ -62,25 +62,6 @@ class MapBar(QWidget):
         self._cells.setChecked(model.show_cells)
         with QSignalBlocker(self._strength):  # its whole steps would turn 0.805 into 0.8
             self._strength.setValue(round(model.overlay_opacity * 100))
-
-
-class MagmaScale(QWidget):
-    """The colour map as a bar."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(QSize(88, 10))
-        self.setAccessibleName("Colour scale, magma: dark is little attention, bright is much")
-        colours_3 = magma_256x3()
-        self._image = QImage(colours_3.tobytes(), 256, 1, 768, QImage.Format.Format_RGB888).copy()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw it with round ends."""
-        painter, path = QPainter(self), QPainterPath()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        path.addRoundedRect(QRectF(self.rect()), 3, 3)
-        painter.setClipPath(path)
-        painter.drawImage(QRectF(self.rect()), self._image)
 
 
 def _check(name: str, text: str, tip: str) -> QCheckBox:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -14,7 +16,7 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, section_title
 
-_PREVIEW_HEIGHT_PX = 112
+_PREVIEW_HEIGHT_PX = 96
 
 
 class PicturePanel(QWidget):
@@ -76,7 +78,15 @@ def fed_text(grid: TokenGrid | None) -> str:
     seen = float(grid.seen_HW().mean())
     if seen < 0.995:
         text += f"\n{seen:.0%} of the picture is seen, the rest is cut off"
-    return f"{text}\n{grid.note}" if grid.note else text
+    rest = _beyond_the_sizes(grid)
+    return f"{text}\n{rest}" if rest else text
+
+
+def _beyond_the_sizes(grid: TokenGrid) -> str:
+    """The grid's note without a sentence that only repeats the two sizes."""
+    sizes = [f"{width_px} x {height_px}" for width_px, height_px in (grid.picture_size_px, grid.fed_size_px)]
+    sentences = re.split(r"(?<=\.)\s+", grid.note)
+    return " ".join(sentence for sentence in sentences if not all(size in sentence for size in sizes))
 
 
 class FedPreview(QWidget):

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QDropEvent, QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -34,10 +35,10 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, section_title
-from gazeviz.ui.region_row import ROW_HEIGHT_PX, RegionRow
+from gazeviz.ui.region_row import KEY_ROOM_PX, ROW_HEIGHT_PX, RegionRow
 
 _ID = Qt.ItemDataRole.UserRole
-_MAX_ROWS = 9
+_MAX_ROWS = 8
 _COLOUR_NAMES = ("Blue", "Orange", "Green", "Vermilion", "Sky blue", "Purple", "Yellow", "Grey")
 EXPORTS: Final[dict[RegionForm, str]] = {
     "png": "PNG masks…",
@@ -45,6 +46,7 @@ EXPORTS: Final[dict[RegionForm, str]] = {
     "coco": "COCO JSON…",
 }
 """Forms of files and what the menu calls them."""
+_ICONS: Final = {"newRegion": "plus", "deleteRegion": "trash", "moreRegions": "more"}
 _READABLE = "Regions (*.png *.json)"
 
 
@@ -61,21 +63,32 @@ class RegionListView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
-        layout.addWidget(section_title("Regions"))
+        layout.addLayout(self._make_header())
         layout.addWidget(self._list)
         layout.addLayout(self._make_footer())
         self._connect()
         self._rebuild()
 
+    def _make_header(self) -> QHBoxLayout:
+        """The title, and over the counts what they count."""
+        header, cells = QHBoxLayout(), named(QLabel("cells"), "regionCellsTitle")
+        cells.setProperty("role", "section")
+        cells.setToolTip("How many token cells each region selects")
+        header.setContentsMargins(0, 0, KEY_ROOM_PX, 0)
+        header.addWidget(section_title("Regions"), 1)
+        header.addWidget(cells)
+        return header
+
     def _make_footer(self) -> QHBoxLayout:
         footer = QHBoxLayout()
-        self._new = _button("newRegion", "plus", "New region", "Add an empty region and paint on it")
+        self._new = _button("newRegion", "New region", "Add an empty region and paint on it")
         self._new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._new.setText("New region")
+        self._new.setMinimumWidth(40)  # a narrow column cuts its words, not the rows
         self._new.clicked.connect(lambda: self._attempt(lambda: self._editor.add_region()))
-        self._delete = _button("deleteRegion", "trash", "Delete region", "Delete the active region  Del")
+        self._delete = _button("deleteRegion", "Delete region", "Delete the active region  Del")
         self._delete.clicked.connect(self.delete_active)
-        more = _button("moreRegions", "more", "More about regions", "Import, export and more")
+        more = _button("moreRegions", "More about regions", "Import, export and more")
         more.clicked.connect(lambda: self._open_menu(more.mapToGlobal(QPoint(0, more.height()))))
         footer.setSpacing(theme.SPACE)
         for widget in (self._new, self._delete, more):
@@ -91,7 +104,7 @@ class RegionListView(QWidget):
             signal.connect(self._refresh)
         model.picture_changed.connect(self._refresh)
         model.active_region_changed.connect(self._show_active)
-        theme.changed.connect(self._refresh)
+        theme.changed.connect(self._on_theme_changed)
         self._list.currentItemChanged.connect(self._on_current_changed)
         self._list.place_wanted.connect(self._on_place_wanted)
         self._list.customContextMenuRequested.connect(
@@ -100,6 +113,13 @@ class RegionListView(QWidget):
         self._list.itemDoubleClicked.connect(lambda item: self._rows[item.data(_ID)].edit_name())
         self._list.rename_wanted.connect(self.rename_active)
         self._list.delete_wanted.connect(self.delete_active)
+
+    def _on_theme_changed(self) -> None:
+        for name, icon in _ICONS.items():
+            button = self.findChild(QToolButton, name)
+            if isinstance(button, QToolButton):
+                button.setIcon(theme.icon(icon))
+        self._refresh()
 
     # The list follows the session
 
@@ -318,9 +338,10 @@ class RowGround(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_Selected:
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
+            focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
+            painter.setPen(theme.current().accent if focused else Qt.PenStyle.NoPen)
             painter.setBrush(theme.current().raised)
-            painter.drawRoundedRect(option.rect.adjusted(0, 1, 0, -1), 6, 6)
+            painter.drawRoundedRect(QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
             painter.restore()
 
     def updateEditorGeometry(
@@ -330,9 +351,9 @@ class RowGround(QStyledItemDelegate):
         editor.setGeometry(option.rect)
 
 
-def _button(name: str, icon: str, accessible: str, tip: str) -> QToolButton:
+def _button(name: str, accessible: str, tip: str) -> QToolButton:
     button = named(QToolButton(), name)
-    button.setIcon(theme.icon(icon))
+    button.setIcon(theme.icon(_ICONS[name]))
     button.setIconSize(QSize(16, 16))
     button.setAutoRaise(True)
     button.setAccessibleName(accessible)

@@ -11,7 +11,10 @@ from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, tinted
 
-ROW_HEIGHT_PX = 30
+ROW_HEIGHT_PX = 28
+COUNT_WIDTH_PX = 20
+KEY_ROOM_PX = 28
+"""Right of the count: the target's key and the space around it."""
 _LAST_KEY = 9
 
 
@@ -31,15 +34,16 @@ class RegionRow(QWidget):
         self._name = NameLabel(f"regionName_{region_id}")
         self._count = named(QLabel(), f"regionCells_{region_id}")
         self._count.setProperty("role", "soft")
+        self._count.setMinimumWidth(COUNT_WIDTH_PX)
+        self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._eye = IconToggle(f"regionEye_{region_id}", "eye", "eye-off")
         self._lock = IconToggle(f"regionLock_{region_id}", "unlock", "lock")
         self._key = TargetKey(f"regionTarget_{region_id}")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 4, 0)
         layout.setSpacing(4)
-        for widget, stretch in ((self._chip, 0), (self._name, 1), (self._count, 0), (self._eye, 0),
-                                (self._lock, 0), (self._key, 0)):  # fmt: skip
-            layout.addWidget(widget, stretch)
+        for widget in (self._chip, self._name, self._eye, self._lock, self._count, self._key):
+            layout.addWidget(widget, int(widget is self._name))
         self._chip.clicked.connect(self.colour_wanted)
         self._name.renamed.connect(self.rename_wanted)
         self._eye.clicked.connect(lambda: self.visible_wanted.emit(self._eye.off))
@@ -75,8 +79,7 @@ class RegionRow(QWidget):
 
     def _light(self, lit: bool) -> None:
         for toggle in (self._eye, self._lock):
-            toggle.lit = lit
-            toggle.update()
+            toggle.light(lit)
 
 
 class NumberChip(QAbstractButton):
@@ -196,14 +199,18 @@ class ElidedLabel(QWidget):
 
 
 class IconToggle(QAbstractButton):
-    """A quiet icon: seen while its row is pointed at or focused, and always while it is off the ordinary."""
+    """A quiet icon: there while its row is pointed at, and always while it is off the ordinary.
+
+    The name has its room otherwise; what it does is in the row's menu too.
+    """
 
     def __init__(self, name: str, usual: str, other: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self._icons = usual, other
-        self.off = self.lit = False
+        self.off = self._lit = False
         self.setFixedSize(18, 22)
+        self.hide()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def show_state(self, off: bool, tip: str, name: str) -> None:
@@ -211,15 +218,23 @@ class IconToggle(QAbstractButton):
         self.off = off
         self.setToolTip(tip)
         self.setAccessibleName(name)
+        self.light(self._lit)
         self.update()
 
+    def light(self, lit: bool) -> None:
+        """Be there because the row is pointed at, or only for a reason of its own."""
+        self._lit = lit
+        self.setVisible(lit or self.off or self.hasFocus())
+
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the icon, or nothing."""
-        if not (self.off or self.lit or self.hasFocus()):
-            return
+        """Draw the icon."""
         colours = theme.current()
-        ink = colours.ink if self.off or self.underMouse() or self.hasFocus() else colours.soft
+        ink = colours.ink if self.off or self.underMouse() else colours.soft
         painter = QPainter(self)
+        if self.hasFocus():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(colours.accent)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 2.5, -0.5, -2.5), 4, 4)
         icon = tinted(theme.icon(self._icons[self.off]), 16, ink, self.devicePixelRatioF())
         painter.drawPixmap(QRect((self.width() - 16) // 2, (self.height() - 16) // 2, 16, 16), icon)
 
@@ -250,7 +265,7 @@ class TargetKey(QAbstractButton):
         box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
         ink = QColor(ink_on(self._colour)) if self._on else colours.soft
         painter.setBrush(QColor(self._colour) if self._on else Qt.GlobalColor.transparent)
-        painter.setPen(colours.ink if self.hasFocus() or self._on else colours.line)
+        painter.setPen(colours.accent if self.hasFocus() else colours.ink if self._on else colours.line)
         painter.drawRoundedRect(box, 4, 4)
         painter.setPen(ink)
         painter.setFont(theme.font_mono(11))

@@ -6,7 +6,7 @@ import math
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -187,7 +187,7 @@ class ToolButton(QAbstractButton):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
-        ink = colours.panel if self.isChecked() else colours.ink
+        ink = colours.on_accent if self.isChecked() else colours.ink
         side = 18
         place = QRect((self.width() - side) // 2 - 4, (self.height() - side) // 2, side, side)
         painter.drawPixmap(place, tinted(theme.icon(self._tool), side, ink, self.devicePixelRatioF()))
@@ -197,8 +197,8 @@ class ToolButton(QAbstractButton):
         painter.drawText(corner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, self._key)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(colours.ink)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5), 5, 5)
+            painter.setPen(QPen(colours.on_accent if self.isChecked() else colours.accent, 1.5))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -2, -2), 5, 5)
 
 
 def _row(text: str, *widgets: QWidget) -> QHBoxLayout:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
@@ -39,6 +39,9 @@ class TrajectoryCurves(QWidget):
         self._item: Any = self._plot.getPlotItem()
         self._box: Any = self._item.getViewBox()
         self._box.setMouseEnabled(False, False)
+        self._box.setFlag(
+            QGraphicsItem.GraphicsItemFlag.ItemClipsChildrenToShape, False
+        )  # half a line's width
         self._item.hideButtons()
         self._item.layout.setContentsMargins(0, _ABOVE_PX, 0, 0)
         self._item.layout.setSpacing(0)
@@ -71,13 +74,14 @@ class TrajectoryCurves(QWidget):
         """Draw a line for each region; colours: one for each, in the order of the columns."""
         self._fit(self._lines, len(colours), z=2)
         self._fit(self._controls, 0 if control_TR is None else len(colours), z=1)
+        ratio = self.devicePixelRatioF()  # its pens count the screen's own pixels
         for number, colour in enumerate(colours):
-            pen = self._graph.mkPen(colour, width=_LINE_PX)
+            pen = self._graph.mkPen(colour, width=_LINE_PX * ratio)
             _put(self._lines[number], masses_TR[:, number], pen)
             if control_TR is not None:
                 soft = QColor(colour)
                 soft.setAlphaF(_CONTROL_ALPHA)
-                pen = self._graph.mkPen(soft, width=_CONTROL_PX, dash=[3.0, 3.0])
+                pen = self._graph.mkPen(soft, width=_CONTROL_PX * ratio, dash=[3.0, 3.0])
                 _put(self._controls[number], control_TR[:, number], pen)
 
     def data_rect(self) -> tuple[float, float, float, float]:

@@ -320,4 +320,5 @@ def _why_empty(model: SessionModel, record: RunRecord | None) -> str:
 def _tokens_text(record: RunRecord, steps: list[int]) -> str:
     if len(steps) > 1:
         return f"mean of tokens {steps[0]}-{steps[-1]}"
-    return f"token {steps[0]} “{record.steps[steps[0]].text.strip()}”"
+    text = record.steps[steps[0]].text.strip()
+    return f"token {steps[0]} “{text}”" if text else f"token {steps[0]}"

@@ -18,8 +18,10 @@ from pytestqt.qtbot import QtBot
 from gazeviz.app.session_parts import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.region import Region
-from gazeviz.ui.canvas_items import cells, outline, surface
+from gazeviz.ui.canvas_attention import cells, surface
+from gazeviz.ui.canvas_items import fed_box, outline
 from gazeviz.ui.canvas_labels import hover_text
+from gazeviz.ui.canvas_menu import place_menu
 from gazeviz.ui.canvas_tools import MAKERS
 from gazeviz.ui.canvas_view import FIT_MARGIN_PX, PictureView
 from gazeviz.ui.image_canvas import FADE_MS, ImageCanvas
@@ -307,7 +309,8 @@ def test_space_tapped_runs(stage, canvas, mouse):
 
 
 def test_the_menu_asks_which_heads_look_at_a_cell(stage, canvas):
-    canvas.place_menu((25, 5)).actions()[0].trigger()
+    menu = place_menu(canvas, stage.model, stage.controller, canvas.desk, (25, 5))
+    menu.actions()[0].trigger()
     assert stage.model.grid_metric == "look_here"
     assert list(stage.model.look_at.tokens_P) == [1]
 
@@ -376,6 +379,9 @@ def test_pointing_at_a_cell_says_which_and_how_much(stage):
     stage.model.map = MapView.of(values_P, "")
     assert hover_text(stage.model, 9) == "cell 9  ·  row 1, column 3  ·  mass .042"
     assert hover_text(stage.model, None) == ""
+    values_P[8] = 0.0002
+    assert hover_text(stage.model, 8).endswith("mass <.001")
+    assert hover_text(stage.model, 0).endswith("mass 0")
 
 
 @pytest.mark.parametrize("size_px", [(60, 400), (1200, 100)])
@@ -408,7 +414,33 @@ def test_without_a_picture_the_canvas_says_what_to_do(qtbot):
     stage.close()
 
 
+def test_what_the_model_is_not_fed_is_veiled(stage, canvas):
+    whole = seen(canvas)
+    grid = TokenGrid(even_boxes((4, 4), (20, 0, 100, 80)), SIZE_PX, (64, 64), (4, 4), "Cropped.")
+    stage.model.set_grid(grid, None)
+    cropped = seen(canvas)
+    inside, outside = (canvas.view.to_screen(point).toPoint() for point in ((60.5, 40.5), (8.5, 40.5)))
+    assert np.array_equal(cropped[inside.y(), inside.x()], whole[inside.y(), inside.x()])
+    assert cropped[outside.y(), outside.x()].sum() < 0.7 * whole[outside.y(), outside.x()].sum()
+
+
+def test_the_focus_is_seen_where_it_came_by_the_keyboard(stage, canvas):
+    canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+    plain = seen(canvas)
+    canvas.clearFocus()
+    canvas.setFocus(Qt.FocusReason.TabFocusReason)
+    assert not np.array_equal(seen(canvas)[0], plain[0])
+
+
 # Pieces
+
+
+def test_a_crop_is_a_box_and_a_whole_picture_is_none():
+    assert fed_box(TokenGrid.plain((2, 2), (60, 40), (28, 28))) is None
+    assert fed_box(None) is None
+    assert fed_box(TokenGrid(even_boxes((2, 2), (10, 0, 50, 40)), (60, 40), (28, 28), (2, 2))) == (
+        10, 0, 50, 40,
+    )  # fmt: skip
 
 
 def test_a_surface_has_each_cells_value_at_its_middle(rng):

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session_parts import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
+from gazeviz.ui.controls import ElidedLabel
 from gazeviz.ui.map_bar import MapBar
 from gazeviz.ui.picture_panel import PicturePanel, fed_text
 from gazeviz.ui.tool_bar import TOOL_TEXTS, ToolBar
@@ -115,6 +116,14 @@ def test_a_crop_is_said():
     ]
 
 
+def test_a_note_that_repeats_the_sizes_is_not_said_twice():
+    boxes_P4 = even_boxes((2, 2), (0, 0, 60, 40))
+    said = "The picture of 60 x 40 pixels is fed as 28 x 28."
+    assert fed_text(TokenGrid(boxes_P4, (60, 40), (28, 28), (2, 2), said)) == "fed as 28 × 28 · 2 × 2 cells"
+    more = TokenGrid(boxes_P4, (60, 40), (28, 28), (2, 2), f"{said} Tiles overlap.")
+    assert fed_text(more).splitlines()[1] == "Tiles overlap."
+
+
 def test_the_legend_has_the_maps_ends(stage, qtbot):
     bar = MapBar(stage.model, stage.controller)
     qtbot.addWidget(bar)
@@ -124,7 +133,9 @@ def test_the_legend_has_the_maps_ends(stage, qtbot):
     values_P[3] = 0.31
     stage.model.map = MapView.of(values_P, "8 heads, mean")
     assert (label(bar, "mapLow"), label(bar, "mapHigh")) == ("0", ".31")
-    assert label(bar, "mapLabel") == "8 heads, mean"
+    whole = child_of(bar, "mapLabel")
+    assert isinstance(whole, ElidedLabel)
+    assert whole.whole == "8 heads, mean"
     assert child_of(bar, "mapHigh").isVisible()
 
 

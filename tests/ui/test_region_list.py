@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QDropEvent, QEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QLineEdit, QMenu
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app import painting
@@ -47,6 +47,11 @@ def push(view: RegionListView, name: str) -> None:
     button = child_of(view, name)
     assert isinstance(button, QAbstractButton)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def point_at(row: QWidget) -> None:
+    middle = QPointF(row.rect().center())
+    QApplication.sendEvent(row, QEnterEvent(middle, middle, row.mapToGlobal(middle)))
 
 
 def test_rows_show_the_cells_that_regions_select_and_follow_painting(stage, view):
@@ -109,6 +114,7 @@ def test_esc_leaves_a_name_as_it_was(stage, view):
 
 def test_eye_and_lock_are_steps_of_undo(stage, view):
     first = stage.model.regions.ids[0]
+    point_at(child_of(view, f"region_{first}"))
     push(view, f"regionEye_{first}")
     push(view, f"regionLock_{first}")
     region = stage.model.regions.of(first)
@@ -119,6 +125,19 @@ def test_eye_and_lock_are_steps_of_undo(stage, view):
     assert (region.visible, region.locked) == (True, False)
     stage.controller.undo_stack.undo()
     assert stage.model.regions.of(first).locked
+
+
+def test_eye_and_lock_leave_their_room_to_the_name_until_the_row_is_pointed_at(stage, view):
+    first = stage.model.regions.ids[0]
+    row, eye, lock = (child_of(view, f"region{part}_{first}") for part in ("", "Eye", "Lock"))
+    assert not eye.isVisible()
+    point_at(row)
+    assert eye.isVisible()
+    assert lock.isVisible()
+    row.leaveEvent(QEvent(QEvent.Type.Leave))
+    stage.controller.editor.lock_region(first, True)
+    assert lock.isVisible()
+    assert not eye.isVisible()
 
 
 def test_the_key_makes_a_region_the_target(stage, view):
