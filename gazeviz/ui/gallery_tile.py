@@ -165,8 +165,9 @@ class MapTile(QAbstractButton):
         colours = theme.current()
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self._lit or self.hasFocus():
-            white = colours.ink if colours.dark else colours.panel  # maps are dark in either theme
-            painter.setPen(QPen(colours.accent if self.hasFocus() else white, 2))
+            painter.setPen(QPen(colours.panel, 1))  # a second line: one of the two stands out on any picture
+            painter.drawRoundedRect(box.adjusted(2.5, 2.5, -2.5, -2.5), 2, 2)
+            painter.setPen(QPen(colours.accent if self.hasFocus() else colours.ink, 2))
         elif self.outlined and self.isChecked():
             painter.setPen(QPen(colours.accent, 2))
         else:
