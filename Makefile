@@ -1,6 +1,6 @@
 # gazeviz: `make run` starts it, `make test` proves it. Both set everything up on first use, in a virtual environment in .venv.
 #
-#   make run [ARGS="..."]   start gazeviz
+#   make run [ARGS="..."]   open the desktop app (ARGS="gui strip.png": on a picture)
 #   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
 #   make test [ARGS="..."]  the tests (ARGS goes to pytest)
 #   make lint               ruff, mypy --strict, import rules
@@ -17,6 +17,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SCREEN := $(VENV)/.screen
 TORCH ?= default
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 PIP_EXTRA := $(if $(filter cpu,$(TORCH)),--extra-index-url $(CPU_INDEX))
@@ -30,10 +31,13 @@ help:
 
 setup: $(STAMP)
 
-run demo: $(STAMP)
+run: $(STAMP)
+	@$(BIN)/gazeviz $(ARGS)
+
+demo: $(STAMP)
 	@$(BIN)/gazeviz demo $(ARGS)
 
-test: $(STAMP)
+test: $(STAMP) $(SCREEN)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -46,6 +50,21 @@ bench: $(STAMP)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache gazeviz-demo
+
+# Installs the packages in $$missing where that needs no password, and names them elsewhere.
+define install_missing
+if [ -n "$$missing" ]; then \
+  if ! command -v apt-get >/dev/null; then \
+    echo "$$needed_by lacks system packages; on Debian they are: $$missing" >&2; \
+  elif [ "$$(id -u)" = 0 ]; then sudo=; \
+  elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
+  else sudo=ask; echo "$$needed_by lacks system packages: sudo apt-get install $$missing" >&2; fi; \
+  if [ "$${sudo-ask}" != ask ]; then \
+    $$sudo apt-get update -qq && \
+    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+  fi; \
+fi
+endef
 
 # The stamp is younger than the files that decide what the environment holds, so a second call costs nothing.
 # Written for the make that macOS ships (3.81), too: no .ONESHELL.
@@ -66,16 +85,14 @@ $(STAMP): pyproject.toml constraints.txt
 	  "$$found" -m venv $(VENV); \
 	fi
 	@$(BIN)/python -m pip install --quiet $(PIP_EXTRA) -c constraints.txt -e '.[dev]'
-	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; \
-	if [ -n "$$missing" ]; then \
-	  if ! command -v apt-get >/dev/null; then \
-	    echo "A window lacks system libraries; on Debian their packages are: $$missing" >&2; \
-	  elif [ "$$(id -u)" = 0 ]; then sudo=; \
-	  elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
-	  else sudo=ask; echo "A window lacks system libraries: sudo apt-get install $$missing" >&2; fi; \
-	  if [ "$${sudo-ask}" != ask ]; then \
-	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	  fi; \
-	fi
+	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; needed_by="A window"; $(install_missing)
+	@touch $@
+
+# A test drives the window with real keys and mouse on a screen of its own.
+$(SCREEN): | $(STAMP)
+	@missing=; needed_by="The test of the whole window"; \
+	if [ "$$(uname)" = Linux ]; then \
+	  command -v Xvfb >/dev/null || missing="$$missing xvfb"; \
+	  command -v xdotool >/dev/null || missing="$$missing xdotool"; \
+	fi; { $(install_missing); } || echo "The test of the whole window is left out." >&2
 	@touch $@
