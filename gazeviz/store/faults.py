@@ -1,0 +1,121 @@
+"""What can go wrong with the log's file, each in one sentence with the next step.
+
+SQLite's and the system's errors come in, a `LogFault` comes out; what is none of these is a bug and is left
+alone. Knows no tables.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from gazeviz.errors import UserError
+
+FaultKind: TypeAlias = Literal[
+    "full", "read_only", "locked", "newer", "corrupt", "foreign", "missing", "changed", "closed", "input"
+]
+
+_CODES: dict[int, FaultKind] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "read_only",
+    sqlite3.SQLITE_CANTOPEN: "read_only",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_PROTOCOL: "locked",
+    sqlite3.SQLITE_CORRUPT: "corrupt",
+    sqlite3.SQLITE_NOTADB: "corrupt",
+    sqlite3.SQLITE_IOERR: "full",
+}
+_ERRNOS: dict[int, FaultKind] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.EACCES: "read_only",
+    errno.EPERM: "read_only",
+    errno.EROFS: "read_only",
+    errno.ENOENT: "read_only",
+    errno.ENOTDIR: "read_only",
+}
+_ANOTHER_PLACE = "name another file with --log FILE or GAZEVIZ_LOG"
+
+
+class LogFault(UserError):  # noqa: N818 - named as people say it
+    """Something about the log's files that the person can put right."""
+
+    def __init__(self, sentence: str, *, next_step: str, kind: FaultKind = "input") -> None:
+        super().__init__(sentence, next_step=next_step)
+        self.kind = kind
+
+
+def fault_of(error: BaseException, path: Path) -> LogFault | None:
+    """Return what an error says about the log at `path`; None for one that is not about files."""
+    if isinstance(error, LogFault):
+        return error
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_IOERR_SHMMAP or code is None:
+            return None if code is None else log_fault("read_only", path)
+        kind = _CODES.get(code & 0xFF)
+        return log_fault(kind, path, str(error)) if kind else None
+    if isinstance(error, OSError) and error.errno is not None:
+        known = _ERRNOS.get(error.errno)
+        return log_fault(known, path, error.strerror or "") if known else None
+    return None
+
+
+@contextmanager
+def faults_told(path: Path) -> Iterator[None]:
+    """Turn errors about the log's files into LogFaults."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        fault = fault_of(error, path)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+def log_fault(kind: FaultKind, path: Path, detail: str = "") -> LogFault:
+    """Say what is wrong with the log at `path`."""
+    match kind:
+        case "full":
+            why = f" ({detail})" if detail and "full" not in detail else ""
+            sentence = f"The log {path} cannot be written: there is no space left{why}."
+            step = "Free some space: what could not be written yet is kept, and is written then."
+        case "read_only":
+            sentence = f"The log {path} cannot be written: its file or folder may not be changed."
+            step = f"Allow writing to it, or {_ANOTHER_PLACE}."
+        case "locked":
+            sentence = f"The log {path} is locked by another program."
+            step = f"Close the program that holds it and try again, or {_ANOTHER_PLACE}."
+        case "newer":
+            sentence = f"The log {path} was written by a newer gazeviz."
+            step = f"Update gazeviz, or {_ANOTHER_PLACE}; the file was not touched."
+        case "foreign":
+            sentence = f"{path} is a database, but no log of gazeviz."
+            step = f"Leave it as it is and {_ANOTHER_PLACE}."
+        case "closed":
+            sentence, step = f"The log {path} is closed.", "Open it again."
+        case _:
+            sentence = f"The log {path} is damaged."
+            step = recovery_step(path)
+    return LogFault(sentence, next_step=step, kind=kind)
+
+
+def recovery_step(path: Path) -> str:
+    """Say how a damaged log is helped: by its last backup, or by what can still be read of it."""
+    from gazeviz.store.backup import backups_of
+
+    last = next(iter(backups_of(path)), None)
+    salvage = "save what can be read of it with gazeviz log check --salvage"
+    if last is None:
+        return f"There is no backup of it; {salvage}. The file itself stays as it is."
+    return (
+        f"Bring back the backup {last.name} with gazeviz log check --restore, or {salvage}. "
+        "The file itself is kept."
+    )

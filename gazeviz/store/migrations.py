@@ -1,0 +1,185 @@
+"""The tables of the log, and every change that they have been through, in order.
+
+A migration that has been released is never edited: the next one changes what it made. All pending ones are
+applied in a single immediate transaction, so a second window waits and then finds them done. Tables are named
+in plain words; Datasette shows them as they are.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from gazeviz.store.connection import APPLICATION_ID, immediate
+
+MIGRATIONS: Final = Migrations("gazeviz")
+
+_FIRST = (
+    # Whoever had the log open: a run that it left unfinished is lost when it is gone.
+    """CREATE TABLE openings (
+        id INTEGER PRIMARY KEY, program TEXT NOT NULL, pid INTEGER NOT NULL, process_began TEXT NOT NULL,
+        host TEXT NOT NULL, opened_s REAL NOT NULL, closed_s REAL)""",
+    """CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+        is_named INTEGER NOT NULL DEFAULT 0, started_s REAL NOT NULL,
+        opening_id INTEGER REFERENCES openings(id), imported_from TEXT, deleted_s REAL)""",
+    # data NULL: the values lie beside the log, in arrays/<digest>.npz.
+    """CREATE TABLE arrays (
+        digest TEXT PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL, n_bytes INTEGER NOT NULL,
+        data BLOB)""",
+    # kept: "bytes" (data), "beside" (pictures/<file_sha256>.<suffix>) or "path" (only where it was).
+    """CREATE TABLE images (
+        id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, name TEXT NOT NULL, width_px INTEGER NOT NULL,
+        height_px INTEGER NOT NULL, layout TEXT, captions TEXT NOT NULL, kept TEXT NOT NULL, path TEXT,
+        file_sha256 TEXT, suffix TEXT, n_bytes INTEGER, data BLOB, thumbnail BLOB, saved_s REAL NOT NULL)""",
+    """CREATE TABLE session_images (
+        session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE, image_sha256 TEXT NOT NULL,
+        PRIMARY KEY (session_id, image_sha256)) WITHOUT ROWID""",
+    """CREATE TABLE regions (
+        digest TEXT PRIMARY KEY, name TEXT NOT NULL, colour TEXT, width_px INTEGER NOT NULL,
+        height_px INTEGER NOT NULL, area_px INTEGER NOT NULL,
+        mask TEXT NOT NULL REFERENCES arrays(digest))""",
+    """CREATE TABLE region_edits (
+        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+        image_sha256 TEXT NOT NULL, saved_s REAL NOT NULL, names TEXT NOT NULL, regions TEXT NOT NULL)""",
+    "CREATE INDEX region_edits_by_image ON region_edits(image_sha256, id)",
+    "CREATE INDEX region_edits_by_session ON region_edits(session_id, id)",
+    """CREATE TABLE models (
+        id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL, name TEXT NOT NULL,
+        family TEXT NOT NULL, path TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
+        layers INTEGER NOT NULL, heads_per_layer INTEGER NOT NULL, n_parameters INTEGER NOT NULL,
+        info TEXT NOT NULL, saved_s REAL NOT NULL)""",
+    # part_of, half: the same ranking from one half of the strips.
+    """CREATE TABLE head_rankings (
+        id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+        model_fingerprint TEXT NOT NULL, model TEXT, n_strips INTEGER, layers INTEGER NOT NULL,
+        heads_per_layer INTEGER NOT NULL, matrix TEXT REFERENCES arrays(digest),
+        part_of INTEGER REFERENCES head_rankings(id) ON DELETE CASCADE, half INTEGER,
+        saved_s REAL NOT NULL)""",
+    "CREATE INDEX head_rankings_by_model ON head_rankings(model_fingerprint, id)",
+    "CREATE INDEX head_rankings_by_part ON head_rankings(part_of)",
+    """CREATE TABLE session_rankings (
+        session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+        ranking_id INTEGER NOT NULL REFERENCES head_rankings(id) ON DELETE CASCADE,
+        PRIMARY KEY (session_id, ranking_id)) WITHOUT ROWID""",
+    """CREATE TABLE head_scores (
+        ranking_id INTEGER NOT NULL REFERENCES head_rankings(id) ON DELETE CASCADE, layer INTEGER NOT NULL,
+        head INTEGER NOT NULL, score REAL NOT NULL, PRIMARY KEY (ranking_id, layer, head)) WITHOUT ROWID""",
+    """CREATE TABLE head_sets (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, model_fingerprint TEXT NOT NULL, heads TEXT NOT NULL,
+        n_heads INTEGER NOT NULL, origin TEXT NOT NULL, head_set TEXT NOT NULL,
+        session_id INTEGER REFERENCES sessions(id) ON DELETE SET NULL, saved_s REAL NOT NULL,
+        removed_s REAL)""",
+    "CREATE INDEX head_sets_by_model ON head_sets(model_fingerprint, name)",
+    "CREATE INDEX head_sets_by_session ON head_sets(session_id)",
+    """CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+        opening_id INTEGER REFERENCES openings(id), model_id INTEGER NOT NULL REFERENCES models(id),
+        image_sha256 TEXT NOT NULL, side TEXT NOT NULL, state TEXT NOT NULL, started_s REAL NOT NULL,
+        ended_s REAL, prompt TEXT NOT NULL, heads TEXT, n_heads INTEGER, target TEXT, target_colour TEXT,
+        mode TEXT, strength TEXT, strength_number REAL, scope TEXT, text TEXT NOT NULL DEFAULT '',
+        finish TEXT, junk TEXT, n_tok INTEGER, seconds REAL, mass_before REAL, mass_after REAL,
+        verdict TEXT, verdict_ok INTEGER, replayed_s REAL, replay_same INTEGER,
+        starred INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', deleted_s REAL)""",
+    "CREATE INDEX runs_shown ON runs(side, id) WHERE deleted_s IS NULL",
+    "CREATE INDEX runs_by_session ON runs(session_id, side, id)",
+    "CREATE INDEX runs_by_image ON runs(image_sha256, id)",
+    "CREATE INDEX runs_by_model ON runs(model_id, id)",
+    "CREATE INDEX runs_by_state ON runs(state, id)",
+    "CREATE INDEX runs_by_target ON runs(target, id)",
+    "CREATE INDEX runs_starred ON runs(id) WHERE starred = 1",
+    "CREATE INDEX runs_junk ON runs(id) WHERE junk IS NOT NULL",
+    "CREATE INDEX runs_deleted ON runs(deleted_s) WHERE deleted_s IS NOT NULL",
+    # Apart from runs, so that the list of runs stays small enough to be searched at once.
+    """CREATE TABLE run_records (
+        run_id INTEGER PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE, spec TEXT NOT NULL,
+        summary TEXT)""",
+    # masses, weighted, control: JSON lists by region; map: float32, little-endian, one for each image token.
+    """CREATE TABLE run_steps (
+        id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+        number INTEGER NOT NULL, job INTEGER NOT NULL, token_id INTEGER NOT NULL, text TEXT NOT NULL,
+        logprob REAL, ms REAL, target TEXT, looks_at INTEGER, masses TEXT NOT NULL, weighted TEXT NOT NULL,
+        control TEXT, map BLOB NOT NULL, UNIQUE (run_id, number))""",
+    """CREATE TABLE run_tags (
+        run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, tag TEXT NOT NULL,
+        PRIMARY KEY (run_id, tag)) WITHOUT ROWID""",
+    "CREATE INDEX run_tags_by_tag ON run_tags(tag, run_id)",
+    """CREATE TABLE judgements (
+        id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+        judge TEXT NOT NULL, verdict TEXT NOT NULL, ok INTEGER, judged_s REAL NOT NULL,
+        UNIQUE (run_id, judge))""",
+    """CREATE TABLE notes (
+        id INTEGER PRIMARY KEY, run_id INTEGER UNIQUE REFERENCES runs(id) ON DELETE CASCADE,
+        session_id INTEGER UNIQUE REFERENCES sessions(id) ON DELETE CASCADE, text TEXT NOT NULL,
+        edited_s REAL NOT NULL, CHECK ((run_id IS NULL) <> (session_id IS NULL)))""",
+    """CREATE VIEW run_texts AS SELECT runs.id AS rowid, prompt, runs.text AS text, notes.text AS note
+        FROM runs LEFT JOIN notes ON notes.run_id = runs.id""",
+    """CREATE VIRTUAL TABLE run_search USING fts5(
+        prompt, text, note, content = 'run_texts', tokenize = 'unicode61 remove_diacritics 2')""",
+    """CREATE TRIGGER run_added AFTER INSERT ON runs BEGIN
+        INSERT INTO run_search(rowid, prompt, text, note) VALUES (new.id, new.prompt, new.text, NULL); END""",
+    """CREATE TRIGGER run_rewritten AFTER UPDATE OF prompt, text ON runs
+        WHEN old.prompt IS NOT new.prompt OR old.text IS NOT new.text BEGIN
+        INSERT INTO run_search(run_search, rowid, prompt, text, note) VALUES ('delete', old.id, old.prompt,
+            old.text, (SELECT text FROM notes WHERE run_id = old.id));
+        INSERT INTO run_search(rowid, prompt, text, note) VALUES (new.id, new.prompt, new.text,
+            (SELECT text FROM notes WHERE run_id = new.id)); END""",
+    """CREATE TRIGGER run_removed BEFORE DELETE ON runs BEGIN
+        INSERT INTO run_search(run_search, rowid, prompt, text, note) VALUES ('delete', old.id, old.prompt,
+            old.text, (SELECT text FROM notes WHERE run_id = old.id));
+        DELETE FROM notes WHERE run_id = old.id; END""",
+    """CREATE TRIGGER note_added AFTER INSERT ON notes WHEN new.run_id IS NOT NULL BEGIN
+        INSERT INTO run_search(run_search, rowid, prompt, text, note)
+            SELECT 'delete', id, prompt, text, NULL FROM runs WHERE id = new.run_id;
+        INSERT INTO run_search(rowid, prompt, text, note)
+            SELECT id, prompt, text, new.text FROM runs WHERE id = new.run_id; END""",
+    """CREATE TRIGGER note_rewritten AFTER UPDATE OF text ON notes WHEN new.run_id IS NOT NULL BEGIN
+        INSERT INTO run_search(run_search, rowid, prompt, text, note)
+            SELECT 'delete', id, prompt, text, old.text FROM runs WHERE id = old.run_id;
+        INSERT INTO run_search(rowid, prompt, text, note)
+            SELECT id, prompt, text, new.text FROM runs WHERE id = new.run_id; END""",
+    # What a person reads in Datasette: times as times, names instead of numbers.
+    """CREATE VIEW runs_in_words AS SELECT runs.id AS run, sessions.name AS session,
+        datetime(runs.started_s, 'unixepoch', 'localtime') AS started, side, state, models.name AS model,
+        images.name AS picture, prompt, target, heads, mode, strength, runs.text AS text, junk, verdict,
+        n_tok AS tokens, round(seconds, 2) AS seconds, round(mass_before, 3) AS mass_before,
+        round(mass_after, 3) AS mass_after, starred, notes.text AS note
+        FROM runs JOIN sessions ON sessions.id = runs.session_id JOIN models ON models.id = runs.model_id
+        LEFT JOIN images ON images.sha256 = runs.image_sha256 LEFT JOIN notes ON notes.run_id = runs.id
+        WHERE runs.deleted_s IS NULL""",
+)
+
+
+@MIGRATIONS(name="0001 tables")
+def _tables(db: Database) -> None:
+    for statement in _FIRST:
+        db.execute(statement)
+
+
+SCHEMA: Final = 1
+"""How many migrations there are; SQLite keeps it as the file's user_version."""
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """Return how many migrations a file has been through; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def is_foreign(connection: sqlite3.Connection) -> bool:
+    """Whether a file holds tables, and they are not ours."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return False
+    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the present schema; without effect where it is there, or beyond."""
+    with immediate(connection):
+        if schema_of(connection) >= SCHEMA:
+            return  # another window was quicker
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        MIGRATIONS.apply(Database(connection, execute_plugins=False, recursive_triggers=False))
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")

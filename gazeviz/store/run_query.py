@@ -1,0 +1,279 @@
+"""Which runs a person wants to see, in which order, and the light rows that a list of runs shows.
+
+`RunFilter.parse` reads what is typed into the search box: words are looked for in prompts, texts and notes;
+`column:value` narrows one column, `strength:>4` compares, `is:starred` and `is:junk` ask for marks. Makes
+SQL, but knows no connection. No value ever becomes part of the SQL itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from gazeviz.domain.messages import Side
+from gazeviz.errors import UserError
+
+Operator: TypeAlias = Literal["has", "is", "above", "below", "at_least", "at_most"]
+SortKey: TypeAlias = Literal[
+    "started", "session", "model", "picture", "prompt", "heads", "target", "strength", "text", "verdict",
+    "tokens", "seconds", "state", "starred",
+]  # fmt: skip
+SORT_KEYS: Final[tuple[SortKey, ...]] = get_args(SortKey)
+LISTED_SIDES: Final[tuple[Side, ...]] = ("baseline", "steered")
+
+_TEXTS: Final = {
+    "session": "sessions.name",
+    "model": "models.name",
+    "picture": "images.name",
+    "prompt": "runs.prompt",
+    "heads": "runs.heads",
+    "target": "runs.target",
+    "mode": "runs.mode",
+    "scope": "runs.scope",
+    "strength": "runs.strength",
+    "text": "runs.text",
+    "note": "notes.text",
+    "verdict": "runs.verdict",
+    "state": "runs.state",
+    "side": "runs.side",
+}
+_NUMBERS: Final = {
+    "id": "runs.id",
+    "strength": "runs.strength_number",
+    "tokens": "runs.n_tok",
+    "seconds": "runs.seconds",
+    "n_heads": "runs.n_heads",
+    "started": "runs.started_s",
+}
+COLUMNS: Final = tuple(dict.fromkeys([*_TEXTS, *_NUMBERS]))
+_SEARCHED: Final = ("prompt", "text", "note")
+_SORTS: Final = {
+    "started": "runs.id",
+    "tokens": "runs.n_tok",
+    "seconds": "runs.seconds",
+    "strength": "runs.strength_number",
+    "starred": "runs.starred",
+}
+_OPERATORS: Final = {"is": "=", "above": ">", "below": "<", "at_least": ">=", "at_most": "<="}
+_SIGNS: Final[dict[str, Operator]] = {
+    ">=": "at_least", "<=": "at_most", ">": "above", "<": "below", "=": "is"
+}  # fmt: skip
+_PART: Final = re.compile(r'\s*(?:([a-z_]+):\s*)?([<>]=?|=)?\s*(?:["“]([^"“”]*)["”]?|(\S+))', re.IGNORECASE)
+_ALIASES: Final = {"judge": "verdict", "image": "picture", "head": "heads", "run": "id"}
+
+_JOINS: Final = {
+    "sessions": "JOIN sessions ON sessions.id = runs.session_id",
+    "models": "JOIN models ON models.id = runs.model_id",
+    "images": "LEFT JOIN images ON images.sha256 = runs.image_sha256",
+    "notes": "LEFT JOIN notes ON notes.run_id = runs.id",
+}
+
+
+@dataclass(frozen=True)
+class Match:
+    """One column of COLUMNS against a value; "has" finds a part of a text, without regard to case (ASCII)."""
+
+    column: str
+    value: str | float
+    operator: Operator = "has"
+
+    def __post_init__(self) -> None:
+        if self.column not in COLUMNS:
+            raise UserError(
+                f"Runs have no “{self.column}” to filter by.", next_step=f"Use one of: {', '.join(COLUMNS)}."
+            )
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs: all conditions hold. Deleted runs are only shown where they are asked for.
+
+    words: each has to begin a word of prompt, text or note.
+    """
+
+    words: str = ""
+    matches: tuple[Match, ...] = ()
+    session_id: int | None = None
+    tag: str | None = None
+    starred: bool = False
+    junk: bool = False
+    states: tuple[str, ...] = ()
+    sides: tuple[Side, ...] = LISTED_SIDES
+    deleted: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> RunFilter:
+        """Read what is typed into a search box; UserError for a mark that there is none of."""
+        words: list[str] = []
+        wanted = cls()
+        for named, sign, quoted, plain in _PART.findall(text):
+            column, value = _ALIASES.get(named.lower(), named.lower()), quoted or plain
+            if column == "tag":
+                wanted = replace(wanted, tag=value)
+            elif column == "is":
+                wanted = wanted._marked(value.lower())
+            elif column in COLUMNS:
+                wanted = replace(wanted, matches=(*wanted.matches, _match(column, sign, value)))
+            else:
+                words.append(f"{named}:{sign}{value}" if named else f"{sign}{value}")
+        return replace(wanted, words=" ".join(words))
+
+    def _marked(self, mark: str) -> RunFilter:
+        if mark in ("starred", "junk", "deleted"):
+            starred, junk, deleted = (mark == named for named in ("starred", "junk", "deleted"))
+            return replace(
+                self,
+                starred=self.starred or starred,
+                junk=self.junk or junk,
+                deleted=self.deleted or deleted,
+            )
+        if mark in LISTED_SIDES:
+            return replace(self, sides=(mark,))
+        if mark in ("queued", "running", "done", "cancelled", "failed", "lost"):
+            return replace(self, states=(*self.states, mark))
+        raise UserError(
+            f"Runs have no mark “{mark}”.",
+            next_step="Use is:starred, is:junk, is:deleted, is:steered, is:baseline or is:lost.",
+        )
+
+    def sql(self, also: str = "") -> tuple[str, list[Any]]:
+        """Return "FROM ... WHERE ..." and its values. also: other SQL whose tables have to be there."""
+        conditions = [f"runs.deleted_s IS {'NOT ' if self.deleted else ''}NULL"]
+        values: list[Any] = []
+        searched = _search(self)
+        if searched:
+            conditions.append("runs.id IN (SELECT rowid FROM run_search WHERE run_search MATCH ?)")
+            values.append(searched)
+        for column, among in (("side", self.sides), ("state", self.states)):
+            if among:
+                conditions.append(f"runs.{column} IN ({', '.join('?' * len(among))})")
+                values += among
+        tagged = "runs.id IN (SELECT run_id FROM run_tags WHERE tag = ?)"
+        for condition, value in (("runs.session_id = ?", self.session_id), (tagged, self.tag)):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        conditions += ["runs.starred = 1"] * self.starred + ["runs.junk IS NOT NULL"] * self.junk
+        for condition, value in map(_condition, _unsearched(self)):
+            conditions.append(condition)
+            values.append(value)
+        where = " AND ".join(conditions)
+        return f"FROM runs {joins_of(where + also)} WHERE {where}", values
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run as a list shows it: nothing of it has to be decoded.
+
+    heads, target, mode, strength: in words, "" for a baseline.  tags: in alphabetical order.
+    verdict_ok: whether the judge found the target described, None where that is no question.
+    replay_same: whether a replay gave the same tokens, None where nobody tried.
+    """
+
+    id: int
+    session_id: int
+    session: str
+    side: str
+    state: str
+    message: str
+    started_s: float
+    model: str
+    model_fingerprint: str
+    image_sha256: str
+    picture: str
+    prompt: str
+    heads: str
+    n_heads: int
+    target: str
+    target_colour: str | None
+    mode: str
+    strength: str
+    text: str
+    junk: str | None
+    n_tok: int
+    seconds: float | None
+    mass_before: float | None
+    mass_after: float | None
+    verdict: str
+    verdict_ok: bool | None
+    replayed_s: float | None
+    replay_same: bool | None
+    starred: bool
+    tags: tuple[str, ...]
+    note: str
+
+
+TAG_SEPARATOR: Final = "\x1f"
+LINE_SQL: Final = f"""SELECT runs.id, runs.session_id, sessions.name, side, state, message, runs.started_s,
+    models.name, models.fingerprint, runs.image_sha256, images.name, prompt, heads, n_heads, target,
+    target_colour, mode, strength, runs.text, junk, n_tok, seconds, mass_before, mass_after, verdict,
+    verdict_ok, replayed_s, replay_same, starred,
+    (SELECT group_concat(tag, char(31)) FROM (SELECT tag FROM run_tags WHERE run_id = runs.id ORDER BY tag)),
+    notes.text FROM runs {" ".join(_JOINS.values())}"""
+"""The columns of RunLine, in its order."""
+
+
+def order_sql(sort: SortKey, descending: bool) -> str:
+    """Return "ORDER BY ..."; of equal runs the newer one comes first."""
+    if sort not in SORT_KEYS:
+        raise UserError(
+            f"Runs cannot be sorted by “{sort}”.", next_step=f"Use one of: {', '.join(SORT_KEYS)}."
+        )
+    direction = "DESC" if descending else "ASC"
+    if sort == "started":
+        return f"ORDER BY runs.id {direction}"
+    expression = _SORTS.get(sort) or f"{_TEXTS[sort]} COLLATE NOCASE"
+    return f"ORDER BY {expression} {direction}, runs.id DESC"
+
+
+def joins_of(sql: str) -> str:
+    """Return the joins that an expression needs."""
+    return " ".join(join for table, join in _JOINS.items() if f"{table}." in sql)
+
+
+def search_query(text: str, column: str | None = None) -> str:
+    """Return an FTS5 query: `text`, a word or the beginning of one, or a phrase of several."""
+    quoted = '"' + text.replace('"', '""').replace("\0", " ") + '" *'
+    return quoted if column is None else f"{{{column}}} : {quoted}"
+
+
+def _match(column: str, sign: str, value: str) -> Match:
+    try:
+        number = float(value)
+    except ValueError:
+        return Match(column, value, "is" if sign == "=" else "has")
+    if column in _NUMBERS:
+        return Match(column, number, _SIGNS.get(sign, "is"))
+    return Match(column, value, "is" if sign == "=" else "has")
+
+
+def _is_searchable(match: Match) -> bool:
+    """Whether the full-text index can answer; it knows letters and digits only."""
+    return (
+        match.column in _SEARCHED
+        and match.operator == "has"
+        and any(letter.isalnum() for letter in str(match.value))
+    )
+
+
+def _search(wanted: RunFilter) -> str:
+    parts = [search_query(word) for word in wanted.words.split() if any(map(str.isalnum, word))]
+    parts += [search_query(str(m.value), m.column) for m in wanted.matches if _is_searchable(m)]
+    return " AND ".join(f"({part})" for part in parts)
+
+
+def _unsearched(wanted: RunFilter) -> list[Match]:
+    signs = [word for word in wanted.words.split() if not any(map(str.isalnum, word))]
+    return [*(m for m in wanted.matches if not _is_searchable(m)), *(Match("text", sign) for sign in signs)]
+
+
+def _condition(match: Match) -> tuple[str, Any]:
+    is_number = isinstance(match.value, (int, float))
+    expression = (_NUMBERS if is_number and match.column in _NUMBERS else _TEXTS).get(match.column)
+    expression = expression or _NUMBERS[match.column]
+    if match.operator == "has":
+        escaped = re.sub(r"([\\%_])", r"\\\1", str(match.value))
+        return f"{expression} LIKE ? ESCAPE '\\'", f"%{escaped}%"
+    collate = "" if is_number else " COLLATE NOCASE"
+    return f"{expression} {_OPERATORS[match.operator]} ?{collate}", match.value
