@@ -200,9 +200,7 @@ class HeadGrid(QWidget):
         )
         outlines = self._outlines.get(
             (self._choice, where),
-            lambda: draw_outlines(
-                self.view, mask_of(self._model.chosen, self.view.shape_LH), QColor(OUTLINE)
-            ),
+            lambda: draw_outlines(self.view, mask_of(model.chosen, present_LH.shape), QColor(OUTLINE)),
         )
         if present_LH.all():
             return cells, outlines

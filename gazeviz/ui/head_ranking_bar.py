@@ -26,6 +26,7 @@ from gazeviz.ui.controls import ElidedLabel, MenuButton
 from gazeviz.ui.place_label import PlaceLabel, place_of
 
 _FILES: Final = "Head ranking (*.json)"
+_ROW_PX: Final = 28
 _FILE_NAME: Final = "gaze_head_ranking.json"
 
 RANKING_TEXTS: Final = {
@@ -110,6 +111,7 @@ class RankingBar(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.SPACE if widgets[0] is self._metrics["ranking"] else 2 * theme.SPACE)
+        row.addStrut(_ROW_PX)  # whatever it says, nothing moves under the cursor
         for widget in widgets:
             row.addWidget(widget, 1 if isinstance(widget, ElidedLabel | PlaceLabel) else 0)
         return row
@@ -188,11 +190,12 @@ class RankingBar(QWidget):
         self._rankings.setToolTip(RANKING_TEXTS.get(name or "", "") or "Choose what the heads are ranked by")
         self._measured.set_whole(self._how_measured(ranking))
         agreed = split_half_text(ranking, len(self._model.chosen))
-        self._agreed.setText(agreed)
+        self._agreed.setText(agreed or ("no split-half" if ranking is not None else ""))
         self._agreed.setToolTip(
-            "How many of as many best heads as are chosen two halves of the strips agree on"
-            if agreed else ""
-        )  # fmt: skip
+            "How many of the best heads, as many as are chosen, two halves of the strips agree on"
+            if agreed
+            else "Nobody knows how far this ranking can be trusted: measure it on strips."
+        )
 
     def _how_measured(self, ranking: HeadRanking | None) -> str:
         progress = self._model.progress
@@ -200,7 +203,10 @@ class RankingBar(QWidget):
             return f"measuring, {progress.done} of {progress.total or '?'}"
         if ranking is None:
             return "measure one on strips, or import one"
-        return f"{ranking.n_strips} strips" if ranking.n_strips else ""
+        if ranking.n_strips:
+            return f"{ranking.n_strips} strips"
+        info = self._model.model_info
+        return "came with the model" if info is not None and ranking.name in info.rankings else "from a file"
 
     def _show_place(self) -> None:
         model = self._model
