@@ -48,7 +48,8 @@ def family_name(settings: Mapping[str, Any]) -> str:
 def takes_pictures(settings: Mapping[str, Any]) -> bool:
     """Whether the config.json of an unknown family speaks of pictures, by its parts and architectures."""
     if any(
-        key in settings for key in ("vision_config", "vision_tower", "image_token_id", "image_token_index")
+        settings.get(key) is not None
+        for key in ("vision_config", "vision_tower", "image_token_id", "image_token_index")
     ):
         return True
     architectures = settings.get("architectures")

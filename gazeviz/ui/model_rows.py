@@ -104,10 +104,9 @@ class ModelRowDelegate(QStyledItemDelegate):
             painter, upper, row.model.name, theme.font_ui(13, 600), colours.ink if usable else colours.soft
         )
         if usable and row.taken is not None:
-            need = f"≈ {bytes_text(row.taken.needed_bytes)}"
-            lower.setRight(
-                _draw_right(painter, lower, need, theme.font_mono(11), _fit_colour(row.taken)) - 12
-            )
+            verdict = "" if row.taken.fits is not False else "does not fit  "
+            need = f"{verdict}≈ {bytes_text(row.taken.needed_bytes)}"
+            lower.setRight(_draw_right(painter, lower, need, theme.font_mono(11), colours.ink) - 12)
         said = model_text(row.model) if usable else row.model.refusal
         _draw_left(painter, lower, said, theme.font_ui(12), colours.soft)
         painter.restore()
@@ -138,10 +137,6 @@ def _state_text(row: ModelRow) -> str:
 
 def _state_colour(row: ModelRow) -> QColor:
     return theme.current().accent if row.loaded else theme.current().soft
-
-
-def _fit_colour(taken: Estimate) -> QColor:
-    return theme.current().ink if taken.fits is not False else theme.region_colour(3)
 
 
 def _draw_left(painter: QPainter, room: QRectF, text: str, font: QFont, colour: QColor) -> None:

@@ -64,8 +64,7 @@ class NoticeBar(QWidget):
         self._detail = named(QPlainTextEdit(), "noticeDetail")
         self._make_detail()
         self._more = _button("noticeMore", "Details", "Show or hide what helps to find the cause")
-        self._more.setCheckable(True)
-        self._more.toggled.connect(self._on_more)
+        self._more.clicked.connect(lambda: self._show_detail(self._detail.isHidden()))
         self._copy = _button(
             "noticeCopy", "Copy", "Copy the sentence and its details, for a report of the problem"
         )
@@ -115,7 +114,7 @@ class NoticeBar(QWidget):
         self._next_step.setVisible(bool(notice.next_step))
         self._detail.setPlainText(notice.detail.strip())
         self._detail.setFont(theme.font_mono(11))
-        self._more.setChecked(False)
+        self._show_detail(False)
         for button in (self._more, self._copy):
             button.setVisible(bool(notice.detail.strip()))
         spoken = f"{_SPOKEN[notice.kind]}: {notice.sentence} {notice.next_step}".strip()
@@ -132,7 +131,7 @@ class NoticeBar(QWidget):
         self._close.setIcon(theme.icon("close"))
         self.update()
 
-    def _on_more(self, shown: bool) -> None:
+    def _show_detail(self, shown: bool) -> None:
         self._detail.setVisible(shown)
         self._more.setText("Hide details" if shown else "Details")
 

@@ -31,4 +31,4 @@ def test_an_unknown_model_says_whether_it_takes_pictures() -> None:
     assert takes_pictures({"model_type": "phi9", "vision_config": {}})
     assert takes_pictures({"architectures": ["Phi9ForVision2Seq"]})
     assert not takes_pictures({"architectures": ["Phi9ForCausalLM"]})
-    assert not takes_pictures({"architectures": "Phi9ForVision2Seq"})
+    assert not takes_pictures({"architectures": "Phi9ForVision2Seq", "vision_config": None})

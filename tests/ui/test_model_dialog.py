@@ -109,7 +109,7 @@ def test_what_there_is_is_listed_usable_ones_first(stage: DialogStage) -> None:
 def test_a_model_that_cannot_be_used_says_why_and_cannot_be_loaded(stage: DialogStage) -> None:
     stage.open()
     stage.choose("some/words-7b")
-    assert "phi9 is not known" in stage.text("modelSaid")
+    assert "takes no pictures" in stage.text("modelSaid")
     assert not stage.button("modelLoad").isEnabled()
     stage.dialog.load_chosen()
     assert stage.model.progress is None
