@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+import numpy as np
+
+from gazeviz.domain.statistics import random_derangement
 from gazeviz.errors import UserError
 
 Turns: TypeAlias = tuple[tuple[int, int | None], ...]
+Order: TypeAlias = Literal["forwards", "backwards", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,16 @@ def even(region_ids: Sequence[int], every_tok: int) -> Turns:
             f"A target cannot switch every {every_tok} tokens.", next_step="Choose at least one token."
         )
     return tuple((place * every_tok, region_id) for place, region_id in enumerate(region_ids))
+
+
+def ordered(region_ids: Sequence[int], order: Order, seed: int = 0) -> tuple[int, ...]:
+    """Regions in another order; "mixed" leaves none in its place (a single one stays, of course)."""
+    if order == "backwards":
+        return tuple(region_ids)[::-1]
+    if order == "mixed" and len(region_ids) > 1:
+        places = random_derangement(len(region_ids), np.random.default_rng(seed))
+        return tuple(region_ids[place] for place in places)
+    return tuple(region_ids)
 
 
 def _without_repeats(turns: Sequence[tuple[int, int | None]]) -> Turns:

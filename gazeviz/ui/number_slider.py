@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QStackedWidget, QWidget
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+
+_SLIDER_PX: Final = 72
+_NUMBER_PX: Final = 52
 
 
 class NumberSlider(QWidget):
@@ -32,13 +37,14 @@ class NumberSlider(QWidget):
         self._low, self._step = low, step
         self.slider = named(QSlider(Qt.Orientation.Horizontal), f"{name}Slider")
         self.slider.setRange(0, round((high - low) / step))
-        self.slider.setMinimumWidth(64)
+        self.slider.setMinimumWidth(48)
+        self.slider.setMaximumWidth(_SLIDER_PX)
         self.number = named(_Number(), f"{name}Number")
         self.number.setRange(low, high if most is None else most)
         self.number.setSingleStep(step)
         self._word = named(QLabel(), f"{name}Word")
         self._word.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for control in (self.slider, self.number):
+        for control in (self.slider, self.number, self._word):
             control.setToolTip(tip)
             control.setAccessibleName(label)
         self._lay_out(label)
@@ -51,7 +57,7 @@ class NumberSlider(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.number)
         self._stack.addWidget(self._word)
-        self._stack.setFixedSize(56, 28)
+        self._stack.setFixedSize(_NUMBER_PX, 28)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)

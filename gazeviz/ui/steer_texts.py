@@ -92,13 +92,13 @@ def steering_text(settings: SteeringSettings) -> str:
 
 
 def strength_note(settings: SteeringSettings) -> str:
-    """What is to be known about this strength; "" for nothing."""
+    """What is to be known about this strength."""
     if settings.mode == "mass":
-        return ""
+        return "A fixed share has no strength."
     if isinstance(settings.strength, str):
         return HARD_WORDS[settings.strength].does
     if settings.strength >= JUNK_FROM:
         return f"Many models write junk from {figure_text(JUNK_FROM).removesuffix('.0')} on."
     if settings.strength == 0:
         return "A strength of 0 changes nothing: the text must be the baseline's."
-    return ""
+    return "None: the strength above counts."

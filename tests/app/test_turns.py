@@ -71,3 +71,13 @@ def test_an_even_layout():
     for region_ids, every_tok in (((), 8), ((1,), 0)):
         with pytest.raises(UserError):
             turns.even(region_ids, every_tok)
+
+
+def test_orders_of_a_narration():
+    assert turns.ordered((4, 5, 6), "forwards") == (4, 5, 6)
+    assert turns.ordered((4, 5, 6), "backwards") == (6, 5, 4)
+    for seed in range(20):
+        mixed = turns.ordered((4, 5, 6), "mixed", seed)
+        assert sorted(mixed) == [4, 5, 6] and all(a != b for a, b in zip(mixed, (4, 5, 6), strict=True))
+        assert mixed == turns.ordered((4, 5, 6), "mixed", seed)
+    assert turns.ordered((4,), "mixed") == (4,)
