@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
 
 from gazeviz.ui import theme
-from gazeviz.ui.token_chips import LINE_PX, ChipLines, Spelling
+from gazeviz.ui.token_chips import CHIP_PX, LINE_PX, NUMBER_PX, ChipLines, Spelling
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_painter import TOKEN_FONT_PX, ChipPainter
 
@@ -120,8 +120,8 @@ class TokenFlow(QAbstractScrollArea):
             if index < self.n_tok and _looks(before, index) != _looks(mark, index):
                 self._repaint(self._lines.places[index].cell)
         if mark is not None and mark.pinned and mark.last < self.n_tok:
-            moved = mark.first if before is not None and before.last == mark.last else mark.last
-            self._reveal(moved)
+            for index in _moved_ends(before, mark):
+                self._reveal(index)
 
     def index_at(self, x_px: float, y_px: float) -> int | None:
         """The token at a point of the viewport."""
@@ -209,17 +209,17 @@ class TokenFlow(QAbstractScrollArea):
 
     def _set_range(self) -> None:
         bar, height_px = self.verticalScrollBar(), self.viewport().height()
-        hidden_px = max(0, self.content_height_px - height_px)
-        bar.setRange(0, -(-hidden_px // LINE_PX) * LINE_PX)  # whole lines, so that no line is cut at the top
+        bar.setRange(0, _whole_lines_px(max(0, self.content_height_px - height_px)))
         bar.setPageStep(height_px)
 
     def _reveal(self, index: int) -> None:
-        cell, bar = self._lines.places[index].cell, self.verticalScrollBar()
-        top_px, bottom_px = int(cell.top()), int(cell.bottom()) + 2 * _MARGIN_PX
-        if top_px < bar.value():
-            bar.setValue(top_px)
-        elif bottom_px > bar.value() + self.viewport().height():
-            bar.setValue(bottom_px - self.viewport().height())
+        bar = self.verticalScrollBar()
+        line, height_px = self._lines.places[index].line, self.viewport().height()
+        hidden_px = line * LINE_PX + CHIP_PX + NUMBER_PX + _MARGIN_PX - height_px
+        if line * LINE_PX < bar.value():
+            bar.setValue(line * LINE_PX)
+        elif hidden_px > bar.value():
+            bar.setValue(_whole_lines_px(hidden_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew where the width has changed."""
@@ -293,6 +293,20 @@ class TokenFlow(QAbstractScrollArea):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Move what is painted already, and paint only what comes into sight."""
         self.viewport().scroll(0, dy)
+
+
+def _whole_lines_px(hidden_px: int) -> int:
+    """How far to scroll to hide that much, in whole lines, so that none is cut at the top."""
+    return -(-hidden_px // LINE_PX) * LINE_PX
+
+
+def _moved_ends(before: Mark | None, mark: Mark) -> tuple[int, ...]:
+    """The end of a span that somebody moves; both, the first one above all, where it comes from elsewhere."""
+    if before is not None and before.pinned and before.last == mark.last:
+        return (mark.first,)
+    if before is not None and before.pinned and before.first == mark.first:
+        return (mark.last,)
+    return mark.last, mark.first
 
 
 def _looks(mark: Mark | None, index: int) -> str:

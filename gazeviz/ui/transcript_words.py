@@ -89,7 +89,9 @@ def token_tip(record: RunRecord, index: int, cues: RunCues) -> str:
     step = record.steps[index]
     head = f"<b>Token {index}</b> &nbsp;<code>{escape(_quoted(step.text))}</code>"
     if not step.text:
-        head += "<br>adds no text: a special token, or a part of a character"
+        ends = record.summary is not None and record.summary.finish == "stop" and step is record.steps[-1]
+        why = "the model ends its answer" if ends else "a special token, or a part of a character"
+        head += f"<br>adds no text: {why}"
     facts = (
         f"id {step.token_id} · log p {step.logprob:.2f} ({_percent(step.logprob)}) · {_ms_text(step.ms)}"
         + (f"<br>steered to {escape(step.target)}" if step.target else "")
