@@ -22,6 +22,7 @@ from gazeviz.ui.column_parts import named, section_title
 from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.look_list import ROW_PX, LookList, LookRows, places_in
 from gazeviz.ui.place_label import Place, PlaceLabel, place_of
+from gazeviz.ui.region_badge import badge_icon
 
 ROWS_SHOWN: Final = 8
 _USUAL_COUNT: Final = 12
@@ -127,7 +128,7 @@ class LookHere(QWidget):
         follow.triggered.connect(lambda: setattr(model, "grid_metric", "live"))
         menu.addSeparator()
         for number, region in enumerate(model.regions, start=1):
-            action = menu.addAction(f"{number}  {region.name}")
+            action = menu.addAction(badge_icon(number, region.colour), region.name)
             action.setObjectName(f"lookHereRegion_{region.id}")
             action.triggered.connect(partial(self._controller.look_at_region, region.id))
         if not len(model.regions):
