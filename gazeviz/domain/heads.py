@@ -7,6 +7,7 @@ know how scores are measured (engine.discovery) nor what a head set is used for.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -110,7 +111,10 @@ class HeadSet:
         return iter(self.heads)
 
     def __contains__(self, head: object) -> bool:
-        return head in self.heads
+        if not isinstance(head, Head):
+            return False
+        place = bisect_left(self.heads, head)
+        return place < len(self.heads) and self.heads[place] == head
 
     def __str__(self) -> str:
         return ",".join(map(str, self.heads))

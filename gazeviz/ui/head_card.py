@@ -59,8 +59,9 @@ class HeadCard(QWidget):
         size = QSize(min(_WIDEST_PX, max(_NARROWEST_PX, beside.width())), 0)
         size.setHeight(2 * _PAD_PX + 2 * _LINE_PX + 4 + self._map_size(size.width()).height())
         self.setGeometry(_place(size, beside, window))
-        self.show()
-        self.raise_()
+        if self.isHidden():
+            self.show()
+            self.raise_()
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -33,7 +33,7 @@ from gazeviz.render.palette import OUTLINE
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.head_card import HeadCard, head_facts
-from gazeviz.ui.head_grid_frame import draw_frame, draw_ring
+from gazeviz.ui.head_grid_frame import draw_frame, draw_lit_numbers, draw_ring
 from gazeviz.ui.head_grid_hand import GridHand, mask_of
 from gazeviz.ui.head_grid_keys import CTRL, KEY_REASONS, SHIFT, STEPS, is_own, mode_of
 from gazeviz.ui.head_grid_layers import (
@@ -64,7 +64,7 @@ class HeadGrid(QWidget):
         self._model = model
         self._hand = GridHand(model, controller)
         self.view = GridView()
-        self._cells, self._absent, self._outlines = KeptImage(), KeptImage(), KeptImage()
+        self._cells, self._absent, self._outlines, self._frame = (KeptImage() for _ in range(4))
         self._values = self._choice = 0
         self._panned_from: QPointF | None = None
         self._by_keys = False
@@ -176,9 +176,10 @@ class HeadGrid(QWidget):
         at = self.view.area.topLeft()
         for image in self._images():
             painter.drawImage(at, image)
-        chosen = self._model.chosen.layer_histogram(self.view.shape_LH[0])
+        painter.drawImage(0, 0, self._frame.get((self._choice, self.view.key()), self._draw_frame))
         hovered = self._model.hovered_head
-        draw_frame(painter, self.view, chosen[: self.view.shape_LH[0]], hovered)
+        if hovered is not None and self._has(hovered):
+            draw_lit_numbers(painter, self.view, hovered)
         painter.setClipRect(self.view.area.adjusted(-3, -3, 3, 3))
         self._draw_rectangle(painter)
         if hovered is not None and self._has(hovered):
@@ -208,6 +209,11 @@ class HeadGrid(QWidget):
             (self._values, where), lambda: draw_absent(self.view, ~present_LH, colours.line)
         )
         return absent, cells, outlines
+
+    def _draw_frame(self) -> QImage:
+        n_layers = self.view.shape_LH[0]
+        counts_L = self._model.chosen.layer_histogram(n_layers)[:n_layers]
+        return draw_frame(self.view, self.size(), counts_L)
 
     def _has(self, head: Head) -> bool:
         n_layers, n_heads = self.view.shape_LH

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from gazeviz.domain.heads import Head
 from gazeviz.ui import theme
@@ -23,15 +23,35 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
 
 
-def draw_frame(painter: QPainter, view: GridView, counts_L: NDArray[np.int64], hovered: Head | None) -> None:
-    """Draw numbers and histogram; the hovered head's two numbers stand out.
+def draw_frame(view: GridView, size: QSize, counts_L: NDArray[np.int64]) -> QImage:
+    """Numbers and histogram on an image as large as the widget.
 
     counts_L: chosen heads of each layer, int64 (L,).
     """
+    image = QImage(size * view.ratio, QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(view.ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     painter.setFont(theme.font_mono(10))
-    _draw_layers(painter, view, hovered)
-    _draw_columns(painter, view, hovered)
+    painter.setPen(theme.current().soft)
+    _draw_layers(painter, view)
+    _draw_columns(painter, view)
     _draw_histogram(painter, view, counts_L)
+    painter.end()
+    return image
+
+
+def draw_lit_numbers(painter: QPainter, view: GridView, head: Head) -> None:
+    """A head's two numbers in ink, over whatever numbers stand there."""
+    colours = theme.current()
+    painter.setFont(theme.font_mono(10))
+    painter.setPen(colours.ink)
+    for place, align, number in (
+        (_layer_place(view, head.layer), _RIGHT, head.layer),
+        (_column_place(view, head.index), _MIDDLE, head.index),
+    ):
+        painter.fillRect(place.adjusted(0, 0, 1, 0), colours.panel)
+        painter.drawText(place, align, str(number))
 
 
 def draw_ring(painter: QPainter, box: QRectF, colour: QColor | Qt.GlobalColor) -> None:
@@ -44,44 +64,34 @@ def draw_ring(painter: QPainter, box: QRectF, colour: QColor | Qt.GlobalColor) -
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
-def _draw_layers(painter: QPainter, view: GridView, hovered: Head | None) -> None:
-    area, step = view.area, _step(view.box_px[1], _LINE_PX)
-
-    def place(layer: int) -> QRectF:
-        middle = view.box(Head(layer, 0)).center().y()
-        return QRectF(0, middle - _LINE_PX / 2, LEFT_PX - 5, _LINE_PX)
-
-    painter.setPen(theme.current().soft)
-    for layer in range(0, view.shape_LH[0], step):
-        if area.top() <= place(layer).center().y() < area.bottom():
-            painter.drawText(place(layer), _RIGHT, str(layer))
-    if hovered is not None and hovered.layer < view.shape_LH[0]:
-        _draw_lit(painter, place(hovered.layer), _RIGHT, hovered.layer)
+def _layer_place(view: GridView, layer: int) -> QRectF:
+    middle = view.box(Head(layer, 0)).center().y()
+    return QRectF(0, middle - _LINE_PX / 2, LEFT_PX - 5, _LINE_PX)
 
 
-def _draw_columns(painter: QPainter, view: GridView, hovered: Head | None) -> None:
-    area, n_heads = view.area, view.shape_LH[1]
-    width = _DIGIT_PX * len(str(n_heads - 1)) + 5
-    step = _step(view.box_px[0], width)
-
-    def place(index: int) -> QRectF:
-        middle = view.box(Head(0, index)).center().x()
-        return QRectF(middle - width / 2, area.bottom() + 3, width, BOTTOM_PX - 4)
-
-    painter.setPen(theme.current().soft)
-    for index in range(0, n_heads, step):
-        if area.left() <= place(index).center().x() < area.right():
-            painter.drawText(place(index), _MIDDLE, str(index))
-    if hovered is not None and hovered.index < n_heads:
-        _draw_lit(painter, place(hovered.index), _MIDDLE, hovered.index)
+def _column_width(view: GridView) -> int:
+    return _DIGIT_PX * len(str(view.shape_LH[1] - 1)) + 5
 
 
-def _draw_lit(painter: QPainter, place: QRectF, align: Qt.AlignmentFlag, number: int) -> None:
-    """A number in ink, over whatever number stands there."""
-    colours = theme.current()
-    painter.fillRect(place.adjusted(0, 0, 1, 0), colours.panel)
-    painter.setPen(colours.ink)
-    painter.drawText(place, align, str(number))
+def _column_place(view: GridView, index: int) -> QRectF:
+    middle, width = view.box(Head(0, index)).center().x(), _column_width(view)
+    return QRectF(middle - width / 2, view.area.bottom() + 3, width, BOTTOM_PX - 4)
+
+
+def _draw_layers(painter: QPainter, view: GridView) -> None:
+    area = view.area
+    for layer in range(0, view.shape_LH[0], _step(view.box_px[1], _LINE_PX)):
+        place = _layer_place(view, layer)
+        if area.top() <= place.center().y() < area.bottom():
+            painter.drawText(place, _RIGHT, str(layer))
+
+
+def _draw_columns(painter: QPainter, view: GridView) -> None:
+    area = view.area
+    for index in range(0, view.shape_LH[1], _step(view.box_px[0], _column_width(view))):
+        place = _column_place(view, index)
+        if area.left() <= place.center().x() < area.right():
+            painter.drawText(place, _MIDDLE, str(index))
 
 
 def _draw_histogram(painter: QPainter, view: GridView, counts_L: NDArray[np.int64]) -> None:

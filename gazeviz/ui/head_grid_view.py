@@ -52,6 +52,12 @@ class GridView:
         self.ratio = 1.0
         self._zoom = 1.0
         self._scroll_px = QPointF(0, 0)
+        self.box_dev = (1, 1)
+        """Width and height of a head's box in device pixels, gap included."""
+        self.scroll_dev = (0, 0)
+        """Device pixels of the grid that lie left of and above the area."""
+        self.area = QRectF()
+        """Where boxes are seen."""
 
     # What is shown
 
@@ -86,16 +92,6 @@ class GridView:
     # Sizes
 
     @property
-    def box_dev(self) -> tuple[int, int]:
-        """Width and height of a head's box in device pixels, gap included."""
-        width, height = self._fitted_dev()
-        if self._zoom == 1.0:
-            return width, height
-        most = round(MAX_ZOOMED_BOX_PX * self.ratio)
-        zoomed_w, zoomed_h = round(width * self._zoom), round(height * self._zoom)
-        return max(width, min(zoomed_w, most)), max(height, min(zoomed_h, most))
-
-    @property
     def box_px(self) -> tuple[float, float]:
         """Width and height of a head's box in the widget's pixels."""
         width, height = self.box_dev
@@ -108,18 +104,6 @@ class GridView:
         if side_px < _NO_GAP_BELOW_PX:
             return 0
         return max(1, round((2 if side_px >= WIDE_GAP_FROM_PX else 1) * self.ratio))
-
-    @property
-    def area(self) -> QRectF:
-        """Where boxes are seen."""
-        room_w, room_h = self._room_px()
-        width, height = self._content_px()
-        return QRectF(LEFT_PX, TOP_PX, max(0.0, min(width, room_w)), max(0.0, min(height, room_h)))
-
-    @property
-    def scroll_dev(self) -> tuple[int, int]:
-        """Device pixels of the grid that lie left of and above the area."""
-        return round(self._scroll_px.x() * self.ratio), round(self._scroll_px.y() * self.ratio)
 
     def height_for(self, width_px: int) -> int:
         """The height that a widget of a width would like."""
@@ -192,7 +176,8 @@ class GridView:
         inside = QPointF(
             min(max(at.x(), area.left()), area.right()), min(max(at.y(), area.top()), area.bottom())
         ) - area.topLeft()  # fmt: skip
-        grown_x, grown_y = (now / old for now, old in zip(self.box_px, before, strict=True))
+        after = (side / self.ratio for side in self._box_of(self._zoom))
+        grown_x, grown_y = (now / old for now, old in zip(after, before, strict=True))
         reached = self._scroll_px + inside
         self._scroll_px = QPointF(reached.x() * grown_x, reached.y() * grown_y) - inside
         self._clamp()
@@ -243,10 +228,20 @@ class GridView:
         """The smallest and the largest side of a box that is not zoomed."""
         return max(2, int(_MIN_BOX_PX * self.ratio)), round(MAX_BOX_PX * self.ratio)
 
+    def _box_of(self, zoom: float) -> tuple[int, int]:
+        width, height = self._fitted_dev()
+        if zoom == 1.0:
+            return width, height
+        most = round(MAX_ZOOMED_BOX_PX * self.ratio)
+        return max(width, min(round(width * zoom), most)), max(height, min(round(height * zoom), most))
+
     def _clamp(self) -> None:
-        width, height = self._content_px()
-        room_w, room_h = self._room_px()
+        """Lay out anew, with the scroll inside its bounds."""
+        self.box_dev = self._box_of(self._zoom)
+        (width, height), (room_w, room_h) = self._content_px(), self._room_px()
         self._scroll_px = QPointF(
             min(max(0.0, self._scroll_px.x()), max(0.0, width - room_w)),
             min(max(0.0, self._scroll_px.y()), max(0.0, height - room_h)),
         )
+        self.scroll_dev = round(self._scroll_px.x() * self.ratio), round(self._scroll_px.y() * self.ratio)
+        self.area = QRectF(LEFT_PX, TOP_PX, max(0.0, min(width, room_w)), max(0.0, min(height, room_h)))
