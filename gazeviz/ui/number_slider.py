@@ -11,8 +11,8 @@ from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 
-_SLIDER_PX: Final = 72
-_NUMBER_PX: Final = 52
+_SLIDER_PX: Final = 64
+_NUMBER_PX: Final = 46
 
 
 class NumberSlider(QWidget):
@@ -44,6 +44,7 @@ class NumberSlider(QWidget):
         self.number.setSingleStep(step)
         self._word = named(QLabel(), f"{name}Word")
         self._word.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._word.setFont(theme.font_ui(11, 500))
         for control in (self.slider, self.number, self._word):
             control.setToolTip(tip)
             control.setAccessibleName(label)

@@ -76,7 +76,7 @@ class ScheduleBar(QWidget):
         box.setPrefix("every ")
         box.setSuffix(" tokens")
         box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        box.setFixedWidth(124)
+        box.setFixedWidth(112)
         box.setFixedHeight(ONE_LINE_PX - 4)
         box.setAccessibleName("Tokens for each target of a layout")
         box.setToolTip("How long each target holds in a layout that is chosen beside")
@@ -129,6 +129,6 @@ def schedule_note(model: SessionModel) -> str:
     if late:
         return f"{late} of {len(model.schedule)} begin after the answer's end: allow more tokens"
     if model.steering.scope != "decode_only":
-        return "for a target that moves, choose “answer's rows” above"
+        return "“answer's rows” suit a target that moves"
     n_turns = len(model.schedule)
-    return f"{n_turns} turn{'s' if n_turns > 1 else ''}; a click on a region still moves the target"
+    return f"{n_turns} turn{'s' if n_turns > 1 else ''}; a click still moves the target"

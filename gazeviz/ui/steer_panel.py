@@ -94,7 +94,7 @@ class SteerPanel(QWidget):
 
     def _make_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        line.setSpacing(2 * theme.SPACE)
+        line.setSpacing(6)
         target = TargetMenu(self._model, self._controller)
         before: tuple[QWidget, ...] = (self._caret, self._heads, target)
         after: tuple[QWidget, ...] = (self._strength, self._alpha, self._recommended)
