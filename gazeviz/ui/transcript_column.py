@@ -132,7 +132,18 @@ class TranscriptColumn(QWidget):
 
     def refresh_mark(self) -> None:
         """Outline the cursor's tokens, or the newest one if it is what everything shows."""
-        self.flow.mark(self._mark())
+        mark = self._mark()
+        self.flow.mark(mark)
+        self.flow.setAccessibleDescription(self._said_of(mark) if mark is not None and mark.pinned else "")
+
+    def _said_of(self, mark: Mark) -> str:
+        """The tokens under the cursor, for whoever cannot see them."""
+        steps = self._record.steps[mark.first : mark.last + 1] if self._record is not None else []
+        text = "".join(step.text for step in steps).strip()
+        if mark.first != mark.last or self._cues is None or not steps:
+            return f"tokens {mark.first} to {mark.last}: {text}"
+        cue = self._cues.of_step(steps[0], "looks_at")
+        return f"token {mark.first}: {text}, looks at {cue.name if cue is not None else 'no region'}"
 
     def _mark(self) -> Mark | None:
         cursor, n_tok = self._model.cursor, self.flow.n_tok

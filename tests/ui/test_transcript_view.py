@@ -450,3 +450,7 @@ def test_everything_has_a_name_for_whoever_cannot_see_it(stage, view):
     run(stage)
     for name in ("steeredTokens", "baselineTokens", "steeredCopy", "steeredAudit", "tokenTint"):
         assert child_of(view, name).accessibleName(), name
+    stage.model.cursor = Cursor("steered", 2, 2)
+    assert flow(view).accessibleDescription() == "token 2: city, looks at Panel 4"
+    stage.model.cursor = Cursor("steered", 4, 5)
+    assert flow(view).accessibleDescription() == "tokens 4 to 5: black dog"
