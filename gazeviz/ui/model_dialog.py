@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -41,7 +41,7 @@ _SIZE_PX: Final = QSize(720, 540)
 
 
 class ModelDialog(QDialog):
-    """Opened by `open_dialog`; a model that was loaded is noted in the settings."""
+    """Opened by `open_dialog`, or by `open` in front of its window."""
 
     def __init__(
         self,
@@ -73,12 +73,16 @@ class ModelDialog(QDialog):
         self._on_worker_changed()
 
     def open_dialog(self) -> None:
-        """Show it, and look around anew."""
-        self.shelf.refresh()
-        self._on_shelf_changed()
+        """Show it above the window, which goes on working."""
         self.show()
         self.raise_()
         self.activateWindow()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look around anew."""
+        super().showEvent(event)
+        self.shelf.refresh()
+        self._on_shelf_changed()
         self._list.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @property
@@ -272,11 +276,8 @@ class ModelDialog(QDialog):
             self._waits_for = None
 
     def _on_model_changed(self) -> None:
-        loaded = self._waits_for
-        if self._model.model_info is not None and loaded is not None:
+        if self._model.model_info is not None and self._waits_for is not None:
             self._waits_for = None
-            if loaded.source is not None:
-                self._settings.note_model(loaded.source)
             self.accept()
         elif self.isVisible():
             self._on_shelf_changed()

@@ -24,6 +24,7 @@ from gazeviz.domain.strip import Layout, gutters
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
 from gazeviz.ui import theme
+from gazeviz.ui.actions import Deed
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.command_search import Command
 
@@ -119,58 +120,27 @@ class PictureMenu(QMenu):
         """Apply the layout that the picture's gutters show; a notice where they show none."""
         self._controller.attempt(self._detect, "picture")
 
+    def deeds(self) -> list[Deed]:
+        """What it does, for the window's menu and keys."""
+        return [
+            Deed("File", "Open a picture ...", "Ctrl+O", "Show another picture to the model.", self.choose_picture),
+            Deed("File", "Open a folder of panels ...", "Ctrl+Shift+O", "Put the pictures of a folder (p1, p2 ...) "
+                 "side by side as a strip, one panel each.", self.choose_folder),
+            Deed("File", "Paste a picture", "Ctrl+V", "Show the picture of the clipboard to the model.", self.paste),
+            Deed("File", "Detect panels", "", "Make regions of the panels between the picture's gutters.",
+                 self.detect_panels),
+        ]  # fmt: skip
+
     def commands(self) -> list[Command]:
-        """What it does, for the command palette."""
-        found = [
-            Command(
-                "Open a picture",
-                _key_of(self.open_action),
-                "Show another picture to the model",
-                self.choose_picture,
-            ),
-            Command(
-                "Open a folder of panels",
-                _key_of(self.folder_action),
-                "Its pictures become one strip",
-                self.choose_folder,
-            ),
-            Command(
-                "Paste a picture",
-                _key_of(self.paste_action),
-                "Show the picture of the clipboard to the model",
-                self.paste,
-            ),
-            Command(
-                "Detect panels",
-                "",
-                "Make regions of the panels between the picture's gutters",
-                self.detect_panels,
-            ),
-            Command(
-                "No panels",
-                "",
-                "Remove the regions that a layout made",
-                partial(self._controller.apply_layout, None),
-            ),
-        ]
-        found += [
-            Command(
-                f"Panels {layout_text(layout)}",
-                "",
-                "Make each panel of this layout a region",
-                partial(self._controller.apply_layout, layout),
-            )
-            for layout in LAYOUTS
-        ]
-        found += [
-            Command(
-                f"Sample: {sample_text(sample)}",
-                "",
-                "Open a picture that ships with gazeviz",
-                partial(self.open_sample, sample),
-            )
-            for sample in samples()
-        ]
+        """What else it does, for the command palette: layouts and samples."""
+        apply = self._controller.apply_layout
+        found = [Command("No panels", "", "Remove the regions that a layout made.", partial(apply, None))]
+        for layout in LAYOUTS:
+            does = "Make each panel of this layout a region."
+            found.append(Command(f"Panels {layout_text(layout)}", "", does, partial(apply, layout)))
+        for sample in samples():
+            name, does = f"Sample: {sample_text(sample)}", "Open a picture that ships with gazeviz."
+            found.append(Command(name, "", does, partial(self.open_sample, sample)))
         return found
 
     # Pieces
@@ -352,7 +322,3 @@ def _ships_with_gazeviz(path: str) -> bool:
         return Path(path).is_relative_to(resource_path())
     except UserError:
         return False
-
-
-def _key_of(action: QAction) -> str:
-    return action.shortcut().toString()

@@ -129,7 +129,7 @@ def test_what_it_takes_follows_device_and_numbers(stage: DialogStage) -> None:
     assert "as float16" in stage.text("modelTaken")
 
 
-def test_loading_closes_the_dialog_and_is_remembered(stage: DialogStage) -> None:
+def test_loading_closes_the_dialog(stage: DialogStage) -> None:
     stage.controller.start()
     stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
     stage.open()
@@ -137,16 +137,15 @@ def test_loading_closes_the_dialog_and_is_remembered(stage: DialogStage) -> None
     QTest.keyClick(stage.models, Qt.Key.Key_Return)
     stage.qtbot.waitUntil(stage.dialog.isHidden)
     assert stage.model.model_info is not None and stage.model.model_info.path == "some/tiny-8b"
-    assert stage.settings.recent_models == ("some/tiny-8b",)
 
 
-def test_the_built_in_model_is_not_a_recent_folder(stage: DialogStage) -> None:
-    stage.controller.start()
+def test_the_built_in_model_is_loaded_by_a_click(stage: DialogStage) -> None:
+    stage.controller.start("another")
     stage.open()
     stage.choose("comic-vlm")
     stage.button("modelLoad").click()
     stage.qtbot.waitUntil(stage.dialog.isHidden)
-    assert stage.settings.recent_models == ()
+    assert stage.model.model_info is not None and stage.model.model_info.path == "scripted"
 
 
 @pytest.mark.parametrize("load_s", [5.0])
@@ -174,7 +173,7 @@ def test_what_goes_wrong_is_said_in_the_dialog(
     stage.button("modelLoad").click()
     stage.qtbot.waitUntil(lambda: stage.model.notice is not None)
     assert stage.text("noticeSentence") == "There is no model folder missing."
-    assert stage.dialog.isVisible() and stage.settings.recent_models == ("missing",)
+    assert stage.dialog.isVisible()
 
 
 def test_any_folder_can_be_listed_and_is_chosen(stage: DialogStage, tmp_path: Path) -> None:
