@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QSize, QSizeF, Qt
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QHelpEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -24,7 +25,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QToolTip, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -33,7 +34,7 @@ from gazeviz.render.palette import OUTLINE
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.head_card import HeadCard, head_facts
-from gazeviz.ui.head_grid_frame import draw_frame, draw_lit_numbers, draw_ring
+from gazeviz.ui.head_grid_frame import GRID_TIP, draw_frame, draw_lit_numbers, draw_ring, part_tip
 from gazeviz.ui.head_grid_hand import GridHand, mask_of
 from gazeviz.ui.head_grid_keys import CTRL, KEY_REASONS, SHIFT, STEPS, is_own, mode_of
 from gazeviz.ui.head_grid_layers import (
@@ -56,6 +57,7 @@ class HeadGrid(QWidget):
         super().__init__(parent)
         self.setObjectName("headGrid")
         self.setAccessibleName("Head grid")
+        self.setToolTip(GRID_TIP)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -324,6 +326,10 @@ class HeadGrid(QWidget):
             if self._takes(event):
                 event.accept()
                 return True
+        elif isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            part = self.view.part_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), part_tip(part, self._model.chosen, self.present_LH), self)
+            return True
         elif event.type() == QEvent.Type.DevicePixelRatioChange:
             self._take_size()
         return super().event(event)

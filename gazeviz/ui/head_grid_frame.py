@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-from gazeviz.domain.heads import Head
+from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.ui import theme
-from gazeviz.ui.head_grid_view import BOTTOM_PX, LEFT_PX, GridView
+from gazeviz.ui.head_grid_view import BOTTOM_PX, LEFT_PX, GridPart, GridView
 
 _LINE_PX: Final = 12
 _DIGIT_PX: Final = 6
+GRID_TIP: Final = (
+    "Click a head to choose it, drag over several, Shift adds, Ctrl takes away.\n"
+    "Numbers choose whole layers and columns. Ctrl and wheel zoom; arrows and Enter work, too."
+)
 _STEPS: Final = (1, 4, 8, 16, 32)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
@@ -52,6 +56,21 @@ def draw_lit_numbers(painter: QPainter, view: GridView, head: Head) -> None:
     ):
         painter.fillRect(place.adjusted(0, 0, 1, 0), colours.panel)
         painter.drawText(place, align, str(number))
+
+
+def part_tip(part: GridPart | None, chosen: HeadSet, present_LH: NDArray[np.bool_]) -> str:
+    """What a click on a label does and how many of its heads are chosen; "" over heads, which have a card."""
+    if part is None:
+        return GRID_TIP
+    if part.axis == "cell":
+        return ""
+    if part.axis == "layer":
+        here, there = part.head.layer, [head.layer for head in chosen]
+        n, name = int(present_LH[here].sum()), "Layer"
+    else:
+        here, there = part.head.index, [head.index for head in chosen]
+        n, name = int(present_LH[:, here].sum()), "Column"
+    return f"{name} {here}: {there.count(here)} of {n} heads chosen.\nClick to choose all, Shift adds them."
 
 
 def draw_ring(painter: QPainter, box: QRectF, colour: QColor | Qt.GlobalColor) -> None:

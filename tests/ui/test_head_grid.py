@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QWheelEvent
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QToolTip, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.run_controller import RunController
@@ -20,6 +20,7 @@ from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui import theme
 from gazeviz.ui.head_card import HeadCard
 from gazeviz.ui.head_grid import HeadGrid
+from gazeviz.ui.head_grid_frame import part_tip
 from tests.ui.head_stage import ABSENT, CTRL, MIDDLE, NO_KEYS, SHIFT, GridMouse, HeadStage, open_head_stage
 
 Key = Qt.Key
@@ -196,6 +197,21 @@ def test_space_and_the_windows_keys_are_not_taken(grid, mouse):
         event.ignore()
         QApplication.sendEvent(grid, event)
         assert event.isAccepted(), key
+
+
+def test_labels_say_what_a_click_does_and_heads_have_their_card(stage, grid, qtbot):
+    stage.controller.heads.layer(3)
+    part = grid.view.part_at(QPointF(4, grid.view.box(Head(3, 0)).center().y()))
+    assert part_tip(part, stage.model.chosen, grid.present_LH).startswith("Layer 3: 8 of 8 heads")
+    below = QPointF(grid.view.box(Head(0, 7)).center().x(), grid.view.area.bottom() + 5)
+    tip = part_tip(grid.view.part_at(below), stage.model.chosen, grid.present_LH)
+    assert tip.startswith("Column 7: 1 of 5 heads")
+    over = grid.view.part_at(grid.view.box(Head(1, 1)).center())
+    assert part_tip(over, stage.model.chosen, grid.present_LH) == ""
+    for at, shows in ((QPointF(4, 60), True), (grid.view.box(Head(1, 1)).center(), False)):
+        event = QHelpEvent(QHelpEvent.Type.ToolTip, at.toPoint(), grid.mapToGlobal(at.toPoint()))
+        QApplication.sendEvent(grid, event)
+        qtbot.waitUntil(lambda shows=shows: QToolTip.isVisible() == shows)
 
 
 def turn(grid: HeadGrid, at: QPointF, notches: int, keys: Qt.KeyboardModifier = NO_KEYS) -> bool:
