@@ -15,7 +15,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import MagmaBar, MenuButton
 
-COUNTS: Final = (6, 12, 24, 48)
+COUNTS: Final = (6, 12, 24)
 
 _HEADS_TEXT: Final[dict[GalleryHeads, str]] = {
     "chosen": "The chosen heads, best first",

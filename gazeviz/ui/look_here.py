@@ -7,7 +7,7 @@ measured nor how a place is pointed at on the picture.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtGui import QColor, QShowEvent
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolB
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
-from gazeviz.domain.heads import Head
+from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, section_title
@@ -29,6 +29,14 @@ _USUAL_COUNT: Final = 12
 _WIDE_CHOICE: Final = 4096
 
 
+class Names(NamedTuple):
+    """What a ranking calls the heads of the grid, row by row; `of` is the ranking."""
+
+    of: HeadRanking | None
+    heads: tuple[Head, ...]
+    ranks: tuple[str, ...]
+
+
 class LookHere(QWidget):
     """A place, the heads that look at it most, and buttons that choose them."""
 
@@ -37,6 +45,8 @@ class LookHere(QWidget):
         self.setObjectName("lookHere")
         self._model, self._controller = model, controller
         self._asked: object = None
+        self._order: list[int] = []
+        self._names: Names | None = None
         self._counted_for: object = None
         self._ask = MenuButton(
             "Ask", "lookHereAsk",
@@ -195,22 +205,41 @@ class LookHere(QWidget):
         if masses_LH is None:
             return LookRows()
         flat = masses_LH.ravel()
-        n_heads = masses_LH.shape[1]
-        order = np.argsort(-flat, kind="stable")[: int(np.isfinite(flat).sum())]
-        heads = tuple(Head(*divmod(int(at), n_heads)) for at in order)
-        before = self._list.rows.heads
-        if self._list.held and self._asked == place and len(before) == len(heads):
-            heads = before
-        self._asked = place
-        ranking = self._model.ranking
-        ranks = places_in(ranking.order()) if ranking is not None else {}
+        order = self._best_first()
+        if self._list.held and self._asked == place and set(self._order) == set(order):
+            order = self._order
+        self._asked, self._order = place, order
+        names = self._names_for(masses_LH.shape[0], masses_LH.shape[1])
         return LookRows(
-            heads,
-            tuple(float(masses_LH[head.layer, head.index]) for head in heads),
-            tuple(f"#{ranks[head]}" if head in ranks else "" for head in heads),
-            float(flat[order[0]]) if len(order) else 1.0,
+            tuple(names.heads[at] for at in order),
+            tuple(flat[order].tolist()),
+            tuple(names.ranks[at] for at in order),
+            float(flat[order].max(initial=0.0)),
             frozenset(self._model.chosen),
         )
+
+    def _best_first(self) -> list[int]:
+        """The model's heads, as places in the grid read row by row, most mass first."""
+        masses_LH = self._model.live_mass_LH
+        if masses_LH is None:
+            return []
+        flat = masses_LH.ravel()
+        order: list[int] = np.argsort(-flat, kind="stable")[: int(np.isfinite(flat).sum())].tolist()
+        return order
+
+    def _names_for(self, n_layers: int, n_heads: int) -> Names:
+        """Names and ranks by place in the grid; made anew only for another ranking or another grid."""
+        ranking = self._model.ranking
+        if (
+            self._names is None
+            or self._names.of is not ranking
+            or len(self._names.heads) != n_layers * n_heads
+        ):
+            heads = tuple(Head(layer, index) for layer in range(n_layers) for index in range(n_heads))
+            places = places_in(ranking.order()) if ranking is not None else {}
+            ranks = tuple(f"#{places[head]}" if head in places else "" for head in heads)
+            self._names = Names(ranking, heads, ranks)
+        return self._names
 
     def _why_empty(self, asked: tuple[Place, int] | None) -> str:
         """What is missing, and what to do."""
@@ -228,19 +257,17 @@ class LookHere(QWidget):
     # What is done
 
     def _on_pointed(self, head: Head | None) -> None:
-        if head is not None or self._model.hovered_head in set(self._list.rows.heads):
-            self._model.hovered_head = head
+        self._model.hovered_head = head
 
     def _on_chosen(self, head: Head) -> None:
         self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
 
     def _choose_best(self, add: bool) -> None:
         masses_LH = self._model.live_mass_LH
-        if masses_LH is None:
-            return
-        order = np.argsort(-np.nan_to_num(masses_LH.ravel(), nan=-1.0), kind="stable")[: self._count.value()]
-        best = [Head(*divmod(int(at), masses_LH.shape[1])) for at in order]
-        self._controller.attempt(lambda: self._controller.heads.choose(best, add=add), about="heads")
+        if masses_LH is not None:
+            names = self._names_for(masses_LH.shape[0], masses_LH.shape[1])
+            best = [names.heads[at] for at in self._best_first()[: self._count.value()]]
+            self._controller.attempt(lambda: self._controller.heads.choose(best, add=add), about="heads")
 
     def _on_theme(self) -> None:
         self._close.setIcon(theme.icon("close"))
