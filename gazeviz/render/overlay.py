@@ -4,6 +4,7 @@ It takes maps in the picture's own pixels (`TokenGrid.picture_map`) and does not
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,7 @@ def _outline(image: Image.Image, region: Region, number: int) -> None:
     draw.text(centre, str(number), fill=ink_on(colour), font=font, anchor="mm")
 
 
+@cache
 def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on the colour (contrast by WCAG 2.2's relative luminance)."""
     channels = np.array(ImageColor.getrgb(colour)[:3]) / 255

@@ -1,27 +1,29 @@
-"""The curves of a trajectory and their axes, drawn by pyqtgraph: mass on each region, token by token.
+"""The curves of a trajectory and their axes: mass on each region, token by token.
 
-Solid lines are the chosen heads, dashed ones a random control.  Loads pyqtgraph when one is made and not
-before: that takes a third of a second.  Knows no session.
+Solid lines are the chosen heads, dashed ones a random control.  Drawn lines are kept in a picture, and tokens
+that arrive are only added to it: drawing 300 tokens of 12 regions anew would take longer than a frame.  Knows
+no session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QWidget
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.trajectory_place import BOTTOM_PX, LEFT_PX, RIGHT_PX, TOP_PX, PlotPlace, token_ticks
+from gazeviz.ui.trajectory_place import PlotPlace, token_ticks
 
 _LINE_PX, _CONTROL_PX = 1.8, 1.2
-_CONTROL_ALPHA = 0.75
-_ABOVE_PX = 8  # where the highest figure and the line's own width have room
+_CONTROL_ALPHA = 0.8
+_DASH_PX, _GAP_PX = 4.0, 3.0
+
+Masses = NDArray[np.float32]
 
 
 class TrajectoryCurves(QWidget):
@@ -29,91 +31,137 @@ class TrajectoryCurves(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        import pyqtgraph
-
         self.setObjectName("trajectoryCurves")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._graph = pyqtgraph
-        self._plot: Any = pyqtgraph.PlotWidget(self, enableMenu=False)
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._item: Any = self._plot.getPlotItem()
-        self._box: Any = self._item.getViewBox()
-        self._box.setMouseEnabled(False, False)
-        self._box.setFlag(
-            QGraphicsItem.GraphicsItemFlag.ItemClipsChildrenToShape, False
-        )  # half a line's width
-        self._item.hideButtons()
-        self._item.layout.setContentsMargins(0, _ABOVE_PX, 0, 0)
-        self._item.layout.setSpacing(0)
-        self._plot.setContentsMargins(0, 0, 0, 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, TOP_PX - _ABOVE_PX, RIGHT_PX, 0)
-        layout.addWidget(self._plot)
-        self._lines: list[Any] = []
-        self._controls: list[Any] = []
-        self._place: PlotPlace | None = None
-        self._dress()
-        theme.changed.connect(self._on_theme_changed)
+        self._place = PlotPlace(0, 0, 1, 1)
+        self._masses_TR: Masses = np.zeros((0, 0), dtype=np.float32)
+        self._control_TR: Masses | None = None
+        self._colours: list[QColor] = []
+        self._lines = QPixmap()
+        self._n_drawn = 0  # tokens whose lines are in the picture
+        self._key: tuple[object, ...] = ()
+        theme.changed.connect(self.update)
 
-    def show_place(self, place: PlotPlace) -> None:
-        """Take other axes."""
-        if place != self._place:
-            self._place = place
-            self._box.setRange(xRange=(-0.5, place.n_tok - 0.5), yRange=(0, place.top), padding=0)
-            ticks = [(token, str(token)) for token in token_ticks(place.n_tok, place.width_px)]
-            self._item.getAxis("bottom").setTicks([ticks])
-            marks = (0.0, place.top / 2, place.top)
-            self._item.getAxis("left").setTicks([[(mark, figure_text(mark)) for mark in marks]])
+    @property
+    def n_tok(self) -> int:
+        """Tokens that are shown."""
+        return len(self._masses_TR)
+
+    @property
+    def n_lines(self) -> int:
+        """Lines that are shown, the control's among them."""
+        return len(self._colours) * (1 if self._control_TR is None else 2)
 
     def show_masses(
-        self,
-        masses_TR: NDArray[np.float32],
-        control_TR: NDArray[np.float32] | None,
-        colours: Sequence[QColor],
+        self, place: PlotPlace, masses_TR: Masses, control_TR: Masses | None, colours: Sequence[QColor]
     ) -> None:
         """Draw a line for each region; colours: one for each, in the order of the columns."""
-        self._fit(self._lines, len(colours), z=2)
-        self._fit(self._controls, 0 if control_TR is None else len(colours), z=1)
-        ratio = self.devicePixelRatioF()  # its pens count the screen's own pixels
-        for number, colour in enumerate(colours):
-            pen = self._graph.mkPen(colour, width=_LINE_PX * ratio)
-            _put(self._lines[number], masses_TR[:, number], pen)
-            if control_TR is not None:
-                soft = QColor(colour)
-                soft.setAlphaF(_CONTROL_ALPHA)
-                pen = self._graph.mkPen(soft, width=_CONTROL_PX * ratio, dash=[3.0, 3.0])
-                _put(self._controls[number], control_TR[:, number], pen)
-
-    def data_rect(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height of the data in this widget, as pyqtgraph laid it out."""
-        self._item.layout.activate()
-        rect = self._box.sceneBoundingRect()
-        return rect.left() + self._plot.x(), rect.top() + self._plot.y(), rect.width(), rect.height()
-
-    def _fit(self, lines: list[Any], n: int, z: int) -> None:
-        while len(lines) > n:
-            self._item.removeItem(lines.pop())
-        while len(lines) < n:
-            line = self._graph.PlotCurveItem(antialias=True, skipFiniteCheck=True)
-            line.setZValue(z)
-            self._item.addItem(line)
-            lines.append(line)
-
-    def _dress(self) -> None:
-        colours = theme.current()
-        self._plot.setBackground(colours.panel)
-        for name, room_px in (("left", LEFT_PX), ("bottom", BOTTOM_PX)):
-            axis: Any = self._item.getAxis(name)
-            axis.setPen(self._graph.mkPen(colours.line))
-            axis.setTextPen(self._graph.mkPen(colours.soft))
-            axis.setStyle(tickFont=theme.font_mono(10), tickLength=-4, tickTextOffset=5)
-            (axis.setWidth if name == "left" else axis.setHeight)(room_px)
-
-    def _on_theme_changed(self) -> None:
-        self._dress()
+        n_before = len(self._masses_TR)
+        if not (_goes_on(self._masses_TR, masses_TR) and _goes_on(self._control_TR, control_TR)):
+            n_before = 0
+        self._n_drawn = min(self._n_drawn, n_before)
+        self._place, self._masses_TR, self._control_TR = place, masses_TR, control_TR
+        self._colours = list(colours)
         self.update()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the axes and lay the lines over them."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.current().panel)
+        self._draw_axes(painter)
+        self._bring_up_to_date()
+        painter.drawPixmap(0, 0, self._lines)
 
-def _put(line: Any, mass_T: NDArray[np.float32], pen: Any) -> None:
-    """Let a line run through the tokens' middles."""
-    line.setData(np.arange(len(mass_T), dtype=np.float64), mass_T.astype(np.float64), pen=pen)
+    # Lines
+
+    def _bring_up_to_date(self) -> None:
+        """Add what has arrived to the picture, or draw it anew where anything else has changed."""
+        ratio = self.devicePixelRatioF()
+        names = tuple(colour.name() for colour in self._colours)
+        key = (self._place, self.width(), self.height(), ratio, names)
+        if key != self._key or self._n_drawn == 0:
+            self._key, self._n_drawn = key, 0
+            self._lines = QPixmap(self.size() * ratio)
+            self._lines.setDevicePixelRatio(ratio)
+            self._lines.fill(Qt.GlobalColor.transparent)
+        if self._n_drawn < len(self._masses_TR):
+            painter = QPainter(self._lines)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if self._control_TR is not None:
+                self._draw_controls(painter, self._control_TR)
+            for number, colour in enumerate(self._colours):
+                xy_T2 = self._on_screen(self._masses_TR[:, number])
+                painter.setPen(QPen(colour, _LINE_PX))
+                painter.drawLines(_pieces(xy_T2[max(0, self._n_drawn - 1) :]))
+            painter.end()
+            self._n_drawn = len(self._masses_TR)
+
+    def _draw_controls(self, painter: QPainter, control_TR: Masses) -> None:
+        for number, colour in enumerate(self._colours):
+            xy_T2 = self._on_screen(control_TR[:, number])
+            soft = QColor(colour)
+            soft.setAlphaF(_CONTROL_ALPHA)
+            painter.setPen(QPen(soft, _CONTROL_PX))
+            painter.drawLines([QLineF(*dash) for dash in dashes(xy_T2, self._n_drawn)])
+
+    def _on_screen(self, mass_T: Masses) -> NDArray[np.float64]:
+        """The points of a line, x and y, float64 (T, 2); a mass that is not a number lies at the bottom."""
+        place = self._place
+        x_T = place.left_px + (np.arange(len(mass_T)) + 0.5) * place.token_px
+        y_T = place.top_px + place.height_px * (1 - np.nan_to_num(mass_T.astype(np.float64)) / place.top)
+        return np.stack([x_T, y_T], axis=1)
+
+    # Axes
+
+    def _draw_axes(self, painter: QPainter) -> None:
+        place, colours, rect = self._place, theme.current(), self._place.rect
+        painter.setFont(theme.font_mono(10))
+        for mass in (0.0, place.top / 2, place.top):
+            y = round(place.y_of(mass)) + 0.5
+            painter.setPen(QPen(colours.line, 1))
+            painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+            painter.setPen(colours.soft)
+            label = QRectF(0, y - 8, rect.left() - 6, 16)
+            painter.drawText(
+                label, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, figure_text(mass)
+            )
+        for token in token_ticks(place.n_tok, place.width_px):
+            label = QRectF(place.x_of(token) - 20, rect.bottom() + 3, 40, 14)
+            painter.drawText(label, Qt.AlignmentFlag.AlignCenter, str(token))
+
+
+def dashes(xy_T2: NDArray[np.float64], n_drawn: int = 0) -> list[list[float]]:
+    """Dashes of equal length along a curve: x0, y0, x1, y1 each.
+
+    n_drawn: leave out those that end before the curve's first so many points do.
+    """
+    if len(xy_T2) < 2:
+        return []
+    along_T = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy_T2, axis=0).T))])
+    step = _DASH_PX + _GAP_PX
+    first = int(along_T[max(0, n_drawn - 1)] / step)
+    begins = np.arange(first * step, along_T[-1], step)
+    ends = np.minimum(begins + _DASH_PX, along_T[-1])
+    x, y = xy_T2.T
+    ways = [np.interp(at, along_T, axis) for at in (begins, ends) for axis in (x, y)]
+    dashed: list[list[float]] = np.stack(ways, axis=1).tolist()
+    return dashed
+
+
+def _pieces(xy_T2: NDArray[np.float64]) -> list[QLineF]:
+    """The lines from point to point: drawn one by one, fifteen times as fast as a wide antialiased path.
+
+    A single point becomes a short line, so that the first token is seen.
+    """
+    if len(xy_T2) == 1:
+        x, y = xy_T2[0].tolist()
+        return [QLineF(x - 2, y, x + 2, y)]
+    return [QLineF(*piece) for piece in np.concatenate([xy_T2[:-1], xy_T2[1:]], axis=1).tolist()]
+
+
+def _goes_on(before: Masses | None, after: Masses | None) -> bool:
+    """Whether one table only continues another."""
+    if before is None or after is None:
+        return before is after
+    same_regions = before.shape[1] == after.shape[1] and len(before) <= len(after)
+    return same_regions and np.array_equal(before, after[: len(before)], equal_nan=True)

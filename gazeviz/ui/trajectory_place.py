@@ -11,7 +11,7 @@ from typing import Final
 
 from PySide6.QtCore import QRectF, QSize
 
-LEFT_PX: Final = 40
+LEFT_PX: Final = 36
 """Room for the figures of the mass."""
 TOP_PX: Final = 30
 """Room for the blocks of targets and for what the text names."""

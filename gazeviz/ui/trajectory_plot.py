@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QTimer
-from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
@@ -32,7 +32,6 @@ from gazeviz.ui.transcript_cursor import COLUMNS, Column, TokenCursor
 
 REFRESH_MS = 50
 """Between two drawings while tokens stream."""
-_WARM_UP_MS = 600  # after the window is there: pyqtgraph takes a third of a second to load
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +54,9 @@ class TrajectoryPlot(QWidget):
         self._model, self._cursor = model, TokenCursor(model)
         self._drawn: Drawn | None = None
         self._run_id, self._top = -1, 0.0
-        self._curves: TrajectoryCurves | None = None
         self._stage = named(QWidget(), "trajectoryStage")
         self._stage.installEventFilter(self)
+        self._curves = TrajectoryCurves(self._stage)
         self._marks = TrajectoryMarks(self._stage)
         self._legend = TrajectoryLegend()
         self._empty = named(QLabel(self._stage), "trajectoryEmpty")
@@ -168,13 +167,11 @@ class TrajectoryPlot(QWidget):
         self._timer.stop()
         record = self._shown()
         self._drawn = None if record is None or not record.regions else self._collect(record)
-        for widget in (self._marks, self._legend):
+        for widget in (self._curves, self._marks, self._legend):
             widget.setVisible(self._drawn is not None)
         self._show_header(record)
         self._empty.setText("" if self._drawn is not None else _why_empty(self._model, record))
         self._empty.setVisible(self._drawn is None)
-        if self._curves is not None:
-            self._curves.setVisible(self._drawn is not None)
         if self._drawn is not None:
             self._draw(self._drawn)
             self._show_cursor()
@@ -188,10 +185,9 @@ class TrajectoryPlot(QWidget):
         return Drawn(record, RunCues(model, record), masses_TR, control_TR)
 
     def _draw(self, drawn: Drawn) -> None:
-        curves, place = self._ready_curves(), self._place_of(drawn)
+        place = self._place_of(drawn)
         colours = [QColor(cue.colour) for cue in drawn.cues.regions]
-        curves.show_place(place)
-        curves.show_masses(drawn.masses_TR, drawn.control_TR, colours)
+        self._curves.show_masses(place, drawn.masses_TR, drawn.control_TR, colours)
         looks = [(cue.number, cue.colour) for cue in drawn.cues.regions]
         marks = Marks(
             blocks_of(drawn.record, drawn.cues, place.n_tok), mentions_of(drawn.record, drawn.cues),
@@ -211,14 +207,6 @@ class TrajectoryPlot(QWidget):
         self._run_id = key
         n_tok = span_of(len(record.steps), record.spec.max_new_tokens, record.ended)
         return PlotPlace.within(self._stage.size(), n_tok, self._top)
-
-    def _ready_curves(self) -> TrajectoryCurves:
-        if self._curves is None:
-            self._curves = TrajectoryCurves(self._stage)
-            self._curves.setGeometry(self._stage.rect())
-            self._curves.lower()
-            self._curves.setVisible(self._drawn is not None)
-        return self._curves
 
     def _show_header(self, record: RunRecord | None) -> None:
         sides = [side for side in COLUMNS if self._cursor.n_tok(side)]
@@ -261,19 +249,11 @@ class TrajectoryPlot(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Curves and marks fill the stage."""
         if watched is self._stage and isinstance(event, QResizeEvent):
-            for widget in (self._marks, self._curves):
-                if widget is not None:
-                    widget.setGeometry(self._stage.rect())
-            self._empty.setGeometry(self._stage.rect())
+            for widget in (self._curves, self._marks, self._empty):
+                widget.setGeometry(self._stage.rect())
             if self._drawn is not None:
                 self._draw(self._drawn)
         return super().eventFilter(watched, event)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Load what draws the curves soon, so that the first token need not wait for it."""
-        super().showEvent(event)
-        if self._curves is None:
-            QTimer.singleShot(_WARM_UP_MS, self, self._ready_curves)
 
 
 def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[Block]:

@@ -1,28 +1,34 @@
-"""Painting on a picture of 4096 x 4096: what one move of the brush costs, and what a new map costs.
+"""Painting on a picture of 4096 x 4096: what one move of the brush costs, drawing included.
 
-Run with `python tests/benchmarks/bench_painting.py`; prints p50 and p99 in milliseconds.
+python tests/benchmarks/bench_painting.py          measure, and write the section of the help page
+python tests/benchmarks/bench_painting.py --look   only print
 """
 
 from __future__ import annotations
 
 import math
 import os
+import platform
+import sys
 import time
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
+import PySide6
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import MapView, Picture
+from gazeviz.app.session_parts import Picture
 from gazeviz.backend.fake import FakeBackend
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import PictureSource
+from gazeviz.ui import theme
 from gazeviz.ui.image_canvas import ImageCanvas
+from tests.benchmarks.performance_page import write_section
 
 SIDE_PX = 4096
 N_MOVES = 400
@@ -32,11 +38,29 @@ _LEFT, _NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 def figures(times_ms: list[float]) -> str:
     """Write p50 and p99."""
     p50, p99 = np.percentile(times_ms, [50, 99])
-    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+    return f"p50 {p50:.2f}, p99 {p99:.2f} (n = {len(times_ms)})"
 
 
-def make_canvas(side_px: int, cells: int) -> tuple[SessionModel, RunController, ImageCanvas]:
-    """Show a canvas of 1000 x 800 with a random picture and a grid of cells x cells."""
+def dressed_app() -> QApplication:
+    """The application as the window dresses it."""
+    app = QApplication.instance() or QApplication([])
+    assert isinstance(app, QApplication)
+    theme.apply(app, "dark")
+    return app
+
+
+def screen_conditions() -> str:
+    """What the figures were measured with, in one line."""
+    return (
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, offscreen; "
+        f"Python {platform.python_version()}, PySide6 {PySide6.__version__}."
+    )
+
+
+def make_canvas(
+    side_px: int, cells: int, canvas_px: tuple[int, int] = (1000, 800)
+) -> tuple[SessionModel, RunController, ImageCanvas]:
+    """Show a canvas with a random picture and a grid of cells x cells."""
     model = SessionModel()
     controller = RunController(model, FakeBackend)
     rng = np.random.default_rng(0)
@@ -45,7 +69,7 @@ def make_canvas(side_px: int, cells: int) -> tuple[SessionModel, RunController, 
     size_px = (side_px, side_px)
     model.set_grid(TokenGrid.plain((cells, cells), size_px, size_px), pixels_HW3[:64, :64])
     canvas = ImageCanvas(model, controller)
-    canvas.resize(1000, 800)
+    canvas.resize(*canvas_px)
     canvas.show()
     QApplication.processEvents()
     return model, controller, canvas
@@ -75,33 +99,26 @@ def paint(canvas: ImageCanvas, model: SessionModel, brush_px: int, zoom: float |
     return times_ms
 
 
-def overlay(canvas: ImageCanvas, model: SessionModel, n_cells: int) -> list[float]:
-    """Show map after map; milliseconds until each is drawn."""
-    rng, times_ms = np.random.default_rng(1), []
-    for _ in range(100):
-        values_P = rng.random(n_cells, dtype=np.float32) ** 4
-        started = time.perf_counter()
-        model.map = MapView.of(values_P, "random")
-        canvas.repaint()
-        times_ms.append((time.perf_counter() - started) * 1000)
-    return times_ms
-
-
 def main() -> None:
-    """Print the figures."""
-    app = QApplication.instance() or QApplication([])
+    """Print the figures, and write them down unless `--look` is given."""
+    app = dressed_app()
     model, controller, canvas = make_canvas(SIDE_PX, 32)
+    rows = ["| brush | zoom | a move, ms |", "|---|---|---|"]
     for brush_px, zoom in ((40, None), (200, None), (40, 1.0), (16, 8.0)):
-        where = "fitted" if zoom is None else f"at {zoom:.0%}"
         times_ms = paint(canvas, model, brush_px, zoom)
-        print(f"brush {brush_px:3} px on {SIDE_PX} x {SIDE_PX}, {where}: {figures(times_ms)}")
-    canvas.close()
-    controller.shutdown()
-    model, controller, canvas = make_canvas(1024, 32)
-    print(f"map over 1024 x 1024: {figures(overlay(canvas, model, 32 * 32))}")
+        rows.append(
+            f"| {brush_px} px | {'fitted' if zoom is None else f'{zoom:.0%}'} | {figures(times_ms)} |"
+        )
     canvas.close()
     controller.shutdown()
     app.processEvents()
+    text = (
+        f"## Painting\n\nOne move of the brush on a picture of {SIDE_PX} x {SIDE_PX} px with 32 x 32 cells, "
+        f"to the pixels on a canvas of 1000 x 800. {screen_conditions()}\n\n" + "\n".join(rows)
+    )
+    print(text)
+    if "--look" not in sys.argv:
+        write_section("painting", text)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session_parts import Cursor, RunRecord
@@ -17,7 +18,7 @@ from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.ui.trajectory_curves import TrajectoryCurves
+from gazeviz.ui.trajectory_curves import TrajectoryCurves, dashes
 from gazeviz.ui.trajectory_legend import TrajectoryLegend
 from gazeviz.ui.trajectory_marks import Marks, TrajectoryMarks, _place_numbers
 from gazeviz.ui.trajectory_place import PlotPlace, span_of, token_ticks, top_of
@@ -91,14 +92,22 @@ class Shown:
         assert isinstance(found, TrajectoryCurves)
         return found
 
-    def lines(self) -> list[tuple[np.ndarray, bool]]:
-        """What pyqtgraph draws: heights, and whether dashed."""
-        drawn = [item for item in self.curves._item.items if item.yData is not None]
-        return [(item.yData, item.opts["pen"].style() != Qt.PenStyle.SolidLine) for item in drawn]
+    def shows(self, colour: tuple[int, int, int], token: float, mass: float) -> bool:
+        """Whether a line of a colour runs through a token and a mass."""
+        place = self.marks._place
+        x, y = round(place.x_of(token)), round(place.y_of(mass))
+        seen = pixels_of(self.curves)[y - 2 : y + 3, x, ::-1]
+        return bool((np.abs(seen - colour).max(axis=1) < 30).any())
 
     def at(self, token: int) -> QPoint:
         place = self.marks._place
         return QPoint(round(place.x_of(token)), round(place.rect.center().y()))
+
+
+def pixels_of(widget: QWidget) -> np.ndarray:
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), dtype=np.uint8).reshape(image.height(), image.width(), 4)
+    return pixels[..., :3].astype(np.int64)
 
 
 @pytest.fixture
@@ -121,23 +130,22 @@ def test_before_a_run_it_says_what_to_do(shown):
     assert not empty.isVisible()
 
 
-def test_each_region_has_a_solid_line_and_a_dashed_control(shown):
-    record = shown.run("baseline", 20, panels())
-    lines = shown.lines()
-    assert [dashed for _, dashed in lines] == [False] * 3 + [True] * 3
-    masses_TR = record.masses_TR()
-    for number in range(3):
-        assert np.allclose(lines[number][0], masses_TR[:, number])
+def test_each_region_has_a_line_in_its_colour_and_a_dashed_control(shown):
+    shown.run("baseline", 24, panels())
+    blue, orange, green = ((0, 114, 178), (230, 159, 0), (0, 158, 115))
+    for token, colour in ((3.5, blue), (11.5, orange), (19.5, green)):
+        assert shown.shows(colour, token, 0.8)
+    assert shown.curves.n_lines == 6
     shown.model.show_control = False
-    assert len(shown.lines()) == 3
+    assert shown.curves.n_lines == 3
 
 
 def test_value_weighted_mass_is_another_unit_that_the_control_is_not_measured_in(shown):
-    record = shown.run("baseline", 20, panels())
+    shown.run("baseline", 20, panels())
     shown.model.weighted = True
-    lines = shown.lines()
-    assert len(lines) == 3
-    assert np.allclose(lines[0][0], record.masses_TR("weighted")[:, 0])
+    assert shown.curves.n_lines == 3
+    assert shown.marks._place.top == pytest.approx(5.0)
+    assert shown.shows((0, 114, 178), 3.5, 2.4)
     control = child_of(shown.plot, "trajectoryControl")
     assert isinstance(control, QAbstractButton)
     assert not control.isEnabled()
@@ -146,14 +154,24 @@ def test_value_weighted_mass_is_another_unit_that_the_control_is_not_measured_in
     assert control.isChecked()
 
 
-def test_a_token_is_at_the_same_place_for_curves_and_marks(shown, qtbot):
+def test_curves_drawn_token_by_token_look_like_those_drawn_at_once(shown, qtbot):
+    record = shown.run("baseline", 1, panels(), ended=False)
+    for _ in range(40):
+        shown.add(record)
+        shown.plot.refresh()
+        shown.curves.grab()
+    streamed = pixels_of(shown.curves)
+    shown.curves._n_drawn = 0
+    assert np.abs(streamed - pixels_of(shown.curves)).max() <= 80  # where dashes meet, one over the other
+    assert np.abs(streamed - pixels_of(shown.curves)).mean() < 0.2
+
+
+def test_another_theme_and_another_size_are_drawn_anew(shown):
     shown.run("baseline", 20, panels())
-    qtbot.wait(1)
-    left, top, width, height = shown.curves.data_rect()
-    rect = shown.marks._place.rect
-    assert (left, top, width, height) == pytest.approx(
-        (rect.left(), rect.top(), rect.width(), rect.height()), abs=1.5
-    )
+    before = pixels_of(shown.curves)
+    shown.plot.resize(900, 220)
+    assert pixels_of(shown.curves).shape != before.shape
+    assert shown.shows((0, 114, 178), 3.5, 0.8)
 
 
 def test_a_click_moves_the_cursor_and_the_cursor_moves_the_line(shown):
@@ -219,8 +237,8 @@ def test_tokens_that_stream_are_drawn_together_and_the_last_one_is_there(shown, 
     record = shown.run("baseline", 1, panels(), ended=False)
     for _ in range(60):
         shown.add(record)
-    assert len(shown.lines()[0][0]) < 61
-    qtbot.waitUntil(lambda: len(shown.lines()[0][0]) == 61, timeout=20 * REFRESH_MS)
+    assert shown.curves.n_tok < 61
+    qtbot.waitUntil(lambda: shown.curves.n_tok == 61, timeout=20 * REFRESH_MS)
     assert shown.marks._place.n_tok == 64
     record.state = "done"
     shown.model.note_run(record.id)
@@ -239,11 +257,22 @@ def test_the_side_button_takes_the_cursor_there(shown):
 
 def test_without_a_control_there_is_no_dashed_line(shown):
     shown.run("baseline", 10, panels(), control=False)
-    assert not any(dashed for _, dashed in shown.lines())
+    assert shown.curves.n_lines == 3
     assert not child_of(shown.plot, "trajectoryControl").isEnabled()
 
 
 # Pieces
+
+
+def test_dashes_lie_on_the_curve_and_go_on_where_they_ended(rng):
+    xy_T2 = np.stack([np.arange(40) * 25.0, rng.random(40) * 5], axis=1)
+    whole = np.array(dashes(xy_T2))
+    assert np.allclose(np.interp(whole[:, 0], *xy_T2.T), whole[:, 1])
+    assert np.allclose(np.hypot(whole[:-1, 2] - whole[:-1, 0], whole[:-1, 3] - whole[:-1, 1]), 4, atol=0.1)
+    later = np.array(dashes(xy_T2, n_drawn=20))
+    assert np.allclose(later, whole[-len(later) :])
+    assert xy_T2[19, 0] - 7 <= later[0, 0] <= xy_T2[19, 0]
+    assert dashes(xy_T2[:1]) == []
 
 
 def test_tokens_and_pixels_agree():
