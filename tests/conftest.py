@@ -1,5 +1,6 @@
 """What every test shares: no network, no screen, one thread of arithmetic, the same random numbers."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -27,6 +28,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("GAZEVIZ_")]:
         monkeypatch.delenv(name)
     yield
+
+
+@pytest.fixture(autouse=True)
+def _cycles_are_freed_in_this_thread() -> Iterator[None]:
+    """A widget that another thread's allocation frees can crash the interpreter (gazeviz.app.garbage)."""
+    gc.disable()
+    yield
+    gc.collect(0)  # what this test made: nothing of it has been looked at yet, so all of it is young
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

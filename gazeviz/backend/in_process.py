@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 
 from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
 from gazeviz.backend.machine import Load, load_engine
@@ -32,7 +33,8 @@ class ThreadLink:
     pid = None
 
     def __init__(self, load: Load) -> None:
-        self._to_worker: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._to_worker: deque[bytes | None] = deque()
+        self._written = threading.Condition()
         self._to_app: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._gone = threading.Event()
         self._parted: Ending | None = None
@@ -42,7 +44,7 @@ class ThreadLink:
 
     def write(self, payload: bytes) -> None:
         """Hand a message to the worker."""
-        self._to_worker.put(payload)
+        self._hand_over(payload)
 
     def read(self) -> bytes:
         """Wait for the worker's next message; EOFError when it has ended."""
@@ -62,15 +64,26 @@ class ThreadLink:
     def close(self) -> Ending:
         """Wait a while for the thread, which can be in the middle of a pass."""
         self._gone.set()
-        self._to_worker.put(None)
+        self._hand_over(None)
         self._thread.join(STOP_PATIENCE_S)
         return self._parted or Ending(self._exit_code)
 
     # The worker's end: gazeviz.backend.worker.Channel
 
+    def wait(self) -> None:
+        """Wait until the app has sent something, or has parted."""
+        with self._written:
+            self._written.wait_for(lambda: self._to_worker)
+
+    def pending(self) -> bool:
+        """Whether `receive` would return or raise at once."""
+        return bool(self._to_worker)
+
     def receive(self) -> bytes:
-        """Wait for the app's next message; EOFError when the app has parted."""
-        payload = self._to_worker.get()
+        """Take the app's next message; EOFError when the app has parted."""
+        payload = self._to_worker[0]
+        if payload is not None:  # the mark of the end stays for whoever looks next
+            self._to_worker.popleft()
         if payload is None or self._gone.is_set():
             raise EOFError
         return payload
@@ -86,11 +99,16 @@ class ThreadLink:
 
     def _serve(self, load: Load) -> None:
         self._exit_code = Worker(self, load).serve()
-        self._to_worker.put(None)
+        self._hand_over(None)
         self._to_app.put(None)
+
+    def _hand_over(self, payload: bytes | None) -> None:
+        with self._written:
+            self._to_worker.append(payload)
+            self._written.notify()
 
     def _part(self, ending: Ending) -> None:
         self._parted = ending
         self._gone.set()
-        self._to_worker.put(None)
+        self._hand_over(None)
         self._to_app.put(None)

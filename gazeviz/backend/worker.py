@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol
 
@@ -47,6 +48,7 @@ from gazeviz.domain.messages import (
     RankingsFinished,
     Ready,
     Refused,
+    Request,
     Retarget,
     Shutdown,
 )
@@ -62,8 +64,14 @@ _LIBRARIES: Final = ("numpy", "pillow", "tokenizers", "torch", "transformers")
 class Channel(Protocol):
     """The worker's end of a conversation."""
 
+    def wait(self) -> None:
+        """Wait until there is a message, or nobody will send one any more."""
+
+    def pending(self) -> bool:
+        """Whether `receive` would return or raise at once."""
+
     def receive(self) -> bytes:
-        """Wait for a message; EOFError when nobody will send one any more."""
+        """Take a message, or wait for it; EOFError when nobody will send one any more."""
 
     def send(self, payload: bytes) -> None:
         """Send a message; OSError when nobody listens."""
@@ -93,20 +101,44 @@ class Mouth:
             self._on_loss()
 
 
-def listen(channel: Channel, inbox: Inbox, say: Callable[[Event], None]) -> None:
-    """Fill the inbox until the conversation ends: the listening thread's whole work."""
-    while True:
-        try:
-            request = decode(channel.receive())
-        except (EOFError, OSError):
-            break
+class Ear:
+    """Takes messages off the channel into the inbox: in its own thread, and for whoever cannot wait for that.
+
+    The computing thread takes in what has come itself between two tokens. Otherwise the listening thread,
+    which has to get hold of the interpreter first, could come a token too late with a new target.
+    """
+
+    def __init__(self, channel: Channel, inbox: Inbox, say: Callable[[Event], None]) -> None:
+        self._channel, self._inbox, self._say = channel, inbox, say
+        self._lock = threading.Lock()
+        self._over = False
+
+    def listen(self) -> None:
+        """Fill the inbox until the conversation ends: the listening thread's whole work."""
+        while not self._over:
+            with suppress(OSError):
+                self._channel.wait()
+            self.take_in()
+        self._channel.leave(0)
+
+    def take_in(self) -> None:
+        """Put every message that has come into the inbox; closes it at the conversation's end."""
+        with self._lock:
+            try:
+                while not self._over and self._channel.pending():
+                    self._put(decode(self._channel.receive()))
+            except (EOFError, OSError):
+                self._over = True
+        if self._over:
+            self._inbox.close()
+
+    def _put(self, request: Request) -> None:
         if isinstance(request, Shutdown):
-            break
-        ended_job = inbox.put(request)
+            self._over = True
+            return
+        ended_job = self._inbox.put(request)
         if ended_job is not None:
-            say(JobCancelled(ended_job))
-    inbox.close()
-    channel.leave(0)
+            self._say(JobCancelled(ended_job))
 
 
 class Worker:
@@ -115,9 +147,8 @@ class Worker:
     def __init__(self, channel: Channel, load: Load) -> None:
         self._inbox = Inbox()
         self._say = Mouth(channel, self._inbox.close).say
-        self._listener = threading.Thread(
-            target=listen, args=(channel, self._inbox, self._say), name="worker inbox", daemon=True
-        )
+        self._ear = Ear(channel, self._inbox, self._say)
+        self._listener = threading.Thread(target=self._ear.listen, name="worker inbox", daemon=True)
         self._load = load
         self._machine: Machine | None = None
         self._pictures: OrderedDict[str, Any] = OrderedDict()
@@ -130,6 +161,7 @@ class Worker:
         """Work until the conversation ends; returns the exit code."""
         self._listener.start()
         while not self._inbox.closed:
+            self._ear.take_in()
             self._answer_urgent()
             work = self._inbox.next_work(busy=bool(self._answers))
             if work is not None:

@@ -44,8 +44,16 @@ class PipeChannel:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def wait(self) -> None:
+        """Wait until there is a message, or the app is gone."""
+        self._connection.poll(None)
+
+    def pending(self) -> bool:
+        """Whether `receive` would return or raise at once."""
+        return self._connection.poll(0)
+
     def receive(self) -> bytes:
-        """Wait for a message; EOFError when the app is gone."""
+        """Take a message; EOFError when the app is gone."""
         return self._connection.recv_bytes()
 
     def send(self, payload: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -49,11 +50,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Open the window and return when it is closed."""
     check_screen()
+    from gazeviz.app.garbage import GarbageInScreenThread
+
     layout = Layout.parse(options.layout) if options.layout else None
     if options.image is not None and not Path(options.image).exists():
         raise UserError(f"There is no file {options.image}.", next_step="Check the path of the picture.")
     application = _application()
     window, controller = _window(application, options.theme)
+    garbage = GarbageInScreenThread(window)
+    gc.freeze()  # what stands now stays: collecting need not look at it again
     with _crashes_are_shown(window, controller):
         window.show()
         controller.start(options.model, options.device, options.dtype)
@@ -61,6 +66,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         window.begin()
         code = application.exec()
         controller.shutdown()
+    garbage.stop()
     return code
 
 
