@@ -28,7 +28,9 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.transcript_words import arrived, audit_text, mass_text, rerouting_text
 
 _ROW_PX: Final = 18
-_DETAILS_PX: Final = 158
+_DETAILS_PX: Final = 7 * _ROW_PX
+"""The table is always in sight, the sentences below it where there is room."""
+
 _JUDGED_HOW: Final = (
     "junk: whether the text is empty, loops, or is a label only.\nabout, follows: which panels it tells of,"
     " by the rare words that it shares with the captions; ✓ where that is the target."
@@ -113,7 +115,7 @@ class VerdictLine(QWidget):
 
 
 class AuditDetails(QScrollArea):
-    """The audit in a sentence, and the rerouting ledger as a table with bars."""
+    """The rerouting ledger as a table with bars, and the audit in words."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -136,14 +138,14 @@ class AuditDetails(QScrollArea):
             " the target (of the last one, where it moved)"
         )
         self._touched.setProperty("role", "soft")
-        for part in (self._rerouted, self._table, self._touched):
+        for part in (self._table, self._rerouted, self._touched):
             layout.addWidget(part)
         layout.addStretch(1)
         self.setWidget(content)
 
     @property
     def text(self) -> str:
-        """What is said above the table."""
+        """What is said below the table."""
         return f"{self._touched.text()} {self._rerouted.text()}"
 
     def show_audit(self, audit: Audit) -> None:

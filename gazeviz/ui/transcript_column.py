@@ -78,7 +78,7 @@ class TranscriptColumn(QWidget):
         self.head_row.addWidget(self.header, 1)
         self.head_row.addWidget(copy)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 6, 10, 4)
+        layout.setContentsMargins(12, 4, 10, 4)
         layout.setSpacing(2)
         layout.addLayout(self.head_row)
         layout.addWidget(self.flow, 2)

@@ -141,8 +141,8 @@ class TokenFlow(QAbstractScrollArea):
         return QSize(320, 3 * LINE_PX + 2 * _MARGIN_PX)
 
     def minimumSizeHint(self) -> QSize:
-        """One line of a word."""
-        return QSize(80, LINE_PX + _MARGIN_PX)
+        """Two lines of a word."""
+        return QSize(80, 2 * LINE_PX + 2 * _MARGIN_PX)
 
     # Painting
 
@@ -209,7 +209,8 @@ class TokenFlow(QAbstractScrollArea):
 
     def _set_range(self) -> None:
         bar, height_px = self.verticalScrollBar(), self.viewport().height()
-        bar.setRange(0, _whole_lines_px(max(0, self.content_height_px - height_px)))
+        last_px = max(0, self._lines.n_lines - 1) * LINE_PX  # however low the view, one line is in sight
+        bar.setRange(0, min(last_px, _whole_lines_px(max(0, self.content_height_px - height_px))))
         bar.setPageStep(height_px)
 
     def _reveal(self, index: int) -> None:

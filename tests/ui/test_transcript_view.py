@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from gazeviz.app.session_parts import Cursor
 from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, Script
 from gazeviz.domain.heads import HeadSet
+from gazeviz.ui.token_chips import LINE_PX
 from gazeviz.ui.transcript_column import TranscriptColumn
 from gazeviz.ui.transcript_cursor import Column
 from gazeviz.ui.transcript_tokens import TokenFlow
@@ -158,6 +159,19 @@ def test_the_end_of_a_long_text_stays_in_sight_unless_somebody_looks_elsewhere(s
     assert bar.value() == 0
     view.resize(600, 170)
     assert bar.value() == 0
+
+
+@pytest.mark.parametrize("height_px", [60, 100, 130, 170, 400])
+def test_however_low_the_view_the_newest_token_is_in_sight(stage, view, height_px):
+    stage.model.prompt = "Narrate each panel"
+    aim(stage)
+    view.setMinimumHeight(0)
+    flow(view).setFixedHeight(height_px // 2)
+    stage.controller.run("steered")
+    stage.until_ended()
+    box, room = flow(view).box_of(flow(view).n_tok - 1), flow(view).viewport().rect()
+    assert room.contains(box.center())
+    assert flow(view).verticalScrollBar().value() % LINE_PX == 0
 
 
 def test_colours_follow_the_choice_and_the_region_list(stage, view, qtbot):
