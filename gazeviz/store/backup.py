@@ -52,8 +52,7 @@ def back_up(
         finally:
             part.unlink(missing_ok=True)
         if out is not None:
-            for kind in ("arrays", "pictures"):
-                _copy_files(beside(log, kind), beside(target, kind))
+            copy_files(log, target)
     if out is None:
         for old in backups_of(log)[KEPT:]:
             with suppress(OSError):
@@ -99,8 +98,11 @@ def set_aside(log: Path) -> Path | None:
 
 def problems(connection: sqlite3.Connection) -> list[str]:
     """Return what SQLite finds wrong with a file; [] for a sound one."""
-    found = [row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-    broken = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+    try:
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        broken = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
     return found + [f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is gone" for row in broken]
 
 
@@ -129,13 +131,16 @@ def sqlite3_corrupt() -> sqlite3.DatabaseError:
     return error
 
 
-def _copy_files(folder: Path, target: Path) -> None:
-    if not folder.is_dir():
-        return
-    target.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith(".") and not (target / path.name).exists():
-            shutil.copyfile(path, target / path.name)
+def copy_files(log: Path, other: Path) -> None:
+    """Give another log the files that lie beside this one, those that it lacks."""
+    for kind in ("arrays", "pictures"):
+        folder, target = beside(log, kind), beside(other, kind)
+        if folder == target or not folder.is_dir():
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.is_file() and not path.name.startswith(".") and not (target / path.name).exists():
+                shutil.copyfile(path, target / path.name)
 
 
 def _folder(log: Path) -> Path:

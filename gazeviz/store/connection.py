@@ -41,9 +41,7 @@ def connect_to_read(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection
     LogFault where there is no file; sqlite3 errors.
     """
     if not path.is_file():
-        fault = log_fault("missing", path)
-        fault.sentence, fault.next_step = f"There is no log {path}.", "Run something first, or name its file."
-        raise fault
+        raise log_fault("missing", path)
     try:
         return _opened(path, "mode=ro", busy_s)
     except sqlite3.OperationalError as error:

@@ -123,7 +123,7 @@ class Entries:
             """INSERT INTO models(digest, fingerprint, name, family, path, device, dtype, layers,
                 heads_per_layer, n_parameters, info, saved_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (digest) DO NOTHING""",
-            (digest, info.fingerprint, text_cell(info.name), info.family, text_cell(info.path), info.device,
+            (digest, info.fingerprint, *map(text_cell, (info.name, info.family, info.path)), info.device,
              info.dtype, *info.shape_LH, info.n_parameters, text, time.time()),
         )  # fmt: skip
         return self._id_of("models", digest)

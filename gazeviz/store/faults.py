@@ -40,6 +40,7 @@ _ERRNOS: dict[int, FaultKind] = {
     errno.EROFS: "read_only",
     errno.ENOENT: "read_only",
     errno.ENOTDIR: "read_only",
+    errno.EEXIST: "read_only",
 }
 _ANOTHER_PLACE = "name another file with --log FILE or GAZEVIZ_LOG"
 
@@ -99,6 +100,8 @@ def log_fault(kind: FaultKind, path: Path, detail: str = "") -> LogFault:
         case "foreign":
             sentence = f"{path} is a database, but no log of gazeviz."
             step = f"Leave it as it is and {_ANOTHER_PLACE}."
+        case "missing":
+            sentence, step = f"There is no log {path}.", "Run something first, or name another file."
         case "closed":
             sentence, step = f"The log {path} is closed.", "Open it again."
         case _:

@@ -98,3 +98,10 @@ class Marks:
 
     def _each(self, sql: str, value: object, run_ids: Sequence[int]) -> None:
         self._connection.executemany(sql, [(value, run_id) for run_id in run_ids])
+
+
+def purge(connection: sqlite3.Connection, before_s: float) -> int:
+    """Remove runs and sessions for good that were deleted before a moment; returns how many runs."""
+    n_runs = connection.execute("DELETE FROM runs WHERE deleted_s <= ?", (before_s,)).rowcount
+    connection.execute("DELETE FROM sessions WHERE deleted_s <= ?", (before_s,))
+    return n_runs

@@ -26,7 +26,7 @@ from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import kept_array, kept_file
 from gazeviz.store.codec import STEP_COLUMNS, model_of, region_of, spec_of, step_of, summary_of, text_of
-from gazeviz.store.connection import connect_to_read
+from gazeviz.store.connection import BUSY_S, connect_to_read
 from gazeviz.store.faults import LogFault, faults_told, log_fault
 from gazeviz.store.migrations import SCHEMA, is_foreign, schema_of
 
@@ -121,12 +121,12 @@ class StoredRuns(Sequence[StoredRun]):
 class Reader:
     """Reads one log; LogFaults wherever its file, or what is in it, is at fault."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._cache: dict[tuple[str, Any], Any] = {}
         with faults_told(path):
-            self._connection: sqlite3.Connection | None = connect_to_read(path)
+            self._connection: sqlite3.Connection | None = connect_to_read(path, busy_s=busy_s)
             try:
                 if is_foreign(self._connection):
                     raise log_fault("foreign", path)
@@ -300,7 +300,7 @@ class Reader:
         name, colour, width_px, height_px, mask = self.one(
             "SELECT name, colour, width_px, height_px, mask FROM regions WHERE digest = ?", digest
         )
-        bits = self._array(mask)
+        bits = self.array(mask)
         with self._understood(f"the region “{text_of(name)}”"):
             return region_of(text_of(name), colour, (width_px, height_px), bits)
 
@@ -329,12 +329,13 @@ class Reader:
             name=text_of(name),
             scores_LH=scores_LH,
             n_strips=n_strips,
-            matrix_LHRR=None if matrix is None else self._array(matrix),
+            matrix_LHRR=None if matrix is None else self.array(matrix),
             halves=(halves[0], halves[1]) if halves else None,
             model=None if model is None else text_of(model),
         )
 
-    def _array(self, digest: str) -> NDArray[Any]:
+    def array(self, digest: str) -> NDArray[Any]:
+        """An array by its digest; LogFault where it is missing or changed."""
         with self._lock, faults_told(self.path):
             if self._connection is None:
                 raise log_fault("closed", self.path)

@@ -158,6 +158,9 @@ class RunFilter:
         for condition, value in map(_condition, _unsearched(self)):
             conditions.append(condition)
             values.append(value)
+        for sign in (word for word in self.words.split() if not any(map(str.isalnum, word))):
+            conditions.append("runs.prompt || ' ' || runs.text LIKE ? ESCAPE '\\'")
+            values.append(_part(sign))
         where = " AND ".join(conditions)
         return f"FROM runs {joins_of(where + also)} WHERE {where}", values
 
@@ -264,8 +267,12 @@ def _search(wanted: RunFilter) -> str:
 
 
 def _unsearched(wanted: RunFilter) -> list[Match]:
-    signs = [word for word in wanted.words.split() if not any(map(str.isalnum, word))]
-    return [*(m for m in wanted.matches if not _is_searchable(m)), *(Match("text", sign) for sign in signs)]
+    return [match for match in wanted.matches if not _is_searchable(match)]
+
+
+def _part(text: str) -> str:
+    """A LIKE pattern for a part of a text."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 def _condition(match: Match) -> tuple[str, Any]:
@@ -273,7 +280,6 @@ def _condition(match: Match) -> tuple[str, Any]:
     expression = (_NUMBERS if is_number and match.column in _NUMBERS else _TEXTS).get(match.column)
     expression = expression or _NUMBERS[match.column]
     if match.operator == "has":
-        escaped = re.sub(r"([\\%_])", r"\\\1", str(match.value))
-        return f"{expression} LIKE ? ESCAPE '\\'", f"%{escaped}%"
+        return f"{expression} LIKE ? ESCAPE '\\'", _part(str(match.value))
     collate = "" if is_number else " COLLATE NOCASE"
     return f"{expression} {_OPERATORS[match.operator]} ?{collate}", match.value

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
@@ -25,7 +25,7 @@ from gazeviz.store.backup import back_up, backups_of
 from gazeviz.store.connection import connect, immediate
 from gazeviz.store.entries import Entries
 from gazeviz.store.faults import LogFault, faults_told, log_fault
-from gazeviz.store.marks import Marks
+from gazeviz.store.marks import Marks, purge
 from gazeviz.store.migrations import SCHEMA, is_foreign, migrate, schema_of
 from gazeviz.store.place import default_path
 from gazeviz.store.reading import Reader, StoredRun, StoredRuns, StoredSession
@@ -61,6 +61,7 @@ class SessionStore:
                 with immediate(connection):
                     self.n_found_lost = openings.mark_lost(connection)
                     openings.forget_empty_sessions(connection)
+                    purge(connection, time.time() - KEEP_DELETED_S)
                     self._opening_id = openings.begin(connection, program)
                 self.reader = Reader(self.path)
             except BaseException:
@@ -227,13 +228,12 @@ class SessionStore:
             self._stop_backup.set()
             self._backup.join()
             self._backup = None
-        try:
-            # What went wrong before is raised by the writer's own end, and closing twice is no fault.
-            with suppress(LogFault):
-                self._writer.submit(partial(openings.end, self._connection, self._opening_id))
-            self._writer.close()
-        finally:
-            self.reader.close()
+        # Reading ends first: the last connection to be closed tidies up, and only a writing one can.
+        self.reader.close()
+        # What went wrong before is raised by the writer's own end, and closing twice is no fault.
+        with suppress(LogFault):
+            self._writer.submit(partial(openings.end, self._connection, self._opening_id))
+        self._writer.close()
 
     def _session(self) -> int:
         if self._session_id is None:
@@ -283,11 +283,3 @@ def _check(path: Path) -> None:
     """Look before touching: a file that is not ours, or newer, must not even be switched to WAL."""
     if path.is_file() and path.stat().st_size:
         Reader(path).close()
-
-
-def purge(connection: sqlite3.Connection, before_s: float) -> int:
-    """Remove runs and sessions for good that were deleted before a moment; returns how many runs."""
-    values: tuple[Any, ...] = (before_s,)
-    n_runs = connection.execute("DELETE FROM runs WHERE deleted_s <= ?", values).rowcount
-    connection.execute("DELETE FROM sessions WHERE deleted_s <= ?", values)
-    return n_runs

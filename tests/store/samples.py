@@ -17,8 +17,8 @@ _T = TypeVar("_T")
 SIZE_PX = (37, 23)
 TEXTS = (
     "", "What is happening in the cat's panel?", '<script>alert("x")</script>', "=1+1", "🦒 giraffe 🧭",
-    "half a pair \ud83e here", "nul \0 inside", "line\nbreak\ttab", "“quotes” 'single' \"double\"", "ünïcödé 漢字",
-    "%_\\ wild", "a" * 500,
+    "half a pair \ud83e here", "nul \0 inside", "line\nbreak\ttab", "“quotes” 'single' \"double\"",
+    "ünïcödé 漢字",     "%_\\ wild", "a" * 500,
 )  # fmt: skip
 FINGERPRINT = "f00dfeed"
 
@@ -70,10 +70,8 @@ class Samples:
         """Some heads with any origin."""
         n = int(self.rng.integers(least, 9))
         heads = tuple(Head(int(layer), int(index)) for layer, index in self.rng.integers(0, 40, (n, 2)))
-        origin = HeadOrigin(
-            self.one(ORIGIN_KINDS),
-            *(value if self.flip() else None for value in (self.text(), n, 5, "lower_half")),
-        )
+        kind = self.one(ORIGIN_KINDS)
+        origin = HeadOrigin(kind, self.text(), n, 5, "lower_half") if self.flip() else HeadOrigin(kind)
         return HeadSet(heads, origin)
 
     def steering(self) -> Steering:
@@ -114,7 +112,9 @@ class Samples:
     def floats(self, n: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         """float32 (n,) of any size, the smallest and the odd ones among them."""
         bits = self.rng.integers(0, 2**32, n, dtype=np.uint32)
-        return np.where(self.rng.random(n) < 0.8, self.rng.random(n), bits.view(np.float32)).astype(np.float32)
+        return np.where(self.rng.random(n) < 0.8, self.rng.random(n), bits.view(np.float32)).astype(
+            np.float32
+        )
 
     def step(self, index: int) -> StepArrived:
         """A token."""
@@ -137,8 +137,9 @@ class Samples:
     def audit(self) -> Audit:
         """A proof that the bias arrived."""
         before, after = self.rng.dirichlet(np.ones(5)), self.rng.dirichlet(np.ones(5))
-        numbers = [int(number) for number in self.rng.integers(0, 1000, 3)]
-        return Audit(*numbers, float(before[3]), float(after[3]), Account.of(before, after))
+        n_heads, n_rows, n_tok = (int(number) for number in self.rng.integers(0, 1000, 3))
+        ledger = Account.of(before, after)
+        return Audit(n_heads, n_rows, n_tok, float(before[3]), float(after[3]), ledger)
 
     def summary(self) -> RunSummary:
         """What became of a run."""
@@ -158,7 +159,13 @@ class Samples:
         """Everything that can change a result."""
         tokens = tuple(int(token) for token in self.rng.integers(0, 1280, 5))
         return RunRequest(
-            *(self.text() for _ in range(7)),
+            model_path=self.text(),
+            model_fingerprint=self.text(),
+            dtype="float32",
+            device="cpu",
+            attention="gazeviz/sdpa",
+            prompt=self.text(),
+            image_sha256=self.text(),
             picture_size_px=SIZE_PX,
             fed_size_px=(64, 48),
             steering=self.steering() if self.flip() else None,
@@ -179,7 +186,9 @@ class Samples:
             scores_LH,
             self.one((None, 25)),
             self.rng.random((*shape_LH, 6, 6)) if self.flip() else None,
-            (self.ranking(shape_LH, False), self.ranking(shape_LH, False)) if halves and self.flip() else None,
+            (self.ranking(shape_LH, False), self.ranking(shape_LH, False))
+            if halves and self.flip()
+            else None,
             self.one((None, self.text())),
         )
 
@@ -188,7 +197,9 @@ class Samples:
         present_LH = self.rng.random((3, 4)) < 0.8
         ranking = self.ranking()
         return ModelInfo(
-            *(self.text() for _ in range(3)),
+            name=self.text(),
+            path=self.text(),
+            family=self.text(),
             shape_LH=(3, 4),
             heads_present_LH=present_LH,
             device="cpu",

@@ -1,0 +1,209 @@
+"""Looking after a log: is it sound, how large is it, and what can be thrown away.
+
+Checking reads everything once: SQLite's own check, every reference, every array and picture beside the log,
+and every run, which has to decode. Knows files and tables; what a person is told is the command's business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from gazeviz.errors import UserError
+from gazeviz.store.arrays import beside
+from gazeviz.store.backup import backups_of, problems
+from gazeviz.store.connection import connect, connect_to_read, immediate
+from gazeviz.store.faults import LogFault, faults_told
+from gazeviz.store.marks import purge
+from gazeviz.store.reading import Reader
+
+MOST_PROBLEMS: Final = 100
+NEW_FILE_S: Final = 3600.0
+"""A file younger than this may belong to a transaction that is still under way."""
+COUNTED: Final = ("sessions", "runs", "run_steps", "images", "regions", "region_edits", "models",
+                  "head_rankings", "head_sets", "arrays", "notes", "judgements")  # fmt: skip
+
+Report = Callable[[str, float], None]
+"""Told what is being done, and the part done of all of it, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class LogStats:
+    """How much a log holds, and what that takes. Sizes in bytes; rows by table."""
+
+    path: str
+    rows: dict[str, int]
+    deleted_runs: int
+    database_bytes: int
+    free_bytes: int
+    arrays_bytes: int
+    pictures_bytes: int
+    backups: tuple[str, ...]
+    first_s: float | None
+    last_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as a JSON object."""
+        return asdict(self)
+
+
+def stats(path: Path) -> LogStats:
+    """Count and weigh a log; LogFaults."""
+    reader = Reader(path)
+    with closing(reader):
+        rows = {table: int(reader.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in COUNTED}
+        deleted = reader.rows("SELECT count(*) FROM runs WHERE deleted_s IS NOT NULL")[0][0]
+        first_s, last_s = reader.rows("SELECT min(started_s), max(started_s) FROM runs")[0]
+        page_bytes = reader.rows("PRAGMA page_size")[0][0]
+        free_pages = reader.rows("PRAGMA freelist_count")[0][0]
+    return LogStats(
+        str(path),
+        rows,
+        deleted,
+        sum(_size(path.with_name(path.name + ending)) for ending in ("", "-wal")),
+        free_pages * page_bytes,
+        sum(map(_size, _files(beside(path, "arrays")))),
+        sum(map(_size, _files(beside(path, "pictures")))),
+        tuple(backup.name for backup in backups_of(path)),
+        first_s,
+        last_s,
+    )
+
+
+def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
+    """Return everything that is wrong with a log, in sentences; [] for a sound one.
+
+    LogFault for a file that cannot be read at all.
+    """
+    found: list[str] = []
+    with closing(Reader(path)) as reader:
+        report("looking at the file", 0.0)
+        with faults_told(path), closing(connect_to_read(path)) as connection:
+            found += [f"{problem[:1].upper()}{problem[1:]}." for problem in problems(connection)]
+        for what, part, look in _looks(reader):
+            report(what, part)
+            try:
+                look()
+            except UserError as error:
+                found.append(error.sentence)
+            except KeyError as error:
+                found.append(f"{what[:1].upper()}{what[1:]} refers to {error}, which is gone.")
+            if len(found) >= MOST_PROBLEMS:
+                return [*found, "There may be more; only the first ones are shown."]
+    return found
+
+
+def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, int]:
+    """Remove for good what was deleted before a moment (None: ever), and give the space back.
+
+    Files beside the log go when neither it nor any of its backups refers to them. Returns what was removed:
+    runs, files, and bytes that the disk has more of. LogFaults.
+    """
+    before_s = time.time() if deleted_before_s is None else deleted_before_s
+    size_before = stats(path)
+    with faults_told(path), closing(connect(path)) as connection:
+        with immediate(connection):
+            n_runs = purge(connection, before_s)
+            _forget_unused(connection)
+        # A loop of SQLite's own: outside of any transaction.
+        connection.execute("INSERT INTO run_search(run_search) VALUES ('optimize')")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        n_files = _remove_files(path, connection)
+    after = stats(path)
+    freed = sum(getattr(size_before, name) - getattr(after, name)
+                for name in ("database_bytes", "arrays_bytes", "pictures_bytes"))  # fmt: skip
+    return {"runs": n_runs, "files": n_files, "bytes": freed}
+
+
+def _looks(reader: Reader) -> Iterator[tuple[str, float, Callable[[], object]]]:
+    """Everything that has to be readable: what it is, how far that is, how to read it."""
+    kinds: list[tuple[str, str, Callable[[Any], object]]] = [
+        ("array", "SELECT digest FROM arrays", reader.array),
+        ("region", "SELECT digest FROM regions", reader.region),
+        ("ranking", "SELECT digest FROM head_rankings WHERE part_of IS NULL", reader.ranking),
+        ("model", "SELECT id FROM models", reader.model),
+        ("picture", "SELECT sha256 FROM images", reader.picture),
+        ("run", "SELECT run_id FROM run_records", lambda run_id: _decode(reader, run_id)),
+    ]
+    for place, (name, sql, read) in enumerate(kinds):
+        keys: list[Any] = []
+        try:
+            keys += [row[0] for row in reader.rows(sql)]
+        except LogFault as fault:
+            yield f"{name}s", place / len(kinds), partial(_raise, fault)
+        for number, key in enumerate(keys):
+            part = (place + number / len(keys)) / len(kinds)
+            yield f"{name} {str(key)[:12]}", part, partial(read, key)
+
+
+def _raise(fault: LogFault) -> None:
+    raise fault
+
+
+def _decode(reader: Reader, run_id: int) -> None:
+    run = reader.run(run_id)
+    _ = run.spec, run.summary, run.steps
+
+
+def _forget_unused(connection: sqlite3.Connection) -> None:
+    """Content that no row refers to any more. JSON refers to regions and rankings by their digests."""
+    used: set[str] = set()
+    for sql in ("SELECT spec FROM run_records", "SELECT summary FROM run_records WHERE summary IS NOT NULL",
+                "SELECT regions FROM region_edits"):  # fmt: skip
+        for (text,) in connection.execute(sql):
+            used.update(part for part in text.split('"') if len(part) == 64)
+    unused = [(row[0],) for row in connection.execute("SELECT digest FROM regions") if row[0] not in used]
+    connection.executemany("DELETE FROM regions WHERE digest = ?", unused)
+    connection.execute(
+        "DELETE FROM images WHERE sha256 NOT IN (SELECT image_sha256 FROM runs UNION "
+        "SELECT image_sha256 FROM session_images UNION SELECT image_sha256 FROM region_edits)"
+    )
+    connection.execute(
+        "DELETE FROM arrays WHERE digest NOT IN (SELECT mask FROM regions UNION "
+        "SELECT matrix FROM head_rankings WHERE matrix IS NOT NULL)"
+    )
+
+
+def _remove_files(path: Path, connection: sqlite3.Connection) -> int:
+    kept = _names(connection)
+    for backup in backups_of(path):
+        try:
+            with closing(connect_to_read(backup)) as copy:
+                kept |= _names(copy)
+        except (sqlite3.Error, LogFault):
+            return 0  # a backup that cannot be asked may need any of them
+    n_files = 0
+    for kind in ("arrays", "pictures"):
+        for file in _files(beside(path, kind)):
+            if file.name not in kept and time.time() - file.stat().st_mtime > NEW_FILE_S:
+                file.unlink()
+                n_files += 1
+    return n_files
+
+
+def _names(connection: sqlite3.Connection) -> set[str]:
+    """The names of the files that a log refers to."""
+    rows = connection.execute(
+        "SELECT digest || '.npz' FROM arrays WHERE data IS NULL UNION "
+        "SELECT file_sha256 || suffix FROM images WHERE kept = 'beside'"
+    )
+    return {row[0] for row in rows}
+
+
+def _files(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return [path for path in folder.iterdir() if path.is_file()]
+    return []
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
