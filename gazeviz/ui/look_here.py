@@ -191,7 +191,9 @@ class LookHere(QWidget):
         self._ends.setText(f"bars 0 to {figure_text(rows.highest)}")
         self._ends.setToolTip("The longest bar is the head that looks here most")
         self._list.show_rows(rows, QColor(place.colour) if place.colour is not None else None)
-        self._list.setFixedHeight(ROW_PX * min(ROWS_SHOWN, len(rows.heads)))
+        height_px = ROW_PX * min(ROWS_SHOWN, len(rows.heads))
+        if self._list.height() != height_px:
+            self._list.setFixedHeight(height_px)
         with_heads = self._model.model_info
         if self._counted_for is not with_heads and with_heads is not None:
             self._counted_for = with_heads

@@ -52,15 +52,16 @@ class LookModel(QAbstractListModel):
         self.rows = LookRows()
 
     def show_rows(self, rows: LookRows) -> None:
-        """Take other rows; as many as before only change what they say, so that nothing scrolls."""
-        if len(rows.heads) != len(self.rows.heads):
-            self.beginResetModel()
+        """Take other rows; as many as before only change what they say, so that nothing scrolls.
+
+        No dataChanged then: the view would lay thousands of equal rows out anew, and it repaints anyway.
+        """
+        if len(rows.heads) == len(self.rows.heads):
             self.rows = rows
-            self.endResetModel()
             return
+        self.beginResetModel()
         self.rows = rows
-        if rows.heads:
-            self.dataChanged.emit(self.index(0), self.index(len(rows.heads) - 1))
+        self.endResetModel()
 
     def rowCount(self, parent: _Index | None = None) -> int:
         """Number of heads."""
