@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gazeviz.app.recommended import recommended_steering
+from gazeviz.app.recommended import recommended_heads, recommended_ranking, recommended_steering
+from gazeviz.app.region_editor import RegionEditor
 from gazeviz.app.regions import EditableRegion
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import SteeringSettings
@@ -63,13 +64,37 @@ def scope_of(model: SessionModel, preset: Preset) -> Scope:
     return preset.scope
 
 
+def target_moves(model: SessionModel) -> bool:
+    """Whether what is asked is a narration, or targets are laid out for it to follow."""
+    preset = preset_asked(model)
+    return bool(model.schedule) or (preset is not None and preset.each_panel)
+
+
 def recommended_for(model: SessionModel, info: ModelInfo) -> SteeringSettings:
     """Mode, strength and rows that a model recommends for what is asked now."""
-    settings = recommended_steering(info, model.steering.scope)
+    if target_moves(model):
+        return recommended_steering(info, "decode_only", moving=True)
     preset = preset_asked(model)
-    if preset is not None and preset.scope != "all_rows":
-        return replace(settings, scope=preset.scope)
-    return settings
+    return recommended_steering(info, preset.scope if preset is not None else model.steering.scope)
+
+
+def take_recommended(model: SessionModel, editor: RegionEditor) -> None:
+    """Choose heads and steering as the model recommends for what is asked; UserError where it ranks none."""
+    info, moving = model.model_info, target_moves(model)
+    heads = recommended_heads(info, moving=moving)
+    editor.choose_heads(heads)
+    ranking = recommended_ranking(info, moving=moving) if info is not None else None
+    if info is not None and ranking is not None:
+        model.ranking_name = ranking.name
+        model.steering = recommended_for(model, info)
+
+
+def is_recommended(model: SessionModel) -> bool:
+    """Whether heads and steering are those that the model recommends for what is asked."""
+    info = model.model_info
+    if info is None or info.default_ranking is None or model.steering != recommended_for(model, info):
+        return False
+    return set(model.chosen) == set(recommended_heads(info, moving=target_moves(model)))
 
 
 def preset_asked(model: SessionModel) -> Preset | None:

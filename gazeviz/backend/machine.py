@@ -107,6 +107,7 @@ class EngineMachine:
 
         described = self._engine.describe_model()
         advice = recommendation(described.path, described.shape_LH)
+        moving = recommendation(described.path, described.shape_LH, "moving")
         return ModelInfo(
             name=described.name,
             path=str(described.path),
@@ -123,6 +124,7 @@ class EngineMachine:
             rankings=_rankings(described.path, described.shape_LH),
             n_parameters=described.n_parameters,
             context_tok=described.context_tok,
+            recommended_moving=_settings(moving, moving.ranking.name) if moving else None,
         )
 
     def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:
@@ -211,8 +213,8 @@ def open_picture(source: PictureSource) -> Image:
         ) from error
 
 
-def _settings(advice: Recommendation) -> Recommended:
-    return Recommended(advice.n, advice.mode, advice.strength, advice.scope, advice.alpha)
+def _settings(advice: Recommendation, ranking: str = "") -> Recommended:
+    return Recommended(advice.n, advice.mode, advice.strength, advice.scope, advice.alpha, ranking)
 
 
 def _rankings(folder: Path, shape_LH: tuple[int, int]) -> dict[str, HeadRanking]:

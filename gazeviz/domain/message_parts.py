@@ -107,13 +107,17 @@ class GenerateSpec:
 
 @dataclass(frozen=True)
 class Recommended:
-    """How a model's own folder says that it is steered well: the `n` best heads of its default ranking."""
+    """How a model's own folder says that it is steered well: the `n` best heads of a ranking.
+
+    ranking: its name in ModelInfo.rankings, "" for the default ranking.
+    """
 
     n: int
     mode: Mode = "boost_suppress"
     strength: float | Hard = 8.0
     scope: Scope | None = None
     alpha: float = 0.9
+    ranking: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +130,7 @@ class ModelInfo(HoldsArrays):
     default_ranking: the ranking that comes with the model as the one to steer by, if one does.
     recommended: how many of its heads, and how; None where there is no default ranking.
     rankings: all rankings that come with the model, by name.
+    recommended_moving: the same for narrations while the target moves; None where nothing else is said.
     """
 
     name: str
@@ -143,6 +148,7 @@ class ModelInfo(HoldsArrays):
     rankings: Mapping[str, HeadRanking] = field(default_factory=dict)
     n_parameters: int = 0
     context_tok: int = 0
+    recommended_moving: Recommended | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads_present_LH", read_only(self.heads_present_LH, np.bool_, "LH"))

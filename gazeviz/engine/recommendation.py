@@ -79,5 +79,5 @@ def _measured(path: Path, shape_LH: tuple[int, int], task: Task) -> Recommendati
 
 
 def _section(data: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-    section: Mapping[str, Any] = data if task == "answer" else data[task]
-    return section
+    """What is said of a task; else what is said of answers, but for the rows: the task has its own."""
+    return data if task == "answer" else data.get(task) or {**data, "scope": None}

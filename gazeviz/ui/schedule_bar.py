@@ -19,7 +19,8 @@ from gazeviz.ui.controls import ElidedLabel, MenuButton
 from gazeviz.ui.prompt_edit import ONE_LINE_PX
 from gazeviz.ui.schedule_view import ScheduleView
 
-USUAL_EVERY_TOK: Final = 8
+USUAL_EVERY_TOK: Final = 12
+"""As `gazeviz narrate` has it: a sentence about a panel, more or less."""
 _ORDERS: Final[tuple[tuple[Order, str, str], ...]] = (
     ("forwards", "In order", "One panel after the other, from the first"),
     ("backwards", "Backwards", "One panel after the other, from the last"),

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app import asking
-from gazeviz.app.recommended import recommended_heads
+from gazeviz.app.recommended import recommended_heads, recommended_ranking
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.messages import ModelInfo
@@ -17,6 +18,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import ElidedLabel, hairline
 from gazeviz.ui.number_slider import NumberSlider
+from gazeviz.ui.run_button import set_kind
 from gazeviz.ui.schedule_bar import ScheduleBar
 from gazeviz.ui.steer_details import SteerDetails
 from gazeviz.ui.steer_texts import MODE_WORDS, SCOPE_WORDS, steering_text, strength_text
@@ -133,15 +135,8 @@ class SteerPanel(QWidget):
     # Acting
 
     def _on_recommended(self) -> None:
-        self._controller.attempt(self._recommend, "heads")
-
-    def _recommend(self) -> None:
-        info = self._model.model_info
-        heads = recommended_heads(info)
-        self._controller.editor.choose_heads(heads)
-        if info is not None and info.default_ranking is not None:
-            self._model.ranking_name = info.default_ranking.name
-            self._model.steering = asking.recommended_for(self._model, info)
+        editor = self._controller.editor
+        self._controller.attempt(lambda: asking.take_recommended(self._model, editor), "heads")
 
     # Showing
 
@@ -159,6 +154,9 @@ class SteerPanel(QWidget):
         else:
             self._strength.set_value(settings.strength)
         self._recommended.setToolTip(recommended_text(self._model, info))
+        in_force = asking.is_recommended(self._model)
+        self._recommended.setIcon(theme.icon("check") if in_force else QIcon())
+        set_kind(self._recommended, "flat" if in_force else "pill")
 
     def _summary(self) -> str:
         """Mode and rows, and before them the schedule if there is one; the strength has its own place."""
@@ -184,7 +182,10 @@ def recommended_text(model: SessionModel, info: ModelInfo | None) -> str:
         return "No model is loaded"
     if info.default_ranking is None:
         return f"{info.name} comes without a ranking of its heads"
-    n = len(recommended_heads(info))
+    moving = asking.target_moves(model)
+    ranking, n = recommended_ranking(info, moving=moving), len(recommended_heads(info, moving=moving))
     how = steering_text(asking.recommended_for(model, info))
+    named = ranking.name if ranking is not None else ""
+    task = "For a target that moves: the" if moving else "The"
     measured = "" if info.recommended else "; nothing was measured, these are the usual settings"
-    return f"The {n} best heads of “{info.default_ranking.name}”, {how}{measured}"
+    return f"{task} {n} best heads of “{named}”, {how}{measured}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gazeviz.app.recommended import recommended_heads, recommended_steering
+from gazeviz.app.recommended import recommended_heads, recommended_ranking, recommended_steering
 from gazeviz.app.session_parts import SteeringSettings
 from gazeviz.backend.scripted import Script, ScriptedModel
 from gazeviz.domain.messages import LoadModel, ModelInfo, Recommended
@@ -40,6 +40,25 @@ def test_rows_are_those_of_the_prompt_unless_the_folder_names_some(info):
     named = replace(info, recommended=Recommended(5, scope="after_image"))
     assert recommended_steering(named, "decode_only").scope == "after_image"
     assert recommended_steering(replace(info, recommended=None), "all_rows") == SteeringSettings()
+
+
+def test_a_narration_may_be_steered_in_another_way(info):
+    causal = Recommended(5, scope="decode_only", ranking="causal")
+    both = replace(info, recommended=Recommended(3, scope="after_image"), recommended_moving=causal)
+    assert recommended_heads(both) == info.rankings["mass"].top(3)
+    assert recommended_heads(both, moving=True) == info.rankings["causal"].top(5)
+    assert recommended_ranking(both, moving=True) is info.rankings["causal"]
+    assert recommended_steering(both, "all_rows").scope == "after_image"
+    assert recommended_steering(both, "all_rows", moving=True).scope == "decode_only"
+
+
+def test_a_narration_that_nothing_is_said_of_keeps_its_rows(info):
+    still = replace(info, recommended=Recommended(3, strength=5.0, scope="after_image"))
+    assert recommended_heads(still, moving=True) == recommended_heads(still)
+    expected = SteeringSettings(strength=5.0, scope="decode_only")
+    assert recommended_steering(still, "decode_only", moving=True) == expected
+    elsewhere = replace(info, recommended_moving=Recommended(4, ranking="not in the folder"))
+    assert recommended_heads(elsewhere, moving=True) == info.default_ranking.top(4)
 
 
 def test_a_model_comes_up_as_its_folder_recommends(open_stage):

@@ -141,6 +141,7 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         assert info.default_ranking is not None
         assert info.default_ranking.top(3).heads == ranking.top(3).heads
         assert info.recommended == Recommended(12)
+        assert info.recommended_moving == Recommended(12, ranking="gaze_head_ranking")
         assert info.rankings["causal"].order() == ranking.order()
         assert (info.shape_LH, info.device, info.dtype) == ((8, 8), "cpu", "float32")
         assert [event.done for event in heard.of(Progress, 1)][-1] == 100

@@ -45,6 +45,15 @@ def test_the_cards_setting_is_read_for_each_task(tmp_path: Path, ranking: HeadRa
     assert (len(wandering.heads), wandering.scope) == (5, "decode_only")
 
 
+def test_a_task_that_the_card_is_silent_about_has_its_own_rows(tmp_path: Path, ranking: HeadRanking) -> None:
+    (tmp_path / "recommended.json").write_text(json.dumps(SETTING))
+    (tmp_path / "rankings").mkdir()
+    ranking.save(tmp_path / "rankings" / "mass.json")
+    still, moving = (recommendation(tmp_path, SHAPE_LH, task) for task in ("answer", "moving"))
+    assert still is not None and moving is not None
+    assert set(moving.heads) == set(still.heads) and (still.scope, moving.scope) == ("after_image", None)
+
+
 def test_a_published_ranking_alone_recommends_its_best_heads(tmp_path: Path, ranking: HeadRanking) -> None:
     ranking.save(tmp_path / "gaze_head_ranking.json")
     read = recommendation(tmp_path, SHAPE_LH)

@@ -223,6 +223,18 @@ def test_recommended_leaves_a_narration_its_rows(stage, panel):
     assert stage.model.steering.scope == "decode_only"
 
 
+def test_a_narration_is_steered_by_other_heads_where_the_model_says_so(stage, panel):
+    moving = Recommended(5, scope="decode_only", ranking="causal")
+    stage.model.model_info = replace(stage.model.model_info, recommended_moving=moving)
+    assert asking.is_recommended(stage.model) and not button(panel, "steerRecommended").icon().isNull()
+    asking.ask(stage.model, NARRATION)
+    assert not asking.is_recommended(stage.model) and button(panel, "steerRecommended").icon().isNull()
+    assert "5 best heads of “causal”" in button(panel, "steerRecommended").toolTip()
+    QTest.mouseClick(button(panel, "steerRecommended"), LEFT)
+    assert asking.is_recommended(stage.model) and stage.model.ranking_name == "causal"
+    assert stage.model.chosen == stage.model.rankings["causal"].top(5)
+
+
 def test_without_a_ranking_recommended_says_so(stage, panel):
     stage.model.model_info = replace(stage.model.model_info, default_ranking=None, recommended=None)
     QTest.mouseClick(button(panel, "steerRecommended"), LEFT)
