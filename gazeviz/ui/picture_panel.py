@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -17,6 +17,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, section_title
 
 _PREVIEW_HEIGHT_PX = 96
+_LARGEST_TIMES = 4
 
 
 class PicturePanel(QWidget):
@@ -89,14 +90,19 @@ def _beyond_the_sizes(grid: TokenGrid) -> str:
     return " ".join(sentence for sentence in sentences if not all(size in sentence for size in sizes))
 
 
-class FedPreview(QWidget):
-    """A small picture of the fed pixels."""
+class FedPreview(QAbstractButton):
+    """A small picture of the fed pixels; a click shows them large."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("fedPreview")
         self.setAccessibleName("The pixels that the model is fed")
-        self.setToolTip("What the processor really feeds the model: resized, and cropped where it crops.")
+        self.setToolTip(
+            "What the processor really feeds the model: resized, and cropped where it crops. Click: large"
+        )
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.clicked.connect(self.show_large)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._image: QImage | None = None
         theme.changed.connect(self.update)
@@ -120,6 +126,34 @@ class FedPreview(QWidget):
         height_px = 188 * self._image.height() / max(1, self._image.width())
         return QSize(188, 2 * theme.SPACE + round(min(height_px, _PREVIEW_HEIGHT_PX)))
 
+    def show_large(self) -> QLabel | None:
+        """Show every fed pixel, as squares where there is room, until a click or Esc; None without pixels."""
+        if self._image is None:
+            return None
+        label = named(QLabel(self, Qt.WindowType.Popup), "fedLarge")
+        label.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        label.setAccessibleName(self.accessibleName())
+        room = self.screen().availableSize() * 0.8
+        size = self._image.size().scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
+        times = size.width() / self._image.width()
+        if times >= 1:
+            size = self._image.size() * min(_LARGEST_TIMES, int(times))
+        ratio = self.devicePixelRatioF()
+        mode = (
+            Qt.TransformationMode.FastTransformation
+            if times >= 1
+            else Qt.TransformationMode.SmoothTransformation
+        )
+        pixmap = QPixmap.fromImage(
+            self._image.scaled(size * ratio, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
+        )
+        pixmap.setDevicePixelRatio(ratio)
+        label.setPixmap(pixmap)
+        label.resize(size)
+        label.move(self.mapToGlobal(QPoint(self.width() + 3 * theme.SPACE, 0)))
+        label.show()
+        return label
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw it smoothly, at the left, in a hairline."""
         if self._image is None:
@@ -139,7 +173,8 @@ class FedPreview(QWidget):
         painter.setClipPath(path)
         painter.drawImage(place, image)
         painter.restore()
-        painter.setPen(theme.current().line)
+        colours = theme.current()
+        painter.setPen(colours.accent if self.hasFocus() else colours.line)
         painter.drawPath(path)
 
 

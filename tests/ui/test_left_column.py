@@ -16,7 +16,7 @@ from gazeviz.app.session_parts import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.ui.controls import ElidedLabel
 from gazeviz.ui.map_bar import MapBar
-from gazeviz.ui.picture_panel import PicturePanel, fed_text
+from gazeviz.ui.picture_panel import FedPreview, PicturePanel, fed_text
 from gazeviz.ui.tool_bar import TOOL_TEXTS, ToolBar
 from tests.ui.painting_stage import PaintingStage, child_of, open_painting_stage
 
@@ -105,6 +105,24 @@ def test_the_panel_says_what_is_fed(stage, qtbot):
     stage.model.set_grid(None, None)
     assert "not looked at" in label(panel, "pictureFed")
     assert not child_of(panel, "fedPreview").isVisible()
+
+
+def test_the_fed_pixels_are_shown_one_by_one(stage, qtbot):
+    panel = PicturePanel(stage.model, stage.controller)
+    qtbot.addWidget(panel)
+    panel.show()
+    preview = child_of(panel, "fedPreview")
+    assert isinstance(preview, FedPreview)
+    large = preview.show_large()
+    assert large is not None
+    fed_HW3 = np.asarray(stage.model.fed_pixels_HW3)
+    seen = large.pixmap().toImage()
+    times = seen.width() // fed_HW3.shape[1]
+    assert times >= 1
+    assert seen.pixelColor(5 * times, 7 * times).getRgb()[:3] == tuple(fed_HW3[7, 5].tolist())
+    large.close()
+    stage.model.set_grid(None, None)
+    assert preview.show_large() is None
 
 
 def test_a_crop_is_said():

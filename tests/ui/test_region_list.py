@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app import painting
+from gazeviz.ui import theme
 from gazeviz.ui.region_list import OrderedList, RegionListView
 from tests.ui.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
@@ -227,3 +228,14 @@ def test_a_dialog_that_is_left_changes_nothing(stage, view, monkeypatch):
     view.export_regions("coco")
     assert len(stage.model.regions) == 3
     assert stage.model.notice is None
+
+
+def test_icons_follow_the_theme(view, qapp):
+    button = child_of(view, "newRegion")
+    assert isinstance(button, QAbstractButton)
+    before = (theme.choice(), button.icon().cacheKey())
+    try:
+        theme.apply(qapp, "light" if theme.current().dark else "dark")
+        assert button.icon().cacheKey() != before[1]
+    finally:
+        theme.apply(qapp, before[0])
