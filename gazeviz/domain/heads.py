@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -26,6 +27,7 @@ Pool: TypeAlias = Literal["all", "lower_half", "bottom_5_percent"]
 ORIGIN_KINDS: tuple[OriginKind, ...] = get_args(OriginKind)
 POOLS: tuple[Pool, ...] = get_args(Pool)
 
+_LAYER_THEN_INDEX = attrgetter("layer", "index")  # several times faster than comparing heads themselves
 _HEAD_TEXT = re.compile(r"\s*l(\d{1,6})[.-]?h(\d{1,6})\s*", re.IGNORECASE | re.ASCII)
 
 
@@ -102,7 +104,7 @@ class HeadSet:
     origin: HeadOrigin = _BY_HAND
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "heads", tuple(sorted(set(self.heads))))
+        object.__setattr__(self, "heads", tuple(sorted(set(self.heads), key=_LAYER_THEN_INDEX)))
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -298,7 +300,9 @@ class HeadRanking(HoldsArrays):
     def overlap(self, other: HeadRanking, n: int) -> int:
         """Return how many heads the two rankings' top `n` share."""
         self._check_comparable(other)
-        return len(set(self.top(n)) & set(other.top(n)))
+        for ranking in (self, other):
+            ranking._check_count(n, ranking._order, "ranking")
+        return len(set(self._order[:n]) & set(other._order[:n]))
 
     def rank_correlation(self, other: HeadRanking) -> float:
         """Return Spearman's rho over the heads that both score, ties given their mean rank.

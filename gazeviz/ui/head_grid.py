@@ -72,7 +72,8 @@ class HeadGrid(QWidget):
         self._by_keys = False
         self._card = HeadCard(model, self)
         self._fit = named(QToolButton(self), "fitGrid")
-        self._fit.setText("fit")
+        self._fit.setIcon(theme.icon("fit"))
+        self._fit.setIconSize(QSize(12, 12))
         self._fit.setAccessibleName("Show the whole head grid")
         self._fit.setToolTip("Show the whole head grid  Esc")
         self._fit.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -161,6 +162,7 @@ class HeadGrid(QWidget):
         self.update()
 
     def _on_theme_changed(self) -> None:
+        self._fit.setIcon(theme.icon("fit"))
         self._values += 1
         self._choice += 1
         self.update()
@@ -236,7 +238,7 @@ class HeadGrid(QWidget):
     def _note_view(self) -> None:
         """The view has changed: draw it, and offer the way back from a zoom."""
         self._fit.setVisible(self.view.zoom > 1.0)
-        self._fit.setGeometry(QRect(0, round(self.view.area.bottom()) + 1, LEFT_PX - 1, BOTTOM_PX - 2))
+        self._fit.setGeometry(QRect(0, round(self.view.area.bottom()) + 1, LEFT_PX, BOTTOM_PX))
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -18,7 +18,7 @@ from gazeviz.ui.head_grid_view import WIDE_GAP_FROM_PX, GridView
 
 _PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
 _ROUND_FROM_PX, _ROUNDER_FROM_PX = 9, 15
-_BOLD_FROM_PX = 7
+_STROKE_FROM_PX, _BOLD_FROM_PX = 7, 10
 
 
 class KeptImage:
@@ -160,7 +160,7 @@ def _hollow_tile(painter: QPainter, view: GridView, head: QRectF) -> None:
     painter.setPen(QPen(Qt.GlobalColor.black, line))
     inside = head.adjusted(line / 2, line / 2, -line / 2, -line / 2)
     _rounded(painter, inside, _radius_dev(view))
-    if min(view.box_px) >= _BOLD_FROM_PX:
+    if min(view.box_px) >= _STROKE_FROM_PX:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.drawLine(inside.bottomLeft(), inside.topRight())
 

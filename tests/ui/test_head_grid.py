@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QWheelEvent
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QNativeGestureEvent, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -243,6 +243,16 @@ def test_ctrl_and_wheel_zoom_and_the_wheel_scrolls_then(stage, grid, mouse):
     assert grid.view.zoom > 1.0
     press_key(grid, Key.Key_Minus)
     assert grid.view.zoom == 1.0
+
+
+def test_a_pinch_zooms(grid, mouse):
+    at = mouse.at(Head(3, 4))
+    pinch = QNativeGestureEvent(
+        Qt.NativeGestureType.ZoomNativeGesture, QPointingDevice.primaryPointingDevice(), 2, at, at,
+        grid.mapToGlobal(at), 0.5, QPointF(),
+    )  # fmt: skip
+    QApplication.sendEvent(grid, pinch)
+    assert grid.view.zoom == 1.5 and grid.view.head_at(at) == Head(3, 4)
 
 
 def colour_at(grid: HeadGrid, head: Head) -> int:
