@@ -25,6 +25,7 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.run import Trajectory
 from gazeviz.errors import UserError
+from gazeviz.render.lettering import drawable
 from gazeviz.render.overlay import ink_on, overlay_picture
 from gazeviz.render.palette import OUTLINE, THEMES, Theme, ThemeName, figure_text
 from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, quieten, save
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["head_grid", "head_matrix", "picture_overlay", "save", "staircase"]
 
+LONGEST_NAME = 16
+"""Letters of a region's name beside a plot."""
+_DASHES = (0, (3, 2))
 _CELL_INCH = {16: 0.26, 32: 0.2, 10_000: 0.13}
 """Side of a grid cell by the larger side of the grid, so that 8 x 8 and 64 x 64 are both readable."""
 
@@ -60,7 +64,8 @@ def head_grid(
             axes.add_patch(_cell_outline(head))
         _label_heads(axes, n_layers, n_heads, colours)
         entitle(axes, title or _grid_title(ranking, chosen), colours)
-        legend(figure, axes, scale, colours, ranking.name, below_inch=0.6)
+        if finite.size:
+            legend(figure, axes, scale, colours, ranking.name, below_inch=0.6)
         if chosen is not None:
             _layer_bars(figure, axes, chosen.layer_histogram(n_layers), colours)
     return figure
@@ -106,6 +111,7 @@ def staircase(
     marks: Sequence[tuple[int, str]] = (),
     title: str = "Where the heads look, by token",
     theme: ThemeName = "light",
+    control: Trajectory | None = None,
 ) -> Figure:
     """Draw attention mass per region along the answer: steps where the heads follow the text or a schedule.
 
@@ -114,6 +120,7 @@ def staircase(
     switches: (answer token, region name) from which that region is the target, blocks on top; "" is no
     target.
     marks: (answer token, text) where the answer itself names something, such as "Panel 3".
+    control: the same masses of random heads, drawn dashed.
     """
     colours = THEMES[theme]
     n_tok = len(trajectory.masses_TR)
@@ -122,15 +129,19 @@ def staircase(
     lines = _Lines.of(regions)
     with rc_context(STYLE):
         width_inch = float(np.clip(n_tok * 0.09, 4.2, 14))
-        figure, axes = plate((width_inch, 1.9), colours, left=0.6, right=1.1, bottom=0.5, top=0.62)
+        right_inch = float(np.clip(0.5 + 0.07 * lines.longest_name, 1.1, 1.7))
+        figure, axes = plate((width_inch, 1.9), colours, left=0.6, right=right_inch, bottom=0.5, top=0.62)
         axes.set(xlim=(-0.5, max(n_tok - 0.5, 0.5)), ylim=(0, top))
         for place, paint in enumerate(lines.paints):
             axes.plot(trajectory.masses_TR[:, place], color=paint, linewidth=1.4, clip_on=False)
+            if control is not None:
+                axes.plot(control.masses_TR[:, place], color=paint, linewidth=0.9, linestyle=_DASHES)
         _draw_targets(axes, switches, n_tok, lines, colours)
         _draw_marks(axes, marks, colours)
         axes.set_yticks([0, top / 2, top], [figure_text(value) for value in (0, top / 2, top)])
         quieten(axes, colours, lines=True)
-        axes.set_xlabel("answer token", color=colours.soft)
+        dashed = "" if control is None else "   (dashed: the random control)"
+        axes.set_xlabel(f"answer token{dashed}", color=colours.soft)
         axes.set_ylabel(
             "value-weighted mass" if trajectory.weighted else "attention mass", color=colours.soft
         )
@@ -253,6 +264,11 @@ class _Lines:
         paints = (region.colour or region_colour(place) for place, region in enumerate(regions))
         return cls(tuple(region.name for region in regions), tuple(paints))
 
+    @property
+    def longest_name(self) -> int:
+        """Letters of the longest name, as it is drawn."""
+        return max((min(len(name), LONGEST_NAME) for name in self.names), default=0)
+
 
 def _draw_targets(
     axes: Axes, switches: Sequence[tuple[int, str]], n_tok: int, lines: _Lines, colours: Theme
@@ -284,8 +300,8 @@ def _draw_marks(axes: Axes, marks: Sequence[tuple[int, str]], colours: Theme) ->
     for step, text in marks:
         axes.plot([step, step], [0, 0.05], color=colours.ink, linewidth=0.8, transform=level)
         axes.text(
-            step, 0.08, text, fontsize=TINY_PT, color=colours.ink, rotation=90, va="bottom", ha="center",
-            transform=level, path_effects=halo,
+            step, 0.08, drawable(text, LONGEST_NAME), fontsize=TINY_PT, color=colours.ink, rotation=90,
+            va="bottom", ha="center", transform=level, path_effects=halo,
         )  # fmt: skip
 
 
@@ -306,4 +322,6 @@ def _name_lines(axes: Axes, lines: _Lines, colours: Theme) -> None:
             bbox=box,
             **at,
         )
-        axes.annotate(name, (1, y), (19, 0), fontsize=SMALL_PT, color=colours.ink, **at)
+        axes.annotate(
+            drawable(name, LONGEST_NAME), (1, y), (19, 0), fontsize=SMALL_PT, color=colours.ink, **at
+        )

@@ -16,6 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from gazeviz.errors import UserError
+from gazeviz.render.lettering import drawable
 from gazeviz.render.palette import Theme, figure_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,  # TrueType, embedded: text stays text
     "svg.fonttype": "path",  # glyphs travel as outlines, so that every machine shows the same figure
     "svg.hashsalt": "gazeviz",  # the same figure is the same file
+    "text.parse_math": False,  # a region may be called "$x$"
     "axes.linewidth": 0.6,
 }
 TITLE_PT = 9.5
@@ -93,7 +95,7 @@ def quieten(axes: Axes, colours: Theme, *, lines: bool = False) -> None:
 
 def entitle(axes: Axes, text: str, colours: Theme, pad_pt: float = 8) -> None:
     """Put the figure's title at the left above the plot."""
-    axes.set_title(text, loc="left", color=colours.ink, fontsize=TITLE_PT, pad=pad_pt)
+    axes.set_title(drawable(text), loc="left", color=colours.ink, fontsize=TITLE_PT, pad=pad_pt)
 
 
 def legend(
@@ -109,7 +111,7 @@ def legend(
     low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
     for x, text, side in (
         (-0.03, figure_text(low), "right"),
-        (1.03, f"{figure_text(high)}   {what}", "left"),
+        (1.03, f"{figure_text(high)}   {drawable(what)}", "left"),
     ):
         bar.annotate(
             text,
