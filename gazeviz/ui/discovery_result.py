@@ -1,4 +1,4 @@
-"""How far the shown ranking can be trusted: its halves' agreement, and its likeness to the other rankings.
+"""How far the shown ranking can be trusted: its halves' agreement, its likeness to others, a head's matrix.
 
 Every figure stands beside what chance would give. Knows rankings, and not how they were measured.
 """
@@ -18,6 +18,7 @@ from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import ElidedLabel
+from gazeviz.ui.head_matrix import HeadMatrix
 
 _USUAL_COUNT: Final = 12
 _IN_PART: Final = "It is being measured: its halves are compared when it is complete."
@@ -56,6 +57,7 @@ class DiscoveryResult(QWidget):
         self._list.setSpacing(0)
         layout.addLayout(self._list)
         layout.addWidget(self._chance)
+        layout.addWidget(HeadMatrix(model))
         for signal in (model.ranking_changed, model.chosen_changed, model.model_changed):
             signal.connect(self._refresh)
         self._refresh()

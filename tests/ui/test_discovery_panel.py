@@ -13,11 +13,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QSpinBox, QWidget
 
 from gazeviz.backend.scripted import RANKINGS, Script
-from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import StripsSource
 from gazeviz.ui.discovery_form import StripsForm
 from gazeviz.ui.discovery_panel import RANKING_LABELS, DiscoveryPanel
 from gazeviz.ui.discovery_result import DiscoveryResult, LikenessRow, halves_text, likeness
+from gazeviz.ui.head_matrix import HeadMatrix, matrix_text
 from tests.app.conftest import open_stage
 from tests.app.staging import OpenStage, Stage
 from tests.ui.painting_stage import child_of
@@ -208,3 +209,30 @@ def test_the_result_stands_by_itself(open_panel, qtbot):
     plain = row.grab().toImage()
     row.setFocus()
     assert "rank correlation" in row.accessibleName() and not plain.isNull()
+
+
+def test_the_matrix_is_of_the_best_head_or_of_the_one_that_is_pointed_at(open_panel, qtbot):
+    stage, _ = open_panel(Script())
+    view = HeadMatrix(stage.model)
+    qtbot.addWidget(view)
+    view.resize(313, 140)
+    assert view.isHidden(), "a ranking from a file has no matrix"
+    scores_LH = np.arange(64, dtype=np.float64).reshape(8, 8) / 64
+    matrix_LHRR = np.full((8, 8, 3, 3), 0.02)
+    matrix_LHRR[7, 7, [0, 1, 2], [0, 1, 2]] = 0.5
+    stage.model.put_rankings({"mass": HeadRanking("mass", scores_LH, 4, matrix_LHRR)})
+    view.show()
+    assert said(view, "matrixHead") == "L7H7 · #1"
+    assert "with .5 of its attention" in said(view, "matrixSaid") and "with .02" in said(view, "matrixSaid")
+    cells = child_of(view, "matrixCells")
+    image = cells.grab().toImage()
+    ratio = image.width() / cells.width()
+    bright, dark = (image.pixelColor(int(x * ratio), int(20 * ratio)) for x in (34, 72))
+    assert bright.lightness() > dark.lightness() + 60
+    stage.model.hovered_head = Head(0, 1)
+    assert said(view, "matrixHead") == "L0H1 · #63"
+
+
+def test_a_matrix_of_one_figure_is_told_apart_from_a_diagonal():
+    assert "with .1 of its attention" in matrix_text(np.full((4, 4), 0.1))
+    assert matrix_text(np.eye(4)).endswith("(columns) with 0.")
