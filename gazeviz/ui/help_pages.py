@@ -31,6 +31,7 @@ from gazeviz.ui import theme
 DECISIONS: Final = "Decisions"
 _FIRST: Final = ("first-steps", "gaze-heads")
 _LINE_HEIGHT: Final = 140.0
+_BOLD: Final = 600
 _HEADING_PX: Final = {1: 22, 2: 17, 3: 15}
 
 
@@ -109,11 +110,8 @@ def _dress_table(table: QTextTable, colours: theme.Palette) -> None:
 def _dress_block(document: QTextDocument, block: QTextBlock, colours: theme.Palette) -> None:
     cursor, form = QTextCursor(block), block.blockFormat()
     level = form.headingLevel()
-    is_code = form.hasProperty(QTextFormat.Property.BlockCodeFence) or form.hasProperty(
-        QTextFormat.Property.BlockCodeLanguage
-    )
     changed = QTextBlockFormat()
-    if is_code:
+    if _is_code(block):
         changed.setBackground(colours.raised)
         changed.setNonBreakableLines(True)
     else:
@@ -132,6 +130,11 @@ def _dress_block(document: QTextDocument, block: QTextBlock, colours: theme.Pale
         letters.setFont(theme.font_ui(_HEADING_PX.get(level, 14), 600))
         cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
         cursor.mergeCharFormat(letters)
+
+
+def _is_code(block: QTextBlock) -> bool:
+    form, kinds = block.blockFormat(), QTextFormat.Property
+    return form.hasProperty(kinds.BlockCodeFence) or form.hasProperty(kinds.BlockCodeLanguage)
 
 
 def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
@@ -154,11 +157,11 @@ def _dress_fragment(
         image.setMaximumWidth(QTextLength(QTextLength.Type.FixedLength, width_px))
         cursor.setCharFormat(image)
         return
-    if form.fontFixedPitch():
+    if form.fontWeight() > _BOLD:
+        changed.setFontWeight(_BOLD)  # heavier ones are not shipped, and a made-up one looks smeared
+    if form.fontFixedPitch() or _is_code(document.findBlock(fragment.position())):
         changed.setFont(theme.font_mono(12))
         changed.setBackground(colours.raised)
     elif form.isAnchor():
         changed.setForeground(colours.accent)
-    else:
-        return
     cursor.mergeCharFormat(changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
@@ -31,7 +31,8 @@ from gazeviz.ui.controls import hairline
 from gazeviz.ui.help_pages import HelpPage, dress, help_pages
 
 _PAGE_ROLE = int(Qt.ItemDataRole.UserRole)
-_LIST_PX = 230
+_LIST_PX = 248
+_ROW_PX = 28
 _TEXT_PX = 720
 
 
@@ -100,6 +101,8 @@ class HelpView(QWidget):
         self._search.returnPressed.connect(self.next_hit)
         self._list.setAccessibleName("Pages of the help")
         self._list.setToolTip("Choose a page to read")
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._list.itemSelectionChanged.connect(self._on_page_chosen)
         self._found.setProperty("role", "soft")
         self._text.setAccessibleName("The page")
@@ -146,6 +149,7 @@ class HelpView(QWidget):
             item = QListWidgetItem(f"{page.title}  {hits[page.name]}" if asked else page.title)
             item.setData(_PAGE_ROLE, page.name)
             item.setToolTip(page.title)
+            item.setSizeHint(QSize(0, _ROW_PX))
             self._list.addItem(item)
             if self._page is page:
                 self._list.setCurrentItem(item)
@@ -158,6 +162,9 @@ class HelpView(QWidget):
         header = QListWidgetItem(group)
         header.setFlags(Qt.ItemFlag.NoItemFlags)
         header.setFont(theme.font_ui(11, 600))
+        header.setForeground(theme.current().soft)
+        header.setSizeHint(QSize(0, _ROW_PX + 2 * theme.SPACE))
+        header.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
         self._list.addItem(header)
 
     def _on_page_chosen(self) -> None:
@@ -188,6 +195,7 @@ class HelpView(QWidget):
         self._mark_hits()
 
     def _show_again(self) -> None:
+        self._fill()
         if self._page is not None:
             at = self._text.verticalScrollBar().value()
             self._draw(self._page)

@@ -123,10 +123,13 @@ class PictureMenu(QMenu):
     def deeds(self) -> list[Deed]:
         """What it does, for the window's menu and keys."""
         return [
-            Deed("File", "Open a picture ...", "Ctrl+O", "Show another picture to the model.", self.choose_picture),
-            Deed("File", "Open a folder of panels ...", "Ctrl+Shift+O", "Put the pictures of a folder (p1, p2 ...) "
-                 "side by side as a strip, one panel each.", self.choose_folder),
-            Deed("File", "Paste a picture", "Ctrl+V", "Show the picture of the clipboard to the model.", self.paste),
+            Deed("File", "Open a picture ...", "Ctrl+O", "Show another picture to the model.",
+                 self.choose_picture),
+            Deed("File", "Open a folder of panels ...", "Ctrl+Shift+O",
+                 "Put the pictures of a folder (p1, p2 ...) side by side as a strip, one panel each.",
+                 self.choose_folder),
+            Deed("File", "Paste a picture", "Ctrl+V", "Show the picture of the clipboard to the model.",
+                 self.paste),
             Deed("File", "Detect panels", "", "Make regions of the panels between the picture's gutters.",
                  self.detect_panels),
         ]  # fmt: skip
@@ -221,7 +224,8 @@ class PictureMenu(QMenu):
     def _fill_samples(self) -> None:
         self._samples.clear()
         for sample in samples():
-            action = self._samples.addAction(sample_text(sample))
+            panels = f"\t{layout_text(sample.layout)}" if sample.layout is not None else ""
+            action = self._samples.addAction(sample_text(sample) + panels)
             action.setToolTip("\n".join(sample.captions) or sample.path.name)
             action.triggered.connect(partial(self.open_sample, sample))
         if self._samples.isEmpty():

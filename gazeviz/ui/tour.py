@@ -157,7 +157,7 @@ class Tour(QObject):
         if self._part is not None and self._part.isVisible():
             corner = self._part.mapTo(self._window, QPoint(0, 0))
             target = QRect(corner, self._part.size()) & self._window.rect()
-        self.card.adjustSize()
+        self.card.fit()
         place = place_card(self.card.size(), target, self._window.rect())
         self.card.point(place.side, place.pointer_px)
         self.card.move(place.corner)

@@ -101,7 +101,7 @@ class TourCard(QWidget):
         foot.addWidget(self._skip)
         foot.addStretch(1)
         foot.addWidget(self._next)
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         margin = POINTER_PX + 14
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(2 * theme.SPACE)
@@ -117,6 +117,11 @@ class TourCard(QWidget):
         self._next.setText("Finish" if number == of else "Next")
         self._next.setAccessibleName(self._next.text())
         self.setAccessibleName(f"Tour, step {number} of {of}: {title}. {text}")
+
+    def fit(self) -> None:
+        """Be as high as its words need."""
+        self._layout.activate()
+        self.resize(CARD_WIDTH_PX, self._layout.totalHeightForWidth(CARD_WIDTH_PX))
 
     def show_done(self) -> None:
         """The person has done it."""

@@ -57,7 +57,7 @@ class MenuStage:
         self.entries(name)
         menu = self.menu.findChild(QMenu, name)
         assert isinstance(menu, QMenu)
-        next(action for action in menu.actions() if action.text() == text).trigger()
+        next(action for action in menu.actions() if action.text().split("\t")[0] == text).trigger()
 
     @property
     def notice(self) -> str:
