@@ -1,6 +1,6 @@
 """Collects reference cycles in the screen's thread alone.
 
-Python collects in whichever thread happens to allocate, the worker's reader thread included; a QObject that is
+Python collects in whichever thread happens to allocate, such as the one that hears the worker; a QObject
 freed there, away from its own thread, can crash the process. So collecting by itself is switched off, and a
 timer of the screen's thread does it, as often as the interpreter's own thresholds say.
 """

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from gazeviz import __version__
 from gazeviz.commands.terminal import Terminal
 from gazeviz.doctor import OFFSCREEN_LIBRARIES, missing_libraries
+from gazeviz.domain.prompts import OPEN_QUESTION
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
@@ -143,6 +144,7 @@ def _open_first(controller: RunController, image: str | None, layout: Layout | N
         controller.open_picture(image, layout)
     elif shipped := samples():
         controller.open_picture(shipped[0].path, shipped[0].layout, shipped[0].captions)
+        controller.model.prompt = OPEN_QUESTION
 
 
 @contextmanager

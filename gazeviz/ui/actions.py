@@ -204,6 +204,10 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
         n = info.recommended.n if info is not None and info.recommended is not None else 12
         attempt(lambda: heads.top(n), "heads")
 
+    def look() -> None:
+        if model.active_region_id is not None:
+            controller.look_at_region(model.active_region_id)
+
     def act(deed: Callable[[], object]) -> Callable[[], object]:
         return lambda: attempt(deed, "heads")
 
@@ -221,6 +225,5 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
         Deed("Heads", "Choose no heads", "Ctrl+Shift+A", "Maps are means of all heads then.",
              act(heads.clear)),
         Deed("Heads", "Which heads look at the active region?", "Ctrl+L", "Colour the grid by every head's "
-             "mass on the active region.", lambda: model.active_region_id is not None
-             and controller.look_at_region(model.active_region_id)),
+             "mass on the active region.", look),
     ]  # fmt: skip

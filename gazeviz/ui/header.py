@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QPushBut
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import CARET
 
 HEIGHT_PX = 44
 
@@ -22,7 +23,12 @@ class Header(QWidget):
     palette_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, tabs: Sequence[str], menu: QMenu, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        tabs: Sequence[str],
+        menu: QMenu,
+        pictures: QMenu,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("header")
@@ -35,10 +41,16 @@ class Header(QWidget):
         self._add_name()
         self._add_tabs(tabs)
         self._layout.addStretch(1)
-        self._model_chip = self._chip("modelChip", "Open a model", self.model_wanted)
-        self._device_chip = self._chip("deviceChip", "Where the model computes", self.model_wanted)
-        self._palette = self._chip("paletteChip", "Find a command", self.palette_wanted)
+        picture_chip = self._chip("pictureChip", "Open a picture, a sample or a folder of panels; panels")
+        picture_chip.setText(f"Picture {CARET}")
+        picture_chip.setMenu(pictures)
+        self._model_chip = self._chip("modelChip", "Open a model")
+        self._device_chip = self._chip("deviceChip", "Where the model computes")
+        self._palette = self._chip("paletteChip", "Find a command")
         self._palette.setText("Ctrl K  Find a command")
+        for chip in (self._model_chip, self._device_chip):
+            chip.clicked.connect(self.model_wanted)
+        self._palette.clicked.connect(self.palette_wanted)
         model.model_changed.connect(self._refresh)
         model.worker_changed.connect(self._refresh)
         theme.changed.connect(self._on_theme_changed)
@@ -79,12 +91,11 @@ class Header(QWidget):
             self._layout.addWidget(button)
             self._tabs[tab] = button
 
-    def _chip(self, name: str, tip: str, wanted: object) -> QPushButton:
+    def _chip(self, name: str, tip: str) -> QPushButton:
         chip = named(QPushButton(), name)
         chip.setProperty("kind", "pill")
         chip.setToolTip(tip)
         chip.setAccessibleName(tip)
-        chip.clicked.connect(wanted)
         self._layout.addWidget(chip)
         return chip
 

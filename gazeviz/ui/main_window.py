@@ -10,7 +10,7 @@ from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -35,7 +35,7 @@ from gazeviz.ui.header import Header
 from gazeviz.ui.help_view import HelpView
 from gazeviz.ui.model_dialog import ModelDialog
 from gazeviz.ui.notice_bar import NoticeBar
-from gazeviz.ui.picture_menu import PictureMenu
+from gazeviz.ui.picture_menu import PictureMenu, can_take
 from gazeviz.ui.status_bar import StatusBar
 from gazeviz.ui.tour import Tour
 
@@ -65,10 +65,11 @@ class MainWindow(QMainWindow):
         for page in self._tabs.values():
             self._stack.addWidget(page)
         self._menu = QMenu(self)
-        self.header = Header(model, tuple(self._tabs), self._menu)
+        self.header = Header(model, tuple(self._tabs), self._menu, self.pictures)
         self._put_together(NoticeBar(model, controller), StatusBar(model, controller, log_place))
         self.tour = Tour(self, model, controller, settings)
         self._help: HelpView | None = None
+        self._models = ModelDialog(model, controller, settings, self)
         self._binding = SettingsBinding(model, settings)
         self.actions_ = Actions(self, self._deeds())
         self.actions_.fill(self._menu)
@@ -156,9 +157,7 @@ class MainWindow(QMainWindow):
 
     def choose_model(self) -> None:
         """Open the list of models."""
-        dialog = ModelDialog(self._model, self._controller, self._settings, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        self._models.open_dialog()
 
     def show_palette(self) -> None:
         """Open the command palette."""
@@ -168,7 +167,7 @@ class MainWindow(QMainWindow):
         return [
             Command(deed.name, deed.key, deed.does, self.actions_.action(deed.name).trigger)
             for deed in self.actions_.deeds
-        ]
+        ] + self.pictures.commands()
 
     def show_help(self) -> None:
         """Open the help beside the window."""
@@ -186,6 +185,18 @@ class MainWindow(QMainWindow):
         picture, info = self._model.picture, self._model.model_info
         parts = [picture.name if picture else "", info.name if info else "", "gazeviz"]
         self.setWindowTitle(" \N{EN DASH} ".join(part for part in parts if part))
+
+    # What is dropped on it
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take pictures, folders of panels and files of regions."""
+        if can_take(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        if self.pictures.take(event.mimeData(), "Dropped picture"):
+            event.acceptProposedAction()
 
     # Its place on the screen, and its end
 

@@ -1,0 +1,192 @@
+"""The whole loop by hand, in the real window on the real built-in model; run as a program of its own.
+
+    python -m tests.ui.end_to_end FOLDER    needs DISPLAY; writes pictures and what.json into FOLDER
+
+Paints a rectangle over panel 4 of a sample strip, chooses the recommended heads, asks the ambiguous question;
+then narrates and moves the target while the text streams.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QPointF, QSettings
+from PySide6.QtWidgets import QApplication, QWidget
+
+from gazeviz.app.pictures import samples
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_parts import RunRecord
+from gazeviz.commands import gui
+from gazeviz.domain.prompts import NARRATION_PROMPT, OPEN_QUESTION
+from gazeviz.ui import theme
+from gazeviz.ui.main_window import MainWindow
+from tests.ui.screen_driver import Hand
+
+PAINTED_PANEL = 3  # the fourth
+SIZES_PX = {"1280x800": (1280, 800), "1920x1080": (1920, 1080)}
+
+
+def main(folder: Path) -> None:
+    """Do it all, and write down what happened."""
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder / "settings"))
+    application = gui._application()
+    window, controller = gui._window(application, "dark")
+    session = Session(window, controller, folder)
+    window.resize(*SIZES_PX["1280x800"])
+    window.move(0, 0)
+    window.show()
+    controller.start()
+    gui._open_first(controller, None, None)
+    window.begin()
+    try:
+        what = session.first_start() | session.steer_to_a_painted_rectangle() | session.move_the_target()
+        session.show_looks(application)
+    finally:
+        controller.shutdown()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "what.json").write_text(json.dumps(what, indent=1), encoding="utf-8")
+
+
+class Session:
+    """What a person does, step by step."""
+
+    def __init__(self, window: MainWindow, controller: RunController, folder: Path) -> None:
+        self._window, self._controller, self._folder = window, controller, folder
+        self._model = controller.model
+        self._hand = Hand(window)
+        self._canvas = window.explore.canvas
+
+    def first_start(self) -> dict[str, object]:
+        """The window comes up with everything ready, and a tour that can be skipped."""
+        model, hand = self._model, self._hand
+        hand.until(lambda: model.worker_state == "ready" and model.grid is not None, "the model is ready")
+        hand.until(lambda: model.map.values_P is not None, "a first map is there")
+        hand.picture(self._folder / "first-start.png")
+        hand.click("tourSkip")
+        return {
+            "regions": len(model.regions),
+            "ranking": model.ranking_name,
+            "captions": list(samples()[0].captions),
+            "heads": len(model.chosen),
+        }
+
+    def steer_to_a_painted_rectangle(self) -> dict[str, object]:
+        """A new region, a rectangle over panel 4, the best heads, the ambiguous question."""
+        model, hand = self._model, self._hand
+        hand.click("newRegion")
+        hand.key("r")
+        hand.drag(self._canvas, self._across_panel(PAINTED_PANEL))
+        painted = model.regions.ids[-1]
+        self._choose_top(10)
+        hand.click("promptEdit")
+        hand.key("ctrl+a")
+        hand.type(OPEN_QUESTION)
+        hand.click(self._canvas, QPointF(6, 6))
+        hand.key(str(len(model.regions)))
+        hand.key("v", "space")
+        baseline, steered = self._ended("baseline"), self._ended("steered")
+        hand.picture(self._folder / "painted.png")
+        return {
+            "painted_cells": model.cells_of(painted).tolist(),
+            "panel_cells": model.cells_of(model.regions.ids[PAINTED_PANEL]).tolist(),
+            "target_is_painted": model.target_region_id == painted,
+            "baseline": baseline.text,
+            "steered": steered.text,
+            "audit": [steered.summary.audit.mass_before, steered.summary.audit.mass_after]
+            if steered.summary and steered.summary.audit
+            else None,
+        }
+
+    def move_the_target(self) -> dict[str, object]:
+        """A narration steered to panel 2; while it streams, key 5 moves the target."""
+        model, hand = self._model, self._hand
+        self._choose_ranking("causal")
+        self._choose_top(24)
+        hand.click("promptEdit")
+        hand.key("ctrl+a")
+        hand.type(NARRATION_PROMPT)
+        hand.click(self._canvas, QPointF(6, 6))
+        hand.key("2")
+        before = set(model.runs)
+        hand.key("ctrl+Return")
+        hand.until(lambda: set(model.runs) - before, "the narration is asked for")
+        hand.until(lambda: len(self._shown("steered").steps) >= 6, "the narration streams")
+        hand.key("5")
+        asked_at = len(self._shown("steered").steps)
+        record = self._ended("steered")
+        hand.picture(self._folder / "narration.png")
+        return {
+            "asked_at": asked_at,
+            "switches": [list(switch) for switch in record.switches],
+            "tokens": [step.text for step in record.steps],
+            "targets": [step.target for step in record.steps],
+        }
+
+    def show_looks(self, application: QApplication) -> None:
+        """Pictures of both themes in two sizes, with a token under the cursor."""
+        hand = self._hand
+        hand.key("Left", "Left", "Left")
+        for size, (width_px, height_px) in SIZES_PX.items():
+            self._window.resize(width_px, height_px)
+            for choice in ("dark", "light"):
+                theme.apply(application, choice)
+                hand.rest(0.5)
+                hand.picture(self._folder / f"explore-{choice}-{size}.png")
+
+    # Pieces
+
+    def _shown(self, side: str) -> RunRecord:
+        record = self._model.run_of(side)  # type: ignore[arg-type]
+        assert record is not None
+        return record
+
+    def _ended(self, side: str) -> RunRecord:
+        self._hand.until(
+            lambda: (record := self._model.run_of(side)) is not None and record.ended,  # type: ignore[arg-type]
+            f"the {side} run ends",
+        )
+        return self._shown(side)
+
+    def _choose_top(self, n: int) -> None:
+        number = self._hand.find("topKNumber")
+        self._hand.click(number)
+        self._hand.key("ctrl+a")
+        self._hand.type(str(n))
+        self._hand.key("Return")
+        self._hand.until(lambda: len(self._model.chosen) == n, f"{n} heads are chosen")
+
+    def _choose_ranking(self, name: str) -> None:
+        hand = self._hand
+        hand.click("rankingMenu")
+        menu = QApplication.activePopupWidget()
+        assert menu is not None, "the ranking menu is open"
+        action = next(action for action in menu.actions() if action.text() == name)
+        hand.click(menu, QPointF(menu.actionGeometry(action).center()))  # type: ignore[attr-defined]
+        hand.until(lambda: self._model.ranking_name == name, f"the ranking {name} is shown")
+
+    def _across_panel(self, place: int) -> list[QPointF]:
+        """From one corner of a panel to the other, a little inside, on the canvas."""
+        region = self._model.regions.of(self._model.regions.ids[place])
+        x0, y0, x1, y1 = _box(region.mask_HW)
+        corners = ((x0 + 3, y0 + 3), ((x0 + x1) / 2, (y0 + y1) / 2), (x1 - 3, y1 - 3))
+        return [self._canvas.view.to_screen(corner) for corner in corners]
+
+
+def _box(mask_HW: object) -> tuple[int, int, int, int]:
+    import numpy as np
+
+    rows, columns = np.nonzero(np.asarray(mask_HW))
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def _child(window: QWidget, name: str) -> QWidget:
+    found = window.findChild(QWidget, name)
+    assert found is not None
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,83 @@
+"""The product's promise, kept by hand: paint a region, and the text follows (see tests/ui/end_to_end.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gazeviz.domain.described import describes
+from tests.ui.screen_driver import Screen, can_drive
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(
+    not can_drive(), reason="needs an X server and a hand: apt-get install xvfb xdotool"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("end-to-end")
+
+
+@pytest.fixture(scope="module")
+def what(folder: Path) -> dict[str, Any]:
+    """What happened in one session of a person at the window, on the built-in model."""
+    with Screen((1920, 1080)) as display:
+        environment = os.environ | {
+            "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "GAZEVIZ_DATA": str(folder / "data"),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.ui.end_to_end", str(folder)],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    happened: dict[str, Any] = json.loads((folder / "what.json").read_text(encoding="utf-8"))
+    return happened
+
+
+def test_the_first_start_has_model_strip_panels_and_ranking(what: dict[str, Any]) -> None:
+    assert what["regions"] == len(what["captions"]) == 6
+    assert what["ranking"] and what["heads"] > 0
+
+
+def test_a_rectangle_painted_over_panel_4_selects_its_cells(what: dict[str, Any]) -> None:
+    painted, panel = set(what["painted_cells"]), set(what["panel_cells"])
+    assert what["target_is_painted"] and painted
+    assert painted.issubset(panel)
+
+
+def test_the_steered_text_describes_the_painted_panel_and_the_baseline_does_not(what: dict[str, Any]) -> None:
+    assert describes(what["steered"], what["captions"]).chosen == 3, what["steered"]
+    assert describes(what["baseline"], what["captions"]).chosen != 3, what["baseline"]
+    before, after = what["audit"]
+    assert after > before
+
+
+def test_the_text_follows_a_target_that_is_moved_while_it_streams(what: dict[str, Any]) -> None:
+    (step, name), *_ = what["switches"]
+    assert name == "Panel 5"
+    assert what["asked_at"] <= step <= what["asked_at"] + 2
+    after = "".join(what["tokens"][step:]).split(",")
+    captions = what["captions"]
+    described = [describes(part, captions).chosen for part in after[1:] if len(part.split()) >= 3]
+    assert described and described[0] == 4, after
+
+
+@pytest.mark.parametrize("name", ["dark-1280x800", "light-1280x800", "dark-1920x1080", "light-1920x1080"])
+def test_the_screen_was_seen_in_both_themes_and_sizes(what: dict[str, Any], folder: Path, name: str) -> None:
+    from PIL import Image
+
+    with Image.open(folder / f"explore-{name}.png") as shot:
+        width_px, height_px = (int(side) for side in name.split("-")[1].split("x"))
+        assert shot.size == (width_px, height_px)
+        colours = shot.convert("RGB").getcolors(maxcolors=width_px * height_px) or []
+        assert len(colours) > 200
+        edge = shot.convert("L").getpixel((width_px // 2, 4))
+    assert isinstance(edge, int) and (edge > 200) == name.startswith("light")
