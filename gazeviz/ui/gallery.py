@@ -81,16 +81,24 @@ class Gallery(QWidget):
         self._stale = False
         model = self._model
         own = model.gallery_choice.own_scale
-        highest = None if own else shared_end([values_P for _, values_P, _ in model.gallery])
+        maps = self._fitting_maps()
+        highest = None if own else shared_end([values_P for _, values_P, _ in maps])
         place = self._asked_place()
-        there = bool(model.gallery)
+        there = bool(maps)
         self._place.show_place("mass on", place)
         self._scale.show_end(highest)
         self._place.setVisible(there)
         self._scale.setVisible(there)
-        self._tiles.show_maps(model.gallery, place, highest)
+        self._tiles.show_maps(maps, place, highest)
         self._note.setText("" if there else self._why_empty())
         self._note.setVisible(not there)
+
+    def _fitting_maps(self) -> tuple[GalleryMap, ...]:
+        """The maps, unless they are still those of another picture or another grid."""
+        grid, maps = self._model.grid, self._model.gallery
+        if grid is None or self._model.picture is None:
+            return ()
+        return maps if all(len(values_P) == grid.n_tokens for _, values_P, _ in maps) else ()
 
     def _asked_place(self) -> Place:
         """What the figures are about: the target, or the whole picture where there is none."""
@@ -133,8 +141,7 @@ class TileGrid(QWidget):
 
     def show_maps(self, maps: tuple[GalleryMap, ...], place: Place, highest: float | None) -> None:
         """Show some maps; highest: the bright end of the scale, None for each map's own."""
-        grid = self._model.grid
-        self._maps = maps if grid is not None and self._model.picture is not None else ()
+        self._maps = maps
         self._place, self._highest = place, highest if highest is not None else -1.0
         self._lay_out()
 
@@ -194,8 +201,6 @@ class TileGrid(QWidget):
             self._ground = key, dimmed(picture.pixels_HW3, size, ratio)
         mixed = any(head not in self._model.chosen for head, _, _ in self._maps)
         for tile, (head, values_P, mass) in zip(self._tiles, self._maps, strict=False):
-            if len(values_P) != grid.n_tokens:
-                continue  # of the picture before; this one's maps are on their way
             before = tile.head
             highest = self._highest if self._highest >= 0 else float(values_P.max())
             image = TileImage(self._ground[1], painter.image(values_P, highest), painter.part)

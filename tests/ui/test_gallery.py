@@ -169,6 +169,11 @@ def test_what_changes_while_it_is_hidden_is_there_when_it_is_shown(stage, galler
     assert heads_of(gallery) == list(order[:6])
 
 
+def test_maps_of_another_grid_are_not_laid_over_this_picture(stage, gallery):
+    stage.model.set_grid(TokenGrid.plain((2, 3), stage.model.picture.size_px, (60, 40)), None)
+    assert not maps_of(gallery).tiles and text_of(gallery, "galleryNote")
+
+
 def test_strips_stand_in_two_columns_and_photos_in_four():
     assert columns_for(6.0, WIDTH_PX) == 2
     assert columns_for(1.0, WIDTH_PX) == columns_for(0.6, WIDTH_PX) == 4
