@@ -77,7 +77,7 @@ class ScheduleBar(QWidget):
         box.setPrefix("every ")
         box.setSuffix(" tokens")
         box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        box.setFixedWidth(112)
+        box.setFixedWidth(120)
         box.setFixedHeight(ONE_LINE_PX - 4)
         box.setAccessibleName("Tokens for each target of a layout")
         box.setToolTip("How long each target holds in a layout that is chosen beside")

@@ -130,6 +130,7 @@ class SteerPanel(QWidget):
                        model.model_changed, model.prompt_changed):  # fmt: skip
             signal.connect(self._refresh)
         theme.changed.connect(self._draw_caret)
+        theme.changed.connect(self._refresh)
         self._draw_caret()
 
     # Acting
@@ -163,7 +164,7 @@ class SteerPanel(QWidget):
         settings, n_turns = self._model.steering, len(self._model.schedule)
         parts = [MODE_WORDS[settings.mode].short, SCOPE_WORDS[settings.scope].short]
         if n_turns:
-            parts.insert(0, f"{n_turns} target{'s' if n_turns > 1 else ''} in turn")
+            parts.insert(0, f"{n_turns} in turn")
         return " · ".join(parts)
 
     def _draw_caret(self) -> None:
