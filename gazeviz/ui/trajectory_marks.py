@@ -25,7 +25,7 @@ _TRIES = 24  # places that a number is tried at before it is left out
 
 @dataclass(frozen=True)
 class Block:
-    """Tokens first to last under one target. planned: they are not written yet."""
+    """Tokens first to last under one target. planned: not written yet; switched: another went before."""
 
     first: int
     last: int
@@ -33,6 +33,7 @@ class Block:
     colour: str
     name: str
     planned: bool = False
+    switched: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ class TrajectoryMarks(QWidget):
         if rect.width() >= _CHIP_PX:
             painter.setPen(theme.current().soft if block.planned else QColor(ink_on(block.colour)))
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, block.number or "•")
-        if block.first > 0:
+        if block.switched:
             soft = QColor(theme.current().soft)
             soft.setAlphaF(0.6)
             painter.setPen(QPen(soft, 1, Qt.PenStyle.DashLine))

@@ -265,13 +265,15 @@ def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[Block]:
     if not record.ended:
         later = (steering.target_at(step) for step in range(len(names), n_tok))
         names += [(region.name if region is not None else None, True) for region in later]
-    blocks, first = [], 0
+    blocks: list[Block] = []
+    first, before = 0, None
     for (name, planned), turn in groupby(names):
         n = len(list(turn))
         cue = cues.named(name)
         if cue is not None:
-            blocks.append(Block(first, first + n - 1, cue.number, cue.colour, cue.name, planned))
-        first += n
+            last, switched = first + n - 1, first > 0 and name != before
+            blocks.append(Block(first, last, cue.number, cue.colour, cue.name, planned, switched))
+        first, before = first + n, name
     return blocks
 
 

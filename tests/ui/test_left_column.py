@@ -115,11 +115,13 @@ def test_the_fed_pixels_are_shown_one_by_one(stage, qtbot):
     assert isinstance(preview, FedPreview)
     large = preview.show_large()
     assert large is not None
-    fed_HW3 = np.asarray(stage.model.fed_pixels_HW3)
+    fed_HW3 = stage.model.fed_pixels_HW3
+    assert fed_HW3 is not None
     seen = large.pixmap().toImage()
     times = seen.width() // fed_HW3.shape[1]
     assert times >= 1
-    assert seen.pixelColor(5 * times, 7 * times).getRgb()[:3] == tuple(fed_HW3[7, 5].tolist())
+    pixel = seen.pixelColor(5 * times, 7 * times)
+    assert [pixel.red(), pixel.green(), pixel.blue()] == fed_HW3[7, 5].tolist()
     large.close()
     stage.model.set_grid(None, None)
     assert preview.show_large() is None

@@ -216,6 +216,7 @@ def test_targets_are_blocks_and_those_to_come_are_planned(shown):
     assert [(block.first, block.last, block.number, block.planned) for block in blocks] == [
         (0, 3, "1", False), (6, 7, "3", False), (8, 11, "3", True), (12, 15, "2", True),
     ]  # fmt: skip
+    assert [block.switched for block in blocks] == [False, True, False, True]
     record.state = "done"
     assert len(blocks_of(record, RunCues(shown.model, record), 8)) == 2
 
