@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QHelpEvent, QKeyEvent, QPaintEvent, QRegion
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QToolTip
@@ -136,18 +136,18 @@ def test_tokens_arrive_one_by_one_and_only_what_is_new_is_painted(open_stage, qt
     assert "token 5 of at most 60" in verdict(view)
 
 
-class Painted:
+class Painted(QObject):
     """What a flow paints from now on."""
 
     def __init__(self, flow: TokenFlow) -> None:
+        super().__init__(flow)
         self.region = QRegion()
-        paint = flow.paintEvent
+        flow.viewport().installEventFilter(self)
 
-        def note(event: QPaintEvent) -> None:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
             self.region = self.region.united(event.region())
-            paint(event)
-
-        flow.paintEvent = note  # type: ignore[method-assign]
+        return False
 
 
 def test_the_end_of_a_long_text_stays_in_sight_unless_somebody_looks_elsewhere(stage, view):
