@@ -55,7 +55,7 @@ def figure_text(value: float) -> str:
     if not np.isfinite(value):
         return "none"
     if value != 0 and abs(value) < 0.005:
-        return "<.01" if value > 0 else ">-.01"
+        return "<.01" if value > 0 else ">\N{MINUS SIGN}.01"  # a hyphen would make an arrow of it
     if abs(value) >= 10:
         return f"{value:.1f}"
     text = f"{value:.2f}".rstrip("0").rstrip(".")

@@ -219,7 +219,8 @@ class MainWindow(QMainWindow):
         if self._controller.busy and not self._may_end():
             event.ignore()
             return
-        self._settings.save_window_layout(self.saveGeometry().data(), self.explore.saveState().data())
+        geometry, state = self.saveGeometry(), self.explore.saveState()
+        self._settings.save_window_layout(bytes(geometry.data()), bytes(state.data()))
         self._settings.sync()
         self._controller.shutdown()
         event.accept()
