@@ -239,10 +239,12 @@ def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> S
     wanted += [(source, "folder") for source in folders]
     wanted += [(source, "recent") for source in recent]
     for source, origin in wanted:
+        if source is not None and Path(source).is_absolute() and not Path(source).exists():
+            continue  # moved or deleted since, and not worth asking the hub's library about
         try:
             folder = find_folder(source)
         except (UserError, OSError):
-            continue  # it was moved or deleted since
+            continue
         found.setdefault(folder, look_into(folder, source, origin))
     for model in cached_models(cache):
         found.setdefault(model.folder, model)

@@ -74,6 +74,8 @@ def _order(path: Path) -> tuple[int, str]:
 
 def dress(document: QTextDocument, colours: theme.Palette, width_px: int) -> None:
     """Give a document made of Markdown its spacing, typefaces and colours; pictures fit the width."""
+    edit = QTextCursor(document)
+    edit.beginEditBlock()  # laid out once, not after every change
     for table in _tables(document):
         _dress_table(table, colours)
     block = document.begin()
@@ -82,6 +84,7 @@ def dress(document: QTextDocument, colours: theme.Palette, width_px: int) -> Non
         for fragment in list(_fragments(block)):
             _dress_fragment(document, fragment, colours, width_px)
         block = block.next()
+    edit.endEditBlock()
 
 
 def _tables(document: QTextDocument) -> list[QTextTable]:

@@ -300,7 +300,8 @@ class MemoryBar(QWidget):
         said = taken_text(taken)
         self.setAccessibleName(said)
         self.setToolTip(
-            f"{said}\nWeights are counted, cache and activations estimated for 1280 image tokens."
+            f"{said}\nWeights are counted, cache and activations estimated for 1280 image tokens;\n"
+            "PyTorch itself takes some hundred MiB more."
         )
         self.update()
 

@@ -115,6 +115,7 @@ class TourCard(QWidget):
         self._text.setText(text)
         self._count.setText(f"{number} of {of}")
         self._next.setText("Finish" if number == of else "Next")
+        self._skip.setVisible(number < of)
         self._next.setAccessibleName(self._next.text())
         self.setAccessibleName(f"Tour, step {number} of {of}: {title}. {text}")
 

@@ -143,7 +143,7 @@ def test_layouts_are_applied_and_the_present_one_is_checked(stage: MenuStage, st
     stage.trigger("pictureLayouts", "No panels")
     assert stage.panels == []
     stage.trigger("pictureLayouts", "Detect by the gutters")
-    assert len(stage.panels) == 3
+    stage.qtbot.waitUntil(lambda: len(stage.panels) == 3)
     stage.controller.editor.undo()
     assert stage.panels == []
 
@@ -169,7 +169,7 @@ def test_a_photo_without_gutters_says_so(stage: MenuStage, tmp_path: Path) -> No
     stage.menu.open_path(str(tmp_path / "photo.png"))
     stage.until_shown("photo.png")
     stage.menu.detect_panels()
-    assert "No even grid" in stage.notice
+    stage.qtbot.waitUntil(lambda: "No even grid" in stage.notice)
 
 
 def test_a_picture_of_the_clipboard_is_pasted(stage: MenuStage, strip: Path) -> None:
