@@ -51,7 +51,7 @@ class Preset:
 
 
 AMBIGUOUS: Final = Preset(
-    "ambiguous", "This panel", OPEN_QUESTION, "all_rows", 100,
+    "ambiguous", "Ambiguous", OPEN_QUESTION, "all_rows", 100,
     "Names no panel, so what the heads look at decides which one is described.",
 )  # fmt: skip
 MAIN_EVENT: Final = Preset(

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
+from gazeviz.ui import theme
 from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.region_badge import BADGE_PX, badge_icon
 
@@ -58,6 +59,7 @@ def add_regions(menu: QMenu, model: SessionModel, current: int | None, on_chosen
         action.setObjectName(f"target_{region.id}")
         action.setCheckable(True)
         action.setChecked(region.id == current)
+        action.setFont(theme.font_ui(13, 600 if region.id == current else 400))
         action.setToolTip(f"{region.name}: {n_cells} token cell{'' if n_cells == 1 else 's'}")
         action.triggered.connect(lambda _=False, chosen=region.id: on_chosen(chosen))
     if len(model.regions):
