@@ -117,7 +117,7 @@ class ExploreView(QMainWindow):
         """Targets in turn, folded until some are laid out."""
         fold = FoldOut("Targets in turn", "scheduleFold", ScheduleBar(model, controller))
         fold.setContentsMargins(3 * theme.SPACE, 0, 3 * theme.SPACE, theme.SPACE)
-        model.schedule_changed.connect(lambda: model.schedule and fold.set_folded(False))
+        model.schedule_changed.connect(lambda: fold.set_folded(fold.folded and not model.schedule))
         return fold
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
