@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QTimer
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QSize, QTimer
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -245,6 +245,10 @@ class TrajectoryPlot(QWidget):
         self._legend.show_rows(_tokens_text(drawn.record, steps), rows)
 
     # Room
+
+    def sizeHint(self) -> QSize:
+        """High enough for a legend of six regions with their names."""
+        return QSize(720, 172)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Curves and marks fill the stage."""
