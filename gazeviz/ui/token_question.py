@@ -6,7 +6,7 @@ feeds its pictures.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
@@ -76,6 +76,14 @@ class TokenQuestion(QWidget):
         if self._model.picture is not None:
             self._answered.add(self._model.picture.sha256)
         self.hide()
+
+    def event(self, event: QEvent) -> bool:
+        """While something in it has the focus, Esc is its own and no shortcut of the window."""
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc keeps the picture as it is fed."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -93,6 +93,20 @@ def test_it_can_be_closed(stage: PaintingStage, bar: NoticeBar, by: str) -> None
     else:
         QTest.keyClick(button(bar, "noticeClose"), Qt.Key.Key_Escape)
     assert bar.isHidden() and stage.notice == ""
+
+
+def test_escape_in_it_is_no_shortcut_of_the_window(stage: PaintingStage, bar: NoticeBar) -> None:
+    asked = []
+    action = QAction("Follow", bar.window())
+    action.setShortcut("Esc")
+    action.triggered.connect(lambda: asked.append("follow"))
+    bar.window().addAction(action)
+    stage.model.notice = LOST
+    bar.window().activateWindow()
+    close = button(bar, "noticeClose")
+    close.setFocus()
+    QTest.keyClick(close, Qt.Key.Key_Escape)
+    assert asked == [] and bar.isHidden()
 
 
 def test_a_dialog_shows_its_own_notices_alone(stage: PaintingStage, qtbot: QtBot) -> None:
