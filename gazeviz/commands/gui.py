@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from gazeviz import __version__
 from gazeviz.commands.terminal import Terminal
 from gazeviz.doctor import OFFSCREEN_LIBRARIES, missing_libraries
-from gazeviz.domain.prompts import OPEN_QUESTION
+from gazeviz.domain.prompts import PRESETS
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
@@ -138,13 +138,14 @@ def _window(application: QApplication, theme_choice: ThemeChoice | None) -> tupl
 
 def _open_first(controller: RunController, image: str | None, layout: Layout | None) -> None:
     """The picture that was asked for; else the first sample strip, with its panels as regions."""
+    from gazeviz.app.asking import ask
     from gazeviz.app.pictures import samples
 
     if image is not None:
         controller.open_picture(image, layout)
     elif shipped := samples():
         controller.open_picture(shipped[0].path, shipped[0].layout, shipped[0].captions)
-        controller.model.prompt = OPEN_QUESTION
+        ask(controller.model, PRESETS["ambiguous"])
 
 
 @contextmanager

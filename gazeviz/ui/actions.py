@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.asking import take_recommended
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Cursor
@@ -199,11 +200,6 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
     """Choosing heads without the mouse."""
     heads, attempt = controller.heads, controller.attempt
 
-    def recommended() -> None:
-        info = model.model_info
-        n = info.recommended.n if info is not None and info.recommended is not None else 12
-        attempt(lambda: heads.top(n), "heads")
-
     def look() -> None:
         if model.active_region_id is not None:
             controller.look_at_region(model.active_region_id)
@@ -212,8 +208,9 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
         return lambda: attempt(deed, "heads")
 
     return [
-        Deed("Heads", "Choose the best heads", "Ctrl+B", "The best of the shown ranking, as many as the "
-             "model's card recommends (12 where it says nothing).", recommended),
+        Deed("Heads", "Steer as recommended", "Ctrl+B", "The heads, mode, strength and rows that the "
+             "model's own folder recommends for what is asked.",
+             act(lambda: take_recommended(model, controller.editor))),
         Deed("Heads", "Draw as many heads at random", "", "A control: as many heads, drawn uniformly.",
              act(lambda: heads.random(max(len(model.chosen), 1), 0))),
         Deed("Heads", "Draw layer-matched heads at random", "", "A control: as many heads in each layer, "

@@ -16,7 +16,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
-from gazeviz.ui.controls import FoldOut, hairline
+from gazeviz.ui.controls import hairline
 from gazeviz.ui.discovery_panel import DiscoveryPanel
 from gazeviz.ui.gallery import Gallery
 from gazeviz.ui.head_panel import HeadPanel
@@ -26,7 +26,6 @@ from gazeviz.ui.map_bar import MapBar
 from gazeviz.ui.picture_panel import PicturePanel
 from gazeviz.ui.prompt_bar import PromptBar
 from gazeviz.ui.region_list import RegionListView
-from gazeviz.ui.schedule_bar import ScheduleBar
 from gazeviz.ui.steer_panel import SteerPanel
 from gazeviz.ui.tool_bar import ToolBar
 from gazeviz.ui.trajectory_plot import TrajectoryPlot
@@ -60,8 +59,7 @@ class ExploreView(QMainWindow):
         self.transcript = TranscriptView(model, controller)
         answers = _stacked(prompt, steering, hairline(), self.transcript, stretched=3)
         self._answers = self._dock("Answers", answers, bottom)
-        plot, schedule = TrajectoryPlot(model, controller), self._make_schedule(model, controller)
-        self._trajectory = self._dock("Trajectory", _stacked(plot, schedule, stretched=0), bottom)
+        self._trajectory = self._dock("Trajectory", TrajectoryPlot(model, controller), bottom)
         self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
         self._placed = self._arranging = False
         self.set_arranging(False)
@@ -112,13 +110,6 @@ class ExploreView(QMainWindow):
         self.resizeDocks(
             [self._answers, self._trajectory], [ANSWERS_PX, TRAJECTORY_PX], Qt.Orientation.Vertical
         )
-
-    def _make_schedule(self, model: SessionModel, controller: RunController) -> QWidget:
-        """Targets in turn, folded until some are laid out."""
-        fold = FoldOut("Targets in turn", "scheduleFold", ScheduleBar(model, controller))
-        fold.setContentsMargins(3 * theme.SPACE, 0, 3 * theme.SPACE, theme.SPACE)
-        model.schedule_changed.connect(lambda: fold.set_folded(fold.folded and not model.schedule))
-        return fold
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = named(QDockWidget(title), f"dock{title}")

@@ -146,7 +146,8 @@ class MainWindow(QMainWindow):
     # What the window does
 
     def begin(self) -> None:
-        """The window stands: on a first start the tour begins."""
+        """The window stands: keys mean the picture, and on a first start the tour begins."""
+        self.explore.canvas.setFocus()
         if not self._settings.tour_seen:
             self.tour.start()
 
