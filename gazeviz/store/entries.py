@@ -223,11 +223,10 @@ class Entries:
     ) -> None:
         matrix = ranking.matrix_LHRR
         matrix_digest = None if matrix is None else keep_array(self._connection, self._log, matrix)
-        # A half's digest may be that of a ranking of its own; as a half it is another row.
         cursor = self._connection.execute(
             """INSERT INTO head_rankings(digest, name, model_fingerprint, model, n_strips, layers,
                 heads_per_layer, matrix, part_of, half, saved_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (digest if half is None else f"{digest}/{whole_id}.{half}", text_cell(ranking.name), fingerprint,
+            (digest, text_cell(ranking.name), fingerprint,
              ranking.model and text_cell(ranking.model), ranking.n_strips, *ranking.shape_LH, matrix_digest,
              whole_id, half, time.time()),
         )  # fmt: skip
@@ -237,7 +236,8 @@ class Entries:
             ((ranking_id, head.layer, head.index, ranking.score(head)) for head in ranking.order()),
         )
         for number, part in enumerate(ranking.halves or (), start=1):
-            self._add_ranking(part, fingerprint, ranking_digest(part, fingerprint), ranking_id, number)
+            # A half may be a ranking of its own, too; as a half it is another row.
+            self._add_ranking(part, fingerprint, f"{digest}.{number}", ranking_id, number)
 
     def head_set(
         self, name: str, heads: HeadSet | None, model_fingerprint: str, session_id: int | None

@@ -59,9 +59,11 @@ def fault_of(error: BaseException, path: Path) -> LogFault | None:
         return error
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
-        if code == sqlite3.SQLITE_IOERR_SHMMAP or code is None:
-            return None if code is None else log_fault("read_only", path)
-        kind = _CODES.get(code & 0xFF)
+        if code is None:  # Python's own; a text that is no UTF-8 is the one that a file can cause
+            return log_fault("corrupt", path) if "UTF-8" in str(error) else None
+        kind: FaultKind | None = (
+            "read_only" if code == sqlite3.SQLITE_IOERR_SHMMAP else _CODES.get(code & 0xFF)
+        )
         return log_fault(kind, path, str(error)) if kind else None
     if isinstance(error, OSError) and error.errno is not None:
         known = _ERRNOS.get(error.errno)

@@ -183,3 +183,15 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         MIGRATIONS.apply(Database(connection, execute_plugins=False, recursive_triggers=False))
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def schema_sql(version: int) -> set[tuple[str, str, str | None]]:
+    """Return type, name and SQL of everything that a file of a version holds, as sqlite_master tells it."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        database = Database(connection, execute_plugins=False, recursive_triggers=False)
+        later = [migration.name for migration in MIGRATIONS.pending(database)][version:]
+        MIGRATIONS.apply(database, stop_before=later)
+        return set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
+    finally:
+        connection.close()

@@ -18,10 +18,14 @@ from typing import Any, Final
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
 from gazeviz.store.backup import backups_of, problems
+from gazeviz.store.codec import ranking_digest, region_digest
 from gazeviz.store.connection import connect, connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.marks import purge
+from gazeviz.store.moving import named_files
 from gazeviz.store.reading import Reader
+from gazeviz.store.salvage import TABLES
+from gazeviz.store.words import hex_digest
 
 MOST_PROBLEMS: Final = 100
 NEW_FILE_S: Final = 3600.0
@@ -115,22 +119,45 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
         connection.execute("INSERT INTO run_search(run_search) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        n_files = _remove_files(path, connection)
+        n_files = _remove_files(path)
     after = stats(path)
     freed = sum(getattr(size_before, name) - getattr(after, name)
                 for name in ("database_bytes", "arrays_bytes", "pictures_bytes"))  # fmt: skip
     return {"runs": n_runs, "files": n_files, "bytes": freed}
 
 
+_TYPES: Final = {
+    "INTEGER": "'integer'",
+    "REAL": "'real', 'integer'",
+    "TEXT": "'text', 'blob'",
+    "BLOB": "'blob'",
+}
+
+
+def wrong_types(connection: sqlite3.Connection) -> list[str]:
+    """Return the columns that hold values of other types than their tables say; SQLite lets them."""
+    found = []
+    for table in TABLES:
+        for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
+            sql = f"SELECT count(*) FROM {table} WHERE typeof({column}) NOT IN ({_TYPES[kind]}, 'null')"
+            if connection.execute(sql).fetchone()[0]:
+                found.append(f"{table}.{column} holds values that are no {kind.lower()}.")
+    return found
+
+
 def _looks(reader: Reader) -> Iterator[tuple[str, float, Callable[[], object]]]:
     """Everything that has to be readable: what it is, how far that is, how to read it."""
     kinds: list[tuple[str, str, Callable[[Any], object]]] = [
         ("array", "SELECT digest FROM arrays", reader.array),
-        ("region", "SELECT digest FROM regions", reader.region),
-        ("ranking", "SELECT digest FROM head_rankings WHERE part_of IS NULL", reader.ranking),
-        ("model", "SELECT id FROM models", reader.model),
+        ("region", "SELECT digest FROM regions", partial(_look_at_region, reader)),
+        (
+            "ranking",
+            "SELECT digest FROM head_rankings WHERE part_of IS NULL",
+            partial(_look_at_ranking, reader),
+        ),
+        ("model", "SELECT id FROM models", partial(_look_at_model, reader)),
         ("picture", "SELECT sha256 FROM images", reader.picture),
-        ("run", "SELECT run_id FROM run_records", lambda run_id: _decode(reader, run_id)),
+        ("run", "SELECT run_id FROM run_records", partial(_look_at_run, reader)),
     ]
     for place, (name, sql, read) in enumerate(kinds):
         keys: list[Any] = []
@@ -147,9 +174,33 @@ def _raise(fault: LogFault) -> None:
     raise fault
 
 
-def _decode(reader: Reader, run_id: int) -> None:
+def _look_at_region(reader: Reader, digest: str) -> None:
+    _same(reader, "a region", digest, region_digest(reader.region(digest)))
+
+
+def _look_at_ranking(reader: Reader, digest: str) -> None:
+    (fingerprint,) = reader.one("SELECT model_fingerprint FROM head_rankings WHERE digest = ?", digest)
+    _same(reader, "a ranking", digest, ranking_digest(reader.ranking(digest), fingerprint))
+
+
+def _look_at_model(reader: Reader, model_id: int) -> None:
+    digest, info = reader.one("SELECT digest, info FROM models WHERE id = ?", model_id)
+    reader.model(model_id)
+    _same(reader, "a model", digest, hex_digest(info))
+
+
+def _look_at_run(reader: Reader, run_id: int) -> None:
     run = reader.run(run_id)
     _ = run.spec, run.summary, run.steps
+
+
+def _same(reader: Reader, what: str, told: str, found: str) -> None:
+    if told != found:
+        raise LogFault(
+            f"In the log {reader.path}, {what} ({told[:12]}) is no longer what was written.",
+            next_step="Bring it back from a backup or an export.",
+            kind="changed",
+        )
 
 
 def _forget_unused(connection: sqlite3.Connection) -> None:
@@ -171,13 +222,12 @@ def _forget_unused(connection: sqlite3.Connection) -> None:
     )
 
 
-def _remove_files(path: Path, connection: sqlite3.Connection) -> int:
-    kept = _names(connection)
-    for backup in backups_of(path):
+def _remove_files(path: Path) -> int:
+    kept: set[str] = set()
+    for log in (path, *backups_of(path)):
         try:
-            with closing(connect_to_read(backup)) as copy:
-                kept |= _names(copy)
-        except (sqlite3.Error, LogFault):
+            kept |= {name for _, name in named_files(log)}
+        except sqlite3.Error:
             return 0  # a backup that cannot be asked may need any of them
     n_files = 0
     for kind in ("arrays", "pictures"):
@@ -186,15 +236,6 @@ def _remove_files(path: Path, connection: sqlite3.Connection) -> int:
                 file.unlink()
                 n_files += 1
     return n_files
-
-
-def _names(connection: sqlite3.Connection) -> set[str]:
-    """The names of the files that a log refers to."""
-    rows = connection.execute(
-        "SELECT digest || '.npz' FROM arrays WHERE data IS NULL UNION "
-        "SELECT file_sha256 || suffix FROM images WHERE kept = 'beside'"
-    )
-    return {row[0] for row in rows}
 
 
 def _files(folder: Path) -> list[Path]:
