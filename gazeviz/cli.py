@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from gazeviz import __version__
-from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, steer
+from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, replay, report, steer
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
@@ -32,6 +32,8 @@ COMMANDS = {
     "steer": steer,
     "narrate": narrate,
     "map": map_command,
+    "report": report,
+    "replay": replay,
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""

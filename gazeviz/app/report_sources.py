@@ -1,0 +1,106 @@
+"""What a report asks of the log: pictures with their own pixels, the rankings that heads come from, notes.
+
+Knows the store's reader and the report's questions; a picture whose pixels have changed is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazeviz.app.pictures import decoded, picture_sha256
+from gazeviz.backend.machine import open_picture
+from gazeviz.domain.heads import HeadRanking
+from gazeviz.errors import UserError
+from gazeviz.render.report import ReportedPicture, ReportedRun, Sources
+
+if TYPE_CHECKING:
+    from gazeviz.store.reading import Reader
+
+
+def _unheard(_sentence: str) -> None:
+    return None
+
+
+def log_sources(reader: Reader, say: Callable[[str], None] = _unheard) -> Sources:
+    """Return the sources of a report on runs of a log.
+
+    say: told in a sentence of every picture that cannot be shown, once.
+    """
+    pictures: dict[str, ReportedPicture | None] = {}
+
+    def picture(sha256: str) -> ReportedPicture | None:
+        if sha256 not in pictures:
+            try:
+                pictures[sha256] = logged_picture(reader, sha256)
+            except UserError as error:
+                say(error.sentence)
+                pictures[sha256] = None
+        return pictures[sha256]
+
+    return Sources(
+        picture=picture,
+        ranking=lambda run: _ranking(reader, run),
+        note=lambda run: _note(reader, run.id),
+    )
+
+
+def logged_picture(reader: Reader, sha256: str) -> ReportedPicture:
+    """Return a picture of the log with the pixels that its runs saw.
+
+    Raises UserError where the log does not have it, or its file is gone or has changed.
+    """
+    try:
+        kept = reader.picture(sha256)
+    except KeyError:
+        raise UserError(
+            "The picture of this run was never written into the log.",
+            next_step="Run it again with its picture.",
+        ) from None
+    path = _file_of(reader, sha256)
+    if kept.source is None:
+        raise UserError(
+            f"Neither the picture {kept.name} nor where it was is in the log.",
+            next_step="Open the picture and run it again.",
+        )
+    pixels_HW3: NDArray[np.uint8] = np.asarray(open_picture(kept.source), dtype=np.uint8)
+    if picture_sha256(pixels_HW3) != sha256:
+        raise UserError(
+            f"The picture {kept.name} has changed since the run.",
+            next_step="Put the old file back to see it.",
+        )
+    return ReportedPicture(kept.name, pixels_HW3, path if path and _is_same(Path(path), sha256) else None)
+
+
+def _file_of(reader: Reader, sha256: str) -> str | None:
+    """Where a picture's file was, also where its bytes are kept."""
+    (path,) = reader.one("SELECT path FROM images WHERE sha256 = ?", sha256)
+    return None if path is None else str(path)
+
+
+def _is_same(path: Path, sha256: str) -> bool:
+    """Whether a file is still there, with the same pixels."""
+    try:
+        return path.is_file() and picture_sha256(decoded(path)) == sha256
+    except UserError:
+        return False
+
+
+def _ranking(reader: Reader, run: ReportedRun) -> HeadRanking | None:
+    """The ranking that a run's heads come from; for heads chosen by hand the model's own."""
+    wanted = run.spec.chosen.origin.ranking
+    if wanted is None:
+        return run.model.default_ranking
+    known = [ranking for ranking in reader.rankings(run.model.fingerprint) if ranking.name == wanted]
+    # Of several, the newest that kept its matrices says most.
+    known.sort(key=lambda ranking: ranking.matrix_LHRR is None)
+    return known[0] if known else run.model.rankings.get(wanted)
+
+
+def _note(reader: Reader, run_id: int) -> str | None:
+    rows = reader.rows("SELECT text FROM notes WHERE run_id = ?", (run_id,))
+    return str(rows[0][0]) if rows else None
