@@ -101,6 +101,7 @@ class TranscriptColumn(QWidget):
         flow.pointed.connect(self._on_pointed)
         flow.stepped.connect(lambda by, extend: self._cursor.step(self._side, by, extend))
         flow.follow_wanted.connect(self._cursor.follow)
+        flow.lines_changed.connect(self._share_height)
         flow.copy_wanted.connect(self.copy_selection)
         flow.customContextMenuRequested.connect(self._on_menu)
         self.state.wanted.connect(lambda deed: act(self._controller, self._side, deed))

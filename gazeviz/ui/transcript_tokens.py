@@ -59,6 +59,7 @@ class TokenFlow(QAbstractScrollArea):
     stepped = Signal(int, bool)  # by how many tokens, whether the span is extended
     follow_wanted = Signal()
     copy_wanted = Signal()
+    lines_changed = Signal()
 
     def __init__(self, name: str, accessible_name: str, tip_of: Callable[[int], str]) -> None:
         super().__init__()
@@ -70,6 +71,7 @@ class TokenFlow(QAbstractScrollArea):
         self._lines = ChipLines(self._measured, 1)
         self._cues: list[RegionCue | None] = []
         self._mark: Mark | None = None
+        self._n_lines_told = 0
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -212,6 +214,9 @@ class TokenFlow(QAbstractScrollArea):
         last_px = max(0, self._lines.n_lines - 1) * LINE_PX  # however low the view, one line is in sight
         bar.setRange(0, min(last_px, _whole_lines_px(max(0, self.content_height_px - height_px))))
         bar.setPageStep(height_px)
+        if self._lines.n_lines != self._n_lines_told:
+            self._n_lines_told = self._lines.n_lines
+            self.lines_changed.emit()
 
     def _reveal(self, index: int) -> None:
         bar = self.verticalScrollBar()

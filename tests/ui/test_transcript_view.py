@@ -434,6 +434,9 @@ def test_the_audit_is_a_line_and_the_ledger_folds_out(stage, view):
     assert ledger.isVisible()
     assert f"{summary.audit.n_heads} heads" in column(view).details.text
     assert "from other image tokens" in column(view).details.text
+    lines_px = flow(view).content_height_px
+    view.resize(340, 500)
+    assert flow(view).maximumHeight() == flow(view).content_height_px > lines_px
     push(view, "steeredAudit")
     assert not ledger.isVisible()
 
