@@ -93,10 +93,11 @@ def surface(grid: TokenGrid, values_P: NDArray[np.floating]) -> tuple[NDArray[np
     width_px, height_px = grid.picture_size_px
     size_px = _small_size(grid, _SURFACE_PX)
     boxes_RC4 = grid.boxes_P4.reshape(*grid.shape_RC, 4)
-    across = _weights(boxes_RC4[0][:, [0, 2]], size_px[0], width_px)
-    down = _weights(boxes_RC4[:, 0][:, [1, 3]], size_px[1], height_px)
+    across, down = boxes_RC4[0][:, [0, 2]], boxes_RC4[:, 0][:, [1, 3]]
     values_RC = np.nan_to_num(np.asarray(values_P, dtype=np.float32)).reshape(grid.shape_RC)
-    return np.asarray(down @ values_RC @ across.T, dtype=np.float32), (0, 0, width_px, height_px)
+    map_HC = _stretched(values_RC, down, size_px[1], height_px)
+    map_WH = _stretched(map_HC.T, across, size_px[0], width_px)
+    return np.ascontiguousarray(map_WH.T), (0, 0, width_px, height_px)
 
 
 def _small_size(grid: TokenGrid, longer_px: int) -> tuple[int, int]:
@@ -106,10 +107,19 @@ def _small_size(grid: TokenGrid, longer_px: int) -> tuple[int, int]:
     return max(1, round(width_px * scale)), max(1, round(height_px * scale))
 
 
-def _weights(edges_N2: NDArray[np.float64], n_px: int, length_px: float) -> NDArray[np.float32]:
-    """Linear interpolation between cells' middles along one axis, (n_px, N); no weight outside the cells."""
+def _stretched(
+    values_NM: NDArray[np.float32], edges_N2: NDArray[np.float64], n_px: int, length_px: float
+) -> NDArray[np.float32]:
+    """Rows spread over pixels, linear between cells' middles: float32 (n_px, M), 0 outside the cells.
+
+    Taken row by row and not as a product of matrices: the library's threads would wait for cores that the
+    model is using.
+    """
     at = (np.arange(n_px) + 0.5) * length_px / n_px
-    middles = edges_N2.mean(axis=1)
-    weights = np.stack([np.interp(at, middles, row) for row in np.eye(len(middles))], axis=1)
-    weights[(at < edges_N2.min()) | (at > edges_N2.max())] = 0
-    return weights.astype(np.float32)
+    place = np.interp(at, edges_N2.mean(axis=1), np.arange(len(edges_N2)))
+    low = place.astype(np.intp)
+    high = np.minimum(low + 1, len(edges_N2) - 1)
+    part = (place - low).astype(np.float32)[:, None]
+    stretched_HM = values_NM[low] * (1 - part) + values_NM[high] * part
+    stretched_HM[(at < edges_N2.min()) | (at > edges_N2.max())] = 0
+    return np.asarray(stretched_HM, dtype=np.float32)

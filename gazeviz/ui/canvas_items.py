@@ -193,14 +193,13 @@ class CellLayer:
     """Token cells as fine lines, and the outline of those that a region selects."""
 
     def __init__(self) -> None:
-        self._boxes_P4 = np.zeros((0, 4))
+        self._lines_N4 = np.zeros((0, 4))
         self._outline_N4 = np.zeros((0, 4))
         self._middles_N2 = np.zeros((0, 2))
 
     def set_grid(self, grid: TokenGrid | None) -> None:
         """Take a layout; None for none."""
-        boxes_P4 = np.zeros((0, 4)) if grid is None else grid.boxes_P4
-        self._boxes_P4 = boxes_P4[~np.isnan(boxes_P4).any(axis=1)]
+        self._lines_N4 = np.zeros((0, 4)) if grid is None else cell_lines(grid)
         self.set_selected(np.zeros((0, 4)))
 
     def set_selected(self, boxes_N4: NDArray[np.float64]) -> None:
@@ -210,13 +209,11 @@ class CellLayer:
 
     def draw_all(self, painter: QPainter, view: PictureView, clip: QRectF) -> None:
         """Draw every cell that the clip touches: light lines with a dark side, for any picture."""
-        xy_P4 = _on_screen(view, self._boxes_P4)
-        seen_P4 = xy_P4[_touches(xy_P4, clip)]
-        rects = [QRectF(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in seen_P4.tolist()]
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        xy_N4 = _on_screen(view, self._lines_N4)
+        lines = [QLineF(*line) for line in xy_N4[_touches(xy_N4, clip)].tolist()]
         for colour, shift_px in ((QColor(0, 0, 0, 60), 1.0), (QColor(255, 255, 255, 110), 0.0)):
             painter.setPen(QPen(colour, 1.0))
-            painter.drawRects([rect.translated(shift_px, shift_px) for rect in rects])
+            painter.drawLines([line.translated(shift_px, shift_px) for line in lines])
 
     def draw_selected(
         self, painter: QPainter, view: PictureView, clip: QRectF, colour: QColor, dots: bool
@@ -240,6 +237,19 @@ class CellLayer:
             for x, y in _on_screen(view, np.tile(self._middles_N2, 2))[:, :2].tolist():
                 if clip.adjusted(-4, -4, 4, 4).contains(x, y):
                     painter.drawEllipse(QPointF(x, y), 2.5, 2.5)
+
+
+def cell_lines(grid: TokenGrid) -> NDArray[np.float64]:
+    """The lines between cells, each once: x0, y0, x1, y1 each, (N, 4); of a plain grid from end to end."""
+    boxes_P4 = grid.boxes_P4[~np.isnan(grid.boxes_P4).any(axis=1)]
+    if grid.shape_RC is None or not len(boxes_P4):
+        x0, y0, x1, y1 = boxes_P4.T
+        sides = (x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1)
+        edges_N4 = np.concatenate([np.stack(side, axis=1) for side in sides])
+        return np.asarray(np.unique(np.round(edges_N4, 3), axis=0))
+    x_edges, y_edges = (np.unique(np.round(boxes_P4[:, [axis, axis + 2]], 3)) for axis in (0, 1))
+    upright = [(x, y_edges[0], x, y_edges[-1]) for x in x_edges]
+    return np.array([*upright, *((x_edges[0], y, x_edges[-1], y) for y in y_edges)])
 
 
 def outline(boxes_N4: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -122,9 +122,8 @@ class TrajectoryCurves(QWidget):
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             painter.setPen(colours.soft)
             label = QRectF(0, y - 8, rect.left() - 6, 16)
-            painter.drawText(
-                label, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, figure_text(mass)
-            )
+            figure = f"{mass:g}" if mass >= 10 else figure_text(mass)
+            painter.drawText(label, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, figure)
         for token in token_ticks(place.n_tok, place.width_px):
             label = QRectF(place.x_of(token) - 20, rect.bottom() + 3, 40, 14)
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, str(token))

@@ -19,7 +19,7 @@ from gazeviz.app.session_parts import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.region import Region
 from gazeviz.ui.canvas_attention import cells, surface
-from gazeviz.ui.canvas_items import fed_box, outline
+from gazeviz.ui.canvas_items import cell_lines, fed_box, outline
 from gazeviz.ui.canvas_labels import hover_text
 from gazeviz.ui.canvas_menu import place_menu
 from gazeviz.ui.canvas_tools import MAKERS
@@ -462,6 +462,12 @@ def test_cells_of_a_crop_are_drawn_where_they_are():
     map_HW, _ = surface(grid, np.ones(4, dtype=np.float32))
     assert map_HW[:, :40].max() == 0
     assert map_HW[80, 128] == pytest.approx(1)
+
+
+def test_lines_between_cells_are_drawn_once():
+    assert len(cell_lines(TokenGrid.plain((3, 5), (50, 30), (50, 30)))) == 4 + 6
+    apart_P4 = np.array([[0, 0, 10, 10], [10, 0, 20, 10], [np.nan] * 4, [30, 0, 40, 10]])
+    assert len(cell_lines(TokenGrid(apart_P4, (40, 10), (40, 10)))) == 11
 
 
 def test_an_outline_leaves_out_the_edges_between_cells():
