@@ -96,8 +96,8 @@ class ModelDialog(QDialog):
         chosen = self.chosen
         if chosen is not None and not chosen.refusal:
             self._model.notice = None
-            self._waits_for = chosen
             self._controller.load_model(chosen.source, self._device, self._dtype)
+            self._waits_for = chosen  # only now: until it has begun, nothing seems to be loading
 
     # Parts
 
@@ -163,7 +163,7 @@ class ModelDialog(QDialog):
     def _connect(self) -> None:
         self.shelf.changed.connect(self._on_shelf_changed)
         self._list.currentItemChanged.connect(lambda *_: self._on_choice_changed())
-        self._list.itemActivated.connect(lambda _: self.load_chosen())
+        self._list.itemDoubleClicked.connect(lambda _: self.load_chosen())  # Enter is the default button's
         self._folder.clicked.connect(self._on_folder)
         self._again.clicked.connect(self._on_again)
         self._load.clicked.connect(self.load_chosen)

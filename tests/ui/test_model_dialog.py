@@ -129,18 +129,28 @@ def test_what_it_takes_follows_device_and_numbers(stage: DialogStage) -> None:
     assert "as float16" in stage.text("modelTaken")
 
 
-def test_loading_closes_the_dialog(stage: DialogStage) -> None:
+def test_enter_loads_once_and_closes_the_dialog(stage: DialogStage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.controller.start()
     stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
     stage.open()
     stage.choose("some/tiny-8b")
+    asked: list[tuple[str | None, str, str]] = []
+    load = stage.controller.load_model
+
+    def noted(source: str | None, device: str, dtype: str) -> None:
+        asked.append((source, device, dtype))
+        load(source, device, dtype)
+
+    monkeypatch.setattr(stage.controller, "load_model", noted)
     QTest.keyClick(stage.models, Qt.Key.Key_Return)
     stage.qtbot.waitUntil(stage.dialog.isHidden)
+    assert asked == [("some/tiny-8b", "auto", "auto")]
     assert stage.model.model_info is not None and stage.model.model_info.path == "some/tiny-8b"
 
 
 def test_the_built_in_model_is_loaded_by_a_click(stage: DialogStage) -> None:
     stage.controller.start("another")
+    stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
     stage.open()
     stage.choose("comic-vlm")
     stage.button("modelLoad").click()
