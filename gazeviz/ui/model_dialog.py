@@ -191,7 +191,7 @@ class ModelDialog(QDialog):
         self._on_choice_changed()
 
     def _add_row(self, model: ShelfModel, loaded: bool) -> None:
-        taken = estimate(model, self.shelf.shelf.places, self._device, self._dtype)
+        taken = self._estimate(model)
         item = QListWidgetItem(model.name)
         item.setData(ROW_ROLE, ModelRow(model, taken, loaded))
         about = model.refusal or f"{model_text(model)}. {taken_text(taken)}"
@@ -200,6 +200,17 @@ class ModelDialog(QDialog):
             Qt.ItemDataRole.AccessibleTextRole, f"{model.name}{', loaded' if loaded else ''}. {about}"
         )
         self._list.addItem(item)
+
+    def _estimate(self, model: ShelfModel) -> Estimate | None:
+        """As the worker will choose, as far as it has shown what it can use."""
+        places, device = self.shelf.shelf.places, self._device
+        loaded, info = self._loaded_folder(), self._model.model_info
+        if device == "auto" and loaded is not None and info is not None and info.why_not_gpu:
+            before = self.shelf.shelf.at(loaded)
+            expected = estimate(before, places) if before is not None else None
+            if expected is not None and expected.place.device != info.device:
+                device = "cpu"  # a GPU that the last model would have fitted into was not used
+        return estimate(model, places, device, self._dtype)
 
     def _offer_places(self, places: tuple[Place, ...]) -> None:
         offered = [(place.device, _place_text(place)) for place in places]
@@ -214,7 +225,7 @@ class ModelDialog(QDialog):
 
     def _on_choice_changed(self) -> None:
         chosen = self.chosen
-        taken = estimate(chosen, self.shelf.shelf.places, self._device, self._dtype) if chosen else None
+        taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
             self._said.setText("Looking around …" if self.shelf.looking else "There is no model here.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
@@ -12,12 +13,14 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app import model_shelf
+from gazeviz.app.model_shelf import look_into
 from gazeviz.app.places import Place
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import AppSettings
 from gazeviz.backend.fake import FakeBackend
 from gazeviz.backend.scripted import Script
+from gazeviz.model_folder import find_folder
 from gazeviz.ui import theme
 from gazeviz.ui.controls import ChoiceButton
 from gazeviz.ui.model_dialog import ModelDialog
@@ -129,6 +132,16 @@ def test_what_it_takes_follows_device_and_numbers(stage: DialogStage) -> None:
     assert "as float16" in stage.text("modelTaken")
 
 
+def test_a_gpu_that_the_worker_could_not_use_is_not_counted_on(stage: DialogStage) -> None:
+    built_in = look_into(find_folder(None), None, "built-in").folder
+    stage.controller.start(str(built_in))
+    stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
+    stage.open()
+    stage.choose("some/tiny-8b")
+    said = stage.text("modelTaken")
+    assert "free on the processor" in said and said.endswith("A scripted model needs none.")
+
+
 def test_enter_loads_once_and_closes_the_dialog(stage: DialogStage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.controller.start()
     stage.qtbot.waitUntil(lambda: stage.model.worker_state == "ready")
@@ -193,6 +206,23 @@ def test_any_folder_can_be_listed_and_is_chosen(stage: DialogStage, tmp_path: Pa
         stage.dialog.add_folder(str(folder))
     assert stage.dialog.chosen is not None and stage.dialog.chosen.folder == folder
     assert stage.settings.last_folder == str(tmp_path)
+
+
+def test_a_dialog_that_is_closed_while_it_looks_around_is_no_trouble(
+    stage: DialogStage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    gate = Event()
+    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(5) else ())
+    dialog = ModelDialog(stage.model, stage.controller, stage.settings)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.show()
+    shelf = dialog.shelf
+    with qtbot.waitSignal(dialog.destroyed):
+        dialog.close()
+    gate.set()
+    shelf.close()
+    stage.model.worker_message = "said to nobody"
+    assert shelf.shelf.models == ()
 
 
 def test_every_control_is_named_and_says_what_it_does(stage: DialogStage) -> None:
