@@ -18,7 +18,7 @@ from gazeviz.backend.machine import Machine, StreamLike
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, StepArrived
 from gazeviz.domain.region import Region
-from gazeviz.domain.run import Run, Step, mass_by_region
+from gazeviz.domain.run import Step, mass_by_region
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import UserError
 
@@ -67,7 +67,7 @@ class Answer:
     def finished(self) -> RunFinished:
         """What became of it."""
         run = self._stream.run()
-        return RunFinished(self.job, _summary(run, time.perf_counter() - self._started_s))
+        return RunFinished(self.job, RunSummary.of(run, time.perf_counter() - self._started_s))
 
     def _begin(self, spec: GenerateSpec) -> StreamLike:
         return self._machine.stream(self._picture, spec, self._machine.all_heads())
@@ -112,17 +112,3 @@ def _tokens(grid: TokenGrid, region: Region, spec: GenerateSpec) -> NDArray[np.i
         return grid.tokens(region, spec.rule, spec.share)
     except UserError:
         return np.zeros(0, dtype=np.int64)
-
-
-def _summary(run: Run, seconds: float) -> RunSummary:
-    return RunSummary(
-        text=run.text,
-        finish=run.finish,
-        junk=run.junk,
-        audit=run.audit,
-        switches=run.switches,
-        seconds=seconds,
-        n_tok=len(run.tokens),
-        fingerprint=run.request.model_fingerprint,
-        request=run.request,
-    )

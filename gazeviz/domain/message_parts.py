@@ -18,7 +18,7 @@ from gazeviz.domain.grid import Rule, check_rule
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.junk import Junk
 from gazeviz.domain.region import Region
-from gazeviz.domain.run import Audit, Finish, RunRequest, Sampling
+from gazeviz.domain.run import Audit, Finish, Run, RunRequest, Sampling
 from gazeviz.domain.steering import Hard, Mode, Scope, Steering
 from gazeviz.errors import UserError
 
@@ -173,3 +173,18 @@ class RunSummary:
     n_tok: int
     fingerprint: str
     request: RunRequest
+
+    @classmethod
+    def of(cls, run: Run, seconds: float) -> RunSummary:
+        """Sum up a run that took `seconds`."""
+        return cls(
+            text=run.text,
+            finish=run.finish,
+            junk=run.junk,
+            audit=run.audit,
+            switches=run.switches,
+            seconds=seconds,
+            n_tok=len(run.tokens),
+            fingerprint=run.request.model_fingerprint,
+            request=run.request,
+        )

@@ -80,16 +80,12 @@ def spec_text(spec: GenerateSpec, refer: Refer) -> str:
     """Write what was asked for."""
     return dumps(
         {
-            "picture_sha256": spec.picture_sha256,
-            "prompt": spec.prompt,
+            **vars(spec),
             "steering": spec.steering and _steering_data(spec.steering, refer),
             "sampling": spec.sampling.to_json(),
-            "max_new_tokens": spec.max_new_tokens,
             "chosen": spec.chosen.to_json(),
             "control": None if spec.control is None else spec.control.to_json(),
             "regions": [refer(region) for region in spec.regions],
-            "rule": spec.rule,
-            "share": spec.share,
         }
     )
 
@@ -111,13 +107,11 @@ def spec_of(text: str, find: Find) -> GenerateSpec:
 
 def summary_text(summary: RunSummary, refer: Refer) -> str:
     """Write what became of a run."""
-    fields = {key: getattr(summary, key) for key in ("text", "finish", "junk", "seconds", "n_tok")}
     return dumps(
         {
-            **fields,
+            **vars(summary),
             "audit": summary.audit and summary.audit.to_json(),
             "switches": [[step, name] for step, name in summary.switches],
-            "fingerprint": summary.fingerprint,
             "request": _request_data(summary.request, refer),
         }
     )
@@ -171,17 +165,15 @@ def step_of(row: tuple[Any, ...]) -> StepArrived:
 
 def model_text(info: ModelInfo, refer: Callable[[HeadRanking], str]) -> str:
     """Write a model, its rankings by their digests."""
-    heads = np.packbits(info.heads_present_LH).tobytes().hex()
-    names = ("name", "path", "family", "device", "dtype", "why_not_gpu", "fingerprint", "max_image_tok",
-             "n_parameters", "context_tok")  # fmt: skip
+    advice = {name: value for name, value in vars(info).items() if isinstance(value, Recommended)}
     return dumps(
         {
-            **{name: getattr(info, name) for name in names},
+            **vars(info),
             "shape_LH": list(info.shape_LH),
-            "heads_present_LH": heads,
+            "heads_present_LH": np.packbits(info.heads_present_LH).tobytes().hex(),
             "default_ranking": info.default_ranking and refer(info.default_ranking),
-            "recommended": info.recommended and dict(vars(info.recommended)),
             "rankings": {name: refer(ranking) for name, ranking in info.rankings.items()},
+            **{name: dict(vars(value)) for name, value in advice.items()},
         }
     )
 
@@ -192,13 +184,14 @@ def model_of(text: str, find: Callable[[str], HeadRanking]) -> ModelInfo:
     n_layers, n_heads = data["shape_LH"]
     bits = np.frombuffer(bytes.fromhex(data["heads_present_LH"]), dtype=np.uint8)
     present = np.unpackbits(bits, count=n_layers * n_heads).reshape(n_layers, n_heads).astype(bool)
+    advice = {name: value for name, value in data.items() if name.startswith("recommended") and value}
     return ModelInfo(
         **{
             **data,
             "shape_LH": (n_layers, n_heads),
             "heads_present_LH": present,
             "default_ranking": data["default_ranking"] and find(data["default_ranking"]),
-            "recommended": data["recommended"] and Recommended(**data["recommended"]),
+            **{name: Recommended(**value) for name, value in advice.items()},
             "rankings": {name: find(digest) for name, digest in data["rankings"].items()},
         }
     )

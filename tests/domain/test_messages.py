@@ -45,7 +45,7 @@ from gazeviz.domain.messages import (
     StripsSource,
 )
 from gazeviz.domain.region import Region
-from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
+from gazeviz.domain.run import Account, Audit, Run, RunRequest, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import UserError
 
@@ -200,3 +200,12 @@ def test_strips_have_one_source() -> None:
     with pytest.raises(UserError):
         StripsSource("folder", 0, folder="f")
     assert StripsSource("folder", folder="f").n is None
+
+
+def test_a_summary_says_what_the_run_says() -> None:
+    run = Run(
+        RUN.request, "a cat", (Step(0, 5, "a cat", -0.5),), "stop", RUN.audit, HEADS, None,
+        TokenGrid.plain((2, 5), (20, 8), (32, 16)), ((2, "Right"),),
+    )  # fmt: skip
+    summary = RunSummary.of(run, 1.5)
+    assert summary == dataclasses.replace(RUN, n_tok=1, fingerprint="f")

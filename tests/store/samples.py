@@ -212,6 +212,7 @@ class Samples:
             rankings=cast("dict[str, HeadRanking]", {"mass": ranking, self.text(): self.ranking()}),
             n_parameters=int(self.rng.integers(2**40)),
             context_tok=2048,
+            recommended_moving=self.one((None, Recommended(24, scope="decode_only"))),
         )
 
 

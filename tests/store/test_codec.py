@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.store import codec
 from tests.store.samples import TEXTS, Samples, alike
@@ -119,3 +121,18 @@ def test_texts_survive_columns_and_json(text: str) -> None:
 def test_a_mask_that_does_not_fill_its_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="no mask"):
         codec.region_of("a", None, (10, 10), np.zeros(3, dtype=np.uint8))
+
+
+def test_a_token_has_no_field_that_the_log_does_not_know() -> None:
+    known = {"index", "job", "token_id", "text", "logprob", "ms", "target", "looks_at", "masses_R",
+             "weighted_R", "control_R", "map_P"}  # fmt: skip
+    assert {field.name for field in fields(StepArrived)} == known
+
+
+def test_a_model_that_was_logged_before_a_field_was_added_can_be_read() -> None:
+    info = Samples(1).info()
+    kept = Kept()
+    data = json.loads(codec.model_text(info, kept.keep_ranking))
+    del data["recommended_moving"], data["context_tok"]
+    back = codec.model_of(json.dumps(data), kept.rankings.__getitem__)
+    assert (back.context_tok, back.recommended_moving, back.name) == (0, None, info.name)
