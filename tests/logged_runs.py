@@ -1,15 +1,14 @@
-"""Runs as the log holds them: answered by a model, token by token, through what the worker uses."""
+"""Runs as a log holds them: answered by a model, token by token, through what the worker uses."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from gazeviz.app.store_port import MemoryLog, RunRow
+from gazeviz.app.store_port import LoggedRun, MemoryLog, SessionLog
 from gazeviz.backend.answering import Answer
 from gazeviz.backend.machine import EngineMachine, load_engine
 from gazeviz.domain.grid import TokenGrid
@@ -22,16 +21,17 @@ Retargets = Sequence[tuple[int, Region | None]]
 
 
 class Notebook:
-    """A log in memory, and a model that writes runs into it."""
+    """A log, in memory unless another one is given, and a model that writes runs into it."""
 
-    def __init__(self, model: Path | None = None) -> None:
+    def __init__(self, model: Path | None = None, log: SessionLog | None = None) -> None:
         request = LoadModel(1, None if model is None else str(model), "cpu", "float32")
         machine = load_engine(request, lambda: None, lambda _text, _part: None)
         assert isinstance(machine, EngineMachine)
         self.machine = machine
         self.info = machine.info()
-        self.log = MemoryLog()
-        self.log.open_session("A morning with strips")
+        self.log: SessionLog = MemoryLog() if log is None else log
+        if log is None:
+            self.log.open_session("A morning with strips")
         self.log.save_model(self.info)
         self.grids: dict[str, TokenGrid] = {}
         self._opened: dict[str, object] = {}
@@ -50,7 +50,9 @@ class Notebook:
         self.log.ranking_saved(ranking, self.info.fingerprint)
         return ranking
 
-    def write(self, spec: GenerateSpec, retargets: Retargets = (), stop_after: int | None = None) -> RunRow:
+    def write(
+        self, spec: GenerateSpec, retargets: Retargets = (), stop_after: int | None = None
+    ) -> LoggedRun:
         """Answer, and keep everything."""
         run_id = self.log.run_created(spec.side, spec, self.info)
         grid = self.grids[spec.picture_sha256]
@@ -65,9 +67,7 @@ class Notebook:
         summary = answer.finished().run
         state = "cancelled" if summary.finish == "cancelled" else "done"
         self.log.run_ended(run_id, state, summary, "")
-        row = self.log.run(run_id)
-        assert isinstance(row, RunRow)
-        return row
+        return self.log.run(run_id)
 
 
 def as_png(image: Image.Image) -> bytes:
@@ -82,11 +82,3 @@ def sha256_of(image: Image.Image) -> str:
     from gazeviz.engine.description import picture_sha256
 
     return picture_sha256(image.convert("RGB"))
-
-
-def blob(
-    name: str, size_px: tuple[int, int], inside: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Region:
-    """A painted region: where a condition on x and y holds."""
-    y, x = np.mgrid[: size_px[1], : size_px[0]]
-    return Region(name, inside(x, y))
