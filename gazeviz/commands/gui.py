@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Final
 from gazeviz import __version__
 from gazeviz.commands.terminal import Terminal
 from gazeviz.doctor import OFFSCREEN_LIBRARIES, missing_libraries
-from gazeviz.domain.prompts import PRESETS
-from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from gazeviz.app.run_controller import RunController
     from gazeviz.app.settings import ThemeChoice
+    from gazeviz.domain.strip import Layout
     from gazeviz.ui.main_window import MainWindow
 
 HELP = "Open the desktop app; what gazeviz does without a command."
@@ -51,7 +50,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Open the window and return when it is closed."""
     check_screen()
+    # Two kinds of threads that would get in the way of the screen's: arithmetic of small arrays in many, and
+    # readers and writers that wait for the interpreter.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.setswitchinterval(0.001)
     from gazeviz.app.garbage import GarbageInScreenThread
+    from gazeviz.domain.strip import Layout
 
     layout = Layout.parse(options.layout) if options.layout else None
     if options.image is not None and not Path(options.image).exists():
@@ -140,6 +144,7 @@ def _open_first(controller: RunController, image: str | None, layout: Layout | N
     """The picture that was asked for; else the first sample strip, with its panels as regions."""
     from gazeviz.app.asking import ask
     from gazeviz.app.pictures import samples
+    from gazeviz.domain.prompts import PRESETS
 
     if image is not None:
         controller.open_picture(image, layout)

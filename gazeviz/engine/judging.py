@@ -9,13 +9,13 @@ model's own probabilities. A language model at an address is `engine.language_ju
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gazeviz.domain.evaluation import Verdict, words_of
+from gazeviz.domain.described import content_words, describes
+from gazeviz.domain.evaluation import Verdict
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from gazeviz.engine.engine import Engine
 
 ABOUT_A_PANEL: Final = "What is happening in this picture?"
-
-# Words that carry no content, so that sharing them with a caption means nothing.
-_STOP_WORDS: Final = frozenset(
-    words_of(
-        "a an the this that these those it its is are was were be been being has have had do does did and or"
-        " but of to in on at by for from with as into over under there here he she they his her their them"
-        " who which what where when while some no not one panel picture image"
-    )
-)
 
 
 class Judged(Protocol):
@@ -94,24 +85,19 @@ class GrammarJudge:
 class LexicalJudge:
     """By rare words: a word counts the more, the fewer of the picture's captions hold it.
 
-    Score of region k = sum over the words that the text shares with caption k of log(N / captions that hold
-    the word), as a share of what caption k could give: in 0..1. Words that all captions hold count nothing
-    (inverse document frequency, Spärck Jones 1972, with the captions of one picture as the documents).
+    The score is that of domain.described.
     """
 
     name: str = "lexical"
 
     def judge(self, text: str, item: Judged) -> Verdict:
         """Score the overlap with each caption; a tie is no choice."""
-        captions = [_content_words(caption) for caption in _captions(item, self.name)]
-        weights = _rarity(captions)
-        said = _content_words(text)
-        return Verdict.best_of([_weighted_share(said & caption, caption, weights) for caption in captions])
+        return describes(text, _captions(item, self.name))
 
     def judge_word(self, word: str, item: Judged) -> int | None:
         """The one region whose caption holds this word."""
-        said = _content_words(word)
-        having = [k for k, caption in enumerate(_captions(item, self.name)) if said & _content_words(caption)]
+        said = content_words(word)
+        having = [k for k, caption in enumerate(_captions(item, self.name)) if said & content_words(caption)]
         return having[0] if len(having) == 1 else None
 
 
@@ -147,20 +133,3 @@ def _captions(item: Judged, judge: str) -> tuple[str, ...]:
             next_step="Write the captions, or choose the likelihood judge, which needs none.",
         )
     return item.captions
-
-
-def _content_words(text: str) -> frozenset[str]:
-    """The words of a text that carry content, without the s of plurals and of the third person."""
-    words = (word for word in words_of(text) if word not in _STOP_WORDS)
-    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
-
-
-def _rarity(captions: Sequence[frozenset[str]]) -> dict[str, float]:
-    held = Counter(word for caption in captions for word in caption)
-    return {word: math.log(len(captions) / count) for word, count in held.items()}
-
-
-def _weighted_share(shared: frozenset[str], caption: frozenset[str], weights: dict[str, float]) -> float:
-    # Summed in one order, so that equal overlaps are equal to the last bit and count as ties.
-    whole = math.fsum(weights[word] for word in sorted(caption))
-    return math.fsum(weights[word] for word in sorted(shared)) / whole if whole > 0 else 0.0

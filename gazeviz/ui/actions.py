@@ -27,8 +27,8 @@ from PySide6.QtWidgets import (
 from gazeviz.app.asking import take_recommended
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Cursor
 from gazeviz.ui.tool_bar import TOOL_TEXTS
+from gazeviz.ui.transcript_cursor import TokenCursor
 
 BRUSH_STEP: Final = 1.25
 OWNS_ARROWS: Final = "ownsArrows"
@@ -166,20 +166,15 @@ def target_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
 def cursor_deeds(model: SessionModel) -> list[Deed]:
     """Moving through the tokens that everything shows."""
 
+    cursor = TokenCursor(model)
+
     def move(by: int, extend: bool = False) -> None:
-        shown = model.shown_steps()
-        if shown is None or shown[0].side == "glance":
-            return
-        record, steps = shown
-        last = min(max(steps[-1] + by, 0), len(record.steps) - 1)
-        first = min(steps[0], last) if extend else last
-        model.cursor = Cursor(record.side, first, last)
+        if cursor.side is not None:
+            cursor.step(cursor.side, by, extend)
 
     def go_to(end: bool) -> None:
-        shown = model.shown_steps()
-        if shown is not None and shown[0].side != "glance":
-            place = len(shown[0].steps) - 1 if end else 0
-            model.cursor = Cursor(shown[0].side, place, place)
+        if cursor.side is not None:
+            cursor.move_to(cursor.side, cursor.n_tok(cursor.side) if end else 0, False)
 
     return [
         Deed("Tokens", "Previous token", "Left", "Show the attention one token before.", partial(move, -1)),
@@ -192,7 +187,7 @@ def cursor_deeds(model: SessionModel) -> list[Deed]:
              partial(go_to, False)),
         Deed("Tokens", "Last token", "End", "Show the attention at the last token.", partial(go_to, True)),
         Deed("Tokens", "Follow the newest token", "Esc", "Show what arrives, as it arrives.",
-             partial(setattr, model, "cursor", None)),
+             cursor.follow),
     ]  # fmt: skip
 
 

@@ -1,0 +1,240 @@
+"""Measures the whole window on the built-in model: launch, smoothness while text streams, obedience of a key.
+
+    python -m tests.benchmarks.bench_window           measure, and write the section of the help page
+    python -m tests.benchmarks.bench_window --look    once each; nothing is written
+
+Needs Xvfb and starts it itself. Every launch is a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.performance_page import write_section
+from tests.ui.screen_driver import Screen
+
+ROOT = Path(__file__).parents[2]
+LAUNCHES, NARRATIONS, KEYS = 5, 6, 50
+TICK_MS = 10
+
+
+def main() -> None:
+    """Measure and print; write the section unless it was only a look."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--look", action="store_true")
+    parser.add_argument("--child", choices=("launch", "live"), help=argparse.SUPPRESS)
+    parser.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(CHILDREN[options.child](options.started, options.look)))
+        return
+    with Screen((1440, 900)) as display:
+        launches = [child("launch", display, options.look) for _ in range(1 if options.look else LAUNCHES)]
+        live = child("live", display, options.look)
+    text = section(launches, live)
+    print(text)
+    if not options.look:
+        write_section("window", text)
+
+
+def child(what: str, display: str, look: bool) -> dict[str, Any]:
+    """Run one measurement in a process of its own, and return what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "XDG_CONFIG_HOME": folder, "GAZEVIZ_DATA": folder,
+        }  # fmt: skip
+        words = [sys.executable, "-m", "tests.benchmarks.bench_window", "--child", what]
+        done = subprocess.run(
+            [*words, "--started", repr(time.time()), *(["--look"] if look else [])],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+        )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+class Live:
+    """The window as the app opens it, with a clock that began when its process was started."""
+
+    def __init__(self, started_s: float) -> None:
+        self._started_s = started_s
+        from gazeviz.app.garbage import GarbageInScreenThread
+        from gazeviz.backend import process
+        from gazeviz.commands import gui
+
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as gui.run has it
+        sys.setswitchinterval(0.001)
+        self.produced_s: dict[tuple[int, int], float] = {}
+        whole = process.ProcessBackend
+
+        def noting(listener: Any) -> Any:
+            """A backend that notes when each token came off the pipe, in the thread that reads it."""
+
+            def listen(event: Any) -> None:
+                self._note(event)
+                listener(event)
+
+            return whole(listen)
+
+        process.ProcessBackend = noting  # type: ignore[misc, assignment]
+        self.application = gui._application()
+        self.window, self.controller = gui._window(self.application, "dark")
+        self.model = self.controller.model
+        self._garbage = GarbageInScreenThread(self.window)
+        self.window.show()
+        self.controller.start()
+        gui._open_first(self.controller, None, None)
+        self.window.tour.skip()
+        self.application.processEvents()
+        while not self.window.windowHandle().isExposed():
+            self.application.processEvents()
+        self.window.repaint()
+        self.visible_s = time.time() - started_s
+        self.live_until(lambda: self.model.worker_state == "ready" and self.model.map.values_P is not None)
+        self.ready_s = time.time() - started_s
+
+    def _note(self, event: Any) -> None:
+        from gazeviz.domain.messages import StepArrived
+
+        if isinstance(event, StepArrived):
+            self.produced_s[event.job, event.index] = time.perf_counter()
+
+    def live_until(self, holds: Any, limit_s: float = 300.0) -> None:
+        """Let the window live in its own event loop until something holds."""
+        from PySide6.QtCore import QEventLoop, QTimer
+
+        loop, watch, end_s = QEventLoop(), QTimer(), time.monotonic() + limit_s
+        watch.timeout.connect(lambda: loop.quit() if holds() or time.monotonic() > end_s else None)
+        watch.start(2)
+        loop.exec()
+        if not holds():
+            raise RuntimeError("it never came")
+
+    def close(self) -> None:
+        """End the worker."""
+        self.controller.shutdown()
+        self._garbage.stop()
+
+
+def measure_launch(started_s: float, look: bool) -> dict[str, Any]:
+    """Seconds from the process's start to the window painted, and to the model ready with a first map."""
+    live = Live(started_s)
+    live.close()
+    return {"visible_s": live.visible_s, "ready_s": live.ready_s}
+
+
+def measure_live(started_s: float, look: bool) -> dict[str, Any]:
+    """Intervals of a timer of the screen while narrations stream, and tokens that a new target lets by."""
+    from PySide6.QtCore import Qt, QTimer
+
+    from gazeviz.app.asking import ask
+    from gazeviz.domain.prompts import PRESETS
+
+    live = Live(started_s)
+    model, controller = live.model, live.controller
+    ask(model, PRESETS["narration"])
+    intervals_ms: list[float] = []
+    last_s = [0.0]
+
+    def tick() -> None:
+        now_s = time.perf_counter()
+        if last_s[0]:
+            intervals_ms.append(1000 * (now_s - last_s[0]))
+        last_s[0] = now_s
+
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(tick)
+    ids = model.regions.ids
+    late: list[int] = []
+    waits_ms: list[float] = []
+    token_ms: list[float] = []
+    rng = np.random.default_rng(0)
+    for number in range(1 if look else NARRATIONS):
+        controller.retarget(ids[number % len(ids)])
+        last_s[0] = 0.0
+        timer.start(TICK_MS)
+        controller.run("steered")
+        live.live_until(lambda: not controller.running)
+        timer.stop()
+        token_ms += [step.ms for step in model.run_of("steered").steps[1:]]  # type: ignore[union-attr]
+    while len(late) < (2 if look else KEYS):
+        controller.run("steered")
+        steps = model.run_of("steered").steps  # type: ignore[union-attr]
+        want = int(rng.integers(2, 20))
+        live.live_until(lambda steps=steps, want=want: len(steps) >= want or not controller.running)
+        end_s = time.monotonic() + rng.uniform(0, 0.02)
+        live.live_until(lambda end_s=end_s: time.monotonic() > end_s)
+        if not controller.running:
+            continue
+        place = int(rng.integers(len(ids)))
+        place = place if ids[place] != model.target_region_id else (place + 1) % len(ids)
+        name, asked_s, before = model.regions.of(ids[place]).name, time.perf_counter(), len(steps)
+        controller.retarget(ids[place])
+        live.live_until(
+            lambda steps=steps, name=name, before=before: (
+                any(step.target == name for step in steps[before:]) or not controller.running
+            )
+        )
+        made = [step for step in steps if live.produced_s[step.job, step.index] > asked_s]
+        first = next((place for place, step in enumerate(made) if step.target == name), None)
+        if first is not None:
+            waits_ms.append(1000 * (time.perf_counter() - asked_s))
+            late.append(first)
+        controller.stop()
+        live.live_until(lambda: not controller.running)
+    live.close()
+    return {"intervals_ms": intervals_ms, "late": late, "waits_ms": waits_ms, "token_ms": token_ms}
+
+
+CHILDREN = {"launch": measure_launch, "live": measure_live}
+
+
+def section(launches: list[dict[str, Any]], live: dict[str, Any]) -> str:
+    """The report as a section of the help page."""
+    import PySide6
+
+    counts = {n: live["late"].count(n) for n in sorted(set(live["late"]))}
+    lines = (
+        ("process started to window painted, s", spread([one["visible_s"] for one in launches], 2)),
+        ("process started to a first map, s", spread([one["ready_s"] for one in launches], 2)),
+        (f"interval of a {TICK_MS} ms timer while text streams, ms", spread(live["intervals_ms"])),
+        ("a token meanwhile, ms", spread(live["token_ms"])),
+        ("another target to the first token under it on the screen, ms", spread(live["waits_ms"])),
+        ("tokens under the old target that arrived meanwhile",
+         ", ".join(f"{number}: {n} x" for number, n in counts.items())),
+    )  # fmt: skip
+    table = "\n".join(f"| {what} | {figure} |" for what, figure in lines)
+    return (
+        "## The window\n\n"
+        "The app as it opens, on the built-in model and a strip of six panels, on an X server without a "
+        f"monitor. {platform.system()} on {platform.machine()}, {os.cpu_count()} cores; "
+        f"Python {platform.python_version()}, PySide6 {PySide6.__version__}.\n\n| | |\n|---|---|\n{table}\n"
+    )
+
+
+def spread(values: list[float], digits: int = 1) -> str:
+    """The middle, the 99th percentile and the largest of some measurements."""
+    measured = np.array(values)
+    p50, p99 = np.percentile(measured, [50, 99])
+    return (
+        f"p50 {p50:.{digits}f}, p99 {p99:.{digits}f}, max {measured.max():.{digits}f} (n = {len(measured)})"
+    )
+
+
+if __name__ == "__main__":
+    main()
