@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject
 
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import AppSettings
+from gazeviz.resources import resource_path
 
 
 class SettingsBinding(QObject):
-    """Takes brush and overlay from the settings, and writes them back; notes recent pictures and models."""
+    """Takes brush and overlay from the settings, and writes them back; notes recent models."""
 
     def __init__(self, model: SessionModel, settings: AppSettings) -> None:
         super().__init__(model)
@@ -18,7 +21,6 @@ class SettingsBinding(QObject):
         model.overlay_opacity = settings.overlay_opacity
         model.brush_changed.connect(self._on_brush_changed)
         model.view_changed.connect(self._on_view_changed)
-        model.picture_changed.connect(self._on_picture_changed)
         model.model_changed.connect(self._on_model_changed)
 
     def _on_brush_changed(self) -> None:
@@ -27,12 +29,7 @@ class SettingsBinding(QObject):
     def _on_view_changed(self) -> None:
         self._settings.overlay_opacity = self._model.overlay_opacity
 
-    def _on_picture_changed(self) -> None:
-        picture = self._model.picture
-        if picture is not None and picture.source.path is not None:
-            self._settings.note_picture(picture.source.path)
-
     def _on_model_changed(self) -> None:
         info = self._model.model_info
-        if info is not None:
+        if info is not None and Path(info.path) != resource_path("models", "comic-vlm"):
             self._settings.note_model(info.path)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -35,8 +35,10 @@ from gazeviz.ui.header import Header
 from gazeviz.ui.help_view import HelpView
 from gazeviz.ui.model_dialog import ModelDialog
 from gazeviz.ui.notice_bar import NoticeBar
-from gazeviz.ui.picture_menu import PictureMenu, can_take
+from gazeviz.ui.picture_drop import PictureDrop
+from gazeviz.ui.picture_menu import PictureMenu
 from gazeviz.ui.status_bar import StatusBar
+from gazeviz.ui.token_question import TokenQuestion
 from gazeviz.ui.tour import Tour
 
 FIRST_SIZE_PX = (1440, 900)
@@ -56,7 +58,6 @@ class MainWindow(QMainWindow):
         super().__init__(parent)
         self.setObjectName("mainWindow")
         self.setWindowTitle("gazeviz")
-        self.setAcceptDrops(True)
         self._model, self._controller, self._settings = model, controller, settings
         self.explore = ExploreView(model, controller)
         self.pictures = PictureMenu(model, controller, settings, self)
@@ -66,7 +67,9 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self._menu = QMenu(self)
         self.header = Header(model, tuple(self._tabs), self._menu, self.pictures)
-        self._put_together(NoticeBar(model, controller), StatusBar(model, controller, log_place))
+        said = NoticeBar(model, controller), TokenQuestion(model, controller)
+        self._put_together(said, StatusBar(model, controller, log_place))
+        self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self._help: HelpView | None = None
         self._models = ModelDialog(model, controller, settings, self)
@@ -80,12 +83,12 @@ class MainWindow(QMainWindow):
 
     # Putting together
 
-    def _put_together(self, notices: NoticeBar, status: StatusBar) -> None:
+    def _put_together(self, said: Sequence[QWidget], status: StatusBar) -> None:
         whole = QWidget()
         layout = QVBoxLayout(whole)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        for part in (self.header, hairline(), notices, self._stack, hairline(), status):
+        for part in (self.header, hairline(), *said, self._stack, hairline(), status):
             layout.addWidget(part, 1 if part is self._stack else 0)
         self.setCentralWidget(whole)
 
@@ -186,18 +189,6 @@ class MainWindow(QMainWindow):
         picture, info = self._model.picture, self._model.model_info
         parts = [picture.name if picture else "", info.name if info else "", "gazeviz"]
         self.setWindowTitle(" \N{EN DASH} ".join(part for part in parts if part))
-
-    # What is dropped on it
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take pictures, folders of panels and files of regions."""
-        if can_take(event.mimeData()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
-        if self.pictures.take(event.mimeData(), "Dropped picture"):
-            event.acceptProposedAction()
 
     # Its place on the screen, and its end
 

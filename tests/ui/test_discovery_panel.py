@@ -19,11 +19,8 @@ from gazeviz.ui.discovery_form import StripsForm
 from gazeviz.ui.discovery_panel import RANKING_LABELS, DiscoveryPanel
 from gazeviz.ui.discovery_result import DiscoveryResult, LikenessRow, halves_text, likeness
 from gazeviz.ui.head_matrix import HeadMatrix, matrix_text
-from tests.app.conftest import open_stage
 from tests.app.staging import OpenStage, Stage
 from tests.ui.painting_stage import child_of
-
-__all__ = ["open_stage"]
 
 
 @pytest.fixture

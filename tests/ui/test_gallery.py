@@ -17,10 +17,7 @@ from gazeviz.ui.gallery import Gallery, TileGrid, columns_for, map_size, shared_
 from gazeviz.ui.gallery_menu import GalleryMenu
 from gazeviz.ui.gallery_tile import MapPainter
 from gazeviz.ui.place_label import PlaceLabel
-from tests.app.conftest import open_stage, stage, strip_path
 from tests.ui.painting_stage import child_of
-
-__all__ = ["open_stage", "stage", "strip_path"]
 
 WIDTH_PX = 313
 

@@ -16,10 +16,7 @@ from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.look_here import LookHere
 from gazeviz.ui.look_list import LookList
 from gazeviz.ui.place_label import PlaceLabel
-from tests.app.conftest import open_stage, stage, strip_path
 from tests.ui.painting_stage import child_of
-
-__all__ = ["open_stage", "stage", "strip_path"]
 
 
 @pytest.fixture

@@ -1,0 +1,207 @@
+"""The window as a whole, on the scripted model: what is linked, remembered, dropped, asked at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from gazeviz.app.settings import AppSettings
+from gazeviz.backend.scripted import Script
+from gazeviz.ui import theme
+from gazeviz.ui.crash_dialog import CrashDialog
+from gazeviz.ui.main_window import MainWindow
+from tests.app.staging import Stage
+
+OpenWindow = Callable[[Stage], MainWindow]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> AppSettings:
+    settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    settings.tour_seen = True
+    return settings
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, settings: AppSettings) -> Iterator[OpenWindow]:
+    """Opens the window on a session, dressed as the app dresses it."""
+    theme.apply(cast(QApplication, QApplication.instance()), "dark")
+    opened: list[MainWindow] = []
+
+    def open_one(stage: Stage) -> MainWindow:
+        window = MainWindow(stage.model, stage.controller, settings)
+        opened.append(window)
+        qtbot.addWidget(window, before_close_func=lambda _: stage.controller.shutdown())
+        window.resize(1280, 800)
+        window.show()
+        window.begin()
+        qtbot.waitExposed(window)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
+        return window
+
+    yield open_one
+
+
+@pytest.fixture
+def window(open_window: OpenWindow, stage: Stage) -> MainWindow:
+    return open_window(stage)
+
+
+def child(window: QWidget, name: str) -> QWidget:
+    found = window.findChild(QWidget, name)
+    assert found is not None, name
+    return found
+
+
+def test_space_runs_and_a_digit_aims(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+    canvas = window.explore.canvas
+    qtbot.keyClick(canvas, Qt.Key.Key_4)
+    assert stage.model.target_region_id == stage.model.regions.ids[3]
+    qtbot.keyClick(canvas, Qt.Key.Key_Space)
+    record = stage.until_ended("steered")
+    assert record.state == "done"
+    target = record.spec.steering.target if record.spec.steering else None
+    assert target is not None and target.name == "Panel 4"
+
+
+def test_a_token_that_is_chosen_by_key_is_on_the_map(window, stage, qtbot):
+    stage.controller.run("baseline")
+    stage.until_ended("baseline")
+    qtbot.keyClick(window.explore.canvas, Qt.Key.Key_Left)
+    assert stage.model.cursor is not None
+    chosen = stage.model.cursor.first
+    stage.until(lambda: f"token {chosen}" in stage.model.map.label)
+
+
+def test_everything_that_can_be_done_has_one_name_and_one_key(window: MainWindow) -> None:
+    deeds = window.actions_.deeds
+    names, keys = [deed.name for deed in deeds], [deed.key for deed in deeds if deed.key]
+    assert len(names) == len(set(names))
+    assert len(keys) == len(set(keys))
+    assert {
+        "Ctrl+Z",
+        "Ctrl+Shift+Z",
+        "Ctrl+K",
+        "Space",
+        "B",
+        "E",
+        "R",
+        "O",
+        "P",
+        "V",
+        "[",
+        "]",
+        "1",
+        "9",
+    } <= set(keys)
+
+
+def test_the_palette_does_what_is_found(window, stage, qtbot):
+    qtbot.keyClick(window.explore.canvas, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    search = child(window, "commandSearch")
+    assert search.isVisible()
+    qtbot.keyClicks(search, "token cells")
+    qtbot.keyClick(search, Qt.Key.Key_Return)
+    assert stage.model.show_cells
+
+
+def test_every_control_can_be_told_by_name(window: MainWindow) -> None:
+    for button in window.findChildren(QPushButton):
+        if button.isVisible():
+            assert button.accessibleName() or button.text(), button.objectName()
+
+
+def test_a_dropped_picture_is_opened_and_a_dropped_text_is_not(window, stage, qtbot, tmp_path):
+    other = tmp_path / "other.png"
+    Image.new("RGB", (64, 48), "teal").save(other)
+    (tmp_path / "notes.txt").write_text("no picture")
+    drop(window, tmp_path / "notes.txt")
+    drop(window, other)
+    stage.until(lambda: stage.model.picture is not None and stage.model.picture.name == "other.png")
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(300, 300), Qt.DropAction.CopyAction, data, *held)
+    QApplication.sendEvent(window, enter)
+    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, *held))
+
+
+def test_the_panels_are_arranged_and_put_back(window: MainWindow) -> None:
+    explore = window.explore
+    explore.set_arranging(True)
+    assert explore.arranging and explore.docks[0].titleBarWidget() is None
+    explore.docks[1].hide()
+    explore.arrange_as_at_first()
+    assert all(dock.isVisible() for dock in explore.docks)
+    explore.set_arranging(False)
+    assert explore.docks[0].titleBarWidget() is not None
+
+
+def test_where_panels_stood_is_remembered(open_window, open_stage, settings, qtbot):
+    first = open_window(open_stage())
+    first.explore.docks[3].hide()
+    first.close()
+    second = open_window(open_stage())
+    assert not second.explore.docks[3].isVisible()
+    assert second.explore.docks[1].isVisible()
+
+
+def test_closing_while_something_runs_asks_and_can_be_taken_back(open_window, open_stage, strip_path, qtbot):
+    stage = open_stage(Script(token_s=0.05))
+    stage.controller.open_picture(strip_path)
+    stage.model.prompt = "What is happening?"
+    stage.until_at_rest()
+    window = open_window(stage)
+    stage.controller.run("baseline")
+    stage.until(lambda: stage.controller.running)
+    answer_question("Keep it running")
+    assert not window.close()
+    assert window.isVisible()
+    answer_question("Close anyway")
+    assert window.close()
+
+
+def answer_question(text: str) -> None:
+    """Press a button of the question that is about to be asked."""
+
+    def press() -> None:
+        question = QApplication.activeModalWidget()
+        assert isinstance(question, QMessageBox)
+        next(button for button in question.buttons() if button.text() == text).click()
+
+    QTimer.singleShot(50, press)
+
+
+def test_both_themes_change_everything_at_once(window: MainWindow, settings: AppSettings) -> None:
+    window.set_theme("light")
+    light = window.grab().toImage().pixelColor(600, 6).lightness()
+    window.set_theme("dark")
+    dark = window.grab().toImage().pixelColor(600, 6).lightness()
+    assert light > 200 > 80 > dark
+    assert settings.theme == "dark"
+
+
+def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: QtBot) -> None:
+    hook = CrashDialog.hook(window)
+    try:
+        raise RuntimeError("the cat is out")
+    except RuntimeError as error:
+        hook(RuntimeError, error, error.__traceback__)
+        hook(RuntimeError, error, error.__traceback__)
+    dialogs = window.findChildren(CrashDialog)
+    assert len(dialogs) == 1 and dialogs[0].isVisible()
+    qtbot.mouseClick(child(dialogs[0], "copyReport"), Qt.MouseButton.LeftButton)
+    assert "the cat is out" in QApplication.clipboard().text()
+    dialogs[0].reject()
