@@ -47,6 +47,13 @@ def test_drawing_needs_no_model_and_no_window(drawing: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_the_window_loads_no_model_and_nothing_slow() -> None:
+    slow = ("torch", "transformers", "matplotlib", "jinja2", "pyqtgraph")
+    code = f"import gazeviz.ui.main_window, sys; print(*[name for name in {slow!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("name", gazeviz.__all__)
 def test_every_public_name_can_be_imported(name: str) -> None:
     assert getattr(gazeviz, name) is not None
