@@ -10,6 +10,7 @@ runs.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from typing import NoReturn
 
 from gazeviz import __version__
 from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, replay, report, steer
+from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
@@ -34,6 +36,7 @@ COMMANDS = {
     "map": map_command,
     "report": report,
     "replay": replay,
+    "log": log_command,
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
@@ -60,6 +63,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (that of the process unless given) and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that the terminal does not know, or half of one, is shown as its code, as JSON has it, too.
+        sys.stdout.reconfigure(errors="backslashreplace")
     terminal = Terminal(as_json="--json" in given, quiet="--quiet" in given or "-q" in given)
     try:
         return _run(given, terminal)
@@ -132,6 +138,10 @@ def _shared_options() -> _Parser:
     group.add_argument(
         "--max-image-tokens", type=int, metavar="N", help="what a picture may cost before it is fed smaller"
     )
+    group.add_argument(
+        "--log", metavar="FILE", help="the session log (GAZEVIZ_LOG, else that of the checkout or the user)"
+    )
+    group.add_argument("--no-log", action="store_true", help="log nothing")
     group.add_argument("--json", action="store_true", help="answer with one JSON document")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress")
     group.add_argument("-v", "--verbose", action="count", default=0, help="log lines; -vv for everything")

@@ -22,11 +22,18 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def _scratch_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The log of commands that no test looks at."""
+    return tmp_path_factory.mktemp("log") / "gazeviz.db"
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A person's own settings of gazeviz never change a test."""
+def _own_environment(monkeypatch: pytest.MonkeyPatch, _scratch_log: Path) -> Iterator[None]:
+    """A person's own settings of gazeviz never change a test, and no test writes into their log."""
     for name in [name for name in os.environ if name.startswith("GAZEVIZ_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("GAZEVIZ_LOG", str(_scratch_log))
     yield
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
+from gazeviz.commands.run_log import RunLog, open_run_log
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from gazeviz.demo import Demonstration
     from gazeviz.domain.evaluation import Evaluation
+    from gazeviz.engine.engine import Engine
 
 HELP = "Show the whole loop on the built-in model: find gaze heads, steer them, compare with controls."
 
@@ -41,15 +43,34 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             "There is nothing to show.", next_step="Give --strips 1 or more and --strip 0 or more."
         )
     folder = _made(options.out.expanduser())
-    engine = inputs.load_engine(options, terminal)
-    from gazeviz.demo import demonstrate
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        from gazeviz.demo import demonstrate
 
-    with terminal.progress("demonstration") as report:
-        demo = demonstrate(engine, options.strips, options.strip, options.top, report)
+        with terminal.progress("demonstration") as report:
+            demo = demonstrate(engine, options.strips, options.strip, options.top, report)
+        _keep(log, engine, demo, f"builtin:{options.strip}")
     written = _write(folder, demo)
     document = _document(demo) | {"model": str(engine.describe_model()), "written": [str(p) for p in written]}
-    terminal.answer(document, f"[dim]{escape(document['model'])}[/]", *_story(demo, written))
+    document |= log.document()
+    terminal.answer(document, f"[dim]{escape(document['model'])}[/]", *_story(demo, written), *log.told())
     return 0
+
+
+def _keep(log: RunLog, engine: Engine, demo: Demonstration, name: str) -> None:
+    """Log what is shown of the demonstration: the ranking, and three runs with what the judge said."""
+    from gazeviz.demo import TURNS
+    from gazeviz.domain.strip import Layout
+
+    strip, judge = demo.strip, "exact judge"
+    shown = inputs.NamedPicture(strip.image, name, Layout(*strip.layout), strip.facts, strip.captions)
+    log.ranking(demo.ranking, engine)
+    baseline = log.finished(demo.baseline, shown, strip.panels)
+    steered = log.finished(demo.shown, shown, strip.panels)
+    log.finished(demo.narration, shown, strip.panels)
+    log.verdict(baseline, _said(demo.baseline_verdict.chosen), None, judge)
+    answer = demo.answers[TURNS[0] - 1]
+    log.verdict(steered, _said(answer.chosen), answer.described, judge)
 
 
 def _made(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gazeviz.commands import inputs
+from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal
 
 HELP = "Ask the model about a picture."
@@ -23,9 +24,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     shown = inputs.picture(options.image)
     sampling = inputs.sampling(options)
-    engine = inputs.load_engine(options, terminal)
-    answer = engine.generate(
-        shown.image, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling
-    )
-    terminal.answer(run_document(answer), tinted(answer))
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        answer = log.generate(
+            engine, shown, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling
+        )
+    terminal.answer(run_document(answer) | log.document(), tinted(answer), *log.told())
     return 0

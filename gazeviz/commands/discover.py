@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
+from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 
@@ -51,8 +52,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for path in (*outputs.values(), options.figure, options.matrix):
         check_folder(path)
     strips = inputs.strips(options.strips, options.layout)
-    engine = inputs.load_engine(options, terminal)
-    rankings = measure(engine, strips, names, terminal, question=options.question)
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        rankings = measure(engine, strips, names, terminal, question=options.question)
+        for ranking in rankings.values():
+            log.ranking(ranking, engine)
     first = next(iter(rankings.values()))
     n_top = usual_count(first) if options.top is None else options.top
     written = []

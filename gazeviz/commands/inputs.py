@@ -35,12 +35,15 @@ CONTENTS_FILE = "samples.json"
 
 @dataclass(frozen=True)
 class NamedPicture:
-    """A picture with what is known of it: a layout and its panels' facts for a drawn strip."""
+    """A picture with what is known of it: its file, or a drawn strip's layout and its panels' facts and
+    captions."""
 
     image: Image
     name: str
     layout: Layout | None = None
     facts: tuple[Fact, ...] = ()
+    captions: tuple[str, ...] = ()
+    path: Path | None = None
 
 
 def add_picture(parser: argparse.ArgumentParser) -> None:
@@ -134,10 +137,11 @@ def picture(named: str) -> NamedPicture:
         from gazeviz.testbed.world import builtin_strips
 
         strip = builtin_strips(int(match[1]) + 1)[-1]
-        return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts)
+        return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts, strip.captions)
     from gazeviz.pictures import open_picture
 
-    return NamedPicture(open_picture(Path(named).expanduser()), Path(named).name)
+    path = Path(named).expanduser()
+    return NamedPicture(open_picture(path), path.name, path=path)
 
 
 def panels(shown: NamedPicture, layout: str | None) -> tuple[Region, ...]:

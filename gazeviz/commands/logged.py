@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.store.reading import Reader, StoredRun
+    from gazeviz.store.reading import Reader, StoredRun, StoredSession
 
 LAST = "last"
 _MOST_RUNS = 1000
@@ -57,8 +57,8 @@ def named_runs(reader: Reader, words: Sequence[str]) -> list[StoredRun]:
     return [_run(reader, run_id) for run_id in ids]
 
 
-def session_runs(reader: Reader, name: str) -> tuple[str, list[StoredRun]]:
-    """Return a session's name and its runs, the oldest first, glances left out; named by name or number.
+def named_session(reader: Reader, name: str) -> StoredSession:
+    """Return the session of a name or number, or the newest one for `last`.
 
     UserError where no session, or more than one, is called so.
     """
@@ -75,10 +75,16 @@ def session_runs(reader: Reader, name: str) -> tuple[str, list[StoredRun]]:
         numbers = ", ".join(str(session.id) for session in meant)
         raise UserError(
             f"{how_many} called “{name}”.",
-            next_step=f"Name it by its number: {numbers}." if meant else "See gazeviz log list.",
+            next_step=f"Name it by its number: {numbers}." if meant else "See gazeviz log list --sessions.",
         )
-    runs = [run for run in reader.runs(meant[0].id) if run.side != "glance"]
-    return meant[0].name or f"Session {meant[0].id}", runs[::-1]
+    return meant[0]
+
+
+def session_runs(reader: Reader, name: str) -> tuple[str, list[StoredRun]]:
+    """Return a session's name and its runs, the oldest first, glances left out; UserErrors as above."""
+    session = named_session(reader, name)
+    runs = [run for run in reader.runs(session.id) if run.side != "glance"]
+    return session.name or f"Session {session.id}", runs[::-1]
 
 
 def _ids(reader: Reader, word: str) -> Sequence[int]:

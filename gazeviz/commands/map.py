@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
+from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.errors import UserError
 
@@ -40,11 +41,17 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     wanted = steps_of(options.token)
     shown = inputs.picture(options.image)
     sampling = inputs.sampling(options)
-    engine = inputs.load_engine(options, terminal)
-    heads = inputs.heads(options, engine)
-    answer = engine.generate(
-        shown.image, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling, track=heads
-    )
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        heads = inputs.heads(options, engine)
+        answer = log.generate(
+            engine,
+            shown,
+            options.prompt,
+            max_new_tokens=options.max_new_tokens,
+            sampling=sampling,
+            track=heads,
+        )
     steps = range(len(answer.tokens)) if wanted is None else wanted
     map_HW = run_map(answer, steps)
     read = "".join(answer.tokens[step].text for step in steps).strip()
@@ -61,9 +68,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "image_mass": round(float(rows_P.sum()), 6),
         "run": run_document(answer),
         "written": [str(written)],
+        **log.document(),
     }
     mass = f"mass on the image {rows_P.sum():.2f}, highest cell {rows_P.max():.2f}"
-    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}")
+    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}", *log.told())
     return 0
 
 

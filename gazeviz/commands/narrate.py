@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
+from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.steer import add_steering, wish
 from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.domain.prompts import NARRATION_PROMPT
@@ -54,20 +55,23 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     turns = [inputs.panel(regions, number) for number in schedule_of(options.schedule)]
     schedule = Schedule.every(options.every, turns)
     sampling = inputs.sampling(options)
-    engine = inputs.load_engine(options, terminal)
-    steering = wish(options, engine, turns[0], "moving", schedule)
     length = options.every * len(turns) if options.max_new_tokens is None else options.max_new_tokens
-    stream = engine.stream(
-        shown.image, options.prompt, steering=steering, max_new_tokens=length, sampling=sampling
-    )
-    with terminal.progress("narrating") as report:
-        for step in stream:
-            report(f"narrating, at {step.target}", (step.index + 1) / length)
-    told = stream.run()
-    document = run_document(told, regions) | {"turns": turns_of(told)}
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        steering = wish(options, engine, turns[0], "moving", schedule)
+        with terminal.progress("narrating") as report:
+            told = log.generate(
+                engine, shown, options.prompt, steering=steering, max_new_tokens=length,
+                sampling=sampling, regions=regions,
+                on_step=lambda step: report(f"narrating, at {step.target}", (step.index + 1) / length),
+            )  # fmt: skip
+    document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
     written = _write_figure(options.figure, told, regions)
     terminal.answer(
-        document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
+        document | {"written": written},
+        *_shown(told, regions),
+        *(f"wrote {escape(w)}" for w in written),
+        *log.told(),
     )
     return 0
 

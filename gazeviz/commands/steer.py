@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
+from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape, number_or_error, table
 
 if TYPE_CHECKING:
@@ -90,22 +91,25 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     shown = inputs.picture(options.image)
     target, regions = _target(options, shown)
     sampling = inputs.sampling(options)
-    engine = inputs.load_engine(options, terminal)
-    steering = wish(options, engine, target, "region" if options.panel is None else "answer")
-    baseline, steered = (
-        engine.generate(
-            shown.image, options.prompt, steering=how, max_new_tokens=options.max_new_tokens,
-            sampling=sampling, track=steering.heads,
-        )
-        for how in (None, steering)
-    )  # fmt: skip
+    with open_run_log(options, terminal) as log:
+        engine = log.load_engine(options)
+        steering = wish(options, engine, target, "region" if options.panel is None else "answer")
+        baseline, steered = (
+            log.generate(
+                engine, shown, options.prompt, steering=how, max_new_tokens=options.max_new_tokens,
+                sampling=sampling, track=steering.heads, regions=regions,
+            )
+            for how in (None, steering)
+        )  # fmt: skip
     terminal.answer(
         {
             "baseline": run_document(baseline, regions),
             "steered": run_document(steered, regions),
             "changed": baseline.token_ids != steered.token_ids,
+            **log.document(),
         },
         *_told(baseline, steered, steering, regions),
+        *log.told(),
     )
     return 0
 

@@ -1,0 +1,321 @@
+"""Writes what a command does with the model into the log: pictures, rankings, and runs as they happen.
+
+Logging never stands in the way: a command whose log cannot be written says so once and goes on, unless the
+person has named that log. Runs of the command line share a session a day. Knows the engine and the store;
+what a command prints is its own business.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gazeviz.commands import inputs
+from gazeviz.commands.logged import log_path
+from gazeviz.commands.terminal import Terminal
+from gazeviz.errors import Cancelled, GazevizError, UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gazeviz.domain.grid import Rule
+    from gazeviz.domain.heads import HeadRanking, HeadSet
+    from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
+    from gazeviz.domain.region import Region
+    from gazeviz.domain.run import Run, Sampling, Step
+    from gazeviz.domain.steering import Steering
+    from gazeviz.engine.engine import Engine
+    from gazeviz.store import SessionStore
+
+_T = TypeVar("_T")
+OnStep = Callable[["Step"], object]
+
+
+def session_name(now_s: float) -> str:
+    """Return the session of a day's command lines."""
+    return time.strftime("Command line %Y-%m-%d", time.localtime(now_s))
+
+
+@contextmanager
+def open_run_log(options: argparse.Namespace, terminal: Terminal) -> Iterator[RunLog]:
+    """Open the log that the options mean, or none with --no-log, while this lasts.
+
+    UserError for a log that the person has named and that cannot be written.
+    """
+    log = RunLog(_opened(options, terminal), terminal)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _opened(options: argparse.Namespace, terminal: Terminal) -> SessionStore | None:
+    if options.no_log:
+        return None
+    from gazeviz.store import SessionStore
+
+    try:
+        store = SessionStore(log_path(options), program=f"gazeviz {options.command}")
+        store.continue_session(session_name(time.time()))
+    except UserError as error:
+        if options.log:
+            raise
+        terminal.note(f"Nothing is logged. {error.sentence} {error.next_step}")
+        return None
+    return store
+
+
+class RunLog:
+    """What a command writes to. store: None logs nothing."""
+
+    def __init__(self, store: SessionStore | None, terminal: Terminal) -> None:
+        self._store = store
+        self._terminal = terminal
+        self._info: ModelInfo | None = None
+        self.run_ids: list[int] = []
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        if self._store is not None:
+            self._write(lambda store: store.close())
+        self._store = None
+
+    def load_engine(self, options: argparse.Namespace) -> Engine:
+        """Load the model that the options name: what follows is its."""
+        engine = inputs.load_engine(options, self._terminal)
+        if self._store is None:
+            return engine
+        from gazeviz.backend.machine import EngineMachine
+
+        try:
+            self._info = info = EngineMachine(engine).info()
+        except UserError as error:  # rankings in its folder are damaged: no reason not to run it
+            self._give_up(error)
+            return engine
+        self._write(lambda store: store.save_model(info))
+        return engine
+
+    def ranking(self, ranking: HeadRanking, engine: Engine) -> None:
+        """A ranking was measured."""
+        fingerprint = engine.describe_model().fingerprint
+        self._write(lambda store: store.ranking_saved(ranking, fingerprint))
+
+    def picture(self, shown: inputs.NamedPicture) -> str:
+        """A picture was opened; returns the digest that runs know it by."""
+        from gazeviz.domain.messages import PictureSource
+        from gazeviz.engine.description import picture_sha256
+
+        sha256 = picture_sha256(shown.image)
+        if self._store is not None:
+            path = shown.path
+            data = None if path else _png(shown)
+            source = PictureSource(sha256, shown.name, path=str(path.absolute()) if path else None, data=data)
+            self._write(
+                lambda store: store.save_picture(source, shown.image.size, shown.layout, shown.captions)
+            )
+        return sha256
+
+    def generate(
+        self,
+        engine: Engine,
+        shown: inputs.NamedPicture,
+        prompt: str,
+        *,
+        sampling: Sampling,
+        max_new_tokens: int,
+        steering: Steering | None = None,
+        track: HeadSet | None = None,
+        regions: Sequence[Region] = (),
+        on_step: OnStep = lambda _: None,
+    ) -> Run:
+        """Let the model answer as Engine.generate does, and log it token by token.
+
+        regions: what the tracked heads' masses are logged for. on_step: told of every token.
+        """
+        stream = engine.stream(
+            shown.image,
+            prompt,
+            steering=steering,
+            max_new_tokens=max_new_tokens,
+            sampling=sampling,
+            track=track,
+        )
+        if self._store is None or self._info is None:
+            for step in stream:
+                on_step(step)
+            return stream.run()
+        from gazeviz.domain.messages import RunSummary
+
+        watched = _Watched(stream.run(), steering, regions)
+        run_id = self._created(watched, self.picture(shown))
+        began_s = time.perf_counter()
+        try:
+            for step in stream:
+                on_step(step)
+                self._step(run_id, watched, step, stream.run)
+        except BaseException as error:
+            self._broken_off(run_id, error)
+            raise
+        run = stream.run()
+        self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
+        return run
+
+    def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
+        """Log a run that is over already; returns its number, None where nothing is logged."""
+        if self._store is None or self._info is None:
+            return None
+        from gazeviz.domain.messages import RunSummary
+
+        watched = _Watched(run, run.request.steering, regions)
+        run_id = self._created(watched, self.picture(shown))
+        for step in run.tokens:
+            self._step(run_id, watched, step, lambda: run)
+        seconds = sum(step.ms for step in run.tokens) / 1000
+        self._ended(run_id, "done", RunSummary.of(run, seconds), "")
+        return run_id
+
+    def verdict(self, run_id: int | None, verdict: str, ok: bool | None, judge: str) -> None:
+        """Write down what a judge says of a logged run."""
+        if run_id is not None:
+            self._write(lambda store: store.judge_run(run_id, verdict, ok, judge))
+
+    def document(self) -> dict[str, Any]:
+        """Return what a program is told: the numbers of the runs."""
+        return {"logged": list(self.run_ids)}
+
+    def told(self) -> list[str]:
+        """Return what a person is told: a line, or none."""
+        if not self.run_ids:
+            return []
+        return [f"[dim]logged as run {' and '.join(map(str, self.run_ids))}[/]"]
+
+    # Pieces
+
+    def _created(self, watched: _Watched, picture_sha256: str) -> int | None:
+        info, spec = self._info, watched.spec(picture_sha256)
+        if info is None:
+            return None
+        side: Side = "steered" if spec.steering else "baseline"
+        run_id = self._write(lambda store: store.run_created(side, spec, info))
+        if run_id is not None:
+            self.run_ids.append(run_id)
+        return run_id
+
+    def _step(self, run_id: int | None, watched: _Watched, step: Step, run: Callable[[], Run]) -> None:
+        if run_id is None:
+            return
+        if watched.norms_HP is None:  # they are known from the first token on
+            watched.norms_HP = run().value_norms_HP
+        arrived = watched.arrived(step)
+        self._write(lambda store: store.step_appended(run_id, arrived))
+
+    def _ended(self, run_id: int | None, state: str, summary: RunSummary | None, message: str) -> None:
+        if run_id is not None:
+            self._write(lambda store: store.run_ended(run_id, state, summary, message))
+
+    def _broken_off(self, run_id: int | None, error: BaseException) -> None:
+        if isinstance(error, (Cancelled, KeyboardInterrupt)):
+            self._ended(run_id, "cancelled", None, "It was interrupted.")
+        else:
+            told = str(error) if isinstance(error, GazevizError) else f"{type(error).__name__}: {error}"
+            self._ended(run_id, "failed", None, told)
+
+    def _write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
+        if self._store is None:
+            return None
+        try:
+            return entry(self._store)
+        except UserError as error:
+            self._give_up(error)
+            return None
+
+    def _give_up(self, error: UserError) -> None:
+        """Say once that nothing more is logged."""
+        store, self._store = self._store, None
+        self._terminal.note(f"Logging ends here. {error.sentence} {error.next_step}")
+        if store is not None:
+            with suppress(UserError):  # the same again
+                store.close()
+
+
+class _Watched:
+    """Turns a run's tokens into what the log keeps of them: masses on regions, and one map."""
+
+    def __init__(self, run: Run, steering: Steering | None, regions: Sequence[Region]) -> None:
+        self._request, self._tracked, self._steering = run.request, run.tracked, steering
+        self._regions = tuple(regions) if len(run.tracked) else ()
+        self._rule: Rule = steering.rule if steering else "centre"
+        self._share = steering.share if steering else 0.5
+        self._tokens_R = [_tokens(run, region, self._rule, self._share) for region in self._regions]
+        self.norms_HP: NDArray[np.float32] | None = None
+
+    def spec(self, picture_sha256: str) -> GenerateSpec:
+        """What was asked for."""
+        from gazeviz.domain.messages import GenerateSpec
+
+        return GenerateSpec(
+            picture_sha256=picture_sha256,
+            prompt=self._request.prompt,
+            steering=self._steering,
+            sampling=self._request.sampling,
+            max_new_tokens=self._request.max_new_tokens,
+            chosen=self._tracked,
+            regions=self._regions,
+            rule=self._rule,
+            share=self._share,
+        )
+
+    def arrived(self, step: Step) -> StepArrived:
+        """A token as the log keeps it; a run that tracks no head has no map and no masses."""
+        import numpy as np
+
+        from gazeviz.domain.messages import StepArrived
+
+        rows_HP = step.rows_HP
+        masses_R = weighted_R = map_P = np.zeros(0, dtype=np.float32)
+        if rows_HP is not None and len(rows_HP):
+            masses_R, weighted_R = self._masses(rows_HP, None), self._masses(rows_HP, self.norms_HP)
+            map_P = rows_HP.mean(axis=0)
+        return StepArrived(
+            job=0,
+            index=step.index,
+            token_id=step.token_id,
+            text=step.text,
+            logprob=step.logprob,
+            ms=step.ms,
+            target=step.target,
+            masses_R=masses_R,
+            weighted_R=weighted_R,
+            control_R=None,
+            map_P=map_P,
+            looks_at=int(masses_R.argmax()) if masses_R.any() else None,
+        )
+
+    def _masses(
+        self, rows_HP: NDArray[np.float32], norms_HP: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        from gazeviz.domain.run import mass_by_region
+
+        masses_R: NDArray[np.float32] = mass_by_region(rows_HP[None], self._tokens_R, norms_HP)[0]
+        return masses_R
+
+
+def _tokens(run: Run, region: Region, rule: Rule, share: float) -> NDArray[np.int64]:
+    """The image tokens of a region that is only watched: none, where it selects none."""
+    import numpy as np
+
+    try:
+        return run.grid.tokens(region, rule, share)
+    except UserError:
+        return np.zeros(0, dtype=np.int64)
+
+
+def _png(shown: inputs.NamedPicture) -> bytes:
+    buffer = io.BytesIO()
+    shown.image.save(buffer, "PNG")
+    return buffer.getvalue()
