@@ -9,10 +9,11 @@ then narrates and moves the target while the text streams.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QSettings
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QWidget
 
 from gazeviz.app.pictures import samples
@@ -30,8 +31,8 @@ SIZES_PX = {"1280x800": (1280, 800), "1920x1080": (1920, 1080)}
 
 def main(folder: Path) -> None:
     """Do it all, and write down what happened."""
-    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder / "settings"))
+    os.environ["XDG_CONFIG_HOME"] = str(folder / "settings")  # a first start, whoever runs this
+    os.environ["GAZEVIZ_DATA"] = str(folder / "data")
     application = gui._application()
     window, controller = gui._window(application, "dark")
     session = Session(window, controller, folder)

@@ -30,9 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def what(folder: Path) -> dict[str, Any]:
     """What happened in one session of a person at the window, on the built-in model."""
     with Screen((1920, 1080)) as display:
-        environment = os.environ | {
-            "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "GAZEVIZ_DATA": str(folder / "data"),
-        }  # fmt: skip
+        environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         done = subprocess.run(
             [sys.executable, "-m", "tests.ui.end_to_end", str(folder)],
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
