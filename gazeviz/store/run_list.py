@@ -60,6 +60,16 @@ class RunList:
         rows = self._reader.rows(*self._listing(wanted, sort, descending))
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
+    def ids_and_sessions(
+        self, wanted: RunFilter = _ALL, sort: SortKey = "started", descending: bool = True
+    ) -> NDArray[np.int64]:
+        """As `ids`, each beside its session's number: int64 (N, 2)."""
+        sql, values = self._listing(wanted, sort, descending)
+        rows = self._reader.rows(
+            sql.replace("SELECT runs.id ", "SELECT runs.id, runs.session_id ", 1), values
+        )
+        return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
     def lines(self, ids: Sequence[int] | NDArray[np.int64]) -> list[RunLine]:
         """The rows of some runs, in the order asked for; a run that is gone by now is left out."""
         numbers = [int(run_id) for run_id in ids]
