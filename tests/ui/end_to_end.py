@@ -115,12 +115,13 @@ class Session:
         hand.key("ctrl+Return")
         hand.until(lambda: set(model.runs) - before, "the narration is asked for")
         hand.until(lambda: len(self._shown("steered").steps) >= 6, "the narration streams")
+        before_key = len(self._shown("steered").steps)
         hand.key("5")
-        asked_at = len(self._shown("steered").steps)
+        after_key = len(self._shown("steered").steps)
         record = self._ended("steered")
         hand.picture(self._folder / "narration.png")
         return {
-            "asked_at": asked_at,
+            "asked_between": [before_key, after_key],
             "switches": [list(switch) for switch in record.switches],
             "tokens": [step.text for step in record.steps],
             "targets": [step.target for step in record.steps],

@@ -60,8 +60,9 @@ def test_the_steered_text_describes_the_painted_panel_and_the_baseline_does_not(
 
 def test_the_text_follows_a_target_that_is_moved_while_it_streams(what: dict[str, Any]) -> None:
     (step, name), *_ = what["switches"]
+    before_key, after_key = what["asked_between"]
     assert name == "Panel 5"
-    assert what["asked_at"] <= step <= what["asked_at"] + 2
+    assert before_key <= step <= after_key + 1  # one token at most was being written meanwhile
     sentences = "".join(what["tokens"][step:]).split(".")[1:-1]  # the first was begun under the old target
     described = [describes(sentence, what["captions"]).chosen for sentence in sentences]
     assert described[:2] == [4, 4], sentences
