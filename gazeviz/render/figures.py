@@ -28,7 +28,7 @@ from gazeviz.errors import UserError
 from gazeviz.render.lettering import drawable
 from gazeviz.render.overlay import ink_on, overlay_picture
 from gazeviz.render.palette import OUTLINE, THEMES, Theme, ThemeName, figure_text
-from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, quieten, save
+from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, quieten, save, title_inch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,9 +52,10 @@ def head_grid(
     colours = THEMES[theme]
     n_layers, n_heads = ranking.shape_LH
     cell_inch = next(inch for side, inch in _CELL_INCH.items() if max(n_layers, n_heads) <= side)
-    right_inch = 0.2 if chosen is None else 0.75
+    title = title or _grid_title(ranking, chosen)
+    size_inch = (n_heads * cell_inch, n_layers * cell_inch)
+    right_inch = max(0.2 if chosen is None else 0.75, title_inch(title) - size_inch[0])
     with rc_context(STYLE):
-        size_inch = (n_heads * cell_inch, n_layers * cell_inch)
         figure, axes = plate(size_inch, colours, left=0.5, right=right_inch, bottom=0.78, top=0.45)
         finite = ranking.scores_LH[np.isfinite(ranking.scores_LH)]
         low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
@@ -63,7 +64,7 @@ def head_grid(
         for head in chosen or ():
             axes.add_patch(_cell_outline(head))
         _label_heads(axes, n_layers, n_heads, colours)
-        entitle(axes, title or _grid_title(ranking, chosen), colours)
+        entitle(axes, title, colours)
         if finite.size:
             legend(figure, axes, scale, colours, ranking.name, below_inch=0.6)
         if chosen is not None:
@@ -128,7 +129,7 @@ def staircase(
     top = highest if trajectory.weighted else 1.0
     lines = _Lines.of(regions)
     with rc_context(STYLE):
-        width_inch = float(np.clip(n_tok * 0.09, 4.2, 14))
+        width_inch = float(np.clip(n_tok * 0.09, 4.2, 10))
         right_inch = float(np.clip(0.5 + 0.07 * lines.longest_name, 1.1, 1.7))
         figure, axes = plate((width_inch, 1.9), colours, left=0.6, right=right_inch, bottom=0.5, top=0.62)
         axes.set(xlim=(-0.5, max(n_tok - 0.5, 0.5)), ylim=(0, top))

@@ -6,6 +6,7 @@ is the business of each format.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Final
 
@@ -15,6 +16,7 @@ _INVISIBLE: Final = frozenset(
     [*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD]
 )
 """Characters that change how others read (direction, joining) without being seen themselves."""
+_LINE_ENDS: Final = re.compile(r"[^\S ]+")
 _JOINER: Final = 0x200D  # holds an emoji of several parts together
 
 
@@ -33,9 +35,17 @@ def one_line(text: str, longest: int | None = None) -> str:
 
 
 def drawable(text: str, longest: int | None = None) -> str:
-    """Return the text on one line as the figures' fonts can draw it: glyphs that they lack become �."""
+    """Return the text on one line as the figures' fonts can draw it: glyphs that they lack become �.
+
+    Spaces stay, they keep a title's parts apart.
+    """
     known = _glyphs()
-    return "".join(char if ord(char) in known else REPLACEMENT for char in one_line(text, longest))
+    line = (
+        visible(_LINE_ENDS.sub(" ", text), lines=False).strip()
+        if longest is None
+        else one_line(text, longest)
+    )
+    return "".join(char if ord(char) in known else REPLACEMENT for char in line)
 
 
 def _visible(char: str, lines: bool) -> str:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazeviz.domain.region import Region, region_colour
-from gazeviz.render.lettering import drawable
+from gazeviz.render.lettering import drawable, one_line
 from gazeviz.render.overlay import ink_on, overlay_picture
 from gazeviz.render.palette import THEMES, Theme, ThemeName
-from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate
+from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, title_inch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def picture_regions(
             (width_inch, height_inch), colours, left=0.2, right=0.2, bottom=0.2 + n_rows * _ROW_INCH, top=0.36
         )
         _show(axes, overlay_picture(picture, None, regions))
-        entitle(axes, title, colours, pad_pt=6)
+        entitle(axes, _cut(title, width_inch), colours, pad_pt=6)
         for place, region in enumerate(regions):
             row, column = divmod(place, per_row)
             down_inch = 0.16 + row * _ROW_INCH
@@ -84,7 +84,7 @@ def overlay_strip(
     with rc_context(STYLE):
         figure, axes = plate((width, height), colours, left=0.3, right=0.2, bottom=0.42, top=0.42)
         axes.set_axis_off()
-        entitle(axes, title, colours, pad_pt=4)
+        entitle(axes, _cut(title, width), colours, pad_pt=4)
         for place, token in enumerate(maps):
             row, column = divmod(place, n_columns)
             x = column * (side[0] + gap) / width
@@ -103,6 +103,11 @@ def _size_inch(picture: Image.Image, least: float, most: float) -> tuple[float, 
     height = width * picture.height / picture.width
     shrink = min(1.0, 5.0 / height)
     return width * shrink, height * shrink
+
+
+def _cut(title: str, width_inch: float) -> str:
+    """As much of a title as has room."""
+    return one_line(title, max(12, int(len(title) * width_inch / max(title_inch(title), 0.1))))
 
 
 def _show(axes: Axes, picture: Image.Image) -> None:

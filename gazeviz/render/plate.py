@@ -98,6 +98,11 @@ def entitle(axes: Axes, text: str, colours: Theme, pad_pt: float = 8) -> None:
     axes.set_title(drawable(text), loc="left", color=colours.ink, fontsize=TITLE_PT, pad=pad_pt)
 
 
+def title_inch(text: str) -> float:
+    """About how wide a title is: letters of the sans-serif face are half as wide as high on average."""
+    return len(text) * TITLE_PT * 0.58 / 72
+
+
 def legend(
     figure: Figure, axes: Axes, scale: Normalize, colours: Theme, what: str, below_inch: float
 ) -> None:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.text import Text
 from PIL import Image
 
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.region import Region
 from gazeviz.domain.run import Trajectory
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.errors import UserError
@@ -170,3 +173,32 @@ def test_grids_of_every_size_are_drawn_inside_their_figure(
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels == [str(head) for head in range(0, shape_LH[1], 1 if shape_LH[1] <= 16 else 4)]
     assert re.fullmatch(r"mass +top 1 of mass", figure.axes[0].get_title(loc="left"))
+
+
+def test_a_long_title_has_room(rng: np.random.Generator) -> None:
+    halves = tuple(HeadRanking("mass", rng.random((8, 8))) for _ in range(2))
+    ranking = HeadRanking("mass", rng.random((8, 8)), 24, halves=(halves[0], halves[1]))
+    figure = figures.head_grid(ranking, ranking.top(10))
+    figure.canvas.draw()
+    title = next(child for child in figure.axes[0].get_children() if "split-half" in _said(child))
+    assert title.get_window_extent().x1 <= figure.bbox.x1
+
+
+def _said(artist: Artist) -> str:
+    return artist.get_text() if isinstance(artist, Text) else ""
+
+
+def test_a_control_is_dashed_and_named(trajectory: Trajectory) -> None:
+    figure = figures.staircase(trajectory, PANELS, control=trajectory)
+    assert [line.get_linestyle() for line in figure.axes[0].lines] == ["-", "--"] * 3
+    assert "dashed: the random control" in figure.axes[0].get_xlabel()
+
+
+def test_names_that_look_like_formulas_are_drawn_as_they_are(
+    ranking: HeadRanking, trajectory: Trajectory, tmp_path: Path
+) -> None:
+    named = tuple(Region(f"$x^{place}$ \\frac", panel.mask_HW) for place, panel in enumerate(PANELS))
+    staircase = figures.staircase(trajectory, named, marks=[(1, "$\\")], title="$_$")
+    for figure in (staircase, figures.head_grid(ranking, title="$\\alpha$")):
+        save(figure, tmp_path / "figure.svg")
+    assert "$x^0$ \\frac" in texts(staircase)

@@ -30,3 +30,4 @@ def test_a_line_is_one_line_and_not_longer_than_asked() -> None:
 def test_a_figure_gets_what_its_face_can_draw() -> None:
     assert drawable("Panel 1 é “q” $x$") == "Panel 1 é “q” $x$"
     assert drawable("漢\n字") == "� �"
+    assert drawable("one   two\n") == "one   two"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gazeviz.render.overlay import ink_on
-from gazeviz.render.palette import DARK, LIGHT, Theme, figure_text, magma_256x3
+from gazeviz.render.palette import DARK, LIGHT, SERIES, THEMES, Theme, figure_text, magma_256x3
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,9 @@ def test_text_is_readable_on_every_surface(theme: Theme, surface: str) -> None:
 def test_the_ink_on_a_colour_is_the_more_readable_one(colour: str) -> None:
     other = {"#000000": "#ffffff", "#ffffff": "#000000"}[ink_on(colour)]
     assert contrast(ink_on(colour), colour) >= contrast(other, colour)
+
+
+def test_what_is_compared_stands_out_in_both_themes() -> None:
+    for name, theme in THEMES.items():
+        assert len(set(SERIES[name])) == 6
+        assert min(contrast(colour, theme.panel) for colour in SERIES[name]) >= 4.5
