@@ -35,6 +35,11 @@ DARK = Theme("#15171b", "#1c1f25", "#262a31", "#2e333b", "#e6e8eb", "#9aa3ad", "
 OUTLINE = "#13b3a1"
 """The accent between both themes': outlines of chosen heads stand on magma, which is the same in either."""
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
+SERIES: dict[ThemeName, tuple[str, ...]] = {
+    "light": ("#0d8578", "#1b1f24", "#c2407c", "#6a4fd0", "#a85a00", "#1f6fb8"),
+    "dark": ("#3fb6a8", "#e6e8eb", "#f08fb8", "#a996ff", "#e9a45b", "#6fb4f0"),
+}
+"""Things compared side by side, A to F; no region's colours. Each has a letter and a dash pattern, too."""
 
 
 @cache
