@@ -69,7 +69,7 @@ class Glance:
             return False
         model, worker = self._desk.model, self._desk.jobs.worker
         shown = [model.run_of(side) for side in ("steered", "baseline")]
-        if any(record is not None and record.worker == worker and record.steps for record in shown):
+        if any(record and record.steps and (record.logged or record.worker == worker) for record in shown):
             return False
         try:
             wanted = self._specs.glance()

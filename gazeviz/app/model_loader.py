@@ -5,7 +5,7 @@ Keeps what is wanted, so that a lost worker's successor gets the same model. Kno
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from gazeviz.app.desk import Desk, JobEvent
@@ -37,9 +37,9 @@ class ModelLoader:
         self._current: LoadModel | None = None
         self._cancelling = False
         self._job: int | None = None
-        self._fingerprint: str | None = None
-        self.loaded = False
-        """Whether the worker has a model."""
+        self._in_worker: ModelInfo | None = None
+        self._fingerprint: str | None = None  # of the model that the session shows
+        self._shows_logged = False
         self.losses_in_a_row = 0
         """Workers lost before they had a model, since one was last loaded."""
 
@@ -49,6 +49,11 @@ class ModelLoader:
         return self._job is not None
 
     @property
+    def loaded(self) -> bool:
+        """Whether the worker has the model that the session shows."""
+        return self._in_worker is not None and self._in_worker.fingerprint == self._fingerprint
+
+    @property
     def wanted(self) -> LoadModel | None:
         """What was asked for last, its job left open; None where nothing is."""
         return self._wanted
@@ -56,6 +61,7 @@ class ModelLoader:
     def want(self, source: str | None, device: str, dtype: str) -> None:
         """Take note of what is to be loaded."""
         self.losses_in_a_row = 0
+        self._shows_logged = False
         self._wanted = LoadModel(0, source, device, dtype)
 
     def load(self) -> None:
@@ -79,12 +85,31 @@ class ModelLoader:
 
     def note_loss(self) -> None:
         """The worker is gone with its model; what is shown of it stays, for it will be loaded again."""
-        if not self.loaded and self._wanted is not None:
+        if self._in_worker is None and self._wanted is not None:
             self.losses_in_a_row += 1
         if self._cancelling:
             self._wanted = None
-        self.loaded = False
+        self._in_worker = None
         self._end()
+
+    def show_logged(self, info: ModelInfo, rankings: Mapping[str, HeadRanking]) -> bool:
+        """Show the model that wrote a logged run, loaded or not; returns whether another one was shown.
+
+        One that is being loaded, or loaded again for a new worker, does not take its place any more.
+        """
+        model, here = self._desk.model, self._in_worker
+        self._shows_logged = True
+        changed = info.fingerprint != self._fingerprint
+        if changed:
+            self._fingerprint = info.fingerprint
+            model.forget_rankings()
+            model.hovered_head = None
+        missing = {name: ranking for name, ranking in rankings.items() if name not in model.rankings}
+        if missing:
+            model.put_rankings(missing)
+        if changed or model.model_info is None:
+            model.model_info = here if here is not None and self.loaded else info
+        return changed
 
     def _on_event(self, event: JobEvent) -> None:
         if isinstance(event, WorkerLost):
@@ -115,18 +140,20 @@ class ModelLoader:
         self._desk.model.progress = None
 
     def _forget(self) -> None:
-        self.loaded = False
-        self._current = None
-        self._desk.model.model_info = None
-        self._desk.model.set_grid(None, None)
+        if self.loaded:
+            self._desk.model.model_info = None
+            self._desk.model.set_grid(None, None)
+        self._in_worker = self._current = None
 
     def _take(self, info: ModelInfo) -> None:
         """Show a model that was loaded."""
         self.losses_in_a_row = 0
-        self.loaded = True
+        self._in_worker = info
         self._current = self._wanted
         model = self._desk.model
         self._desk.write(lambda log: log.save_model(info))
+        if self._shows_logged and not self.loaded:
+            return
         if info.fingerprint != self._fingerprint:
             self._fingerprint = info.fingerprint
             self._make_new(info)

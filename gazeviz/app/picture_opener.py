@@ -67,6 +67,10 @@ class PictureOpener(QObject):
 
         self._pool.submit(work)
 
+    def forget_wishes(self) -> None:
+        """Show nothing of what is being decoded: something else was opened meanwhile."""
+        self._wish += 1
+
     def show(self, picture: Picture) -> None:
         """Show a decoded picture, with the regions that it had before or else its panels."""
         model = self._desk.model
@@ -113,8 +117,8 @@ class PictureOpener(QObject):
 
     def _on_event(self, picture: Picture, event: JobEvent) -> None:
         model = self._desk.model
-        if model.picture is None or model.picture.sha256 != picture.sha256:
-            return
+        if model.picture is None or model.picture.sha256 != picture.sha256 or not self._is_loaded():
+            return  # of another picture, or as another model takes it
         match event:
             case PicturePrepared():
                 model.set_grid(event.grid, event.fed_pixels_HW3)

@@ -35,6 +35,7 @@ class Readiness:
 
 
 READY: Final = Readiness(True, True)
+OTHER_MODEL: Final = "The model of the run that is shown is not loaded."
 
 
 def readiness(model: SessionModel, which: Which = "both") -> Readiness:
@@ -60,6 +61,8 @@ def _missing_for_any(model: SessionModel) -> _Missing | None:
         return "The model is being loaded.", "Wait until it is there."
     if model.worker_state == "lost" or model.model_info is None:
         return "No model is loaded.", "Load a model first."
+    if model.worker_state == "none":
+        return OTHER_MODEL, f"Load {model.model_info.name} to run it again."
     if model.measured_rankings:
         return "The heads are being measured.", "Wait for it, or cancel it first."
     if model.picture is None:

@@ -23,16 +23,18 @@ from gazeviz.app.map_questions import MapQuestions
 from gazeviz.app.model_loader import ModelLoader
 from gazeviz.app.picture_opener import Decode, PictureOpener
 from gazeviz.app.pictures import panel_folder, picture_data, picture_file
+from gazeviz.app.readiness import OTHER_MODEL
 from gazeviz.app.region_editor import RegionEditor
 from gazeviz.app.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.region_log import RegionLog
+from gazeviz.app.reopening import LoggedView, Reopening
 from gazeviz.app.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import LookAt, RunRecord, WorkerState
 from gazeviz.app.spotlight import Spotlight
 from gazeviz.app.store_port import MemoryLog, SessionLog
 from gazeviz.backend.base import Backend, BackendEvent, Listener, WorkerLost, WorkerStarted
-from gazeviz.domain.messages import NO_JOB, Failed, Ready, StepArrived, StripsSource
+from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 
@@ -63,11 +65,12 @@ class RunController(QObject):
         self.editor = RegionEditor(model)
         self._desk = Desk(model, log if log is not None else MemoryLog(), Jobs(), self.editor)
         self.heads = HeadChooser(self._desk)
-        self._loader = ModelLoader(self._desk, self._on_model_loaded)
+        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
         self._runner = Runner(self._desk, self._settle)
         self._discovery = Discovery(self._desk, self._settle)
         self._glance = Glance(self._desk, self._is_free)
+        self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
         self._maps = MapQuestions(self._desk)
         self._specs = SpecMaker(self._desk)
         self._spotlight = Spotlight(self._desk, self._runner)
@@ -192,8 +195,20 @@ class RunController(QObject):
     def run(self, which: Which = "both") -> None:
         """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
         self.model.notice = None
-        self.attempt(lambda: self._run(which), "run")
+        self.attempt(lambda: self._begin(lambda: self._runner.run(which)), "run")
         self._settle()
+
+    def repeat(self, spec: GenerateSpec) -> RunRecord | None:
+        """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
+        begun = self.attempt(lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
+        self._settle()
+        return self.model.run_of(spec.side) if begun else None
+
+    def reopen(self, view: LoggedView) -> bool:
+        """Show a logged run as it was; returns whether it is shown, else a notice says why not."""
+        shown = self.attempt(lambda: self._reopening.show(view), "log")
+        self._settle()
+        return shown
 
     def stop(self) -> None:
         """Stop runs within a token; without effect where there is none."""
@@ -281,10 +296,10 @@ class RunController(QObject):
 
     # Pieces
 
-    def _run(self, which: Which) -> None:
+    def _begin(self, run: Callable[[], object]) -> None:
         self._check_free()
         self._spotlight.end()
-        self._runner.run(which)
+        run()
 
     def _discover(self, strips: StripsSource, by: tuple[str, ...]) -> None:
         self._check_free()
@@ -294,7 +309,8 @@ class RunController(QObject):
         if self.model.worker_state in ("starting", "loading"):
             raise UserError("The model is being loaded.", next_step="Wait until it is there.")
         if not self._loader.loaded:
-            raise UserError("No model is loaded.", next_step="Load a model first.")
+            sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
+            raise UserError(sentence, next_step="Load it first.")
         if self._discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
 
@@ -344,9 +360,6 @@ class RunController(QObject):
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
         self._settle()
-
-    def _on_model_loaded(self) -> None:
-        self._pictures.lay_out()
 
     def _recover(self, lost: WorkerLost) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""

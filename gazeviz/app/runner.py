@@ -175,6 +175,14 @@ class Runner:
         model.cursor = None
         self._begin_next()
 
+    def repeat(self, spec: GenerateSpec) -> None:
+        """Run exactly this, whatever is set now; UserErrors of `run`."""
+        if self.active:
+            raise UserError("A run is under way.", next_step="Stop it first, or wait.")
+        self._create(spec)
+        self._desk.model.cursor = None
+        self._begin_next()
+
     def stop(self) -> None:
         """Stop what is under way, within a token, and what waits."""
         waiting, self._waiting = self._waiting, []

@@ -185,6 +185,7 @@ class RunRecord:
     worker: counts workers of this session; a run's attention is only kept by the worker that wrote it.
     steps: as they arrived.  summary: once it ended by itself or was cancelled.
     message: what went wrong, for a person to read.
+    logged: it was read from the log; no worker keeps its attention.
     """
 
     id: int
@@ -196,6 +197,7 @@ class RunRecord:
     steps: list[StepArrived] = field(default_factory=list)
     summary: RunSummary | None = None
     message: str = ""
+    logged: bool = False
 
     @property
     def ended(self) -> bool:
