@@ -53,7 +53,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     written = _write(folder, demo)
     document = _document(demo) | {"model": str(engine.describe_model()), "written": [str(p) for p in written]}
     document |= log.document()
-    terminal.answer(document, f"[dim]{escape(document['model'])}[/]", *_story(demo, written), *log.told())
+    terminal.answer(document, f"[dim]{escape(document['model'])}[/]", *_story(demo, written))
+    log.tell()
     return 0
 
 

@@ -29,5 +29,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         answer = log.generate(
             engine, shown, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling
         )
-    terminal.answer(run_document(answer) | log.document(), tinted(answer), *log.told())
+    terminal.answer(run_document(answer) | log.document(), tinted(answer))
+    log.tell()
     return 0

@@ -71,7 +71,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         **log.document(),
     }
     mass = f"mass on the image {rows_P.sum():.2f}, highest cell {rows_P.max():.2f}"
-    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}", *log.told())
+    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}")
+    log.tell()
     return 0
 
 

@@ -68,11 +68,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
     written = _write_figure(options.figure, told, regions)
     terminal.answer(
-        document | {"written": written},
-        *_shown(told, regions),
-        *(f"wrote {escape(w)}" for w in written),
-        *log.told(),
+        document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
     )
+    log.tell()
     return 0
 
 

@@ -188,11 +188,10 @@ class RunLog:
         """Return what a program is told: the numbers of the runs."""
         return {"logged": list(self.run_ids)}
 
-    def told(self) -> list[str]:
-        """Return what a person is told: a line, or none."""
-        if not self.run_ids:
-            return []
-        return [f"[dim]logged as run {' and '.join(map(str, self.run_ids))}[/]"]
+    def tell(self) -> None:
+        """Say beside the answer where its runs are found again."""
+        if self.run_ids and not self._terminal.as_json:
+            self._terminal.note(f"Logged as run {' and '.join(map(str, self.run_ids))}.")
 
     # Pieces
 

@@ -109,8 +109,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             **log.document(),
         },
         *_told(baseline, steered, steering, regions),
-        *log.told(),
     )
+    log.tell()
     return 0
 
 
