@@ -262,6 +262,19 @@ def test_the_last_run_is_reported_with_its_picture_and_note(
     assert "gazeviz steer" in page
 
 
+def test_a_steered_run_brings_its_baseline_unless_it_is_to_stand_alone(
+    kept: Kept, tmp_path: Path, gazeviz: Callable[..., Said]
+) -> None:
+    number, baseline = kept.runs["box"].id, kept.runs["baseline"].id
+    for more, runs in ((), [baseline, number]), (("--alone",), [number]):
+        code, out, err = gazeviz(
+            "report", str(number), *more, "--log", kept.path, "--out", tmp_path, "--format", "csv", "--json"
+        )
+        assert code == 0, err
+        assert json.loads(out)["runs"] == runs
+        assert json.loads(out)["title"] == f"Run {number}"
+
+
 def test_a_pdf_comes_from_the_command_line(
     kept: Kept, tmp_path: Path, gazeviz: Callable[..., Said], qapp: object
 ) -> None:

@@ -5,7 +5,7 @@ Knows the store's reader and the report's questions; a picture whose pixels have
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from gazeviz.errors import UserError
 from gazeviz.render.report import ReportedPicture, ReportedRun, Sources
 
 if TYPE_CHECKING:
-    from gazeviz.store.reading import Reader
+    from gazeviz.store.reading import Reader, StoredRun
 
 
 def _unheard(_sentence: str) -> None:
@@ -74,6 +74,41 @@ def logged_picture(reader: Reader, sha256: str) -> ReportedPicture:
             next_step="Put the old file back to see it.",
         )
     return ReportedPicture(kept.name, pixels_HW3, path if path and _is_same(Path(path), sha256) else None)
+
+
+def with_baselines(reader: Reader, runs: Sequence[StoredRun]) -> list[StoredRun]:
+    """Return runs with the baseline that each steered one stands beside, where the log has it; sorted.
+
+    It is the newest one before the run, of the same session, model, picture, prompt and way of writing.
+    """
+    found = {run.id: run for run in runs}
+    for run in runs:
+        if run.side == "steered" and not any(_is_baseline_of(other, run) for other in found.values()):
+            baseline = _baseline_of(reader, run)
+            if baseline is not None:
+                found[baseline.id] = baseline
+    return [found[run_id] for run_id in sorted(found)]
+
+
+def _baseline_of(reader: Reader, run: StoredRun) -> StoredRun | None:
+    rows = reader.rows(
+        "SELECT id FROM runs WHERE session_id = ? AND image_sha256 = ? AND side = 'baseline' AND id < ? "
+        "AND deleted_s IS NULL ORDER BY id DESC LIMIT 50",
+        (run.session_id, run.spec.picture_sha256, run.id),
+    )
+    candidates = (reader.run(int(run_id)) for (run_id,) in rows)
+    return next((other for other in candidates if _is_baseline_of(other, run)), None)
+
+
+def _is_baseline_of(other: StoredRun, run: StoredRun) -> bool:
+    """Whether the two differ in steering alone."""
+    if other.side != "baseline" or other.session_id != run.session_id:
+        return False
+    one, two = other.spec, run.spec
+    return other.model.fingerprint == run.model.fingerprint and (
+        (one.picture_sha256, one.prompt, one.sampling, one.max_new_tokens)
+        == (two.picture_sha256, two.prompt, two.sampling, two.max_new_tokens)
+    )
 
 
 def _file_of(reader: Reader, sha256: str) -> str | None:

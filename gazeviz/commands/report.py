@@ -26,6 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's number, a range like 3-8, or last")
     parser.add_argument("--session", metavar="NAME", help="all runs of a session, by name or number")
     parser.add_argument(
+        "--alone", action="store_true", help="named runs without the baselines that they stand beside"
+    )
+    parser.add_argument(
         "--format", default="html", metavar="F,F,...",
         help=f"some of {', '.join(FORMATS)}, or all (default: html)",
     )  # fmt: skip
@@ -108,7 +111,7 @@ def write(
 
 
 def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Report:
-    from gazeviz.app.report_sources import log_sources
+    from gazeviz.app.report_sources import log_sources, with_baselines
     from gazeviz.render.report import make_report
 
     if (options.session is None) == (not options.runs):
@@ -120,6 +123,7 @@ def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Rep
     else:
         runs = logged.named_runs(reader, options.runs)
         title = f"Run {runs[0].id}" if len(runs) == 1 else f"{len(runs)} runs"
+        runs = runs if options.alone else with_baselines(reader, runs)
     if not runs:
         raise UserError(f"The session “{title}” has no runs.", next_step="Run something in it first.")
     return make_report(runs, log_sources(reader, terminal.note), options.title or title, time.time())

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
+from gazeviz.domain.evaluation import Answer, Evaluation
 from gazeviz.render.lettering import one_line, visible
 from gazeviz.render.report import Report, Sources, make_report
 from gazeviz.render.report_figures import NamedFigure
@@ -203,3 +204,13 @@ def test_a_report_without_anything_kept_still_tells_the_runs() -> None:
     assert "The worker was ended by SIGKILL." in text
     assert "gazeviz replay 5" in text
     assert "a cat eats." in text
+
+
+def test_evaluations_are_told_where_there_are_any() -> None:
+    answers = (Answer(0, 0, 6, "t", "b", 0, None, None, unchanged=False),)
+    evaluation = Evaluation("static", {"name": HOSTILE}, "exact", answers)
+    report = make_report([made_run(5, regions=())], Sources(), "Judged", 1.8e9, [evaluation])
+    for text in (Reader(html_page(report)).text, markdown_page(report).text):
+        assert "Evaluations" in text
+        assert "1 (95 % interval 1 to 1)" in text
+    assert visible(HOSTILE) in Reader(html_page(report)).text
