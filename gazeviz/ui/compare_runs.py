@@ -1,0 +1,288 @@
+"""Two to six runs side by side: texts with the words that differ, maps, curves, heads and settings."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.comparison import LETTERS, NONE, RunComparison, Setting
+from gazeviz.render.palette import figure_text
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.compare_column import CompareColumn
+from gazeviz.ui.compare_heads import CompareHeads
+from gazeviz.ui.compare_plot import ComparePlot
+from gazeviz.ui.compare_settings import CompareSettings
+from gazeviz.ui.controls import ColourScale, ElidedLabel, LabelledSlider, choice_button, hairline
+
+_OWN_TARGET = ""
+_NAMED = ("model", "picture", "prompt", "heads", "target", "strength", "mode", "scope", "sampling")
+"""Settings that a person asks about first; the others are named where they differ."""
+_MAP_SHARE = 0.2
+_MAP_PX = (40, 150)
+
+
+class CompareRuns(QWidget):
+    """Shows one RunComparison at a time. Everything follows one token, kept while runs are exchanged."""
+
+    open_wanted = Signal(int)
+    report_wanted = Signal(tuple)
+    back_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("compareRuns")
+        self._comparison: RunComparison | None = None
+        self._reference, self._token, self._region = 0, 0, _OWN_TARGET
+        self._columns: list[CompareColumn] = []
+        self._abouts: tuple[str, ...] = ()
+        self._plot, self._heads, self._settings = ComparePlot(), CompareHeads(), CompareSettings()
+        self._plot.token_wanted.connect(self.show_token)
+        self._make_header()
+        self._make_columns_room()
+        self._make_token_row()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._header)
+        layout.addWidget(hairline())
+        layout.addWidget(self._room, 5)
+        layout.addLayout(self._token_row)
+        layout.addWidget(hairline())
+        layout.addLayout(self._make_lower(), 4)
+
+    # Putting together
+
+    def _make_header(self) -> None:
+        self._header = QHBoxLayout()
+        self._header.setContentsMargins(16, 6, 12, 6)
+        self._header.setSpacing(2 * theme.SPACE)
+        self._title = named(QLabel(), "compareTitle")
+        self._title.setProperty("role", "strong")
+        self._different = named(ElidedLabel(), "compareDifferent")
+        self._same = named(ElidedLabel(), "compareSame")
+        self._same.setProperty("role", "soft")
+        self._back = named(QPushButton("All pairs"), "compareBack")
+        self._back.setToolTip("Go back to the pairs of the two sessions")
+        self._back.clicked.connect(self.back_wanted)
+        self._back.hide()
+        report = named(QPushButton("Report \N{HORIZONTAL ELLIPSIS}"), "compareReport")
+        report.setToolTip("Write a report of these runs; a preview comes first")
+        report.clicked.connect(self._on_report)
+        for button in (self._back, report):
+            button.setAccessibleName(button.toolTip())
+        for widget, stretch in (
+            (self._back, 0), (self._title, 0), (self._different, 3), (self._same, 2), (report, 0),
+        ):  # fmt: skip
+            self._header.addWidget(widget, stretch)
+
+    def _make_columns_room(self) -> None:
+        self._room = named(QScrollArea(), "compareColumns")
+        self._room.setWidgetResizable(True)
+        self._room.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._room.setMinimumHeight(136)
+        self._room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def _make_token_row(self) -> None:
+        self._token_row = QHBoxLayout()
+        self._token_row.setContentsMargins(16, 2, 16, 6)
+        self._token_row.setSpacing(4 * theme.SPACE)
+        self._slider = LabelledSlider(
+            "compareToken", "Token", 0, 0, "The token at which all texts, maps and curves are looked at"
+        )
+        self._slider.value_chosen.connect(self.show_token)
+        self._scale = ColourScale("compareScale")
+        self._scale.setToolTip("Attention per cell, mean of the watched heads; one scale for all maps")
+        self._scale.setFixedWidth(190)
+        self._token_row.addWidget(self._slider, 1)
+        self._token_row.addWidget(self._scale)
+
+    def _make_lower(self) -> QHBoxLayout:
+        lower = QHBoxLayout()
+        lower.setSpacing(0)
+        lower.addLayout(self._make_plot(), 5)
+        lower.addWidget(hairline(vertical=True))
+        lower.addLayout(self._make_details(), 5)
+        return lower
+
+    def _make_plot(self) -> QVBoxLayout:
+        column, header = QVBoxLayout(), QHBoxLayout()
+        column.setContentsMargins(16, 6, 12, 6)
+        title = QLabel("Where the heads look")
+        title.setProperty("role", "strong")
+        self._about = named(ElidedLabel(), "comparePlotAbout")
+        self._about.setProperty("role", "soft")
+        self._regions = choice_button(
+            "compareRegion", "The region whose mass is drawn", ((_OWN_TARGET, "Own target"),), self._on_region
+        )
+        self._regions.setProperty("kind", "flat")
+        for widget in (title, self._about, self._regions):
+            header.addWidget(widget, int(widget is self._about))
+        header.setSpacing(2 * theme.SPACE)
+        column.addLayout(header)
+        column.addWidget(self._plot, 1)
+        return column
+
+    def _make_details(self) -> QVBoxLayout:
+        column, header = QVBoxLayout(), QHBoxLayout()
+        column.setContentsMargins(12, 6, 12, 6)
+        self._details = QStackedWidget()
+        self._choose_details = choice_button(
+            "compareDetails", "What is compared here", (("heads", "Head sets"), ("settings", "Settings")),
+            lambda key: self._details.setCurrentIndex(int(key == "settings")),
+        )  # fmt: skip
+        self._choose_details.setProperty("kind", "flat")
+        for widget in (self._heads, self._settings):
+            self._details.addWidget(widget)
+        header.addWidget(self._choose_details)
+        header.addStretch(1)
+        column.addLayout(header)
+        column.addWidget(self._details, 1)
+        return column
+
+    # What is shown
+
+    @property
+    def comparison(self) -> RunComparison | None:
+        """What is shown."""
+        return self._comparison
+
+    @property
+    def token(self) -> int:
+        """The token that is looked at."""
+        return self._token
+
+    def show_comparison(self, comparison: RunComparison, from_pairs: bool = False) -> None:
+        """Show other runs. from_pairs: whether there is a list of pairs to go back to."""
+        before = self._comparison
+        self._comparison = comparison
+        if before is None or [run.id for run in before.runs] != [run.id for run in comparison.runs]:
+            self._reference = 0
+        self._back.setVisible(from_pairs)
+        self._show_summary(comparison)
+        self._fill_columns(comparison)
+        self._offer_regions(comparison)
+        self._heads.show_heads(comparison.heads)
+        self._settings.show_settings(comparison.settings)
+        last = max(0, comparison.n_tok - 1)
+        self._slider.set_range(0, last)
+        self._slider.setEnabled(comparison.n_tok > 0)
+        self._show_curves()
+        self._show_marks()
+        self.show_token(min(self._token, last))
+
+    def _show_summary(self, comparison: RunComparison) -> None:
+        self._title.setText(f"Compare {len(comparison.runs)} runs")
+        different = [setting.name for setting in comparison.settings if setting.differs]
+        self._different.set_whole(f"different: {', '.join(different)}" if different else "nothing differs")
+        same = [name for name in _NAMED if name not in different and not _unused(comparison.settings, name)]
+        self._same.set_whole(f"same: {', '.join(same)}" if same else "")
+
+    def _fill_columns(self, comparison: RunComparison) -> None:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._columns = [CompareColumn(comparison, place) for place in range(len(comparison.runs))]
+        for column in self._columns:
+            if column is not self._columns[0]:
+                layout.addWidget(hairline(vertical=True))
+            layout.addWidget(column, 1)
+            column.token_wanted.connect(self.show_token)
+            column.reference_wanted.connect(self._on_reference)
+            column.open_wanted.connect(self.open_wanted)
+        self._room.setWidget(row)
+        self._room.setFrameShape(QFrame.Shape.NoFrame)
+        self._fit_maps()
+
+    def _offer_regions(self, comparison: RunComparison) -> None:
+        names = comparison.region_names
+        self._region = self._region if self._region in names else _OWN_TARGET
+        with QSignalBlocker(self._regions):
+            self._regions.set_options(((_OWN_TARGET, "Own target"), *((name, name) for name in names)))
+        self._regions.set_current(self._region)
+
+    def show_token(self, token: int) -> None:
+        """Look at another token, everywhere."""
+        self._token = token
+        self._slider.set_value(token)
+        self._plot.show_token(token)
+        steps = [column.step_at(token) for column in self._columns]
+        highest = max((float(step.map_P.max(initial=0.0)) for step in steps if step is not None), default=0.0)
+        self._scale.set_ends(0.0, highest)
+        for column in self._columns:
+            column.show_token(token, highest)
+        self._show_about()
+
+    def _show_curves(self) -> None:
+        if self._comparison is not None:
+            curves = self._comparison.curves(self._region or None)
+            self._plot.show_curves(curves, self._comparison.n_tok)
+            self._abouts = tuple(curve.about for curve in curves)
+
+    def _show_about(self) -> None:
+        """What is drawn, and each run's figure at the token."""
+        figures = ", ".join(
+            f"{LETTERS[place]} {figure_text(self._plot.value(place))}" for place in range(len(self._columns))
+        )
+        about = dict.fromkeys(about for about in self._abouts if about != NONE)
+        what = f"mass on {', '.join(about)}" if about else "no region was painted when these were written"
+        self._about.set_whole(f"{what} · token {self._token}: {figures}" if about else what)
+
+    def _show_marks(self) -> None:
+        if self._comparison is None:
+            return
+        marked = self._comparison.different(self._reference)
+        for place, column in enumerate(self._columns):
+            own = place == self._reference
+            overlap = None if own else self._comparison.overlap(place, self._reference)
+            column.show_marks(marked[place], overlap)
+
+    # What a person does
+
+    def _on_reference(self, place: int) -> None:
+        self._reference = place
+        self._show_marks()
+
+    def _on_region(self, name: str) -> None:
+        self._region = name
+        self._regions.set_current(name)
+        self._show_curves()
+        self._show_about()
+
+    def _on_report(self) -> None:
+        if self._comparison is not None:
+            self.report_wanted.emit(tuple(run.id for run in self._comparison.runs))
+
+    # Room
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Maps take their share of the height."""
+        super().resizeEvent(event)
+        self._fit_maps()
+
+    def _fit_maps(self) -> None:
+        if not self._columns:
+            return
+        width_px = max(1.0, self.width() / len(self._columns) - 24)
+        lowest, highest = _MAP_PX
+        most = min(highest, max(lowest, self.height() * _MAP_SHARE))
+        aspects = [column.map.aspect for column in self._columns if column.map.aspect]
+        needed = max((width_px / aspect for aspect in aspects), default=lowest)
+        for column in self._columns:
+            column.map.set_height(round(min(most, needed)))
+
+
+def _unused(settings: tuple[Setting, ...], name: str) -> bool:
+    """Whether a setting is none of any run's."""
+    return any(setting.name == name and set(setting.values) == {NONE} for setting in settings)

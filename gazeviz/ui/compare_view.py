@@ -1,0 +1,207 @@
+"""The comparison under the list of sessions: runs, head rankings or two sessions, what was asked for last.
+
+Asks the archive and shows one page at a time; a sentence where there is nothing to compare yet, or where it
+cannot be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.archive import Archive, Overview
+from gazeviz.app.comparing import KnownGrid, SessionsCompared, read_runs, read_sessions, told
+from gazeviz.app.comparison import MOST, RunComparison
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.errors import UserError
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.compare_rankings import CompareRankings
+from gazeviz.ui.compare_runs import CompareRuns
+from gazeviz.ui.compare_sessions import CompareSessions
+
+_EMPTY: Final = f"Choose two to {MOST} runs in the list to see them side by side."
+_UNFINISHED: Final = ("queued", "loading", "running")
+
+
+class CompareView(QWidget):
+    """Runs, rankings or sessions side by side.
+
+    open_wanted: a run to be shown in Explore.  report_wanted: runs to be reported on.
+    """
+
+    open_wanted = Signal(int)
+    report_wanted = Signal(tuple)
+
+    def __init__(
+        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("compareView")
+        self._model, self._controller, self._archive = model, controller, archive
+        self._ids: tuple[int, ...] = ()
+        self._sessions: tuple[tuple[int, str], ...] = ()
+        self._pair_from: tuple[int, int] | None = None
+        self.runs, self.rankings, self.sessions = CompareRuns(), CompareRankings(model), CompareSessions()
+        self._stack = QStackedWidget()
+        self._message = self._make_message()
+        for page in (self._message, self.runs, self.rankings, self.sessions):
+            self._stack.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        scroll = named(QScrollArea(), "compareScroll")
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(self._stack)
+        layout.addWidget(scroll)
+        self._connect()
+        self.clear()
+
+    def _make_message(self) -> QWidget:
+        page, buttons = QWidget(), QHBoxLayout()
+        self._sentence, self._next_step = (
+            named(QLabel(), "compareSentence"),
+            named(QLabel(), "compareNextStep"),
+        )
+        self._next_step.setProperty("role", "soft")
+        self._to_rankings = QPushButton("Compare head rankings")
+        self._to_rankings.setToolTip("Lay the best heads of the model's rankings over each other")
+        self._to_sessions = QPushButton("Compare two sessions")
+        self._to_sessions.setToolTip("Pair the runs of the two newest sessions by prompt and target")
+        self._to_rankings.clicked.connect(lambda: self.show_rankings(tuple(self._model.rankings)[:MOST]))
+        self._to_sessions.clicked.connect(lambda: self.show_sessions(*(id_ for id_, _ in self._sessions[:2])))
+        for button, name in (
+            (self._to_rankings, "compareToRankings"),
+            (self._to_sessions, "compareToSessions"),
+        ):
+            named(button, name).setAccessibleName(button.text())
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(16, 14, 16, 14)
+        layout.setSpacing(2 * theme.SPACE)
+        for label in (self._sentence, self._next_step):
+            label.setWordWrap(True)
+            layout.addWidget(label)
+        layout.addLayout(buttons)
+        layout.addStretch(1)
+        return page
+
+    def _connect(self) -> None:
+        self._archive.changed.connect(self._on_changed)
+        self._archive.overview_found.connect(self._on_overview)
+        self._model.ranking_changed.connect(self._on_rankings_changed)
+        self.runs.open_wanted.connect(self.open_wanted)
+        self.runs.report_wanted.connect(self.report_wanted)
+        self.runs.back_wanted.connect(self._on_back)
+        self.rankings.names_wanted.connect(self.show_rankings)
+        self.sessions.sessions_wanted.connect(self.show_sessions)
+        self.sessions.pair_chosen.connect(self._on_pair)
+        self._archive.ask_overview()
+
+    # What can be shown
+
+    def clear(self) -> None:
+        """Compare nothing: say how to begin."""
+        self._ids, self._pair_from = (), None
+        self._say(_EMPTY, "Hold Ctrl or Shift while you click to choose several.")
+
+    def show_runs(self, ids: Sequence[int]) -> None:
+        """Compare two to six runs of the log."""
+        self._pair_from = None
+        self._ask_runs(tuple(ids))
+
+    def show_rankings(self, names: Sequence[str]) -> None:
+        """Compare two to six rankings of the loaded model."""
+        self._ids, self._pair_from = (), None
+        try:
+            self.rankings.show_rankings(names)
+        except UserError as error:
+            self._say(error.sentence, error.next_step)
+        else:
+            self._stack.setCurrentWidget(self.rankings)
+
+    def show_sessions(self, first: int, second: int) -> None:
+        """Compare two sessions, their runs paired by prompt and target."""
+        self._ids, self._pair_from = (), (first, second)
+        question = told(lambda reader: read_sessions(reader, first, second))
+        self._archive.ask("compare", question, self._on_sessions_read)
+
+    @property
+    def message(self) -> str:
+        """The sentence that is shown in the place of a comparison, "" for none."""
+        return self._sentence.text() if self._stack.currentWidget() is self._message else ""
+
+    # Asking
+
+    def _ask_runs(self, ids: tuple[int, ...]) -> None:
+        self._ids = ids
+        known = self._known_grid()
+        self._archive.ask("compare", told(lambda reader: read_runs(reader, ids, known)), self._on_runs_read)
+
+    def _known_grid(self) -> KnownGrid | None:
+        picture, info, grid = self._model.picture, self._model.model_info, self._model.grid
+        if picture is None or info is None or grid is None:
+            return None
+        return KnownGrid(picture.sha256, info.fingerprint, grid)
+
+    def _on_runs_read(self, comparison: RunComparison | UserError) -> None:
+        if isinstance(comparison, UserError):
+            self._say(comparison.sentence, comparison.next_step)
+            return
+        self.runs.show_comparison(comparison, from_pairs=self._pair_from is not None)
+        self._stack.setCurrentWidget(self.runs)
+
+    def _on_sessions_read(self, compared: SessionsCompared | UserError) -> None:
+        if isinstance(compared, UserError):
+            self._say(compared.sentence, compared.next_step)
+            return
+        self.sessions.show_sessions(compared)
+        self._stack.setCurrentWidget(self.sessions)
+
+    def _say(self, sentence: str, next_step: str) -> None:
+        self._sentence.setText(sentence)
+        self._next_step.setText(next_step)
+        self._to_rankings.setVisible(len(self._model.rankings) > 1)
+        self._to_sessions.setVisible(len(self._sessions) > 1)
+        self._stack.setCurrentWidget(self._message)
+
+    # What happens elsewhere
+
+    def _on_changed(self, ids: tuple[int, ...]) -> None:
+        """Runs that are being written when they are compared are read again."""
+        comparison = self.runs.comparison
+        if self._stack.currentWidget() is not self.runs or comparison is None or not self._ids:
+            return
+        if any(run.state in _UNFINISHED and (not ids or run.id in ids) for run in comparison.runs):
+            self._ask_runs(self._ids)
+
+    def _on_overview(self, overview: Overview) -> None:
+        sessions = tuple((session.id, session.name) for session in overview.sessions)
+        if sessions != self._sessions:
+            self._sessions = sessions
+            self.sessions.offer_sessions(sessions)
+        self._to_sessions.setVisible(len(self._sessions) > 1)
+
+    def _on_rankings_changed(self) -> None:
+        self._to_rankings.setVisible(len(self._model.rankings) > 1)
+
+    def _on_pair(self, first: int, second: int) -> None:
+        self._ask_runs((first, second))
+
+    def _on_back(self) -> None:
+        if self._pair_from is not None:
+            self.show_sessions(*self._pair_from)
