@@ -37,6 +37,7 @@ _HOMES = {
     "builtin_scenes": "gazeviz.testbed.world",
     "builtin_strips": "gazeviz.testbed.world",
     "load": "gazeviz.engine.engine",
+    "logged_picture": "gazeviz.app.logbook",
     "open_picture": "gazeviz.pictures",
     "panel_regions": "gazeviz.domain.strip",
     "run_map": "gazeviz.engine.trajectory",
@@ -65,12 +66,14 @@ __all__ = [
     "builtin_scenes",
     "builtin_strips",
     "load",
+    "logged_picture",
     "open_picture",
     "panel_regions",
     "run_map",
 ]
 
 if TYPE_CHECKING:
+    from gazeviz.app.logbook import logged_picture
     from gazeviz.domain.grid import TokenGrid
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region

@@ -129,6 +129,39 @@ def test_python_gives_the_same_tokens(name: str, kept: Kept, capsys: pytest.Capt
     assert capsys.readouterr().out.splitlines()[-1] == str(tuple(token_ids(run)))
 
 
+def test_python_takes_a_picture_that_the_log_alone_has(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = kept.runs["pasted"]
+    exec(compile(python_snippet(run, None, str(kept.path)), "snippet", "exec"), {})
+    monkeypatch.setenv("GAZEVIZ_LOG", str(kept.path))
+    exec(compile(python_snippet(run, None), "snippet", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1] == printed[3] == str(tuple(token_ids(run)))
+
+
+def test_a_report_names_a_log_that_is_not_the_usual_one(
+    kept: Kept, tmp_path: Path, gazeviz: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (
+        "report",
+        str(kept.runs["pasted"].id),
+        "--log",
+        kept.path,
+        "--out",
+        tmp_path,
+        "--format",
+        "json",
+    )
+    gazeviz(*arguments)
+    (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
+    assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']} --log {kept.path}"
+    monkeypatch.setattr("gazeviz.store.place.default_path", lambda: kept.path)
+    gazeviz(*arguments)
+    (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
+    assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']}"
+
+
 def test_every_run_of_the_log_is_replayed_to_the_same_tokens(
     kept: Kept, gazeviz: Callable[..., Said]
 ) -> None:

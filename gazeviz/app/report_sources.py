@@ -26,10 +26,11 @@ def _unheard(_sentence: str) -> None:
     return None
 
 
-def log_sources(reader: Reader, say: Callable[[str], None] = _unheard) -> Sources:
+def log_sources(reader: Reader, say: Callable[[str], None] = _unheard, *, usual: bool = True) -> Sources:
     """Return the sources of a report on runs of a log.
 
     say: told in a sentence of every picture that cannot be shown, once.
+    usual: whether commands find this log without being told where it is.
     """
     pictures: dict[str, ReportedPicture | None] = {}
 
@@ -46,6 +47,7 @@ def log_sources(reader: Reader, say: Callable[[str], None] = _unheard) -> Source
         picture=picture,
         ranking=lambda run: _ranking(reader, run),
         note=lambda run: _note(reader, run.id),
+        log=None if usual else str(reader.path),
     )
 
 

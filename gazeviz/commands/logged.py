@@ -22,18 +22,19 @@ LAST = "last"
 _MOST_RUNS = 1000
 
 
-def add_log(parser: argparse.ArgumentParser) -> None:
-    """Add the log's file, unless the command line has it everywhere."""
-    if not any("--log" in action.option_strings for action in parser._actions):
-        parser.add_argument("--log", metavar="FILE", help="the log (GAZEVIZ_LOG, else that of the app)")
-
-
 def log_path(options: argparse.Namespace) -> Path:
     """Return the log that is meant."""
     from gazeviz.store.place import default_path
 
-    named = getattr(options, "log", None) or os.environ.get("GAZEVIZ_LOG")
+    named = options.log or os.environ.get("GAZEVIZ_LOG")
     return Path(named).expanduser() if named else default_path()
+
+
+def is_usual(options: argparse.Namespace) -> bool:
+    """Whether the log is the one that a command finds without being told."""
+    from gazeviz.store.place import default_path
+
+    return log_path(options) == default_path()
 
 
 @contextmanager

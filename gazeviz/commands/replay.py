@@ -28,7 +28,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a run's number, a range like 3-8, last, or a report's JSON file",
     )
-    logged.add_log(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -92,7 +91,7 @@ def _mark(
 ) -> None:
     """Write into the log what the replay of its own runs has shown, unless nothing is to be written."""
     of_log = [result for kept, result in zip(kept_runs, results, strict=True) if kept.in_log]
-    if not of_log or getattr(options, "no_log", False):
+    if not of_log or options.no_log:
         return
     from gazeviz.store.session_store import SessionStore
 

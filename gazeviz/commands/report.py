@@ -45,7 +45,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dpi", type=int, default=200, metavar="N", help="of single figures as PNG (default: 200)"
     )
-    logged.add_log(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -126,7 +125,12 @@ def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Rep
         runs = runs if options.alone else with_baselines(reader, runs)
     if not runs:
         raise UserError(f"The session “{title}” has no runs.", next_step="Run something in it first.")
-    return make_report(runs, log_sources(reader, terminal.note), options.title or title, time.time())
+    return make_report(
+        runs,
+        log_sources(reader, terminal.note, usual=logged.is_usual(options)),
+        options.title or title,
+        time.time(),
+    )
 
 
 def _write_pdf(report: Report, path: Path, tokens: Sequence[int] | None) -> Path:

@@ -78,18 +78,20 @@ class Wish:
         )
 
 
-def cli_line(run: RepeatableRun, picture: str | None, mask: str | None = None) -> str:
+def cli_line(run: RepeatableRun, picture: str | None, mask: str | None = None, log: str | None = None) -> str:
     """Return a line for a POSIX shell that gives the run's tokens again.
 
     picture: what the command line opens as the picture, None where there is no file.
     mask: a picture file of the target's mask, for a target that is no box.
+    log: the log's file, None for the usual one.
     What no other command can say (a painted target without a mask file, a schedule, a picture that lies in
     the log alone) is `gazeviz replay`, which reads the log.
     """
     wish = Wish.of(run)
     target = _target_words(wish.steering, mask)
     if picture is None or target is None:
-        return f"gazeviz replay {run.id}"
+        where = [] if log is None else ["--log", log]
+        return " ".join(_quoted(word) for word in ("gazeviz", "replay", str(run.id), *where))
     command = "describe" if wish.steering is None else "steer"
     words = ["gazeviz", command, _as_operand(picture), *_option("-p", "--prompt", wish.prompt)]
     if wish.steering is not None:
@@ -99,10 +101,10 @@ def cli_line(run: RepeatableRun, picture: str | None, mask: str | None = None) -
     return " ".join(_quoted(word) for word in words)
 
 
-def python_snippet(run: RepeatableRun, picture: str | None) -> str:
+def python_snippet(run: RepeatableRun, picture: str | None, log: str | None = None) -> str:
     """Return Python that gives the run's tokens again, with every region written out.
 
-    picture: the file to open; where there is none, a name that the reader has to put right.
+    picture: the file to open; where there is none, the log has it.  log: its file, None for the usual one.
     """
     wish = Wish.of(run)
     arguments = [] if wish.model_path is None else [repr(wish.model_path)]
@@ -112,8 +114,12 @@ def python_snippet(run: RepeatableRun, picture: str | None) -> str:
     lines = ["import gazeviz", "", f"engine = gazeviz.load({', '.join(arguments)})"]
     if wish.steering is not None:
         lines += _steering_code(wish.steering)
-    note = "" if picture else "  # put the picture's file here"
-    lines += ["run = engine.generate(", f"    {picture or 'picture.png'!r},{note}"]
+    opened = repr(picture)
+    if picture is None:
+        opened = "picture"
+        where = "" if log is None else f", log={log!r}"
+        lines.append(f"picture = gazeviz.logged_picture({run.spec.picture_sha256!r}{where})")
+    lines += ["run = engine.generate(", f"    {opened},"]
     lines += [f"    {wish.prompt!r},", *(["    steering=steering,"] if wish.steering else [])]
     lines.append(f"    max_new_tokens={wish.max_new_tokens},")
     if wish.sampling != Sampling():

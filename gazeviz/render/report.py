@@ -88,12 +88,14 @@ class Sources:
 
     picture: by its sha256.  ranking: the one that a run's chosen heads come from.  grid: a run's token grid;
     where it is not known, what the run itself proves is taken.  note: what a person wrote about a run.
+    log: the log's file, None where commands find it by themselves.
     """
 
     picture: Callable[[str], ReportedPicture | None] = _nothing
     ranking: Callable[[ReportedRun], HeadRanking | None] = _nothing
     grid: Callable[[ReportedRun], TokenGrid | None] = _nothing
     note: Callable[[ReportedRun], str | None] = _nothing
+    log: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,7 @@ class Entry:
     ranking: HeadRanking | None
     note: str
     known_grid: TokenGrid | None = None
+    log: str | None = None
 
     @property
     def name(self) -> str:
@@ -183,12 +186,12 @@ class Entry:
     @property
     def cli(self) -> str:
         """A line for a shell."""
-        return cli_line(self.run, self.picture.path if self.picture else None)
+        return cli_line(self.run, self.picture.path if self.picture else None, log=self.log)
 
     @property
     def python(self) -> str:
         """The same in Python."""
-        return python_snippet(self.run, self.picture.path if self.picture else None)
+        return python_snippet(self.run, self.picture.path if self.picture else None, self.log)
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,4 +267,4 @@ def _entry(run: ReportedRun, sources: Sources) -> Entry:
         for place, region in enumerate(run.spec.regions)
     )
     picture, ranking = sources.picture(run.spec.picture_sha256), sources.ranking(run)
-    return Entry(run, picture, regions, ranking, sources.note(run) or "", sources.grid(run))
+    return Entry(run, picture, regions, ranking, sources.note(run) or "", sources.grid(run), sources.log)

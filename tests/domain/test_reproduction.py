@@ -173,10 +173,13 @@ def test_python_says_how_the_model_is_loaded() -> None:
     }  # fmt: skip
 
 
-def test_a_picture_without_a_file_is_to_be_put_right() -> None:
+def test_a_picture_without_a_file_comes_from_the_log() -> None:
     code = python_snippet(row(), None)
     ast.parse(code)
-    assert "# put the picture's file here" in code
+    assert "picture = gazeviz.logged_picture('ab')" in code
+    assert "\n    picture,\n" in code
+    assert "gazeviz.logged_picture('ab', log='/a log.db')" in python_snippet(row(), None, "/a log.db")
+    assert cli_line(row(), None, log="/a log.db") == "gazeviz replay 7 --log '/a log.db'"
 
 
 @pytest.mark.parametrize(
