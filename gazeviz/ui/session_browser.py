@@ -1,0 +1,362 @@
+"""The Sessions tab: every run that was ever logged, found, sorted, marked, and sent on to where it is used.
+
+Puts shelf, list and details together and asks the archive for what they show. It opens, replays, compares
+and reports nothing itself: it says by signals which runs that is wanted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.archive import Archive, Listing, Overview, RunFilter, SortKey, Wish
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session_parts import Notice
+from gazeviz.errors import UserError
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import hairline
+from gazeviz.ui.session_bar import SessionBar
+from gazeviz.ui.session_details import MOST_COMPARED, RunDetails
+from gazeviz.ui.session_pages import EmptyPage, UndoLine
+from gazeviz.ui.session_shelf import ALL, Entry, Shelf
+from gazeviz.ui.session_table import RunTable, key_name
+from gazeviz.ui.session_words import runs_words
+
+LEFT_PX: Final = 204
+RIGHT_PX: Final = 345
+REFRESH_MS: Final = 250
+"""So long changes are gathered before the list is asked for anew."""
+_SHORTCUTS: Final = {"Ctrl+Z", "Ctrl+Shift+Z", "Ctrl+F"}
+
+
+class SessionBrowser(QWidget):
+    """The tab.
+
+    open_wanted, replay_wanted: a run.  report_wanted: runs.  compare_wanted: two to six runs, () for none any
+    more.  session_report_wanted: a session.  compare_sessions_wanted: two.  explore_wanted: the other tab.
+    """
+
+    open_wanted = Signal(int)
+    replay_wanted = Signal(int)
+    report_wanted = Signal(object)
+    compare_wanted = Signal(object)
+    session_report_wanted = Signal(int)
+    compare_sessions_wanted = Signal(int, int)
+    explore_wanted = Signal()
+
+    def __init__(
+        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("sessionBrowser")
+        self._model, self._controller, self._archive = model, controller, archive
+        self._sort: tuple[SortKey, bool] = ("started", True)
+        self._known_empty = False
+        self.shelf = Shelf()
+        self.table = RunTable(archive)
+        self.bar = SessionBar(self.table)
+        self.details = RunDetails(archive)
+        self.undo_line, self.empty = UndoLine(), EmptyPage()
+        self._footer = named(QLabel(), "runCount")
+        self._footer.setProperty("role", "soft")
+        self._pages = QStackedWidget()
+        self._lower: QWidget | None = None
+        self._put_together()
+        self._refresh = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._refresh.timeout.connect(self.refresh)
+        self._connect()
+
+    def _put_together(self) -> None:
+        for page in (self.table, self.empty):
+            self._pages.addWidget(page)
+        upper = _stacked(self.bar, hairline(), self.undo_line, self._pages, self._foot(), stretched=3)
+        self.middle = QSplitter(Qt.Orientation.Vertical)
+        self.middle.setObjectName("sessionMiddle")
+        self.middle.setHandleWidth(1)
+        self.middle.setChildrenCollapsible(False)
+        self.middle.addWidget(upper)
+        right = QScrollArea()
+        right.setFrameShape(QFrame.Shape.NoFrame)
+        right.setWidgetResizable(True)
+        right.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        right.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        right.setFixedWidth(RIGHT_PX)
+        right.setWidget(self.details)
+        left = _stacked(self.shelf, stretched=0)
+        left.setContentsMargins(3 * theme.SPACE, 2 * theme.SPACE, 3 * theme.SPACE, 2 * theme.SPACE)
+        left.setFixedWidth(LEFT_PX)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for part in (left, hairline(vertical=True), self.middle, hairline(vertical=True), right):
+            layout.addWidget(part, 1 if part is self.middle else 0)
+
+    def _foot(self) -> QWidget:
+        foot = QWidget()
+        layout = QHBoxLayout(foot)
+        layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, 3 * theme.SPACE, theme.SPACE)
+        layout.addWidget(self._footer)
+        return foot
+
+    def _connect(self) -> None:
+        archive, shelf, table = self._archive, self.shelf, self.table
+        archive.listed.connect(self._on_listed)
+        archive.overview_found.connect(self._on_overview_found)
+        archive.changed.connect(self._on_changed)
+        archive.text_found.connect(self._on_text_found)
+        archive.failed.connect(self._on_failed)
+        self._model.run_changed.connect(lambda _run_id: self._on_changed(()))
+        self.bar.search.filter_changed.connect(self._on_filter_changed)
+        self.bar.search.leave_wanted.connect(self._on_search_left)
+        shelf.entry_chosen.connect(self._on_entry_chosen)
+        shelf.session_renamed.connect(self._on_session_renamed)
+        shelf.session_delete_wanted.connect(self._delete_session)
+        shelf.session_report_wanted.connect(self.session_report_wanted)
+        shelf.sessions_compare_wanted.connect(self.compare_sessions_wanted)
+        table.selection_settled.connect(self._on_selection_settled)
+        table.sort_wanted.connect(self._on_sort_wanted)
+        table.deed_wanted.connect(self.do)
+        table.star_clicked.connect(self._on_star_clicked)
+        self.details.deed_wanted.connect(self.do)
+        self.undo_line.undo_wanted.connect(self._undo)
+        self.empty.step_wanted.connect(self._on_step_wanted)
+
+    # What it shows
+
+    @property
+    def selected_ids(self) -> tuple[int, ...]:
+        """The selected runs, in the order of the list."""
+        return self.table.selected_ids()
+
+    def set_lower(self, widget: QWidget) -> None:
+        """Put a view beneath the list: that of comparisons. While it is shown it follows the selection."""
+        self._lower = widget
+        self.middle.addWidget(widget)
+        self.middle.setSizes([460, 380])
+        widget.hide()
+
+    def refresh(self) -> None:
+        """Ask for everything anew."""
+        self._refresh.stop()
+        self._archive.ask_overview()
+        self._ask_list()
+
+    def look_for(self, text: str) -> None:
+        """Search for something."""
+        self.bar.search.look_for(text)
+
+    def _ask_list(self) -> None:
+        wanted = self.shelf.chosen.narrowed(self.bar.search.wanted)
+        self._archive.ask_list(Wish(wanted, *self._sort))
+
+    def _on_listed(self, listing: Listing) -> None:
+        self.table.show_listing(listing)
+        self._show_page()
+        self._show_count()
+
+    def _on_overview_found(self, overview: Overview) -> None:
+        self.shelf.show_overview(overview)
+        self.table.show_sessions(overview.sessions)
+        self._known_empty = overview.counts.all == 0 and overview.counts.deleted == 0
+        self._show_page()
+
+    def _show_page(self) -> None:
+        if self.table.plan.n_runs:
+            self._pages.setCurrentWidget(self.table)
+            return
+        if self._known_empty:
+            self.empty.say(
+                "No runs yet.",
+                "Every run of Explore and of the command line is kept here: what was asked, what the model "
+                "answered, where its heads looked.",
+                "Go to Explore",
+            )
+        elif self.bar.search.text() or self.shelf.chosen.kind != "all":
+            self.empty.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
+        else:
+            self.empty.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+        self._pages.setCurrentWidget(self.empty)
+
+    def _show_count(self) -> None:
+        n_runs, n_selected = self.table.plan.n_runs, len(self.selected_ids)
+        selected = f" · {n_selected:,} selected" if n_selected > 1 else ""
+        self._footer.setText(f"{runs_words(n_runs)}{selected}")
+
+    # What changes
+
+    def _on_changed(self, run_ids: tuple[int, ...]) -> None:
+        self.table.forget(run_ids)
+        if self.isVisible() and not self._refresh.isActive():
+            self._refresh.start()
+
+    def _on_filter_changed(self, wanted: RunFilter) -> None:
+        chosen = self.shelf.chosen
+        if wanted.tag is not None and chosen.kind == "tag" and wanted.tag != chosen.key:
+            self.shelf.choose(ALL, told=False)  # a run is asked for by one tag at a time
+        self._ask_list()
+
+    def _on_entry_chosen(self, _entry: Entry) -> None:
+        if self.shelf.chosen.kind == "tag" and self.bar.search.wanted.tag not in (
+            None,
+            self.shelf.chosen.key,
+        ):
+            self.bar.search.look_for("")
+        self._ask_list()
+
+    def _on_search_left(self) -> None:
+        self.table.setFocus()
+        if not self.selected_ids:
+            self.table.select_row(1 if self.table.plan.group_at(0) is not None else 0)
+
+    def _on_sort_wanted(self, sort: SortKey, descending: bool) -> None:
+        self._sort = sort, descending
+        self.table.show_sort(sort, descending)
+        self._ask_list()
+
+    def _on_selection_settled(self, run_ids: tuple[int, ...]) -> None:
+        known = (self.table.rows.line(run_id) for run_id in run_ids[:500])
+        lines = [line for line in known if line is not None]
+        self.details.show_runs(run_ids, lines, deleted=self._shows_deleted())
+        self._show_count()
+        if self._lower is not None and self._lower.isVisible():
+            self.compare_wanted.emit(run_ids if 2 <= len(run_ids) <= MOST_COMPARED else ())
+
+    def _shows_deleted(self) -> bool:
+        return self.shelf.chosen.kind == "deleted" or self.bar.search.wanted.deleted
+
+    def _on_failed(self, error: UserError) -> None:
+        self._model.notice = Notice("error", error.sentence, error.next_step, about="log")
+
+    def _on_text_found(self, kind: str, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self.details.deeds.say_copied(kind)
+
+    # What is done with runs
+
+    def do(self, deed: str) -> None:
+        """Do something with the selected runs: a name of session_table.DEED_KEYS, or "restore"."""
+        run_ids = self.selected_ids
+        if not run_ids:
+            return
+        one: dict[str, Callable[[int], object]] = {
+            "open": self.open_wanted.emit,
+            "replay": self.replay_wanted.emit,
+            "shell": partial(self._archive.ask_text, kind="shell"),
+            "python": partial(self._archive.ask_text, kind="python"),
+            "note": lambda _run_id: self.details.note.setFocus(),
+        }
+        if deed in one:
+            if len(run_ids) == 1:
+                one[deed](run_ids[0])
+            return
+        self._do_with_all(deed, run_ids)
+
+    def _do_with_all(self, deed: str, run_ids: tuple[int, ...]) -> None:
+        if deed == "report":
+            self.report_wanted.emit(run_ids)
+        elif deed == "compare" and 2 <= len(run_ids) <= MOST_COMPARED:
+            self.compare_wanted.emit(run_ids)
+        elif deed == "tag":
+            self.details.tags.ask()
+        elif deed == "star":
+            lines = [self.table.rows.line(run_id) for run_id in run_ids]
+            self._archive.star(run_ids, not all(line is not None and line.starred for line in lines))
+        elif deed == "delete" and not self._shows_deleted():
+            self._delete(run_ids)
+        elif deed == "restore":
+            self._archive.restore(run_ids)
+
+    def _delete(self, run_ids: tuple[int, ...]) -> None:
+        rows = self.table.plan.rows_of(run_ids)
+        after = int(rows[-1]) + 1
+        next_id = self.table.plan.run_at(after) or self.table.plan.run_at(int(rows[0]) - 1)
+        self._archive.delete(run_ids)
+        self.undo_line.say(f"{runs_words(len(run_ids)).capitalize()} deleted.")
+        if next_id is not None:
+            self.table.select_runs([next_id], next_id)
+
+    def _delete_session(self, session_id: int) -> None:
+        entry = next((line for line in self.shelf.entries if line.same == ("session", session_id)), None)
+        self._archive.delete_session(session_id)
+        label = entry.label if entry else "session"
+        self.undo_line.say(f"“{label}” deleted, with {runs_words(entry.count if entry else 0)}.")
+
+    def _on_star_clicked(self, run_id: int) -> None:
+        line = self.table.rows.line(run_id)
+        if line is not None:
+            self._archive.star([run_id], not line.starred)
+
+    def _on_session_renamed(self, session_id: int, name: str) -> None:
+        self._controller.attempt(lambda: self._archive.rename_session(session_id, name), about="log")
+
+    def _undo(self) -> None:
+        self.undo_line.hide()
+        self._archive.undo_stack.undo()
+
+    def _on_step_wanted(self) -> None:
+        if self._known_empty:
+            self.explore_wanted.emit()
+            return
+        self.bar.search.look_for("")
+        self.shelf.choose(ALL)
+
+    # Its place in the window
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show what is there now, and go on looking."""
+        super().showEvent(event)
+        self._archive.watch(True)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody sees it: nothing has to be looked at."""
+        super().hideEvent(event)
+        self._archive.watch(False)
+
+    def event(self, event: QEvent) -> bool:
+        """Undo and search mean this tab while it has the focus."""
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and key_name(event) in _SHORTCUTS:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Undo, redo, search."""
+        name = key_name(event)
+        if name == "Ctrl+F":
+            self.bar.search.setFocus()
+            self.bar.search.selectAll()
+        elif name == "Ctrl+Z":
+            self._undo()
+        elif name == "Ctrl+Shift+Z":
+            self._archive.undo_stack.redo()
+        else:
+            super().keyPressEvent(event)
+
+
+def _stacked(*parts: QWidget, stretched: int) -> QWidget:
+    """Parts under each other without space; one of them takes what room there is."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for place, part in enumerate(parts):
+        layout.addWidget(part, 1 if place == stretched else 0)
+    return whole

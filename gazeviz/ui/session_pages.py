@@ -1,0 +1,89 @@
+"""What stands around the list of runs: the line that undoes deleting, and what is said where no run is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from gazeviz.ui import theme
+from gazeviz.ui.column_parts import named
+
+
+class UndoLine(QWidget):
+    """Says what was deleted, and takes it back; stays until it is closed or something else is deleted."""
+
+    undo_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("undoLine")
+        self._sentence = named(QLabel(), "undoSentence")
+        self._undo = named(QPushButton("Undo"), "undoDelete")
+        self._undo.setToolTip("Bring back what was deleted  Ctrl+Z")
+        self._undo.setAccessibleName("Undo deleting")
+        self._undo.clicked.connect(self.undo_wanted)
+        self._close = named(QToolButton(), "undoClose")
+        self._close.setToolTip("Close this line; the log keeps deleted runs for 30 days")
+        self._close.setAccessibleName("Close this line")
+        self._close.clicked.connect(self.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
+        layout.setSpacing(2 * theme.SPACE)
+        layout.addWidget(self._sentence)
+        layout.addWidget(self._undo)
+        layout.addStretch(1)
+        layout.addWidget(self._close)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.hide()
+
+    def say(self, sentence: str) -> None:
+        """Say what was deleted."""
+        self._sentence.setText(sentence)
+        self.show()
+
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        return self._sentence.text()
+
+    def _dress(self) -> None:
+        self._close.setIcon(theme.icon("close"))
+
+
+class EmptyPage(QWidget):
+    """In the place of the list, where there is nothing to list: a sentence, a next step, a button for it."""
+
+    step_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("noRuns")
+        self._sentence = named(QLabel(), "noRunsSentence")
+        self._sentence.setFont(theme.font_ui(15, 600))
+        self._next = named(QLabel(), "noRunsNext")
+        self._next.setProperty("role", "soft")
+        self._next.setWordWrap(True)
+        self._step = named(QPushButton(), "noRunsStep")
+        self._step.clicked.connect(self.step_wanted)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(2 * theme.SPACE)
+        layout.addStretch(2)
+        for part in (self._sentence, self._next):
+            part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            layout.addWidget(part)
+        layout.addWidget(self._step, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+
+    def say(self, sentence: str, next_step: str, step: str = "") -> None:
+        """Say why there is nothing, and what to do. step: of the button, "" for none."""
+        self._sentence.setText(sentence)
+        self._next.setText(next_step)
+        self._step.setText(step)
+        self._step.setAccessibleName(step)
+        self._step.setVisible(bool(step))
+
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        return self._sentence.text()

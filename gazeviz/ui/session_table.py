@@ -1,0 +1,288 @@
+"""The table of runs: a hundred thousand rows that scroll, sort, group and are selected by numbers.
+
+Says what a person wants done by signals; the browser does it. Keys: Enter opens, S star, T tag, N note, R
+replay, C compare, P report, Delete deletes, arrows move and fold sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from gazeviz.app.archive import Archive, Listing, SortKey, StoredSession
+from gazeviz.ui import theme
+from gazeviz.ui.session_cells import ROW_PX, RunDelegate
+from gazeviz.ui.session_rows import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
+
+SETTLE_MS: Final = 60
+"""So long a selection has to stay before what belongs to it is looked up."""
+DEED_KEYS: Final = {
+    "Return": "open", "Enter": "open", "Space": "open", "S": "star", "T": "tag", "N": "note", "R": "replay",
+    "C": "compare", "P": "report", "Del": "delete", "Backspace": "delete", "Ctrl+C": "shell",
+    "Ctrl+Shift+C": "python",
+}  # fmt: skip
+
+
+class RunTable(QTableView):
+    """The table.
+
+    selection_settled: the selected runs' numbers, in the order of the table.
+    sort_wanted: SortKey, whether descending.  deed_wanted: a name of DEED_KEYS.
+    """
+
+    selection_settled = Signal(object)
+    sort_wanted = Signal(str, bool)
+    deed_wanted = Signal(str)
+    star_clicked = Signal(int)
+
+    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("runTable")
+        self.setAccessibleName("Runs")
+        self.rows = RunRows(archive)
+        self._listing: Listing | None = None
+        self._grouped = True
+        self.setModel(self.rows)
+        self.setItemDelegate(RunDelegate(self, self.rows, archive))
+        self._set_up()
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settle.timeout.connect(self._on_settled)
+        self._load = QTimer(self, singleShot=True, interval=0)
+        self._load.timeout.connect(self._on_load)
+        self.rows.wanting.connect(self._load.start)
+        self.selectionModel().selectionChanged.connect(self._settle.start)
+        self.doubleClicked.connect(self._on_double_clicked)
+        theme.changed.connect(self.viewport().update)
+
+    def _set_up(self) -> None:
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setCornerButtonEnabled(False)
+        self.setTabKeyNavigation(False)
+        rows = self.verticalHeader()
+        rows.setMinimumSectionSize(ROW_PX)
+        rows.setDefaultSectionSize(ROW_PX)
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.hide()
+        header = self.horizontalHeader()
+        header.setObjectName("runTableHeader")
+        header.setHighlightSections(False)
+        header.setSectionsMovable(True)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setSortIndicator(PLACES["at"], Qt.SortOrder.DescendingOrder)
+        header.setMinimumSectionSize(28)
+        header.sectionClicked.connect(self._on_header_clicked)
+        for place, column in enumerate(RUN_COLUMNS):
+            self.setColumnWidth(place, column.width_px)
+            self.setColumnHidden(place, not column.shown)
+
+    # What it shows
+
+    @property
+    def plan(self) -> RowPlan:
+        """Which run stands in which row."""
+        return self.rows.plan
+
+    @property
+    def grouped(self) -> bool:
+        """Whether runs stand under their sessions."""
+        return self._grouped
+
+    def set_grouped(self, grouped: bool) -> None:
+        """Put runs under their sessions, or all in one list."""
+        if grouped != self._grouped:
+            self._grouped = grouped
+            self._show(self._listing)
+
+    def show_listing(self, listing: Listing) -> None:
+        """Show other runs; what was selected stays so as far as it is still there."""
+        self._show(listing)
+
+    def show_sessions(self, sessions: Sequence[StoredSession]) -> None:
+        """Learn what sessions are called."""
+        self.rows.sessions = {session.id: session for session in sessions}
+        self.viewport().update()
+
+    def show_sort(self, sort: SortKey, descending: bool) -> None:
+        """Show by which column the runs are sorted."""
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        place = PLACES["at"] if sort == "started" else next(
+            place for place, column in enumerate(RUN_COLUMNS) if column.sort == sort
+        )  # fmt: skip
+        self.horizontalHeader().setSortIndicator(place, order)
+
+    def forget(self, run_ids: Collection[int]) -> None:
+        """Rows have changed in the log, () for any."""
+        self.rows.forget(run_ids)
+
+    def _show(self, listing: Listing | None) -> None:
+        selected, current, top = self.selected_ids(), self.current_id(), self.rowAt(0)
+        top_id = next((self.plan.run_at(row) for row in (top, top + 1) if self.plan.run_at(row)), None)
+        scrolled = self.verticalScrollBar().value() > 0
+        self._listing = listing
+        self.rows.show_plan(RowPlan(listing, self._grouped, self.rows.folded))
+        if scrolled and top_id is not None:
+            self._scroll_to(top_id)
+        self.select_runs(selected, current)
+        self._settle.start()
+
+    def _scroll_to(self, run_id: int) -> None:
+        rows = self.plan.rows_of([run_id])
+        if len(rows):
+            self.verticalScrollBar().setValue(int(rows[0]) * ROW_PX)
+
+    # What is selected
+
+    def selected_ids(self) -> tuple[int, ...]:
+        """The selected runs, in the order of the table."""
+        chunks = [
+            self.plan.runs_between(part.top(), part.bottom())
+            for part in self.selectionModel().selection().toList()
+        ]
+        if not chunks:
+            return ()
+        selected = np.unique(np.concatenate(chunks))
+        return tuple(int(run_id) for run_id in self.plan.run_of_row[np.isin(self.plan.run_of_row, selected)])
+
+    def current_id(self) -> int | None:
+        """The run that the keyboard has come to."""
+        return self.plan.run_at(self.currentIndex().row())
+
+    def select_runs(self, run_ids: Collection[int], current: int | None = None) -> None:
+        """Select runs by their numbers, as far as they are there."""
+        rows = self.plan.rows_of(run_ids) if run_ids else np.empty(0, dtype=np.int64)
+        selection, last = QItemSelection(), len(RUN_COLUMNS) - 1
+        for part in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
+            if len(part):
+                first, end = self.rows.index(int(part[0]), 0), self.rows.index(int(part[-1]), last)
+                selection.select(first, end)
+        model = self.selectionModel()
+        model.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        place = self.plan.rows_of([current]) if current is not None else rows[:1]
+        if len(place):
+            index = self.rows.index(int(place[0]), PLACES["prompt"])
+            model.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    def select_row(self, row: int) -> None:
+        """Select the run of one row, and show it."""
+        run_id = self.plan.run_at(row)
+        if run_id is not None:
+            self.select_runs([run_id], run_id)
+            self.scrollTo(self.currentIndex())
+
+    def _on_settled(self) -> None:
+        self.selection_settled.emit(self.selected_ids())
+
+    # What a person does
+
+    def _on_load(self) -> None:
+        first = self.rowAt(0)
+        last = self.rowAt(self.viewport().height() - 1)
+        self.rows.load(max(first, 0), last if last >= 0 else len(self.plan) - 1)
+
+    def _on_header_clicked(self, place: int) -> None:
+        column, header = RUN_COLUMNS[place], self.horizontalHeader()
+        if column.sort is None:
+            return
+        # The header has turned its mark already; times and stars first go down, words up.
+        order = header.sortIndicatorOrder()
+        self.sort_wanted.emit(column.sort, order == Qt.SortOrder.DescendingOrder)
+
+    def _on_double_clicked(self, index: Index) -> None:
+        if self.plan.run_at(index.row()) is not None and index.column() != PLACES["star"]:
+            self.deed_wanted.emit("open")
+
+    def set_folded(self, session_id: int, folded: bool) -> None:
+        """Hide or show the runs of a session."""
+        (self.rows.folded.add if folded else self.rows.folded.discard)(session_id)
+        self._show(self._listing)
+        row = np.flatnonzero((self.plan.run_of_row < 0) & (self.plan.group_of_row == session_id))
+        if len(row):
+            flag = QItemSelectionModel.SelectionFlag.NoUpdate
+            self.selectionModel().setCurrentIndex(self.rows.index(int(row[0]), PLACES["prompt"]), flag)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click on a session folds it, one on a star turns it."""
+        index = self.indexAt(event.position().toPoint())
+        session, run_id = self.plan.group_at(index.row()), self.plan.run_at(index.row())
+        if event.button() == Qt.MouseButton.LeftButton and session is not None:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+            self.set_folded(session, session not in self.rows.folded)
+        elif run_id is not None and index.column() == PLACES["star"]:
+            self.star_clicked.emit(run_id)
+        else:
+            super().mousePressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep plain keys from the window, where they choose tools and run the model."""
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and (_is_plain(event) or key_name(event) in DEED_KEYS):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do what the key stands for."""
+        session = self.plan.group_at(self.currentIndex().row())
+        deed = DEED_KEYS.get(key_name(event))
+        if session is not None and event.key() in _FOLD_KEYS:
+            folds = {Qt.Key.Key_Left: True, Qt.Key.Key_Right: False}
+            self.set_folded(session, folds.get(Qt.Key(event.key()), session not in self.rows.folded))
+        elif deed is not None:
+            self.deed_wanted.emit(deed)
+        else:
+            super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Letters are keys of their own here."""
+
+    # Room
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the room among the columns that hold words."""
+        super().resizeEvent(event)
+        self.share_room()
+
+    def share_room(self) -> None:
+        """Give what is left over to prompt, heads and text."""
+        shown = [
+            (place, column) for place, column in enumerate(RUN_COLUMNS) if not self.isColumnHidden(place)
+        ]
+        fixed = sum(self.columnWidth(place) for place, column in shown if not column.weight)
+        least = sum(column.width_px for _, column in shown if column.weight)
+        weights = sum(column.weight for _, column in shown)
+        spare = max(self.viewport().width() - fixed - least, 0)
+        for place, column in shown:
+            if column.weight:
+                self.setColumnWidth(place, column.width_px + spare * column.weight // weights)
+
+    def show_column(self, place: int, shown: bool) -> None:
+        """Show or hide a column."""
+        self.setColumnHidden(place, not shown)
+        self.share_room()
+
+
+_FOLD_KEYS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+
+
+def _is_plain(event: QKeyEvent) -> bool:
+    """Whether a key is pressed alone, or with Shift."""
+    held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+    return held == Qt.KeyboardModifier.NoModifier and event.key() not in (Qt.Key.Key_F1, Qt.Key.Key_Tab)
+
+
+def key_name(event: QKeyEvent) -> str:
+    """A key as Qt writes it."""
+    held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    return QKeySequence(held.value | event.key()).toString()
