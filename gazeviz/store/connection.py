@@ -18,13 +18,19 @@ from gazeviz.store.faults import log_fault
 
 APPLICATION_ID: Final = 0x67617A65
 """The letters of gaze; SQLite keeps it in the file's header."""
+READ_ONLY: Final = "mode=ro"
+IMMUTABLE: Final = "mode=ro&immutable=1"
+"""How a log is opened to be read: as it is, or in a folder in which no file can be made."""
 BUSY_S: Final = 5.0
 """How long to wait for another writer before saying that the log is locked."""
 
 
 def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open a log to write, in WAL mode with every commit on the disk before it counts; sqlite3 errors."""
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    address = path.absolute().as_uri()  # as a URI, so that other logs can be attached to be read only
+    connection = sqlite3.connect(
+        address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
+    )
     try:
         _set_up(connection)
         connection.execute("PRAGMA synchronous = FULL")
@@ -43,12 +49,12 @@ def connect_to_read(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection
     if not path.is_file():
         raise log_fault("missing", path)
     try:
-        return _opened(path, "mode=ro", busy_s)
+        return _opened(path, READ_ONLY, busy_s)
     except sqlite3.OperationalError as error:
         # WAL wants a shared-memory file even to read. Where none can be made, nobody is writing either.
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             raise
-        return _opened(path, "mode=ro&immutable=1", busy_s)
+        return _opened(path, IMMUTABLE, busy_s)
 
 
 @contextmanager

@@ -16,7 +16,17 @@ from typing import Literal, TypeAlias
 from gazeviz.errors import UserError
 
 FaultKind: TypeAlias = Literal[
-    "full", "read_only", "locked", "newer", "corrupt", "foreign", "missing", "changed", "closed", "input"
+    "full",
+    "disk",
+    "read_only",
+    "locked",
+    "newer",
+    "corrupt",
+    "foreign",
+    "missing",
+    "changed",
+    "closed",
+    "input",
 ]
 
 _CODES: dict[int, FaultKind] = {
@@ -29,12 +39,13 @@ _CODES: dict[int, FaultKind] = {
     sqlite3.SQLITE_PROTOCOL: "locked",
     sqlite3.SQLITE_CORRUPT: "corrupt",
     sqlite3.SQLITE_NOTADB: "corrupt",
-    sqlite3.SQLITE_IOERR: "full",
+    sqlite3.SQLITE_IOERR: "disk",
 }
 _ERRNOS: dict[int, FaultKind] = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
     errno.EFBIG: "full",
+    errno.EIO: "disk",
     errno.EACCES: "read_only",
     errno.EPERM: "read_only",
     errno.EROFS: "read_only",
@@ -53,51 +64,56 @@ class LogFault(UserError):  # noqa: N818 - named as people say it
         self.kind = kind
 
 
-def fault_of(error: BaseException, path: Path) -> LogFault | None:
+def fault_of(error: BaseException, path: Path, what: str = "The log") -> LogFault | None:
     """Return what an error says about the log at `path`; None for one that is not about files."""
     if isinstance(error, LogFault):
         return error
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # Python's own; a text that is no UTF-8 is the one that a file can cause
-            return log_fault("corrupt", path) if "UTF-8" in str(error) else None
+            return log_fault("corrupt", path, what=what) if "UTF-8" in str(error) else None
         kind: FaultKind | None = (
             "read_only" if code == sqlite3.SQLITE_IOERR_SHMMAP else _CODES.get(code & 0xFF)
         )
-        return log_fault(kind, path, str(error)) if kind else None
+        return log_fault(kind, path, str(error), what) if kind else None
     if isinstance(error, OSError) and error.errno is not None:
         known = _ERRNOS.get(error.errno)
-        return log_fault(known, path, error.strerror or "") if known else None
+        return log_fault(known, path, error.strerror or "", what) if known else None
     return None
 
 
 @contextmanager
-def faults_told(path: Path) -> Iterator[None]:
-    """Turn errors about the log's files into LogFaults."""
+def faults_told(path: Path, what: str = "The log") -> Iterator[None]:
+    """Turn errors about the log's files, or those of something else, into LogFaults."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        fault = fault_of(error, path)
+        fault = fault_of(error, path, what)
         if fault is None:
             raise
         raise fault from error
 
 
-def log_fault(kind: FaultKind, path: Path, detail: str = "") -> LogFault:
+def log_fault(kind: FaultKind, path: Path, detail: str = "", what: str = "The log") -> LogFault:
     """Say what is wrong with the log at `path`."""
     match kind:
         case "full":
             why = f" ({detail})" if detail and "full" not in detail else ""
-            sentence = f"The log {path} cannot be written: there is no space left{why}."
+            sentence = f"{what} {path} cannot be written: there is no space left{why}."
             step = "Free some space: what could not be written yet is kept, and is written then."
+        case "disk":
+            sentence = f"{what} {path} cannot be written: its disk reports an error ({detail})."
+            step = (
+                "Free some space on the disk, or check it: what could not be written yet is kept until then."
+            )
         case "read_only":
-            sentence = f"The log {path} cannot be written: its file or folder may not be changed."
+            sentence = f"{what} {path} cannot be written: its file or folder may not be changed."
             step = f"Allow writing to it, or {_ANOTHER_PLACE}."
         case "locked":
-            sentence = f"The log {path} is locked by another program."
+            sentence = f"{what} {path} is locked by another program."
             step = f"Close the program that holds it and try again, or {_ANOTHER_PLACE}."
         case "newer":
-            sentence = f"The log {path} was written by a newer gazeviz."
+            sentence = f"{what} {path} was written by a newer gazeviz."
             step = f"Update gazeviz, or {_ANOTHER_PLACE}; the file was not touched."
         case "foreign":
             sentence = f"{path} is a database, but no log of gazeviz."
@@ -105,9 +121,9 @@ def log_fault(kind: FaultKind, path: Path, detail: str = "") -> LogFault:
         case "missing":
             sentence, step = f"There is no log {path}.", "Run something first, or name another file."
         case "closed":
-            sentence, step = f"The log {path} is closed.", "Open it again."
+            sentence, step = f"{what} {path} is closed.", "Open it again."
         case _:
-            sentence = f"The log {path} is damaged."
+            sentence = f"{what} {path} is damaged."
             step = recovery_step(path)
     return LogFault(sentence, next_step=step, kind=kind)
 

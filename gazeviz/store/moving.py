@@ -7,11 +7,12 @@ nothing: see session_file.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from gazeviz.store.arrays import beside, write_whole
-from gazeviz.store.connection import immediate
+from gazeviz.store.connection import IMMUTABLE, READ_ONLY, immediate
 from gazeviz.store.faults import LogFault, log_fault
 from gazeviz.store.openings import LOST_MESSAGE, UNFINISHED
 
@@ -20,8 +21,17 @@ BY_SESSION: Final = ("session_images", "region_edits", "head_sets")
 
 
 def attach(connection: sqlite3.Connection, path: Path, name: str) -> None:
-    """Let a connection see another log, which is only read."""
-    connection.execute(f"ATTACH DATABASE ? AS {name}", (str(path),))
+    """Let a connection see another log, which is only read; see connection.connect_to_read."""
+    address = path.absolute().as_uri()
+    try:
+        connection.execute(f"ATTACH DATABASE ? AS {name}", (f"{address}?{READ_ONLY}",))
+        connection.execute(f"SELECT count(*) FROM {name}.sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        with suppress(sqlite3.OperationalError):  # it may or may not have got that far
+            connection.execute(f"DETACH DATABASE {name}")
+        connection.execute(f"ATTACH DATABASE ? AS {name}", (f"{address}?{IMMUTABLE}",))
 
 
 def take_out(small: sqlite3.Connection, log: Path, session_id: int) -> int:

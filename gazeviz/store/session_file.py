@@ -69,11 +69,11 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
         raise LogFault(
             f"The log {log} has no session {session_id}.", next_step="Look for it with gazeviz log list."
         )
-    with faults_told(out):
+    with faults_told(out, "The file"):
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".gazeviz-") as folder:
             small = Path(folder) / DEFAULT_NAME
-            with closing(connect(small)) as connection:
+            with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
                 n_runs = moving.take_out(connection, log, session_id)
             with closing(sqlite3.connect(small)) as connection:

@@ -302,8 +302,8 @@ def main() -> None:
         n_begun, n_interrupted = kills(folder, options.kills)
         kill_line = (
             f"{options.kills} kills (signal 9) of a program that logs as fast as it can: {n_begun:,} runs\n"
-            f"were begun and {n_interrupted} interrupted; nothing that was promised was lost, every check was\n"
-            "sound, and every interrupted run was marked lost at the next start."
+            f"were begun and {n_interrupted} interrupted; nothing that was promised was lost, every check\n"
+            "was sound, and every interrupted run was marked lost at the next start."
         )
         print(kill_line, flush=True)
         seconds = two_writers(folder, options.transactions)

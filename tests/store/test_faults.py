@@ -136,11 +136,13 @@ def test_a_log_that_may_not_be_written_can_still_be_read(open_store: OpenStore, 
     store.close()
     code = (
         "import os, sys, pathlib, gazeviz.store.backup, gazeviz.resources\n"
+        "from gazeviz.store.session_file import export_session\n"
         "from gazeviz.store.reading import Reader; from gazeviz.store import SessionStore\n"
         "from gazeviz.errors import UserError\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "os.getuid() or os.setuid(65534)\n"  # root may write anywhere
         "print(Reader(path).run(int(sys.argv[2])).spec.prompt)\n"
+        "print(export_session(path, 1, pathlib.Path(sys.argv[3]) / 'session.zip'))\n"
         "try: SessionStore(path)\n"
         "except UserError as error: print(error.kind, error.sentence)\n"
     )
@@ -150,16 +152,19 @@ def test_a_log_that_may_not_be_written_can_still_be_read(open_store: OpenStore, 
     try:
         shutil.copyfile(path, public / "gazeviz.db")
         (public / "gazeviz.db").chmod(0o444)
+        open_to_all = public / "out"
+        open_to_all.mkdir()
+        open_to_all.chmod(0o777)
         public.chmod(0o555)
         done = subprocess.run(
-            [sys.executable, "-c", code, str(public / "gazeviz.db"), str(run_id)],
+            [sys.executable, "-c", code, str(public / "gazeviz.db"), str(run_id), str(open_to_all)],
             capture_output=True, text=True, cwd=Path(__file__).parents[2],
         )  # fmt: skip
     finally:
         public.chmod(0o755)
         shutil.rmtree(public)
-    assert done.stdout.splitlines()[0] == "What?", done.stderr
-    assert done.stdout.splitlines()[1].startswith("read_only The log"), done.stderr
+    assert done.stdout.splitlines()[:2] == ["What?", "1"], done.stderr
+    assert done.stdout.splitlines()[2].startswith("read_only The log"), done.stderr
 
 
 # Held by others
