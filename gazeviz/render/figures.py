@@ -18,6 +18,7 @@ from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -139,6 +140,7 @@ def staircase(
                 axes.plot(control.masses_TR[:, place], color=paint, linewidth=0.9, linestyle=_DASHES)
         _draw_targets(axes, switches, n_tok, lines, colours)
         _draw_marks(axes, marks, colours)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_yticks([0, top / 2, top], [figure_text(value) for value in (0, top / 2, top)])
         quieten(axes, colours, lines=True)
         dashed = "" if control is None else "   (dashed: the random control)"

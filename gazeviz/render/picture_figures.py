@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 17
 _NAME_INCH = 1.35
 _ROW_INCH = 0.2
+_LEGEND_INCH = 3.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,8 @@ def overlay_strip(
     height = n_rows * (side[1] + label)
     top = max(float(np.nanmax(token.map_HW, initial=0.0)) for token in maps)
     with rc_context(STYLE):
-        figure, axes = plate((width, height), colours, left=0.3, right=0.2, bottom=0.42, top=0.42)
+        right = max(0.2, _LEGEND_INCH - width)
+        figure, axes = plate((width, height), colours, left=0.3, right=right, bottom=0.42, top=0.42)
         axes.set_axis_off()
         entitle(axes, _cut(title, width), colours, pad_pt=4)
         for place, token in enumerate(maps):

@@ -202,3 +202,9 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are(
     for figure in (staircase, figures.head_grid(ranking, title="$\\alpha$")):
         save(figure, tmp_path / "figure.svg")
     assert "$x^0$ \\frac" in texts(staircase)
+
+
+def test_tokens_are_counted_in_whole_numbers() -> None:
+    short = Trajectory(np.eye(3, dtype=np.float32)[:2], tuple(panel.name for panel in PANELS))
+    axes = figures.staircase(short, PANELS).axes[0]
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())

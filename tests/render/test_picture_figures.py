@@ -66,3 +66,11 @@ def test_wide_pictures_stand_in_a_column_others_in_a_row() -> None:
 def test_no_map_is_nothing_to_draw() -> None:
     with pytest.raises(ValueError, match="no map"):
         overlay_strip(WIDE, [])
+
+
+def test_the_legend_of_a_small_picture_has_room() -> None:
+    image = Image.new("RGB", (40, 90), "white")
+    figure = overlay_strip(image, maps(image, 0.1))
+    figure.canvas.draw()
+    ends = [text.get_window_extent().x1 for axes in figure.axes for text in axes.texts]
+    assert max(ends) <= figure.bbox.x1
