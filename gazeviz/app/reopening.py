@@ -304,16 +304,19 @@ def _panel_box(picture: Picture, region: Region) -> tuple[int, int, int, int] | 
 class Reopener(QObject):
     """Reads runs in a thread of its own and has them shown; of several wishes the newest counts.
 
-    Signals: `opened` with the run's number, once Explore shows it. What goes wrong becomes a notice.
+    Signals: `opened` with the run's number, once Explore shows it; `failed` with it, where a notice says why.
+    view: what was opened last.
     """
 
     opened = Signal(int)
-    _read = Signal(int, object)  # number of the wish; LoggedView or UserError
+    failed = Signal(int)
+    _read = Signal(int, int, object)  # number of the wish, of the run; LoggedView or UserError
 
     def __init__(self, controller: RunController, store: SessionStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._controller, self._store = controller, store
         self._pool = ThreadPoolExecutor(1, "run reader")
+        self.view: LoggedView | None = None
         self._wish = 0
         self._closed = False
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
@@ -330,7 +333,7 @@ class Reopener(QObject):
                 outcome: LoggedView | UserError = logged_view(self._store, run_id)
             except UserError as error:
                 outcome = error
-            self._read.emit(number, outcome)
+            self._read.emit(number, run_id, outcome)
 
         self._pool.submit(work)
 
@@ -339,11 +342,14 @@ class Reopener(QObject):
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _on_read(self, number: int, outcome: LoggedView | UserError) -> None:
+    def _on_read(self, number: int, run_id: int, outcome: LoggedView | UserError) -> None:
         if number != self._wish or self._closed:
             return
-
         if isinstance(outcome, UserError):
             self._controller.model.notice = Notice("error", outcome.sentence, outcome.next_step, "log")
+            self.failed.emit(run_id)
         elif self._controller.reopen(outcome):
-            self.opened.emit(outcome.record.id)
+            self.view = outcome
+            self.opened.emit(run_id)
+        else:
+            self.failed.emit(run_id)

@@ -328,3 +328,11 @@ def mass_by_region(
     for number, tokens in enumerate(tokens_by_region):
         masses_TR[:, number] = mean_TP[:, np.asarray(tokens, dtype=np.int64)].sum(axis=1)
     return masses_TR
+
+
+def first_difference(before: Sequence[int], now: Sequence[int]) -> int | None:
+    """Return where two answers part, None where they are the same; one that is longer parts at its end."""
+    for index, (one, other) in enumerate(zip(before, now, strict=False)):
+        if one != other:
+            return index
+    return None if len(before) == len(now) else min(len(before), len(now))

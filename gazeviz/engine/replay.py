@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gazeviz.domain.reproduction import Wish
+from gazeviz.domain.run import first_difference as first_difference
 from gazeviz.engine.description import library_versions
 from gazeviz.errors import UserError
 
@@ -84,14 +85,6 @@ def replay(original: Original, engine: Engine) -> Replay:
         engine.max_image_tokens = usual_tok
     differs = first_difference(original.token_ids, run.token_ids)
     return Replay(original.id, run.token_ids, run.text, original.text, differs, _changed(original.versions))
-
-
-def first_difference(before: tuple[int, ...], now: tuple[int, ...]) -> int | None:
-    """Return where two answers part, None where they are the same; one that is longer parts at its end."""
-    for index, (one, other) in enumerate(zip(before, now, strict=False)):
-        if one != other:
-            return index
-    return None if len(before) == len(now) else min(len(before), len(now))
 
 
 def _changed(versions: Mapping[str, str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from gazeviz.backend.base import Listener
 from gazeviz.backend.fake import FakeBackend
 from gazeviz.backend.scripted import Script
 from gazeviz.domain.strip import Layout
+from tests.app.logged_stage import LoggedStage, OpenLogged
 from tests.app.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
 
 
@@ -67,6 +68,20 @@ def stage(open_stage: OpenStage, strip_path: Path) -> Stage:
     stage.model.prompt = "What is happening in this panel?"
     stage.until_at_rest()
     return stage
+
+
+@pytest.fixture
+def open_session(tmp_path: Path, qtbot: QtBot) -> Iterator[OpenLogged]:
+    """Opens sessions on one log, one after the other; every one is closed."""
+    opened: list[LoggedStage] = []
+
+    def open_one() -> LoggedStage:
+        opened.append(LoggedStage(tmp_path / "log.db", qtbot))
+        return opened[-1]
+
+    yield open_one
+    for session in opened:
+        session.close()
 
 
 @pytest.fixture(autouse=True)

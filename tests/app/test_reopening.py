@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,81 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.reopening import LoggedView, Reopener, logged_view
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Cursor, GenerationSettings, SteeringSettings
-from gazeviz.backend.fake import FakeBackend
 from gazeviz.domain.heads import Head
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
-from gazeviz.store import SessionStore
+from tests.app.logged_stage import LoggedStage
 from tests.app.staging import N_PANELS
-
-PROMPT = "What is happening in this panel?"
-
-
-class Session:
-    """A window's session on a real log and the scripted model."""
-
-    def __init__(self, log: Path, qtbot) -> None:
-        self.store, self.model, self.qtbot = SessionStore(log), SessionModel(), qtbot
-        made: list[FakeBackend] = []
-
-        def make(listener):
-            made.append(FakeBackend(listener))
-            return made[0]
-
-        self.controller = RunController(self.model, make, self.store)
-        self.backend = made[0]
-        self.reopener = Reopener(self.controller, self.store)
-
-    def start(self, picture: Path) -> None:
-        self.controller.start()
-        self.open(picture)
-        self.model.prompt = PROMPT
-        self.until(lambda: self.model.worker_state == "ready" and self.model.map.values_P is not None)
-
-    def open(self, picture: Path) -> None:
-        self.controller.open_picture(picture)
-        self.until(lambda: self.model.picture and self.model.picture.name == picture.name and self.model.grid)
-
-    def run(self, panel: int = 1, n_heads: int = 4) -> tuple[int, int]:
-        """Run baseline and steered answer; returns their numbers."""
-        self.controller.heads.top(n_heads)
-        self.model.target_region_id = self.model.regions.ids[panel]
-        self.controller.run()
-        self.until(lambda: not self.controller.running)
-        baseline_id, steered_id = self.model.baseline_run_id, self.model.steered_run_id
-        assert baseline_id is not None and steered_id is not None
-        return baseline_id, steered_id
-
-    def view(self, run_id: int) -> LoggedView:
-        return logged_view(self.store, run_id)
-
-    def reopen(self, run_id: int) -> None:
-        with self.qtbot.waitSignal(self.reopener.opened, timeout=8000):
-            self.reopener.reopen(run_id)
-
-    def until(self, holds) -> None:
-        self.qtbot.waitUntil(lambda: bool(holds()), timeout=8000)
-
-    def close(self) -> None:
-        self.reopener.close()
-        self.controller.shutdown()
-
-
-@pytest.fixture
-def open_session(tmp_path: Path, qtbot) -> Iterator[Callable[[], Session]]:
-    opened: list[Session] = []
-
-    def open_one() -> Session:
-        opened.append(Session(tmp_path / "log.db", qtbot))
-        return opened[-1]
-
-    yield open_one
-    for session in opened:
-        session.close()
 
 
 @pytest.fixture
@@ -124,7 +54,7 @@ def test_a_run_is_shown_as_it_was_without_a_worker(open_session, strip_path, qtb
     qtbot.waitUntil(lambda: model.map.values_P is not None, timeout=4000)
     assert np.array_equal(model.map.values_P, map_P) and model.grid.n_tokens == len(map_P)
     assert model.ranking is not None and model.chosen.origin.ranking == model.ranking_name
-    assert not again.controller.keeps_attention(record) and again.backend.open_jobs == ()
+    assert not again.controller.keeps_attention(record) and again.scripted.open_jobs == ()
 
 
 def test_every_token_has_its_map_and_single_heads_say_why_not(open_session, strip_path, qtbot):
@@ -269,12 +199,12 @@ def test_while_something_runs_nothing_is_opened(open_session, strip_path):
     session = open_session()
     session.start(strip_path)
     _, steered_id = session.run()
-    session.backend.pace.hold()
+    session.scripted.pace.hold()
     session.controller.run("steered")
     session.reopener.reopen(steered_id)
     session.until(lambda: session.model.notice is not None)
     assert "running" in session.model.notice.sentence and session.model.steered_run_id != steered_id
-    session.backend.pace.free()
+    session.scripted.pace.free()
     session.until(lambda: not session.controller.running)
 
 
@@ -288,11 +218,7 @@ def test_what_cannot_be_opened_is_a_notice(open_session, strip_path):
 
 
 def test_a_changed_picture_is_not_believed(tmp_path, strip_path, qtbot):
-    log = tmp_path / "paths.db"
-    session = Session(log, qtbot)
-    session.store.close()
-    session.store = SessionStore(log, keep_pictures=False)
-    session.controller._desk.log = session.store
+    session = LoggedStage(tmp_path / "paths.db", qtbot, keep_pictures=False)
     try:
         session.start(strip_path)
         _, steered_id = session.run()
@@ -304,7 +230,6 @@ def test_a_changed_picture_is_not_believed(tmp_path, strip_path, qtbot):
             session.view(steered_id)
     finally:
         session.close()
-        session.store.close()
 
 
 def test_of_several_wishes_the_newest_is_shown(open_session, strip_path, qtbot):
