@@ -33,7 +33,8 @@ def attention_rgba(
     opacity: 0 to 1, the person's overlay slider.
     Returns uint8 (H, W, 4), straight alpha.
     """
-    values_HW = np.nan_to_num(np.asarray(map_HW, dtype=np.float32), nan=0.0)
+    values_HW = np.asarray(map_HW, dtype=np.float32)
+    values_HW = np.where(np.isnan(values_HW), np.float32(0), values_HW)
     scale = float(values_HW.max(initial=0.0)) if highest is None else highest
     level_HW = np.clip(values_HW / scale, 0.0, 1.0) if scale > 0 else np.zeros_like(values_HW)
     rgba_HW4 = np.empty((*level_HW.shape, 4), dtype=np.uint8)

@@ -58,10 +58,7 @@ class Actions(QObject):
         self._actions: dict[str, QAction] = {}
         for deed in deeds:
             self._actions[deed.name] = self._make(window, deed)
-        application = QApplication.instance()
-        if application is not None:
-            self._guard = KeyGuard(self)
-            application.installEventFilter(self._guard)
+        self._guard = KeyGuard(self)
 
     def _make(self, window: QWidget, deed: Deed) -> QAction:
         action = QAction(deed.name, window)
@@ -103,16 +100,32 @@ class Actions(QObject):
 
 
 class KeyGuard(QObject):
-    """Leaves Space and arrows to the control that has the focus where it needs them itself."""
+    """Leaves Space and arrows to the control that has the focus where it needs them itself.
+
+    Watches that control alone: a filter of the whole application would see every event of every widget.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus_changed)
+            self._on_focus_changed(None, QApplication.focusWidget())
+
+    def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        if before is not None:
+            before.removeEventFilter(self)
+        if now is not None:
+            now.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Accept the override of a shortcut on behalf of the focused control."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            focused = QApplication.focusWidget()
-            if focused is not None and watched is focused and needs_key(focused, Qt.Key(event.key())):
-                event.accept()
-                return True
-        return super().eventFilter(watched, event)
+        asked = event.type() == QEvent.Type.ShortcutOverride
+        if not asked or not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
+            return False
+        needed = needs_key(watched, Qt.Key(event.key()))
+        event.setAccepted(needed)
+        return needed
 
 
 def needs_key(widget: QWidget, key: Qt.Key) -> bool:

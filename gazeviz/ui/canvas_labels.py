@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap, QPixmapCache
 
 from gazeviz.app.session_model import SessionModel
 from gazeviz.render.overlay import ink_on
@@ -25,7 +25,21 @@ def draw_region_label(
     painter: QPainter, rect: QRect, colour: str, number: str, text: str, is_target: bool
 ) -> None:
     """Draw a region's number on its colour; the target's wears a ring as a second sign."""
-    painter.save()
+    ratio = painter.device().devicePixelRatioF()
+    key = f"region label {rect.width()}x{rect.height()} {ratio} {colour} {number} {text} {is_target}"
+    label = QPixmap()
+    if not QPixmapCache.find(key, label):
+        label = QPixmap(rect.size() * ratio)
+        label.setDevicePixelRatio(ratio)
+        label.fill(Qt.GlobalColor.transparent)
+        on_label = QPainter(label)
+        _draw_label(on_label, QRect(QPoint(0, 0), rect.size()), colour, number, text, is_target)
+        on_label.end()
+        QPixmapCache.insert(key, label)
+    painter.drawPixmap(rect.topLeft(), label)
+
+
+def _draw_label(painter: QPainter, rect: QRect, colour: str, number: str, text: str, is_target: bool) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setFont(theme.font_ui(_LABEL_FONT_PX, 600))
     number_width = _number_width(QFontMetricsF(painter.font()), number)
@@ -42,7 +56,6 @@ def draw_region_label(
     if is_target:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(whole.adjusted(1.5, 1.5, -1.5, -1.5), 3, 3)
-    painter.restore()
 
 
 def hover_text(model: SessionModel, cell: int | None) -> str:

@@ -126,8 +126,10 @@ class RegionsOnCanvas:
         x_px, y_px = shift_px
         return self._view.box_to_screen((box[0] + x_px, box[1] + y_px, box[2] + x_px, box[3] + y_px))
 
-    def draw_shift(self, painter: QPainter, shift_px: tuple[int, int]) -> None:
-        """Draw where the active region is being dragged to."""
+    def draw_shift(self, painter: QPainter, shift_px: tuple[int, int] | None) -> None:
+        """Draw where the active region is being dragged to; None: nowhere."""
+        if shift_px is None:
+            return
         region, moved = self._model.active_region, self.shifted_rect(shift_px)
         if region is not None and not moved.isEmpty():
             dashed = QPen(QColor(region.colour), 2.0, Qt.PenStyle.DashLine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
@@ -79,7 +79,7 @@ class ExploreView(QMainWindow):
         self._arranging = on
         for dock in self.docks:
             old = dock.titleBarWidget()
-            dock.setTitleBarWidget(None if on else NoTitle())  # type: ignore[arg-type]
+            dock.setTitleBarWidget(None if on else _no_title())  # type: ignore[arg-type]
             if old is not None:
                 old.deleteLater()
 
@@ -118,16 +118,11 @@ class ExploreView(QMainWindow):
         return dock
 
 
-class NoTitle(QWidget):
+def _no_title() -> QWidget:
     """A dock's title that takes no room."""
-
-    def sizeHint(self) -> QSize:
-        """Nothing."""
-        return QSize(0, 0)
-
-    def minimumSizeHint(self) -> QSize:
-        """Nothing."""
-        return QSize(0, 0)
+    title = QWidget()
+    QVBoxLayout(title).setContentsMargins(0, 0, 0, 0)
+    return title
 
 
 def _column(width_px: int, *parts: QWidget) -> QScrollArea:

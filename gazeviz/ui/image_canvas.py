@@ -6,6 +6,8 @@ stroke costs the rectangle that it touches.  What gestures mean is the tools' (g
 
 from __future__ import annotations
 
+from time import monotonic
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QVariantAnimation, Signal
@@ -60,6 +62,7 @@ class ImageCanvas(QWidget):
         self._picture = PictureLayer()
         self._maps = [AttentionLayer(), AttentionLayer()]  # the one that fades away, the one that is shown
         self._regions = RegionsOnCanvas(model, self.view)
+        self._map_came_s = 0.0
         self._fade = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FADE_MS)
         self._pixels_HW3: NDArray[np.uint8] | None = None
         self._marked = QRect()  # what the tool's own marks cover
@@ -82,10 +85,10 @@ class ImageCanvas(QWidget):
         model = self._model
         model.picture_changed.connect(self._on_picture_changed)
         model.grid_changed.connect(self._on_grid_changed)
-        model.regions_changed.connect(self._on_regions_changed)
-        model.region_painted.connect(self._on_region_painted)
-        for signal in (model.active_region_changed, model.target_changed, model.rule_changed):
+        listed, active, target = model.regions_changed, model.active_region_changed, model.target_changed
+        for signal in (listed, active, target, model.rule_changed):
             signal.connect(self._on_regions_changed)
+        model.region_painted.connect(self._on_region_painted)
         model.tool_changed.connect(self._on_tool_changed)
         model.brush_changed.connect(self.update)
         model.view_changed.connect(self._on_view_changed)
@@ -137,10 +140,12 @@ class ImageCanvas(QWidget):
         self.update()
 
     def _on_map_changed(self) -> None:
-        """Fade from the map on the screen; while a fade is under way, only its end is exchanged."""
+        """Fade from the map on the screen; while maps stream in, each just takes the last one's place."""
         if self._maps[1].empty != (self._model.map.values_P is None):
             self._regions.changed()  # tints step back where a map is shown
-        if self._fade.state() != QVariantAnimation.State.Running:
+        before_s, self._map_came_s = self._map_came_s, monotonic()
+        self._fade.stop()
+        if self._map_came_s - before_s > 2 * FADE_MS / 1000:
             self._maps.reverse()
             self._fade.start()
         self._set_map()
@@ -154,8 +159,7 @@ class ImageCanvas(QWidget):
     def _on_redraw_wanted(self) -> None:
         """Draw the tool's marks anew: where they were, and where they are."""
         self.update(self._marked)
-        outline = self._tool.outline()
-        marks = QRectF() if outline is None else outline.controlPointRect()
+        marks = QRectF() if (line := self._tool.outline()) is None else line.controlPointRect()
         if self.desk.shift_px is not None:
             marks = marks.united(self._regions.shifted_rect(self.desk.shift_px))
         self._marked = marks.adjusted(-8, -8, 8, 8).toAlignedRect() if not marks.isNull() else QRect()
@@ -349,12 +353,12 @@ class ImageCanvas(QWidget):
             painter.fillRect(self.rect(), theme.current().canvas)
             draw_empty(painter, self.rect())
             return
-        text = hover_text(self._model, self._hover)
+        text, place = hover_text(self._model, self._hover), self._status_rect()
         for clip in few_rects(event.region()):
             painter.setClipRect(clip)
             self._draw(painter, clip)
-            if text and clip.intersects(self._status_rect()):
-                draw_chip(painter, self._status_rect(), text)
+            if text and clip.intersects(place):
+                draw_chip(painter, place, text)
             if self._keyed:
                 draw_focus(painter, self.rect())
 
@@ -367,8 +371,8 @@ class ImageCanvas(QWidget):
         self._draw_pointer(painter, clip)
 
     def _draw_maps(self, painter: QPainter, clip: QRect, ratio: float) -> None:
-        running = self._fade.state() == QVariantAnimation.State.Running
-        shown = float(self._fade.currentValue() or 0.0) if running else 1.0
+        fading = self._fade.state() == QVariantAnimation.State.Running
+        shown = float(self._fade.currentValue() or 0.0) if fading else 1.0
         for layer, opacity in zip(self._maps, (1.0 - shown, shown), strict=True):
             if opacity > 0 and not layer.empty:
                 painter.setOpacity(opacity)
@@ -379,8 +383,7 @@ class ImageCanvas(QWidget):
         """Draw a gesture's outline, the cell under the pointer and the brush, dark and light."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        outline = self._tool.outline()
-        circle = None
+        outline, circle = self._tool.outline(), None
         if self._tool.circle_px() and self._pointer is not None and not self._space_held:
             circle = self._brush_rect(self._pointer)
         for pen in (QPen(QColor(0, 0, 0, 150), 3.0), QPen(QColor(255, 255, 255), 1.4)):
@@ -391,8 +394,7 @@ class ImageCanvas(QWidget):
                 painter.drawPath(outline)
             if circle is not None and circle.intersects(QRectF(clip)):
                 painter.drawEllipse(circle)
-        if self.desk.shift_px is not None:
-            self._regions.draw_shift(painter, self.desk.shift_px)
+        self._regions.draw_shift(painter, self.desk.shift_px)
 
     def _status_rect(self) -> QRect:
         return QRect(12, self.height() - 40, min(420, self.width() - 24), 28)

@@ -108,7 +108,8 @@ class TrajectoryCurves(QWidget):
         """The points of a line, x and y, float64 (T, 2); a mass that is not a number lies at the bottom."""
         place = self._place
         x_T = place.left_px + (np.arange(len(mass_T)) + 0.5) * place.token_px
-        y_T = place.top_px + place.height_px * (1 - np.nan_to_num(mass_T.astype(np.float64)) / place.top)
+        mass_T = np.where(np.isnan(mass_T), 0.0, mass_T)  # a tenth of what nan_to_num takes
+        y_T = place.top_px + place.height_px * (1 - mass_T / place.top)
         return np.stack([x_T, y_T], axis=1)
 
     # Axes

@@ -25,7 +25,7 @@ from tests.benchmarks.performance_page import write_section
 from tests.ui.screen_driver import Screen
 
 ROOT = Path(__file__).parents[2]
-LAUNCHES, NARRATIONS, KEYS = 5, 6, 50
+LAUNCHES, NARRATIONS, KEYS, KILLS = 5, 6, 50, 50
 TICK_MS = 10
 
 
@@ -35,7 +35,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--look", action="store_true")
-    parser.add_argument("--child", choices=("launch", "live"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("launch", "live", "kills"), help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -44,7 +44,8 @@ def main() -> None:
     with Screen((1440, 900)) as display:
         launches = [child("launch", display, options.look) for _ in range(1 if options.look else LAUNCHES)]
         live = child("live", display, options.look)
-    text = section(launches, live)
+        kills = child("kills", display, options.look)
+    text = section(launches, live, kills)
     print(text)
     if not options.look:
         write_section("window", text)
@@ -96,6 +97,7 @@ class Live:
         self.model = self.controller.model
         self._garbage = GarbageInScreenThread(self.window)
         self.window.show()
+        self.n_lost = 0
         self.controller.start()
         gui._open_first(self.controller, None, None)
         self.window.tour.skip()
@@ -108,8 +110,10 @@ class Live:
         self.ready_s = time.time() - started_s
 
     def _note(self, event: Any) -> None:
+        from gazeviz.backend.base import WorkerLost
         from gazeviz.domain.messages import StepArrived
 
+        self.n_lost += isinstance(event, WorkerLost)
         if isinstance(event, StepArrived):
             self.produced_s[event.job, event.index] = time.perf_counter()
 
@@ -201,23 +205,83 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
     return {"intervals_ms": intervals_ms, "late": late, "waits_ms": waits_ms, "token_ms": token_ms}
 
 
-CHILDREN = {"launch": measure_launch, "live": measure_live}
+def measure_kills(started_s: float, look: bool) -> dict[str, Any]:
+    """Kill the worker at random moments; what came back, and what of the session was lost."""
+    from gazeviz.domain.messages import StripsSource
+
+    live = Live(started_s)
+    model, controller = live.model, live.controller
+    rng = np.random.default_rng(1)
+    controller.editor.paint_rectangle((40, 30), (300, 220))
+    controller.retarget(model.regions.ids[1])
+    controller.run()
+    live.live_until(lambda: not controller.running)
+    lost: list[str] = []
+    moments: dict[str, int] = {}
+    recovered = 0
+    for number in range(3 if look else KILLS):
+        kept = _session(live)
+        during = ("loading", "discovery", "generation")[number % 3]
+        if during == "loading":
+            controller.load_model(None)
+        elif during == "discovery":
+            controller.discover(StripsSource("builtin", 12, seed=number), ("mass", "causal"))
+        else:
+            controller.run("steered")
+        end_s = time.monotonic() + float(rng.uniform(0, 0.6))
+        live.live_until(lambda end_s=end_s: time.monotonic() > end_s)
+        moments[during] = moments.get(during, 0) + 1
+        losses = live.n_lost
+        controller.kill_worker()
+        live.live_until(lambda losses=losses: live.n_lost > losses)
+        live.live_until(lambda: model.worker_state == "ready" and not controller.busy)
+        recovered += 1
+        now = _session(live)
+        lost += [f"{during}: {name}" for name, value in kept.items() if now[name] != value]
+    runs = [record.state for record in model.runs.values() if record.side != "glance"]
+    live.close()
+    return {"moments": moments, "recovered": recovered, "lost": lost, "unended": runs.count("running")}
 
 
-def section(launches: list[dict[str, Any]], live: dict[str, Any]) -> str:
+def _session(live: Live) -> dict[str, Any]:
+    """What a person would miss."""
+    model = live.model
+    done = [
+        (record.id, record.text)
+        for record in model.runs.values()
+        if record.state == "done" and record.side != "glance"
+    ]
+    return {
+        "regions": [(region.id, region.name, region.mask_HW.tobytes()) for region in model.regions],
+        "target": model.target_region_id, "heads": model.chosen.heads, "prompt": model.prompt,
+        "runs": done[:2], "rankings": sorted(model.rankings), "undo": live.controller.undo_stack.index(),
+    }  # fmt: skip
+
+
+CHILDREN = {"launch": measure_launch, "live": measure_live, "kills": measure_kills}
+
+
+def section(launches: list[dict[str, Any]], live: dict[str, Any], kills: dict[str, Any]) -> str:
     """The report as a section of the help page."""
     import PySide6
 
     counts = {n: live["late"].count(n) for n in sorted(set(live["late"]))}
+    moments = ", ".join(f"{n} x in {during}" for during, n in kills["moments"].items())
     lines = (
         ("process started to window painted, s", spread([one["visible_s"] for one in launches], 2)),
         ("process started to a first map, s", spread([one["ready_s"] for one in launches], 2)),
         (f"interval of a {TICK_MS} ms timer while text streams, ms", spread(live["intervals_ms"])),
         ("a token meanwhile, ms", spread(live["token_ms"])),
         ("another target to the first token under it on the screen, ms", spread(live["waits_ms"])),
-        ("tokens under the old target that arrived meanwhile",
-         ", ".join(f"{number}: {n} x" for number, n in counts.items())),
-    )  # fmt: skip
+        (
+            "tokens under the old target that were produced meanwhile",
+            ", ".join(f"{number}: {n} x" for number, n in counts.items()),
+        ),
+        (
+            f"worker killed at a random moment ({moments})",
+            f"{kills['recovered']} recoveries; lost of the session: {', '.join(kills['lost']) or 'nothing'}",
+        ),
+    )
     table = "\n".join(f"| {what} | {figure} |" for what, figure in lines)
     return (
         "## The window\n\n"
