@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableV
 from gazeviz.app.archive import Archive, RunLine
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import tinted
-from gazeviz.ui.session_rows import PLACES, RUN_COLUMNS, Index, RunRows
+from gazeviz.ui.session_rows import RUN_COLUMNS, Index, RunRows
 from gazeviz.ui.session_words import runs_words, session_title
 
 ROW_PX: Final = 36
@@ -51,8 +51,7 @@ class RunDelegate(QStyledItemDelegate):
         elif run_id is not None:
             self._draw_ground(painter, box, row, index)
             self._draw_cell(painter, box, run_id, RUN_COLUMNS[index.column()].key)
-        painter.setPen(theme.current().line)
-        painter.drawLine(box.bottomLeft(), box.bottomRight())
+        painter.fillRect(QRect(box.left(), box.bottom(), box.width(), 1), theme.current().line)
         painter.restore()
 
     def _draw_ground(self, painter: QPainter, box: QRect, row: int, index: Index) -> None:
@@ -166,11 +165,6 @@ class RunDelegate(QStyledItemDelegate):
             self._pictures[key] = QPixmap.fromImage(scaled)
             self._pictures[key].setDevicePixelRatio(ratio)
         return self._pictures[key]
-
-
-def star_column() -> int:
-    """Where the stars stand."""
-    return PLACES["star"]
 
 
 def _draw_elided(painter: QPainter, place: QRectF, text: str, alignment: Qt.AlignmentFlag) -> None:

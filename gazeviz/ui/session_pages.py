@@ -65,6 +65,7 @@ class EmptyPage(QWidget):
         self._next.setProperty("role", "soft")
         self._next.setWordWrap(True)
         self._step = named(QPushButton(), "noRunsStep")
+        self._step.setToolTip("Change what is shown; no run is touched")
         self._step.clicked.connect(self.step_wanted)
         layout = QVBoxLayout(self)
         layout.setSpacing(2 * theme.SPACE)
@@ -74,6 +75,7 @@ class EmptyPage(QWidget):
             layout.addWidget(part)
         layout.addWidget(self._step, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
+        self.say("No runs here.", "", "Show all runs")
 
     def say(self, sentence: str, next_step: str, step: str = "") -> None:
         """Say why there is nothing, and what to do. step: of the button, "" for none."""
