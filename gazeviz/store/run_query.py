@@ -139,16 +139,27 @@ class RunFilter:
 
     def sql(self, also: str = "") -> tuple[str, list[Any]]:
         """Return "FROM ... WHERE ..." and its values. also: other SQL whose tables have to be there."""
-        conditions = [f"runs.deleted_s IS {'NOT ' if self.deleted else ''}NULL"]
+        conditions, values = self._narrowing()
+        if self.sides:
+            # A "+" keeps SQLite from its index of sides, which only helps to count everything.
+            keep_off = "+" if conditions or also else ""
+            conditions.append(f"{keep_off}runs.side IN ({', '.join('?' * len(self.sides))})")
+            values += self.sides
+        conditions.append(f"runs.deleted_s IS {'NOT ' if self.deleted else ''}NULL")
+        where = " AND ".join(conditions)
+        return f"FROM runs {joins_of(where + also)} WHERE {where}", values
+
+    def _narrowing(self) -> tuple[list[str], list[Any]]:
+        """The conditions that leave out what a list shows by itself."""
+        conditions: list[str] = []
         values: list[Any] = []
         searched = _search(self)
         if searched:
             conditions.append("runs.id IN (SELECT rowid FROM run_search WHERE run_search MATCH ?)")
             values.append(searched)
-        for column, among in (("side", self.sides), ("state", self.states)):
-            if among:
-                conditions.append(f"runs.{column} IN ({', '.join('?' * len(among))})")
-                values += among
+        if self.states:
+            conditions.append(f"runs.state IN ({', '.join('?' * len(self.states))})")
+            values += self.states
         tagged = "runs.id IN (SELECT run_id FROM run_tags WHERE tag = ?)"
         for condition, value in (("runs.session_id = ?", self.session_id), (tagged, self.tag)):
             if value is not None:
@@ -163,8 +174,7 @@ class RunFilter:
         for sign in (word for word in self.words.split() if not any(map(str.isalnum, word))):
             conditions.append("runs.prompt || ' ' || runs.text LIKE ? ESCAPE '\\'")
             values.append(_part(sign))
-        where = " AND ".join(conditions)
-        return f"FROM runs {joins_of(where + also)} WHERE {where}", values
+        return conditions, values
 
 
 @dataclass(frozen=True)

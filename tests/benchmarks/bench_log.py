@@ -183,7 +183,11 @@ def list_times(path: Path, n_runs: int) -> list[Times]:
             timed("filter by target and strength, how many", 50, count(target)),
             timed("filter by star, first page", 200, page(lambda: "is:starred")),
             timed("filter by a part of the model's name, first page", 100, page(lambda: "model:l 2")),
-            timed("one session, sorted by text, first page", 100, page(lambda: "session:7", "text")),
+            timed(
+                "20 sessions by a part of their names, sorted by text, first page",
+                50,
+                page(lambda: "session:7", "text"),
+            ),
             timed("all, sorted by text, first page", 20, page(lambda: "", "text")),
             timed("figures of the side list", 20, lambda _: runs.counts()),
             timed("one run with its tokens, decoded", 200, lambda _: opened(store, rng.randint(1, n_runs))),
