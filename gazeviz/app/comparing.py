@@ -1,7 +1,7 @@
 """What a comparison asks of the log: runs with pictures, grids and rankings, and the rows of two sessions.
 
 Each function is a question for the archive's thread and reads everything there, so that nothing is read while
-the screen is drawn. What is wrong comes back as a UserError, to be shown where the comparison would be.
+the screen is drawn. `told` makes what is wrong an answer, too, to be shown where the comparison would be.
 """
 
 from __future__ import annotations
@@ -53,14 +53,22 @@ class SessionsCompared:
     pairing: Pairing
 
 
-def told(question: Callable[[Reader], _T]) -> Callable[[Reader], _T | UserError]:
-    """Make a question whose UserErrors are answers."""
+@dataclass(frozen=True)
+class NotCompared:
+    """Why something cannot be compared, and what to do about it."""
 
-    def ask(reader: Reader) -> _T | UserError:
+    sentence: str
+    next_step: str
+
+
+def told(question: Callable[[Reader], _T]) -> Callable[[Reader], _T | NotCompared]:
+    """Make a question whose UserErrors are answers, so that they are shown in place."""
+
+    def ask(reader: Reader) -> _T | NotCompared:
         try:
             return question(reader)
         except UserError as error:
-            return error
+            return NotCompared(error.sentence, error.next_step)
 
     return ask
 

@@ -30,6 +30,7 @@ MOST: Final = len(LETTERS)
 """Things that can be told apart side by side."""
 
 NONE: Final = "none"
+_STEERING: Final = ("heads", "target", "mode", "strength", "scope", "cells")
 _LABELLED: Final = (
     "heads", "target", "strength", "mode", "scope", "prompt", "picture", "model", "sampling",
     "longest answer", "cells", "picture fed as", "computed on", "heads watched", "regions",
@@ -66,6 +67,23 @@ def settings_of(runs: Sequence[LoggedRun], picture_names: Mapping[str, str]) -> 
     return tuple(made)
 
 
+def differing(settings: Sequence[Setting]) -> tuple[str, ...]:
+    """Name what differs, shortly: a baseline among steered runs differs in "steering" and not in all of it.
+
+    The heads that are watched are not named where those that are steered differ anyway.
+    """
+    of_steering = [setting for setting in settings if setting.name in _STEERING]
+    steered = [place for place, value in enumerate(of_steering[0].values) if value != NONE]
+    mixed = 0 < len(steered) < len(of_steering[0].values)
+    names = ["steering"] if mixed else []
+    for setting in settings:
+        among = [setting.keys[place] for place in steered] if setting in of_steering else setting.keys
+        derived = setting.name == "heads watched" and (mixed or "heads" in names)
+        if not derived and any(key != among[0] for key in among):
+            names.append(setting.name)
+    return tuple(names)
+
+
 def _settings(run: LoggedRun, names: Mapping[str, str]) -> dict[str, tuple[str, Hashable]]:
     """Name to words and key, in the order of the table."""
     spec, model, request = run.spec, run.model, run.summary.request if run.summary else None
@@ -88,7 +106,7 @@ def _settings(run: LoggedRun, names: Mapping[str, str]) -> dict[str, tuple[str, 
 
 def _steering_settings(steering: Steering | None) -> dict[str, tuple[str, Hashable]]:
     if steering is None:
-        return dict.fromkeys(("heads", "target", "mode", "strength", "scope", "cells"), (NONE, None))
+        return dict.fromkeys(_STEERING, (NONE, None))
     strength = strength_words(steering)
     cells = "by centre" if steering.rule == "centre" else f"by {steering.share:.0%} of their area"
     return {
@@ -187,6 +205,7 @@ class HeadsCompared:
 
     shape_LH: None where they are of models of different shapes and cannot be laid over each other.
     rankings: that each was taken from, best or worst first; None for sets that come from elsewhere.
+    watched: places of sets that were only watched, not steered.
     """
 
     names: tuple[str, ...]
@@ -194,6 +213,7 @@ class HeadsCompared:
     shape_LH: tuple[int, int] | None
     present_LH: NDArray[np.bool_] | None = None
     rankings: tuple[HeadRanking | None, ...] = ()
+    watched: frozenset[int] = frozenset()
 
     @cached_property
     def overlaps(self) -> Mapping[tuple[int, int], Overlap]:
@@ -209,6 +229,8 @@ class HeadsCompared:
         ours, theirs = (self.rankings[place] if self.rankings else None for place in (first, second))
         if ours is None or theirs is None or ours.shape_LH != theirs.shape_LH:
             return None
+        if np.array_equal(ours.scores_LH, theirs.scores_LH, equal_nan=True):
+            return None  # one ranking agrees with itself: that says nothing
         return ours.rank_correlation(theirs)
 
 
@@ -302,7 +324,8 @@ class RunComparison:
         present = [run.model.heads_present_LH for run in self.runs]
         sets = tuple(_heads_of(run) for run in self.runs)
         present_LH = np.any(present, axis=0) if shape_LH else None
-        return HeadsCompared(self.labels, sets, shape_LH, present_LH, self.rankings)
+        watched = frozenset(place for place, run in enumerate(self.runs) if steering_of(run) is None)
+        return HeadsCompared(self.labels, sets, shape_LH, present_LH, self.rankings, watched)
 
     @cached_property
     def region_names(self) -> tuple[str, ...]:

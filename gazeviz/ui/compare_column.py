@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QRectF, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app.comparison import LETTERS, RunComparison, steering_of
@@ -27,6 +27,7 @@ from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_tokens import Mark, TokenFlow
 
 WIDTH_PX: Final = 190
+_ROOMY_PX: Final = 270
 _MARK_ALPHA: Final = 0.3
 _STATES: Final = {
     "queued": "waits for its turn",
@@ -80,6 +81,7 @@ class CompareColumn(QWidget):
         self._comparison, self._place = comparison, place
         self._run: LoggedRun = comparison.runs[place]
         self._token = 0
+        self._said_overlap: float | None = None
         self.badge = LetterBadge(place)
         self.badge.clicked.connect(lambda: self.reference_wanted.emit(place))
         self.map = CompareMap(f"compareMap{LETTERS[place]}")
@@ -100,9 +102,9 @@ class CompareColumn(QWidget):
         top.setSpacing(theme.SPACE)
         self._label = named(ElidedLabel(), f"compareLabel{LETTERS[self._place]}")
         self._overlap = named(QLabel(), f"compareOverlap{LETTERS[self._place]}")
-        self._overlap.setProperty("role", "mono")
+        self._overlap.setProperty("role", "soft")
         open_ = named(QToolButton(), f"compareOpen{LETTERS[self._place]}")
-        open_.setText(str(self._run.id))
+        open_.setText(f"#{self._run.id}")
         open_.setFont(theme.font_mono(11))
         open_.setAccessibleName(f"Open run {self._run.id} in Explore")
         open_.setToolTip("Show this run in Explore exactly as it was; the model does not run")
@@ -156,10 +158,22 @@ class CompareColumn(QWidget):
         """Mark words; overlap: with the run that is compared with, None for that run itself."""
         self.flow.mark_words(marked)
         self.badge.setChecked(overlap is None)
-        self._overlap.setText("" if overlap is None else figure_text(overlap))
+        self._said_overlap = overlap
+        self._show_overlap()
         said = "" if overlap is None else f"Word overlap {figure_text(overlap)}: shared words of all words"
         self._overlap.setToolTip(said)
         self._overlap.setAccessibleName(said)
+
+    def _show_overlap(self) -> None:
+        """The figure, with words where there is room."""
+        overlap, roomy = self._said_overlap, self.width() >= _ROOMY_PX
+        figure = "" if overlap is None else figure_text(overlap)
+        self._overlap.setText(f"overlap {figure}" if roomy and figure else figure)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Words come and go with the room."""
+        super().resizeEvent(event)
+        self._show_overlap()
 
     def show_token(self, token: int, highest: float) -> None:
         """Outline a token and show its map; `highest` is the bright end of everybody's scale."""
@@ -168,7 +182,7 @@ class CompareColumn(QWidget):
         self.flow.mark(Mark(token, token, True) if step is not None else None)
         letter = LETTERS[self._place]
         if step is None:
-            self.map.show_values(None, highest, f"{letter} has no token {token}")
+            self.map.show_values(None, highest, f"{letter} has no token {token}", "ended")
         else:
             said = f"{letter}, token {token} “{step.text.strip()}”: mean attention of {self._heads()}"
             self.map.show_values(step.map_P, highest, said)

@@ -25,7 +25,7 @@ from gazeviz.ui.controls import ElidedLabel
 
 _LEFT_PX: Final = 22
 _BOTTOM_PX: Final = 15
-_LARGEST_PX: Final = 24
+_LARGEST_PX: Final = 30
 _LABELS: Final = (1, 2, 4, 8, 16, 32)
 _PAIR_PX: Final = 34
 _PAIR_ROW_PX: Final = 22
@@ -40,7 +40,7 @@ class OverlapGrid(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("compareGrid")
-        self.setMinimumSize(QSize(120, 72))
+        self.setMinimumSize(QSize(120, 60))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._shape_LH = (0, 0)
         self._present_LH: NDArray[np.bool_] | None = None
@@ -235,15 +235,18 @@ class OverlapLegend(QWidget):
 
 
 class CompareHeads(QWidget):
-    """Title with figures, table of pairs where there are more than two, grid and legend."""
+    """Table of pairs where there are more than two, grid and legend.
+
+    figures: a line about the chosen pair, for whoever puts this together to place.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("compareHeads")
         self._compared: HeadsCompared | None = None
         self._pair = (0, 1)
-        self._figures = named(ElidedLabel(), "compareFigures")
-        self._figures.setProperty("role", "soft")
+        self.figures = named(ElidedLabel(), "compareFigures")
+        self.figures.setProperty("role", "soft")
         self._why = named(
             QLabel("These heads are of models of different shapes: no grid shows both."), "compareWhy"
         )
@@ -257,8 +260,7 @@ class CompareHeads(QWidget):
         body.setSpacing(4 * theme.SPACE)
         body.addWidget(self._pairs, 0, Qt.AlignmentFlag.AlignTop)
         body.addWidget(self._grid, 1)
-        for widget in (self._figures, self._why):
-            layout.addWidget(widget)
+        layout.addWidget(self._why)
         layout.addLayout(body, 1)
         layout.addWidget(self._legend)
 
@@ -282,13 +284,14 @@ class CompareHeads(QWidget):
         if compared is None:
             return
         shape_LH = compared.shape_LH
-        for widget in (self._figures, self._grid, self._legend):
+        for widget in (self._grid, self._legend):
             widget.setVisible(shape_LH is not None)
         self._pairs.setVisible(shape_LH is not None and len(compared.sets) > 2)
         self._why.setVisible(shape_LH is None)
+        self.figures.set_whole("")
         if shape_LH is not None:
             overlap = compared.overlaps[self._pair]
-            self._figures.set_whole(pair_sentence(overlap, self._pair))
+            self.figures.set_whole(pair_sentence(overlap, self._pair) + _watched_words(compared, self._pair))
             self._pairs.show_pairs(compared, self._pair)
             self._grid.show_overlap(shape_LH, compared.present_LH, overlap, self._pair)
             self._legend.show_counts(overlap, self._pair)
@@ -302,6 +305,12 @@ def pair_sentence(overlap: Overlap, pair: tuple[int, int]) -> str:
     if overlap.rank_correlation is not None:
         said.append(f"rank correlation {figure_text(overlap.rank_correlation)}")
     return " · ".join(said)
+
+
+def _watched_words(compared: HeadsCompared, pair: tuple[int, int]) -> str:
+    """Which of two sets was not steered."""
+    letters = [LETTERS[place] for place in pair if place in compared.watched]
+    return f" · {' and '.join(letters)} only watched" if letters else ""
 
 
 def draw_kind(painter: QPainter, box: QRectF, kind: int | None, pair: tuple[int, int]) -> None:

@@ -27,7 +27,7 @@ class CompareMap(QWidget):
         self._painter: MapPainter | None = None
         self._ground: QPixmap | None = None
         self._map: QImage | None = None
-        self._note = ""
+        self._note = self._instead = ""
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setSizePolicy(policy)
         theme.changed.connect(self.update)
@@ -41,8 +41,14 @@ class CompareMap(QWidget):
         self.updateGeometry()
         self.update()
 
-    def show_values(self, values_P: NDArray[np.float32] | None, highest: float, sentence: str) -> None:
-        """Take a map, None for none; `highest` is the bright end of the scale."""
+    def show_values(
+        self, values_P: NDArray[np.float32] | None, highest: float, sentence: str, instead: str = ""
+    ) -> None:
+        """Take a map, None for none; `highest` is the bright end of the scale.
+
+        instead: a word on the picture where there is no map.
+        """
+        self._instead = instead if values_P is None else ""
         self._map = (
             self._painter.image(values_P, highest)
             if values_P is not None and self._painter is not None and self._pixels_HW3 is not None
@@ -96,8 +102,11 @@ class CompareMap(QWidget):
                 box.width() * part.width(), box.height() * part.height(),
             )  # fmt: skip
             painter.drawImage(at, self._map, QRectF(self._map.rect()))
-        elif self._note:
-            self._draw_note(painter, QRectF(self.rect()).adjusted(box.width() + 8, 0, 0, 0))
+        elif self._note or self._instead:
+            painter.setFont(theme.font_ui(12, 500))
+            painter.setPen(Qt.GlobalColor.white)  # the ground is dark in either theme
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(box.adjusted(4, 0, -4, 0), flags, self._instead or self._note)
 
     def _picture_box(self) -> QRectF:
         width = min(float(self.width()), self.height() * self.aspect)

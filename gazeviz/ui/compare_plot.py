@@ -1,5 +1,7 @@
 """Mass by token of up to six runs on one axis, a letter at the end of each line, and the token looked at.
 
+Beside each letter stands its mass at that token.
+
 Draws what it is given and tells which token was pointed at; knows no run.
 """
 
@@ -23,7 +25,8 @@ from gazeviz.ui.trajectory_place import PlotPlace, token_ticks, top_of
 _LEFT_PX: Final = 32
 _TOP_PX: Final = 8
 _BOTTOM_PX: Final = 20
-_RIGHT_PX: Final = BADGE_PX + 12
+_FIGURE_PX: Final = 28
+_RIGHT_PX: Final = BADGE_PX + 12 + _FIGURE_PX
 _STEPS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
@@ -36,7 +39,7 @@ class ComparePlot(QWidget):
         super().__init__(parent)
         self.setObjectName("comparePlot")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(160, 72))
+        self.setMinimumSize(QSize(160, 60))
         self.setToolTip("Click a token, or use the arrow keys: texts and maps follow")
         self._curves: Sequence[Curve] = ()
         self._n_tok, self._token, self._top = 1, 0, 1.0
@@ -148,7 +151,13 @@ class ComparePlot(QWidget):
         heights = spread([wanted[number] or 0.0 for number in numbers], BADGE_PX - 2, place.rect.bottom() + 8)
         for number, y in zip(numbers, heights, strict=True):
             side = BADGE_PX - 4
-            draw_letter(painter, QRectF(place.rect.right() + 6, y - side / 2, side, side), number)
+            badge = QRectF(place.rect.right() + 6, y - side / 2, side, side)
+            draw_letter(painter, badge, number)
+            if np.isfinite(self.value(number)):
+                painter.setFont(theme.font_mono(11))
+                painter.setPen(theme.current().ink)
+                figure = QRectF(badge.right() + 5, y - 8, _FIGURE_PX + 4, 16)
+                painter.drawText(figure, Qt.AlignmentFlag.AlignVCenter, figure_text(self.value(number)))
 
 
 def pieces(mass_T: NDArray[np.float32]) -> list[list[tuple[int, float]]]:

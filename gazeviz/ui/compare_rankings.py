@@ -52,7 +52,7 @@ class CompareRankings(QWidget):
         layout, body = QVBoxLayout(self), QHBoxLayout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        body.setContentsMargins(16, 8, 12, 8)
+        body.setContentsMargins(16, 8, 12, 6)
         body.setSpacing(4 * theme.SPACE)
         body.addWidget(self._heads, 5)
         body.addWidget(self._table, 4)
@@ -68,6 +68,7 @@ class CompareRankings(QWidget):
         self._title = named(QLabel(), "compareTitle")
         self._title.setProperty("role", "strong")
         header.addWidget(self._title)
+        header.addWidget(self._heads.figures, 1)
         header.addWidget(self._top, 1)
         header.addWidget(self._choose)
         self._badges.setContentsMargins(16, 0, 12, 6)
@@ -117,7 +118,7 @@ class CompareRankings(QWidget):
         menu = self._choose.menu()
         menu.clear()
         for name in self._model.rankings:
-            action = QAction(name, menu, checkable=True, checked=name in self._names)
+            action = QAction(spoken(name), menu, checkable=True, checked=name in self._names)
             last = name in self._names and len(self._names) == 2
             action.setEnabled(not last and (name in self._names or len(self._names) < MOST))
             action.toggled.connect(lambda on, toggled=name: self._on_name(toggled, on))
@@ -144,6 +145,8 @@ class RankTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
+        self.setStyleSheet("QTableView::item { padding-left: 5px; }")
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -189,13 +192,18 @@ def _rank(ranking: HeadRanking, head: Head) -> int | None:
 
 def about(ranking: HeadRanking, k: int) -> str:
     """A ranking in a line: how it was measured, and how far its two halves agree on its best heads."""
-    said = [ranking.name]
+    said = [spoken(ranking.name)]
     if ranking.n_strips is not None:
         said.append(f"{ranking.n_strips} strips")
     agreed = ranking.split_half_overlap(k) if k <= len(ranking.order()) else None
     if agreed is not None:
         said.append(f"halves share {agreed} of {k}")
     return " · ".join(said)
+
+
+def spoken(name: str) -> str:
+    """A ranking's name as it is read."""
+    return name.replace("_", " ")
 
 
 def _cell(text: str, strong: bool) -> QTableWidgetItem:

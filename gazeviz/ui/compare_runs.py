@@ -15,8 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.comparison import LETTERS, NONE, RunComparison, Setting
-from gazeviz.render.palette import figure_text
+from gazeviz.app.comparison import NONE, RunComparison, Setting, differing
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.compare_column import CompareColumn
@@ -29,7 +28,7 @@ _OWN_TARGET = ""
 _NAMED = ("model", "picture", "prompt", "heads", "target", "strength", "mode", "scope", "sampling")
 """Settings that a person asks about first; the others are named where they differ."""
 _MAP_SHARE = 0.2
-_MAP_PX = (40, 150)
+_MAP_PX = (34, 150)
 
 
 class CompareRuns(QWidget):
@@ -90,7 +89,7 @@ class CompareRuns(QWidget):
         self._room = named(QScrollArea(), "compareColumns")
         self._room.setWidgetResizable(True)
         self._room.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._room.setMinimumHeight(136)
+        self._room.setMinimumHeight(120)
         self._room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def _make_token_row(self) -> None:
@@ -110,14 +109,15 @@ class CompareRuns(QWidget):
     def _make_lower(self) -> QHBoxLayout:
         lower = QHBoxLayout()
         lower.setSpacing(0)
-        lower.addLayout(self._make_plot(), 5)
+        lower.addWidget(self._make_plot(), 5)
         lower.addWidget(hairline(vertical=True))
         lower.addLayout(self._make_details(), 5)
         return lower
 
-    def _make_plot(self) -> QVBoxLayout:
+    def _make_plot(self) -> QWidget:
         column, header = QVBoxLayout(), QHBoxLayout()
-        column.setContentsMargins(16, 6, 12, 6)
+        column.setContentsMargins(16, 6, 8, 6)
+        column.setSpacing(theme.SPACE)
         title = QLabel("Where the heads look")
         title.setProperty("role", "strong")
         self._about = named(ElidedLabel(), "comparePlotAbout")
@@ -131,21 +131,24 @@ class CompareRuns(QWidget):
         header.setSpacing(2 * theme.SPACE)
         column.addLayout(header)
         column.addWidget(self._plot, 1)
-        return column
+        self._plot_side = named(QWidget(), "comparePlotSide")
+        self._plot_side.setLayout(column)
+        return self._plot_side
 
     def _make_details(self) -> QVBoxLayout:
         column, header = QVBoxLayout(), QHBoxLayout()
-        column.setContentsMargins(12, 6, 12, 6)
+        column.setContentsMargins(8, 6, 12, 6)
+        column.setSpacing(theme.SPACE)
         self._details = QStackedWidget()
         self._choose_details = choice_button(
             "compareDetails", "What is compared here", (("heads", "Head sets"), ("settings", "Settings")),
-            lambda key: self._details.setCurrentIndex(int(key == "settings")),
+            self._on_details,
         )  # fmt: skip
         self._choose_details.setProperty("kind", "flat")
         for widget in (self._heads, self._settings):
             self._details.addWidget(widget)
-        header.addWidget(self._choose_details)
-        header.addStretch(1)
+        header.addWidget(self._choose_details, 0, Qt.AlignmentFlag.AlignLeft)
+        header.addWidget(self._heads.figures, 1)
         column.addLayout(header)
         column.addWidget(self._details, 1)
         return column
@@ -183,9 +186,10 @@ class CompareRuns(QWidget):
 
     def _show_summary(self, comparison: RunComparison) -> None:
         self._title.setText(f"Compare {len(comparison.runs)} runs")
-        different = [setting.name for setting in comparison.settings if setting.differs]
+        different = differing(comparison.settings)
+        differ_at_all = [setting.name for setting in comparison.settings if setting.differs]
         self._different.set_whole(f"different: {', '.join(different)}" if different else "nothing differs")
-        same = [name for name in _NAMED if name not in different and not _unused(comparison.settings, name)]
+        same = [n for n in _NAMED if n not in differ_at_all and not _unused(comparison.settings, n)]
         self._same.set_whole(f"same: {', '.join(same)}" if same else "")
 
     def _fill_columns(self, comparison: RunComparison) -> None:
@@ -222,22 +226,19 @@ class CompareRuns(QWidget):
         self._scale.set_ends(0.0, highest)
         for column in self._columns:
             column.show_token(token, highest)
-        self._show_about()
 
     def _show_curves(self) -> None:
         if self._comparison is not None:
             curves = self._comparison.curves(self._region or None)
             self._plot.show_curves(curves, self._comparison.n_tok)
             self._abouts = tuple(curve.about for curve in curves)
+            self._show_about()
 
     def _show_about(self) -> None:
-        """What is drawn, and each run's figure at the token."""
-        figures = ", ".join(
-            f"{LETTERS[place]} {figure_text(self._plot.value(place))}" for place in range(len(self._columns))
-        )
+        """What is drawn."""
         about = dict.fromkeys(about for about in self._abouts if about != NONE)
         what = f"mass on {', '.join(about)}" if about else "no region was painted when these were written"
-        self._about.set_whole(f"{what} · token {self._token}: {figures}" if about else what)
+        self._about.set_whole(f"{what}, by token" if about else what)
 
     def _show_marks(self) -> None:
         if self._comparison is None:
@@ -258,7 +259,13 @@ class CompareRuns(QWidget):
         self._region = name
         self._regions.set_current(name)
         self._show_curves()
-        self._show_about()
+
+    def _on_details(self, key: str) -> None:
+        """Settings of many runs take all of the room."""
+        self._choose_details.set_current(key)
+        self._details.setCurrentWidget(self._settings if key == "settings" else self._heads)
+        self._heads.figures.setVisible(key == "heads")
+        self._plot_side.setVisible(key == "heads")
 
     def _on_report(self) -> None:
         if self._comparison is not None:

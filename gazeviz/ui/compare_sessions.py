@@ -32,10 +32,12 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import ChoiceButton, ElidedLabel, hairline
 
-COLUMNS: Final = ("Prompt", "Target", "A", "B", "Same words", "Settings that differ")
+COLUMNS: Final = ("Prompt", "Target", "A", "B", "Overlap", "Settings that differ")
 _TEXTS: Final = {2: 0, 3: 1}
 _WIDTHS_PX: Final = (150, 84, 0, 0, 86, 130)
 _ROW_PX: Final = 30
+_MOST_OFFERED: Final = 40
+_NAME_LETTERS: Final = 24
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -102,8 +104,8 @@ class PairTableModel(QAbstractTableModel):
         return {0: run.prompt, 1: run.target or "baseline"}.get(column, texts.get(column, ""))
 
 
-class _TextCell(QStyledItemDelegate):
-    """Draws a text word by word, a sheet behind those that differ."""
+class _Cell(QStyledItemDelegate):
+    """Draws a text word by word, a sheet behind those that differ; everything else in the words' face."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         """Draw one cell."""
@@ -115,11 +117,23 @@ class _TextCell(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(option.rect, colours.raised)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font_mono(12))
         painter.setClipRect(box)
+        if index.column() in _TEXTS:
+            self._draw_words(painter, box, model.words_at(index.row(), _TEXTS[index.column()]))
+        else:
+            painter.setFont(theme.font_ui(12))
+            painter.setPen(colours.ink if model.pair_at(index.row()) else colours.soft)
+            text = str(model.data(index, Qt.ItemDataRole.DisplayRole))
+            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()))
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
+
+    def _draw_words(self, painter: QPainter, box: QRectF, words: Sequence[tuple[str, bool]]) -> None:
+        colours = theme.current()
+        painter.setFont(theme.font_mono(12))
         metrics = QFontMetricsF(painter.font())
         space, x = metrics.horizontalAdvance(" "), box.left()
-        for word, differs in model.words_at(index.row(), _TEXTS[index.column()]):
+        for word, differs in words:
             width = metrics.horizontalAdvance(word)
             if x + width > box.right():
                 word, width = metrics.elidedText(word, Qt.TextElideMode.ElideRight, box.right() - x), 0.0
@@ -132,7 +146,6 @@ class _TextCell(QStyledItemDelegate):
             if not width:
                 break
             x += width + space
-        painter.restore()
 
 
 def _draw_mark(painter: QPainter, box: QRectF) -> None:
@@ -170,12 +183,15 @@ class CompareSessions(QWidget):
         layout.addWidget(self._table, 1)
 
     def _make_header(self) -> QHBoxLayout:
-        header, title, against = QHBoxLayout(), QLabel("Compare"), QLabel("with")
+        header, title = QHBoxLayout(), QLabel("Compare sessions")
+        letters = tuple(QLabel(letter) for letter in "AB")
         header.setContentsMargins(16, 6, 12, 6)
         header.setSpacing(2 * theme.SPACE)
         title.setProperty("role", "strong")
-        against.setProperty("role", "soft")
-        for widget in (title, self._choosers[0], against, self._choosers[1], self._figures):
+        for letter in letters:
+            letter.setProperty("role", "mono")
+        parts = (title, letters[0], self._choosers[0], letters[1], self._choosers[1], self._figures)
+        for widget in parts:
             header.addWidget(widget, int(widget is self._figures))
         return header
 
@@ -199,17 +215,16 @@ class CompareSessions(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive if width_px else stretch)
             if width_px:
                 table.setColumnWidth(column, width_px)
-        self._cells = _TextCell(table)
-        for column in _TEXTS:
-            table.setItemDelegateForColumn(column, self._cells)
+        table.setItemDelegate(_Cell(table))
         table.activated.connect(lambda index: self._on_row(index.row()))
         theme.changed.connect(table.viewport().update)
         return table
 
     def offer_sessions(self, sessions: Sequence[tuple[int, str]]) -> None:
-        """Take all sessions that can be chosen: number and name each."""
+        """Take the sessions, number and name each, the newest first; a menu holds the first forty."""
+        offered = [one for place, one in enumerate(sessions) if place < _MOST_OFFERED or one[0] in self._ids]
         for chooser, chosen in zip(self._choosers, self._ids, strict=True):
-            chooser.set_options([(str(id_), name) for id_, name in sessions])
+            chooser.set_options([(str(id_), _short(name)) for id_, name in offered])
             chooser.set_current(str(chosen))
 
     def show_sessions(self, compared: SessionsCompared) -> None:
@@ -256,6 +271,11 @@ def marked_words(
         for words, marks in zip(texts, marked, strict=True)
     )
     return ours, theirs
+
+
+def _short(name: str) -> str:
+    """A session's name on a button."""
+    return name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _overlap_words(pair: Pair) -> str:

@@ -1,4 +1,7 @@
-"""The settings of compared runs as a table; a row that differs is marked by a sign and by weight."""
+"""The settings of compared runs as a table.
+
+A row that differs has a sign and a ground, and the values that are not those of A are bold.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ class CompareSettings(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
+        self.setStyleSheet("QTableView::item { padding-left: 5px; }")
         self.setWordWrap(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
@@ -45,8 +49,10 @@ class CompareSettings(QTableWidget):
         self.setHorizontalHeaderLabels(["", *LETTERS[:n_runs]])
         for row, setting in enumerate(self._settings):
             sign = f"{DIFFERS} " if setting.differs else "= "
-            for column, text in enumerate((sign + setting.name, *setting.values)):
-                self.setItem(row, column, _item(text, setting.differs, column == 0))
+            self.setItem(row, 0, _item(sign + setting.name, setting.differs, strong=False))
+            for place, text in enumerate(setting.values):
+                strong = setting.keys[place] != setting.keys[0]
+                self.setItem(row, 1 + place, _item(text, setting.differs, strong))
         header = self.horizontalHeader()
         for column in range(1 + n_runs):
             stretch = QHeaderView.ResizeMode.Stretch
@@ -64,11 +70,11 @@ class CompareSettings(QTableWidget):
         QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
 
 
-def _item(text: str, differs: bool, is_name: bool) -> QTableWidgetItem:
+def _item(text: str, differs: bool, strong: bool) -> QTableWidgetItem:
     colours = theme.current()
     item = QTableWidgetItem(text)
     item.setToolTip(text)
-    item.setFont(theme.font_ui(12, 600 if differs and not is_name else 400))
+    item.setFont(theme.font_ui(12, 600 if strong else 400))
     item.setForeground(colours.ink if differs else colours.soft)
     if differs:
         ground = QColor(colours.accent)

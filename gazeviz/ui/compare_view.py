@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.archive import Archive, Overview
-from gazeviz.app.comparing import KnownGrid, SessionsCompared, read_runs, read_sessions, told
+from gazeviz.app.comparing import KnownGrid, NotCompared, SessionsCompared, read_runs, read_sessions, told
 from gazeviz.app.comparison import MOST, RunComparison
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -32,7 +32,7 @@ from gazeviz.ui.compare_rankings import CompareRankings
 from gazeviz.ui.compare_runs import CompareRuns
 from gazeviz.ui.compare_sessions import CompareSessions
 
-_EMPTY: Final = f"Choose two to {MOST} runs in the list to see them side by side."
+_EMPTY: Final = "Choose two to six runs in the list to see them side by side."
 _UNFINISHED: Final = ("queued", "loading", "running")
 
 
@@ -158,15 +158,15 @@ class CompareView(QWidget):
             return None
         return KnownGrid(picture.sha256, info.fingerprint, grid)
 
-    def _on_runs_read(self, comparison: RunComparison | UserError) -> None:
-        if isinstance(comparison, UserError):
+    def _on_runs_read(self, comparison: RunComparison | NotCompared) -> None:
+        if isinstance(comparison, NotCompared):
             self._say(comparison.sentence, comparison.next_step)
             return
         self.runs.show_comparison(comparison, from_pairs=self._pair_from is not None)
         self._stack.setCurrentWidget(self.runs)
 
-    def _on_sessions_read(self, compared: SessionsCompared | UserError) -> None:
-        if isinstance(compared, UserError):
+    def _on_sessions_read(self, compared: SessionsCompared | NotCompared) -> None:
+        if isinstance(compared, NotCompared):
             self._say(compared.sentence, compared.next_step)
             return
         self.sessions.show_sessions(compared)
