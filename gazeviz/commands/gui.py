@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from gazeviz.app.run_controller import RunController
+    from gazeviz.app.session_parts import Notice
     from gazeviz.app.settings import ThemeChoice
     from gazeviz.domain.strip import Layout
+    from gazeviz.store import SessionStore
     from gazeviz.ui.main_window import MainWindow
 
 HELP = "Open the desktop app; what gazeviz does without a command."
@@ -61,7 +63,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.image is not None and not Path(options.image).exists():
         raise UserError(f"There is no file {options.image}.", next_step="Check the path of the picture.")
     application = _application()
-    window, controller = _window(application, options.theme)
+    store, unlogged = _open_log(options)
+    window, controller = _window(application, options.theme, store)
     garbage = GarbageInScreenThread(window)
     gc.freeze()  # what stands now stays: collecting need not look at it again
     with _crashes_are_shown(window, controller):
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         controller.start(options.model, options.device, options.dtype)
         _open_first(controller, options.image, layout)
         window.begin()
+        controller.model.notice = unlogged
         code = application.exec()
         controller.shutdown()
     garbage.stop()
@@ -123,8 +127,37 @@ def _application() -> QApplication:
     return application
 
 
-def _window(application: QApplication, theme_choice: ThemeChoice | None) -> tuple[MainWindow, RunController]:
-    """Everything behind the window, put together."""
+def _open_log(options: argparse.Namespace) -> tuple[SessionStore | None, Notice | None]:
+    """The log, and what is to be said of it: runs that were lost, or why nothing is logged this time.
+
+    UserError for a log that the person has named and that cannot be written.
+    """
+    from gazeviz.app.session_parts import Notice
+    from gazeviz.commands.logged import log_path
+    from gazeviz.store import SessionStore
+
+    if options.no_log:
+        return None, None
+    try:
+        store = SessionStore(log_path(options), program="gazeviz", back_up=True)
+    except UserError as error:
+        if options.log:
+            raise
+        sentence = f"Nothing is logged this time: {error.sentence}"
+        return None, Notice("warning", sentence, error.next_step, "log")
+    if not store.n_found_lost:
+        return store, None
+    n_lost = store.n_found_lost
+    runs = "A run was" if n_lost == 1 else f"{n_lost} runs were"
+    sentence = f"{runs} interrupted when gazeviz last ended, and marked as lost."
+    return store, Notice("info", sentence, "What had arrived is in Sessions.", "log")
+
+
+def _window(
+    application: QApplication, theme_choice: ThemeChoice | None, store: SessionStore | None = None
+) -> tuple[MainWindow, RunController]:
+    """Everything behind the window, put together; without a store nothing is logged."""
+    from gazeviz.app.archive import Archive
     from gazeviz.app.run_controller import RunController
     from gazeviz.app.session_model import SessionModel
     from gazeviz.app.settings import AppSettings
@@ -136,8 +169,9 @@ def _window(application: QApplication, theme_choice: ThemeChoice | None) -> tupl
     settings, model = AppSettings(), SessionModel()
     theme.apply(application, theme_choice or settings.theme)
     theme.follow_system(application)
-    controller = RunController(model, ProcessBackend, MemoryLog())
-    return MainWindow(model, controller, settings, log_place="kept in memory"), controller
+    controller = RunController(model, ProcessBackend, store or MemoryLog())
+    archive = Archive(store) if store is not None else None
+    return MainWindow(model, controller, settings, archive), controller
 
 
 def _open_first(controller: RunController, image: str | None, layout: Layout | None) -> None:

@@ -80,6 +80,11 @@ class SessionStore:
 
     # What the app writes
 
+    @property
+    def session_id(self) -> int | None:
+        """The session that what is done now belongs to; None before there is one."""
+        return self._session_id
+
     def open_session(self, name: str = "") -> int:
         """Begin a session and return its id; what follows belongs to it. "" names it by itself."""
         self._session_id = self._writer.call(lambda: self._entries.session(name, self._opening_id))

@@ -6,7 +6,7 @@ that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -33,6 +33,9 @@ from gazeviz.ui.transcript_cursor import TokenCursor
 BRUSH_STEP: Final = 1.25
 OWNS_ARROWS: Final = "ownsArrows"
 """Property of a widget that moves by the arrow keys itself: the token cursor leaves them to it."""
+
+OF_EXPLORE: Final = ("Edit", "Run", "Tools", "Steering", "Heads", "Tokens")
+"""Groups that are about the picture: on another tab their keys mean something else, or nothing."""
 
 _ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
 
@@ -91,6 +94,12 @@ class Actions(QObject):
                 submenus[deed.group].setToolTipsVisible(True)
             submenus[deed.group].addAction(self._actions[deed.name])
         menu.aboutToShow.connect(self.refresh)
+
+    def enable(self, groups: Collection[str], on: bool) -> None:
+        """Let the deeds of some groups be done, or not: their keys mean something else on another tab."""
+        for deed in self._deeds:
+            if deed.group in groups:
+                self._actions[deed.name].setEnabled(on)
 
     def refresh(self) -> None:
         """Tick what is on."""

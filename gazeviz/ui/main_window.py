@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QGuiApplication
@@ -22,11 +22,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.archive import Archive
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import THEME_CHOICES, AppSettings, ThemeChoice
 from gazeviz.ui import theme
-from gazeviz.ui.actions import Actions, Deed, cursor_deeds, head_deeds, target_deeds, tool_deeds
+from gazeviz.ui.actions import OF_EXPLORE, Actions, Deed, cursor_deeds, head_deeds, target_deeds, tool_deeds
 from gazeviz.ui.binding import SettingsBinding
 from gazeviz.ui.command_palette import Command, CommandPalette
 from gazeviz.ui.controls import hairline
@@ -41,6 +42,9 @@ from gazeviz.ui.status_bar import StatusBar
 from gazeviz.ui.token_question import TokenQuestion
 from gazeviz.ui.tour import Tour
 
+if TYPE_CHECKING:
+    from gazeviz.ui.sessions import SessionsView
+
 FIRST_SIZE_PX = (1440, 900)
 
 
@@ -52,23 +56,28 @@ class MainWindow(QMainWindow):
         model: SessionModel,
         controller: RunController,
         settings: AppSettings,
-        log_place: str = "",
+        archive: Archive | None = None,
         parent: QWidget | None = None,
     ) -> None:
+        """archive: the log that runs are kept in; None where nothing is logged."""
         super().__init__(parent)
         self.setObjectName("mainWindow")
         self.setWindowTitle("gazeviz")
         self._model, self._controller, self._settings = model, controller, settings
         self.explore = ExploreView(model, controller)
         self.pictures = PictureMenu(model, controller, settings, self)
-        self._tabs: dict[str, QWidget] = {"Explore": self.explore}
+        self._archive = archive
+        self._sessions: SessionsView | None = None
         self._stack = QStackedWidget()
-        for page in self._tabs.values():
-            self._stack.addWidget(page)
+        self._stack.addWidget(self.explore)
         self._menu = QMenu(self)
-        self.header = Header(model, tuple(self._tabs), self._menu, self.pictures)
+        tabs = ("Explore",) if archive is None else ("Explore", "Sessions")
+        self.header = Header(model, tabs, self._menu, self.pictures)
         said = NoticeBar(model, controller), TokenQuestion(model, controller)
-        self._put_together(said, StatusBar(model, controller, log_place))
+        place = (
+            "nothing is logged" if archive is None else f"{archive.path.parent.name} / {archive.path.name}"
+        )
+        self._put_together(said, StatusBar(model, controller, place))
         self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self._help: HelpView | None = None
@@ -139,11 +148,23 @@ class MainWindow(QMainWindow):
                  lambda: self.explore.arranging),
             Deed("View", "Panels as at first", "", "Put every panel back.",
                  self.explore.arrange_as_at_first),
+            *self._session_deeds(),
             Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
                  self.show_palette),
             Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: in four steps.",
                  self.tour.start),
             Deed("Help", "Help", "F1", "Read the help.", self.show_help),
+        ]  # fmt: skip
+
+    def _session_deeds(self) -> Sequence[Deed]:
+        if self._archive is None:
+            return ()
+        return [
+            Deed("View", "Explore", "Alt+1", "One picture and its runs.", partial(self.show_tab, "Explore")),
+            Deed("View", "Sessions", "Alt+2", "Every run that was logged.",
+                 partial(self.show_tab, "Sessions")),
+            Deed("File", "Report of this session ...", "Ctrl+R", "Pages and figures of what was done.",
+                 self.report),
         ]  # fmt: skip
 
     # What the window does
@@ -155,9 +176,28 @@ class MainWindow(QMainWindow):
             self.tour.start()
 
     def show_tab(self, name: str) -> None:
-        """Show a tab."""
-        self._stack.setCurrentWidget(self._tabs[name])
+        """Show a tab; that of the sessions is made when it is first wanted."""
+        page: QWidget = self.explore if name == "Explore" else self.sessions()
+        self._stack.setCurrentWidget(page)
         self.header.show_tab(name)
+        self.actions_.enable(OF_EXPLORE, name == "Explore")
+
+    def sessions(self) -> SessionsView:
+        """The Sessions tab; RuntimeError where nothing is logged."""
+        if self._archive is None:
+            raise RuntimeError("there is no log to show")
+        if self._sessions is None:
+            from gazeviz.ui.sessions import SessionsView
+
+            self._sessions = SessionsView(self._model, self._controller, self._archive)
+            self._sessions.explore_wanted.connect(partial(self.show_tab, "Explore"))
+            self._stack.addWidget(self._sessions)
+        return self._sessions
+
+    def report(self) -> None:
+        """Report the runs of this session."""
+        if self._archive is not None and self._archive.store.session_id is not None:
+            self.sessions().report.show_session(self._archive.store.session_id)
 
     def choose_model(self) -> None:
         """Open the list of models."""
@@ -171,6 +211,7 @@ class MainWindow(QMainWindow):
         return [
             Command(deed.name, deed.key, deed.does, self.actions_.action(deed.name).trigger)
             for deed in self.actions_.deeds
+            if self.actions_.action(deed.name).isEnabled()
         ] + self.pictures.commands()
 
     def show_help(self) -> None:
@@ -214,6 +255,10 @@ class MainWindow(QMainWindow):
         geometry, state = self.saveGeometry(), self.explore.saveState()
         self._settings.save_window_layout(bytes(geometry.data()), bytes(state.data()))
         self._settings.sync()
+        if self._sessions is not None:
+            self._sessions.close_log()
+        if self._archive is not None:
+            self._archive.close()
         self._controller.shutdown()
         event.accept()
 

@@ -1,0 +1,68 @@
+"""The Sessions tab put together: the list of runs, comparisons beneath it, and what can be done with runs.
+
+Opening, replaying and reporting belong to the app; this passes wishes on, and says when Explore is wanted.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from gazeviz.app.archive import Archive
+from gazeviz.app.reopening import Reopener
+from gazeviz.app.replaying import Replayer
+from gazeviz.app.run_controller import RunController
+from gazeviz.app.session_model import SessionModel
+from gazeviz.ui.compare_view import CompareView
+from gazeviz.ui.report_dialog import ReportDialog
+from gazeviz.ui.session_browser import SessionBrowser
+
+
+class SessionsView(QWidget):
+    """Everything that was logged. Signal `explore_wanted`: a run stands in Explore."""
+
+    explore_wanted = Signal()
+
+    def __init__(
+        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("sessions")
+        self._archive = archive
+        self._reopener = Reopener(controller, archive.store, self)
+        self._replayer = Replayer(controller, archive.store, self._reopener, self)
+        self.browser = SessionBrowser(model, controller, archive)
+        self.compare = CompareView(model, controller, archive)
+        self.report = ReportDialog(controller, archive, self)
+        self.browser.set_lower(self.compare)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.browser)
+        self._connect()
+
+    def close_log(self) -> None:
+        """Read nothing more; called before the log is closed."""
+        self._reopener.close()
+        self.report.close_work()
+
+    def _connect(self) -> None:
+        for view in (self.browser, self.compare):
+            view.open_wanted.connect(self._reopener.reopen)
+            view.report_wanted.connect(self.report.show_runs)
+        self.browser.replay_wanted.connect(self._replayer.replay)
+        self.browser.compare_wanted.connect(self._on_compare)
+        self.browser.compare_sessions_wanted.connect(self._on_compare_sessions)
+        self.browser.session_report_wanted.connect(self.report.show_session)
+        self.browser.explore_wanted.connect(self.explore_wanted)
+        self._reopener.opened.connect(lambda _: self.explore_wanted.emit())
+
+    def _on_compare(self, ids: tuple[int, ...]) -> None:
+        self.compare.setVisible(bool(ids))
+        if ids:
+            self.compare.show_runs(ids)
+        else:
+            self.compare.clear()
+
+    def _on_compare_sessions(self, first: int, second: int) -> None:
+        self.compare.show()
+        self.compare.show_sessions(first, second)
