@@ -65,7 +65,7 @@ class CompareRankings(QWidget):
         header = QHBoxLayout()
         header.setContentsMargins(16, 6, 12, 2)
         header.setSpacing(4 * theme.SPACE)
-        self._title = named(QLabel(), "compareTitle")
+        self._title = named(QLabel(), "compareRankingsTitle")
         self._title.setProperty("role", "strong")
         header.addWidget(self._title)
         header.addWidget(self._heads.figures, 1)

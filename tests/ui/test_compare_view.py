@@ -1,0 +1,373 @@
+"""Runs, rankings and sessions side by side, on a log with an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QSignalSpy, QTest
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QPushButton,
+    QTableView,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from gazeviz.domain.heads import Head
+from gazeviz.ui import theme
+from gazeviz.ui.compare_column import CompareColumn
+from gazeviz.ui.compare_heads import OverlapGrid, PairTable
+from gazeviz.ui.compare_plot import ComparePlot
+from gazeviz.ui.compare_sessions import PairTableModel
+from gazeviz.ui.controls import ElidedLabel, LabelledSlider
+from tests.render.made_runs import PANELS, made_run
+from tests.ui.compare_stage import OTHERS, CompareStage, open_compare_stage, rankings
+
+
+@pytest.fixture
+def stage(qtbot: QtBot, tmp_path: Path) -> Iterator[CompareStage]:
+    """A log to be filled, and a comparison that shows nothing yet."""
+    with open_compare_stage(qtbot, tmp_path) as opened:
+        yield opened
+
+
+_Part = TypeVar("_Part", bound=QWidget)
+
+
+def part(where: QWidget, kind: type[_Part], name: str = "") -> _Part:
+    """The first part of a kind, or the one of a name."""
+    found = where.findChild(kind, name) if name else where.findChild(kind)
+    assert isinstance(found, kind), name
+    return found
+
+
+def cell(table: QTableWidget, row: int, place: int) -> QTableWidgetItem:
+    """A cell of a table."""
+    item = table.item(row, place)
+    assert item is not None
+    return item
+
+
+def column(stage: CompareStage, letter: str) -> CompareColumn:
+    """A run's column."""
+    return part(stage.view, CompareColumn, f"compareColumn{letter}")
+
+
+def said(stage: CompareStage, name: str) -> str:
+    """What a label says, all of it."""
+    found = part(stage.view.runs if stage.view.runs.findChild(QLabel, name) else stage.view, QLabel, name)
+    return found.whole if isinstance(found, ElidedLabel) else found.text()
+
+
+def test_at_first_it_says_how_to_begin(stage: CompareStage) -> None:
+    assert "two to six runs" in stage.view.message
+    assert not part(stage.view, QPushButton, "compareToRankings").isVisible()
+
+
+def test_runs_stand_side_by_side_with_what_tells_them_apart(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered(), stage.steered(OTHERS))
+    assert stage.view.message == ""
+    assert said(stage, "compareTitle") == "Compare 3 runs"
+    assert said(stage, "compareDifferent") == "different: steering, heads"
+    assert said(stage, "compareSame") == "same: model, picture, prompt, sampling"
+    assert said(stage, "compareLabelA") == "baseline"
+    assert said(stage, "compareLabelC").startswith("random 2, seed 0")
+
+
+def test_words_that_differ_are_framed(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered())
+    flow = column(stage, "B").flow
+    with_marks = flow.grab().toImage()
+    flow.mark_words(frozenset())
+    without_marks = flow.grab().toImage()
+    for index, differs in enumerate((False, True, True, False)):
+        at = flow.box_of(index).center() + QPoint(0, -8)
+        assert (with_marks.pixel(at) != without_marks.pixel(at)) == differs, index
+
+
+def test_another_run_can_be_the_one_that_is_compared_with(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered(), stage.steered(OTHERS))
+    QTest.mouseClick(column(stage, "C").badge, Qt.MouseButton.LeftButton)
+    assert column(stage, "C").badge.isChecked() and not column(stage, "A").badge.isChecked()
+    assert said(stage, "compareOverlapB").endswith("1")
+    assert said(stage, "compareOverlapC") == ""
+
+
+def test_one_token_is_looked_at_everywhere(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered())
+    QTest.mouseClick(column(stage, "A").flow.viewport(), Qt.MouseButton.LeftButton,
+                     pos=column(stage, "A").flow.box_of(2).center())  # fmt: skip
+    assert stage.view.runs.token == 2
+    slider = part(stage.view.runs, LabelledSlider)
+    assert slider.slider.value() == 2
+    slider.number.setValue(3)
+    assert stage.view.runs.token == 3
+    assert "token 3" in column(stage, "B").map.accessibleName()
+    plot = part(stage.view.runs, ComparePlot)
+    at = QPoint(round(plot.place.x_of(1)), plot.height() // 2)
+    QTest.mouseClick(plot, Qt.MouseButton.LeftButton, pos=at)
+    assert stage.view.runs.token == 1
+    QTest.keyClick(plot, Qt.Key.Key_Left)
+    QTest.keyClick(plot, Qt.Key.Key_Left)
+    assert stage.view.runs.token == 0
+    QTest.keyClick(column(stage, "B").flow, Qt.Key.Key_Right)
+    assert stage.view.runs.token == 1
+
+
+def test_maps_share_a_scale_and_a_run_that_ended_before_has_none(stage: CompareStage) -> None:
+    short = stage.log(made_run(picture=stage.picture, texts=("a", " cat"), looks=(0, 1)))
+    stage.compare(stage.steered(), short)
+    assert column(stage, "A").map.shows_map and column(stage, "B").map.shows_map
+    stage.view.runs.show_token(3)
+    assert column(stage, "A").map.shows_map and not column(stage, "B").map.shows_map
+    step = column(stage, "A").step_at(3)
+    assert step is not None
+    high = part(stage.view, QLabel, "compareScaleHigh")
+    assert high.text() == f"{step.map_P.max():.2f}".lstrip("0")
+
+
+def test_curves_follow_the_chosen_region(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered())
+    plot = part(stage.view.runs, ComparePlot)
+    comparison = stage.view.runs.comparison
+    assert comparison is not None
+    assert plot.value(0) == pytest.approx(float(comparison.runs[0].steps[0].masses_R[1]))
+    stage.view.runs._on_region("Panel 1")
+    assert plot.value(0) == pytest.approx(float(comparison.runs[0].steps[0].masses_R[0]))
+    assert said(stage, "comparePlotAbout") == "mass on Panel 1, by token"
+
+
+def test_head_sets_are_laid_over_each_other(stage: CompareStage) -> None:
+    stage.compare(stage.steered(), stage.steered(OTHERS), stage.baseline())
+    grid, pairs = part(stage.view.runs, OverlapGrid), part(stage.view.runs, PairTable)
+    assert said(stage, "compareFigures") == "A \N{INTERSECTION} B  1 · Jaccard .33"
+    sentences = [grid.sentence(Head(*at)) for at in ((1, 2), (0, 3), (1, 3), (0, 0))]
+    assert sentences == ["L1H2: in A and B", "L0H3: only in A", "L1H3: only in B", "L0H0: in neither"]
+    assert grid.head_at(grid.box(Head(1, 2)).center()) == Head(1, 2)
+    assert pairs.isVisible()
+    QTest.mouseClick(pairs, Qt.MouseButton.LeftButton, pos=pairs.box(0, 2).center().toPoint())
+    assert said(stage, "compareFigures") == "A \N{INTERSECTION} C  2 · Jaccard 1 · C only watched"
+    QTest.keyClick(pairs, Qt.Key.Key_Right)
+    assert said(stage, "compareFigures").startswith("B \N{INTERSECTION} C")
+
+
+def test_a_shared_head_is_a_full_box_and_others_are_halves(stage: CompareStage) -> None:
+    stage.compare(stage.steered(), stage.steered(OTHERS))
+    grid = part(stage.view.runs, OverlapGrid)
+    image, raised = grid.grab().toImage(), theme.current().raised
+
+    def halves(head: Head) -> tuple[bool, bool]:
+        box = grid.box(head)
+        quarter = QPoint(round(box.width() / 4), round(box.height() / 4))
+        middle = box.center().toPoint()
+        first, second = (image.pixelColor(at) for at in (middle - quarter, middle + quarter))
+        return first != raised, second != raised
+
+    assert halves(Head(1, 2)) == (True, True)
+    assert halves(Head(0, 3)) == (True, False)
+    assert halves(Head(1, 3)) == (False, True)
+    assert halves(Head(0, 0)) == (False, False)
+
+
+def test_settings_that_differ_come_first_and_bold(stage: CompareStage) -> None:
+    stage.compare(stage.steered(), stage.steered(OTHERS, strength=4.0))
+    stage.view.runs._on_details("settings")
+    table = part(stage.view, QTableWidget, "compareSettings")
+    assert table.isVisible() and not part(stage.view.runs, ComparePlot).isVisible()
+    assert [cell(table, row, 0).text() for row in (0, 1)] == ["≠ heads", "≠ strength"]
+    assert cell(table, 2, 0).text().startswith("= ")
+    assert [cell(table, 1, place).font().weight() for place in (1, 2)] == [400, 600]
+    table.selectRow(1)
+    QTest.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text() == "strength\t8\t4"
+
+
+def test_runs_are_opened_and_reported(stage: CompareStage) -> None:
+    first, second = stage.baseline(), stage.steered()
+    stage.compare(first, second)
+    opened, reported = QSignalSpy(stage.view.open_wanted), QSignalSpy(stage.view.report_wanted)
+    QTest.mouseClick(part(stage.view, QWidget, "compareOpenB"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(part(stage.view, QWidget, "compareReport"), Qt.MouseButton.LeftButton)
+    assert opened.at(0) == [second]
+    assert reported.at(0) == [(first, second)]
+
+
+@pytest.mark.parametrize(("ids", "sentence"), [((1,), "1 runs"), ((1, 999), "Run 999")])
+def test_what_cannot_be_compared_is_said_in_place(
+    stage: CompareStage, ids: tuple[int, ...], sentence: str
+) -> None:
+    stage.baseline()
+    failed = QSignalSpy(stage.archive.failed)
+    stage.view.show_runs(ids)
+    stage.until(lambda: sentence in stage.view.message)
+    assert failed.count() == 0
+
+
+def test_a_lost_run_says_so_and_shows_what_came(stage: CompareStage) -> None:
+    lost = stage.log(made_run(picture=stage.picture, ended=False))
+    stage.compare(stage.steered(), lost)
+    assert said(stage, "compareStateB") == "Lost: the worker ended. The worker was ended by SIGKILL."
+    assert column(stage, "B").flow.n_tok == 4
+    assert not part(stage.view, QLabel, "compareStateA").isVisible()
+
+
+def test_a_run_that_is_being_written_is_read_again_when_the_log_changes(stage: CompareStage) -> None:
+    made = made_run(picture=stage.picture)
+    going = stage.log(made, ended=False)
+    stage.store.flush()
+    stage.compare(stage.steered(), going)
+    assert said(stage, "compareStateB") == "Being written."
+    stage.store.run_ended(going, "done", made.summary, "")
+    before = stage.view.runs.comparison
+    stage.archive.changed.emit((going,))
+    stage.until(lambda: stage.view.runs.comparison is not before)
+    assert not part(stage.view, QLabel, "compareStateB").isVisible()
+
+
+def test_runs_that_have_ended_are_not_read_again(stage: CompareStage) -> None:
+    first, second = stage.baseline(), stage.steered()
+    stage.compare(first, second)
+    before = stage.view.runs.comparison
+    stage.archive.changed.emit((first,))
+    QTest.qWait(50)
+    assert stage.view.runs.comparison is before
+
+
+def test_runs_on_a_picture_that_is_gone_keep_their_texts_and_curves(stage: CompareStage) -> None:
+    ids = [stage.log(made_run(picture="gone")) for _ in range(2)]
+    stage.compare(*ids)
+    assert not column(stage, "A").map.shows_map
+    assert column(stage, "A").flow.n_tok == 4
+    assert np.isfinite(part(stage.view.runs, ComparePlot).value(0))
+
+
+def test_runs_without_regions_and_tokens_are_shown_empty(stage: CompareStage) -> None:
+    ids = [stage.log(made_run(picture=stage.picture, regions=(), texts=(), looks=())) for _ in range(2)]
+    stage.compare(*ids)
+    assert said(stage, "compareStateA") == "It ended without a token."
+    assert said(stage, "comparePlotAbout").startswith("no region was painted")
+    assert not part(stage.view.runs, LabelledSlider).isEnabled()
+
+
+# Rankings
+
+
+def test_rankings_are_compared_by_their_best_heads(stage: CompareStage) -> None:
+    stage.model.put_rankings(rankings())
+    button = part(stage.view, QPushButton, "compareToRankings")
+    assert button.isVisible()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    page = stage.view.rankings
+    assert page.isVisible()
+    page._on_top(2)
+    figures = part(page, ElidedLabel, "compareFigures").whole
+    assert figures.startswith("A \N{INTERSECTION} B  1 · Jaccard .33 · rank correlation ")
+    table = part(page, QTableWidget, "compareRanks")
+    rows = [[cell(table, row, place).text() for place in range(4)] for row in range(3)]
+    assert rows[0] == ["L0H0", "8", "8", "1"]
+    assert ["L1H3", "1", "1", "8"] in rows
+
+
+def test_which_rankings_are_compared_can_be_chosen(stage: CompareStage) -> None:
+    stage.model.put_rankings(rankings())
+    stage.view.show_rankings(("mass", "causal"))
+    actions = {action.text(): action for action in stage.view.rankings._choose.menu().actions()}
+    assert not actions["mass"].isEnabled() and actions["image heads"].isEnabled()
+    actions["image heads"].trigger()
+    assert len(stage.view.rankings.compared.sets) == 3
+
+
+def test_one_ranking_cannot_be_compared(stage: CompareStage) -> None:
+    stage.model.put_rankings(rankings())
+    stage.view.show_rankings(("mass", "unknown"))
+    assert "1 rankings cannot be compared" in stage.view.message
+
+
+# Sessions
+
+
+def two_sessions(stage: CompareStage) -> tuple[int, int]:
+    """Two sessions with a pair of the same text, one of another text, and a run alone."""
+    first = stage.store.open_session("morning")
+    stage.baseline()
+    stage.steered()
+    second = stage.store.open_session("evening")
+    stage.steered(texts=("a", " bird", " runs", "."))
+    stage.baseline()
+    stage.steered(target=PANELS[2])
+    return first, second
+
+
+def test_sessions_are_paired_by_prompt_and_target(stage: CompareStage) -> None:
+    stage.view.show_sessions(*two_sessions(stage))
+    stage.until(lambda: stage.view.sessions.isVisible())
+    figures = said(stage, "comparePairFigures")
+    assert figures.startswith("2 pairs of one prompt and target · 1 with the same text")
+    assert figures.endswith("1 only in B")
+    table = part(stage.view, QTableView, "comparePairTable")
+    model = table.model()
+    assert isinstance(model, PairTableModel)
+    assert [model.index(row, 1).data() for row in range(3)] == ["baseline", "Panel 2", "Panel 3"]
+    assert model.index(0, 4).data() == "same text"
+    assert model.words_at(1, 1) == (("a", False), ("bird", True), ("runs.", False))
+    assert model.index(2, 5).data() == "only in B"
+
+
+def test_a_pair_is_shown_in_full_and_left_again(stage: CompareStage) -> None:
+    stage.view.show_sessions(*two_sessions(stage))
+    stage.until(lambda: stage.view.sessions.isVisible())
+    table = part(stage.view, QTableView, "comparePairTable")
+    table.activated.emit(table.model().index(1, 0))
+    stage.until(lambda: stage.view.runs.isVisible())
+    assert said(stage, "compareLabelA") == "top 2 of mass · Panel 2"
+    back = part(stage.view, QPushButton, "compareBack")
+    assert back.isVisible()
+    QTest.mouseClick(back, Qt.MouseButton.LeftButton)
+    stage.until(lambda: stage.view.sessions.isVisible())
+    table.activated.emit(table.model().index(2, 0))
+    QTest.qWait(50)
+    assert stage.view.sessions.isVisible()  # a run without a partner has nothing to be shown beside
+
+
+def test_a_session_is_not_compared_with_itself(stage: CompareStage) -> None:
+    first, _ = two_sessions(stage)
+    stage.view.show_sessions(first, first)
+    stage.until(lambda: "with itself" in stage.view.message)
+
+
+@pytest.mark.parametrize("choice", ["light", "dark"])
+def test_it_is_drawn_in_both_themes(stage: CompareStage, choice: str) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    stage.compare(stage.baseline(), stage.steered())
+    theme.apply(app, "dark")
+    before = stage.view.grab().toImage()
+    theme.apply(app, "light" if choice == "light" else "dark")
+    assert (stage.view.grab().toImage() == before) == (choice == "dark")
+    theme.apply(app, "dark")
+
+
+def test_all_of_it_has_names_and_can_be_reached(stage: CompareStage) -> None:
+    stage.compare(stage.baseline(), stage.steered())
+    reached = [
+        widget
+        for widget in stage.view.runs.findChildren(QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible()
+    ]
+    unnamed = [
+        type(widget).__name__
+        for widget in reached
+        if not widget.accessibleName() and widget.objectName() != "qt_spinbox_lineedit"
+    ]
+    assert not unnamed
+    assert {"comparePlot", "compareTextA", "compareLetterB", "compareReport"} <= {
+        widget.objectName() for widget in reached
+    }
