@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -19,8 +18,8 @@ from PySide6.QtGui import QUndoCommand
 from gazeviz.app.desk import Desk
 from gazeviz.app.model_loader import ModelLoader
 from gazeviz.app.picture_opener import PictureOpener
-from gazeviz.app.pictures import picture_data, picture_file
 from gazeviz.app.regions import EditableRegion, RegionLook, unique_name
+from gazeviz.app.report_sources import logged_picture, with_baselines
 from gazeviz.app.session_parts import (
     GenerationSettings,
     Notice,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from gazeviz.store.session_store import SessionStore
 
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
-_BASELINES_TRIED: Final = 20
 _STILL_WRITTEN: Final = "It is being written elsewhere; this is how far it had come."
 
 Turns: TypeAlias = tuple[tuple[int, int | None], ...]
@@ -83,11 +81,11 @@ def logged_view(store: SessionStore, run_id: int) -> LoggedView:
     except KeyError:
         raise UserError(f"The log has no run {run_id}.", next_step="Choose another one.") from None
     reader = store.reader
-    baseline = _baseline_beside(reader, run) if run.side == "steered" else None
+    beside = [other for other in with_baselines(reader, [run]) if other.id != run.id]
     return LoggedView(
-        logged_picture(reader, run.spec.picture_sha256),
+        _picture(reader, run.spec.picture_sha256),
         run.model,
-        tuple(record_of(each) for each in (run, baseline) if each is not None),
+        tuple(record_of(each) for each in (run, *beside)),
         _rankings(reader, run.model),
         Wish.of(run).max_image_tok,
         proven_grid(run),
@@ -108,49 +106,16 @@ def record_of(run: StoredRun) -> RunRecord:
     )  # fmt: skip
 
 
-def logged_picture(reader: Reader, sha256: str) -> Picture:
+def _picture(reader: Reader, sha256: str) -> Picture:
     """A picture of the log as the screen shows pictures, with the panels that it was given last.
 
-    UserErrors: the log never saw it, its file is gone, or has other pixels now.
+    UserErrors of report_sources.logged_picture.
     """
-    try:
-        kept = reader.picture(sha256)
-    except KeyError:
-        raise UserError(
-            "The picture of this run was never written into the log.",
-            next_step="Open the picture and run it again.",
-        ) from None
-    source = kept.source
-    if source is None:
-        raise UserError(
-            f"Neither the picture {kept.name} nor where it was is in the log.",
-            next_step="Open the picture and run it again.",
-        )
-    if source.data is not None:
-        picture = picture_data(source.data, kept.name)
-    else:
-        picture = picture_file(Path(source.path or ""), name=kept.name)
-    if picture.sha256 != sha256:
-        raise UserError(
-            f"The picture {kept.name} has changed since the run.",
-            next_step="Put the old file back to see it.",
-        )
-    return replace(picture, layout=kept.layout, captions=kept.captions)
-
-
-def _baseline_beside(reader: Reader, run: StoredRun) -> StoredRun | None:
-    """The newest baseline before a steered run that differs in the steering alone."""
-    rows = reader.rows(
-        "SELECT id FROM runs WHERE session_id = ? AND side = 'baseline' AND id < ? AND deleted_s IS NULL "
-        "ORDER BY id DESC LIMIT ?",
-        (run.session_id, run.id, _BASELINES_TRIED),
-    )
-    wanted = replace(run.spec, steering=None)
-    for (run_id,) in rows:
-        other = reader.run(run_id)
-        if other.model.fingerprint == run.model.fingerprint and other.spec == wanted:
-            return other
-    return None
+    pixels_HW3 = logged_picture(reader, sha256).pixels_HW3
+    kept = reader.picture(sha256)
+    assert kept.source is not None  # or its pixels could not have been had
+    pixels_HW3.setflags(write=False)
+    return Picture(kept.name, pixels_HW3, sha256, kept.source, kept.layout, kept.captions)
 
 
 def _rankings(reader: Reader, info: ModelInfo) -> dict[str, HeadRanking]:

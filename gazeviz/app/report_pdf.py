@@ -7,7 +7,8 @@ Needs a QGuiApplication for its fonts; it shows no window.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,11 +47,38 @@ _MARGIN_PX: Final = 5
 _fonts_loaded: list[int] = []
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnReport:
+    """A report whose figures are drawn, which takes long, for a document of a width, not laid out yet."""
+
+    html: str
+    images: Mapping[str, QImage]
+    width_px: float
+
+
+def drawn_report(report: Report, width_px: float, tokens: Sequence[int] | None = None) -> DrawnReport:
+    """Draw a report's figures for a document of a width; may be called in any thread.
+
+    tokens: at which maps are shown, None for those that tell most.
+    """
+    images: dict[str, QImage] = {}
+
+    def kept(figure: NamedFigure) -> dict[str, Any]:
+        return _keep(images, figure, width_px - 2 * _MARGIN_PX)
+
+    return DrawnReport(document_html(report, kept, tokens), images, width_px)
+
+
 def report_document(report: Report, width_px: float, tokens: Sequence[int] | None = None) -> QTextDocument:
     """Return a report as a document of a width, its figures inside: for a preview, and for paper.
 
     tokens: at which maps are shown, None for those that tell most.
     """
+    return laid_out(drawn_report(report, width_px, tokens))
+
+
+def laid_out(drawn: DrawnReport) -> QTextDocument:
+    """Lay a drawn report out."""
     _load_fonts()
     document = QTextDocument()
     document.setDocumentMargin(_MARGIN_PX)  # a tinted line reaches a little above itself
@@ -62,12 +90,10 @@ def report_document(report: Report, width_px: float, tokens: Sequence[int] | Non
     font.setPixelSize(_BODY_PX)
     document.setDefaultFont(font)
     document.setDefaultStyleSheet(resource_path("report", "document.css").read_text("utf-8"))
-
-    def kept(figure: NamedFigure) -> dict[str, Any]:
-        return _keep(document, figure, width_px - 2 * _MARGIN_PX)
-
-    document.setHtml(document_html(report, kept, tokens))
-    document.setTextWidth(width_px)
+    for file, image in drawn.images.items():
+        document.addResource(QTextDocument.ResourceType.ImageResource.value, QUrl(file), image)
+    document.setHtml(drawn.html)
+    document.setTextWidth(drawn.width_px)
     return document
 
 
@@ -141,13 +167,12 @@ def _draw_footer(painter: QPainter, page: QSizeF, title: str, number: int, n_pag
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, place)
 
 
-def _keep(document: QTextDocument, figure: NamedFigure, width_px: float) -> dict[str, Any]:
+def _keep(images: dict[str, QImage], figure: NamedFigure, width_px: float) -> dict[str, Any]:
     """Draw a figure where the document finds it, not wider than the page."""
     drawn = figure.drawn("png", dpi=FIGURE_DPI)
     file = f"{figure.name}.png"
     # Without an alpha channel the writer compresses it as a picture: a quarter of the size.
-    image = QImage.fromData(drawn.data).convertToFormat(QImage.Format.Format_RGB32)
-    document.addResource(QTextDocument.ResourceType.ImageResource.value, QUrl(file), image)
+    images[file] = QImage.fromData(drawn.data).convertToFormat(QImage.Format.Format_RGB32)
     shrink = min(1.0, 0.85 * width_px / drawn.width_px)
     return {
         "file": file,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -57,6 +58,14 @@ class DrawnFigure:
         return f"data:{mime};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
+def _unheard(_name: str) -> None:
+    return None
+
+
+before_drawing: ContextVar[Callable[[str], None]] = ContextVar("before_drawing", default=_unheard)
+"""Told the name of every figure that this thread is about to draw; ends the drawing by raising."""
+
+
 @dataclass(frozen=True, eq=False)
 class NamedFigure:
     """A figure of a report. name: of its files.  has_picture: whether pixels are most of it."""
@@ -69,6 +78,7 @@ class NamedFigure:
 
     def drawn(self, kind: FigureKind, theme: ThemeName = "light", dpi: int = FIGURE_DPI) -> DrawnFigure:
         """Return the figure as a file's bytes."""
+        before_drawing.get()(self.name)
         buffer, figure = io.BytesIO(), self.draw(theme)
         how: dict[str, Any] = {"facecolor": "auto"}
         if kind == "webp":
@@ -82,6 +92,7 @@ class NamedFigure:
 
     def save(self, folder: Path, theme: ThemeName = "light", dpi: int = FIGURE_DPI) -> list[Path]:
         """Write SVG, PDF and PNG into a folder; UserErrors of plate.save."""
+        before_drawing.get()(self.name)
         drawn = self.draw(theme)
         return [figures.save(drawn, folder / f"{self.name}{suffix}", dpi) for suffix in SUFFIXES]
 
