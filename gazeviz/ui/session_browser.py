@@ -154,8 +154,8 @@ class SessionBrowser(QWidget):
     def refresh(self) -> None:
         """Ask for everything anew."""
         self._refresh.stop()
-        self._archive.ask_overview()
         self._ask_list()
+        self._archive.ask_overview()
 
     def look_for(self, text: str) -> None:
         """Search for something."""

@@ -122,9 +122,14 @@ class RowPlan:
 
 
 class RunRows(QAbstractTableModel):
-    """The table as a view asks for it. wanting: rows are shown of which nothing is known yet."""
+    """The table as a view asks for it.
+
+    wanting: rows are shown of which nothing is known yet.  said_otherwise: runs of which something else is
+    known now, () for any.
+    """
 
     wanting = Signal()
+    said_otherwise = Signal(object)
 
     def __init__(self, archive: Archive) -> None:
         super().__init__()
@@ -138,7 +143,7 @@ class RunRows(QAbstractTableModel):
         self._gone: set[int] = set()
         self._asked: list[int] = []
         archive.lines_found.connect(self._on_lines_found)
-        archive.thumbnails_found.connect(self._tell)
+        archive.thumbnails_found.connect(lambda: self._tell(()))
 
     def show_plan(self, plan: RowPlan) -> None:
         """Take other rows."""
@@ -150,7 +155,8 @@ class RunRows(QAbstractTableModel):
     def forget(self, run_ids: Collection[int]) -> None:
         """Rows have changed in the log, () for any; they stay as they were until they are known anew."""
         self._stale |= set(run_ids) & self._lines.keys() if run_ids else self._lines.keys()
-        self._tell()
+        if len(self.plan):
+            self.wanting.emit()
 
     def line(self, run_id: int) -> RunLine | None:
         """What is known of a run; None while nothing is."""
@@ -170,22 +176,31 @@ class RunRows(QAbstractTableModel):
 
     def text(self, run_id: int, key: str) -> str:
         """A run's text in a column; "" while nothing is known."""
-        return self._texts.get(run_id, {}).get(key, "")
+        if run_id not in self._texts:
+            line = self._lines.get(run_id)
+            if line is None:
+                return ""
+            self._texts[run_id] = cell_texts(line)
+        return self._texts[run_id][key]
 
     def _on_lines_found(self, lines: tuple[RunLine, ...]) -> None:
+        changed = [line.id for line in lines if line != self._lines.pop(line.id, None)]
         for line in lines:
-            self._lines.pop(line.id, None)
             self._lines[line.id] = line
-            self._texts[line.id] = cell_texts(line)
             self._stale.discard(line.id)
+        for run_id in changed:
+            self._texts.pop(run_id, None)
         self._gone |= set(self._asked) - {line.id for line in lines}
         while len(self._lines) > KEPT_LINES:
             oldest = next(iter(self._lines))
-            del self._lines[oldest], self._texts[oldest]
+            del self._lines[oldest]
+            self._texts.pop(oldest, None)
             self._stale.discard(oldest)
-        self._tell()
+        if changed:
+            self._tell(changed)
 
-    def _tell(self) -> None:
+    def _tell(self, run_ids: Collection[int]) -> None:
+        self.said_otherwise.emit(run_ids)
         if len(self.plan):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.plan) - 1, len(RUN_COLUMNS) - 1))
 
@@ -220,7 +235,7 @@ class RunRows(QAbstractTableModel):
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Words, for people and for screen readers; the delegate draws."""
+        """Words, for people and for screen readers; the table draws."""
         row, key = index.row(), RUN_COLUMNS[index.column()].key
         run_id, session = self.plan.run_at(row), self.plan.group_at(row)
         if session is not None:

@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from gazeviz.app.archive import Archive, Listing, SortKey, StoredSession
 from gazeviz.ui import theme
-from gazeviz.ui.session_cells import ROW_PX, RunDelegate
+from gazeviz.ui.session_cells import ROW_PX, RowPainter
 from gazeviz.ui.session_rows import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
 
 SETTLE_MS: Final = 60
@@ -48,7 +48,7 @@ class RunTable(QTableView):
         self._listing: Listing | None = None
         self._grouped = True
         self.setModel(self.rows)
-        self.setItemDelegate(RunDelegate(self, self.rows, archive))
+        self._painter = RowPainter(self, self.rows, archive)
         self._set_up()
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._on_settled)
@@ -57,7 +57,9 @@ class RunTable(QTableView):
         self.rows.wanting.connect(self._load.start)
         self.selectionModel().selectionChanged.connect(self._settle.start)
         self.doubleClicked.connect(self._on_double_clicked)
-        theme.changed.connect(self.viewport().update)
+        self.rows.said_otherwise.connect(self._painter.forget)
+        self.rows.modelReset.connect(self._painter.forget)
+        theme.changed.connect(self._on_theme_changed)
 
     def _set_up(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -112,6 +114,7 @@ class RunTable(QTableView):
     def show_sessions(self, sessions: Sequence[StoredSession]) -> None:
         """Learn what sessions are called."""
         self.rows.sessions = {session.id: session for session in sessions}
+        self._painter.forget()
         self.viewport().update()
 
     def show_sort(self, sort: SortKey, descending: bool) -> None:
@@ -183,6 +186,16 @@ class RunTable(QTableView):
 
     def _on_settled(self) -> None:
         self.selection_settled.emit(self.selected_ids())
+
+    def _on_theme_changed(self) -> None:
+        self._painter.forget()
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Lay the rows on the screen."""
+        painter = QPainter(self.viewport())
+        self._painter.paint(painter, event.rect())
+        painter.end()
 
     # What a person does
 

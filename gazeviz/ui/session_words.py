@@ -96,4 +96,8 @@ def bytes_words(n_bytes: int) -> str:
 
 
 def _short(text: str) -> str:
-    return one_line(text[: 4 * _LONGEST], _LONGEST)
+    """A text that fits into a cell; most are plain and need no look at each letter."""
+    start = text[: 4 * _LONGEST]
+    if start.isascii() and start.isprintable() and len(start) <= _LONGEST:
+        return " ".join(start.split())
+    return one_line(start, _LONGEST)

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.archive import Archive
@@ -17,6 +17,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.backend.fake import FakeBackend
 from gazeviz.store import SessionStore
+from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.session_browser import SessionBrowser
 from gazeviz.ui.session_rows import PLACES
 from tests.app.logged_sessions import fill
@@ -371,7 +372,9 @@ def test_a_verdict_is_given_and_taken_back(
     browser: SessionBrowser, store: SessionStore, qtbot: QtBot
 ) -> None:
     select(browser, qtbot, 2)
-    menu = browser.findChild(QWidget, "runJudge").menu()  # type: ignore[union-attr, attr-defined]
+    button = child(browser, "runJudge")
+    assert isinstance(button, MenuButton)
+    menu = button.menu()
     menu.actions()[0].trigger()
     qtbot.waitUntil(lambda: browser.table.rows.text(2, "verdict") == "target ✓")
     menu.actions()[-1].trigger()
@@ -400,7 +403,7 @@ def test_a_session_is_reported_compared_and_deleted(browser: SessionBrowser, qtb
     )
     by_name["Report ..."].trigger()
     others = by_name["Compare with"].menu()
-    assert others is not None
+    assert isinstance(others, QMenu)
     others.actions()[0].trigger()
     assert reported.at(0) == [1] and compared.at(0) == [1, 2]
     by_name["Delete with its runs"].trigger()
