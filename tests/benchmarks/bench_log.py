@@ -182,7 +182,6 @@ def list_times(path: Path, n_runs: int) -> list[Times]:
             timed("filter by target and strength, first page", 200, page(target)),
             timed("filter by target and strength, how many", 50, count(target)),
             timed("filter by star, first page", 200, page(lambda: "is:starred")),
-            timed("filter by a part of the model's name, first page", 100, page(lambda: "model:l 2")),
             timed(
                 "20 sessions by a part of their names, sorted by text, first page",
                 50,
