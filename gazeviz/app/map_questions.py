@@ -292,7 +292,9 @@ def _label(hovered: Head | None, chosen: HeadSet, record: RunRecord, steps: tupl
     if len(steps) > 1:
         said = "".join(record.steps[step].text for step in steps).strip()
         return f"{heads} · tokens {steps[0]}-{steps[-1]} “{said}”"
-    return f"{heads} · token {steps[0]} “{record.steps[steps[0]].text.strip()}”"
+    step = record.steps[steps[0]]
+    said = f"“{step.text.strip()}”" if step.text.strip() else f"‹{step.token_id}›"
+    return f"{heads} · token {steps[0]} {said}"
 
 
 def _count(chosen: HeadSet) -> str:
