@@ -6,7 +6,9 @@ Keeps what is wanted, so that a lost worker's successor gets the same model. Kno
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from gazeviz.app.desk import Desk, JobEvent
 from gazeviz.app.recommended import recommended_heads, recommended_steering
@@ -25,6 +27,8 @@ from gazeviz.domain.messages import (
     Progress,
 )
 from gazeviz.errors import UserError
+
+_RECOVERED: Final = "Another one has taken its place; everything in this session is still there."
 
 
 class ModelLoader:
@@ -158,6 +162,8 @@ class ModelLoader:
             self._fingerprint = info.fingerprint
             self._make_new(info)
         model.model_info = info
+        if model.notice is not None and model.notice.about == "worker":
+            model.notice = replace(model.notice, kind="info", next_step=_RECOVERED)
         self._on_loaded()
 
     def _make_new(self, info: ModelInfo) -> None:

@@ -116,6 +116,8 @@ def test_a_lost_worker_comes_back_and_nothing_is_gone(stage):
     assert "SIGKILL" in stage.model.notice.sentence and stage.model.notice.about == "worker"
     stage.until(lambda: stage.model.worker_state == "ready")
     assert everything(stage) == before and stage.model.worker_message == ""
+    notice = stage.model.notice
+    assert notice.kind == "info" and "taken its place" in notice.next_step
     stage.controller.run()
     stage.until(lambda: stage.shown("steered").worker == 2 and stage.shown("steered").ended)
     assert stage.shown("steered").state == "done" and stage.shown("baseline").worker == 2
