@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app.comparison import LETTERS, RunComparison, steering_of
 from gazeviz.app.store_port import LoggedRun
@@ -22,13 +22,17 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.compare_letters import LetterBadge
 from gazeviz.ui.compare_map import CompareMap
 from gazeviz.ui.controls import ElidedLabel
-from gazeviz.ui.token_chips import spell
+from gazeviz.ui.token_chips import LINE_PX, spell
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_tokens import Mark, TokenFlow
 
 WIDTH_PX: Final = 190
 _ROOMY_PX: Final = 270
 _MARK_ALPHA: Final = 0.3
+_SIDES_PX: Final = 22
+_WIDE: Final = 1.8
+"""Width / height from which on a picture stands above its text."""
+_SHARE_BESIDE: Final = 0.4
 _STATES: Final = {
     "queued": "waits for its turn",
     "loading": "waits for the model",
@@ -51,6 +55,13 @@ class MarkedTokens(TokenFlow):
         self._marked = marked
         self.viewport().update()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the token that is looked at in sight."""
+        super().resizeEvent(event)
+        mark = self._mark
+        if mark is not None and mark.last < self.n_tok:
+            self._reveal(mark.last)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the chips, and a frame on those with a word that differs."""
         super().paintEvent(event)
@@ -59,11 +70,12 @@ class MarkedTokens(TokenFlow):
         ink = QColor(theme.current().accent)
         fill = QColor(ink)
         fill.setAlphaF(_MARK_ALPHA)
-        for index in self._marked:
+        painter.setPen(QPen(ink, 1))
+        painter.setBrush(fill)
+        top_px = self.verticalScrollBar().value() - LINE_PX
+        for index in self._lines.between(top_px, top_px + self.viewport().height() + 2 * LINE_PX):
             box = QRectF(self.box_of(index))
-            if index < self.n_tok and event.rect().intersects(box.toAlignedRect()):
-                painter.setPen(QPen(ink, 1))
-                painter.setBrush(fill)
+            if index in self._marked and event.rect().intersects(box.toAlignedRect()):
                 painter.drawRoundedRect(box.adjusted(2.5, 2.5, -2.5, -5.5), 2, 2)
 
 
@@ -80,7 +92,7 @@ class CompareColumn(QWidget):
         self.setMinimumWidth(WIDTH_PX)
         self._comparison, self._place = comparison, place
         self._run: LoggedRun = comparison.runs[place]
-        self._token = 0
+        self._token, self._map_px = 0, 48.0
         self._said_overlap: float | None = None
         self.badge = LetterBadge(place)
         self.badge.clicked.connect(lambda: self.reference_wanted.emit(place))
@@ -112,9 +124,13 @@ class CompareColumn(QWidget):
         for widget in (self.badge, self._label, self._overlap, open_):
             top.addWidget(widget, int(widget is self._label))
         layout.addLayout(top)
-        layout.addWidget(self.map)
         layout.addWidget(self._state)
-        layout.addWidget(self.flow, 1)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body.setSpacing(theme.SPACE)
+        self._body.addWidget(self.map)
+        self._body.setAlignment(self.map, Qt.AlignmentFlag.AlignTop)
+        self._body.addWidget(self.flow, 1)
+        layout.addLayout(self._body, 1)
 
     def _fill(self) -> None:
         run, comparison, place = self._run, self._comparison, self._place
@@ -152,6 +168,18 @@ class CompareColumn(QWidget):
         said = f"{_STATES.get(run.state, run.state)}"
         return f"{said[0].upper()}{said[1:]}. {run.message}".strip()
 
+    def fit_map(self, height_px: float) -> None:
+        """Give the map so much of the height; a picture that is not wide stands beside the text."""
+        self._map_px = height_px
+        aspect, width_px = self.map.aspect, max(1.0, self.width() - _SIDES_PX)
+        beside = 0 < aspect < _WIDE
+        directions = QBoxLayout.Direction
+        self._body.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
+        if beside:
+            self.map.set_room(min(width_px * _SHARE_BESIDE, height_px * 2 * aspect), fixed=True)
+        else:
+            self.map.set_room(min(width_px, height_px * aspect) if aspect else width_px, fixed=False)
+
     # What is shown of it
 
     def show_marks(self, marked: frozenset[int], overlap: float | None) -> None:
@@ -171,9 +199,10 @@ class CompareColumn(QWidget):
         self._overlap.setText(f"overlap {figure}" if roomy and figure else figure)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Words come and go with the room."""
+        """Map and words fit the room."""
         super().resizeEvent(event)
         self._show_overlap()
+        self.fit_map(self._map_px)
 
     def show_token(self, token: int, highest: float) -> None:
         """Outline a token and show its map; `highest` is the bright end of everybody's scale."""

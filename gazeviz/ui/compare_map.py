@@ -15,6 +15,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.gallery_tile import MapPainter, dimmed
 
 _LOWEST_PX: Final = 24
+QWIDGETSIZE_MAX: Final = 16_777_215
 
 
 class CompareMap(QWidget):
@@ -63,9 +64,12 @@ class CompareMap(QWidget):
         """Whether a map is drawn."""
         return self._map is not None
 
-    def set_height(self, height_px: int) -> None:
-        """Be so high."""
-        self.setFixedHeight(max(_LOWEST_PX, height_px))
+    def set_room(self, width_px: float, fixed: bool) -> None:
+        """Be as high as the picture is at a width. fixed: be no wider and no narrower, either."""
+        width_px = max(_LOWEST_PX, width_px)
+        self.setMinimumWidth(round(width_px) if fixed else _LOWEST_PX)
+        self.setMaximumWidth(round(width_px) if fixed else QWIDGETSIZE_MAX)
+        self.setFixedHeight(round(max(_LOWEST_PX, width_px / self.aspect if self.aspect else 0.0)))
 
     @property
     def aspect(self) -> float:
@@ -110,7 +114,8 @@ class CompareMap(QWidget):
 
     def _picture_box(self) -> QRectF:
         width = min(float(self.width()), self.height() * self.aspect)
-        return QRectF(0, 0, max(1.0, width), max(1.0, width / self.aspect))
+        # Whole pixels: a ground of just that size need not be scaled with every token.
+        return QRectF(0, 0, max(1, round(width)), max(1, round(width / self.aspect)))
 
     def _draw_note(self, painter: QPainter, box: QRectF) -> None:
         painter.setFont(theme.font_ui(11))

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from gazeviz.app.comparison import LETTERS, Curve
@@ -43,6 +43,8 @@ class ComparePlot(QWidget):
         self.setToolTip("Click a token, or use the arrow keys: texts and maps follow")
         self._curves: Sequence[Curve] = ()
         self._n_tok, self._token, self._top = 1, 0, 1.0
+        self._lines: QPixmap | None = None
+        self._lines_key: tuple[object, ...] = ()
         theme.changed.connect(self.update)
 
     def show_curves(self, curves: Sequence[Curve], n_tok: int) -> None:
@@ -52,6 +54,7 @@ class ComparePlot(QWidget):
             (float(np.nanmax(c.mass_T)) for c in curves if np.isfinite(c.mass_T).any()), default=0.0
         )
         self._top = top_of(highest, weighted=False)
+        self._lines = None
         self._describe()
         self.update()
 
@@ -102,20 +105,34 @@ class ComparePlot(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw axes, cursor, lines and letters."""
+        place, key = self.place, (self.size(), self.devicePixelRatioF(), theme.current().dark)
+        if self._lines is None or key != self._lines_key:
+            self._lines, self._lines_key = self._drawn_lines(place), key
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place, colours = self.place, theme.current()
-        self._draw_axes(painter, place)
+        painter.drawPixmap(0, 0, self._lines)
         x = place.x_of(self._token)
-        painter.setPen(QPen(colours.accent, 2 if self.hasFocus() else 1))
+        painter.setPen(QPen(theme.current().accent, 2 if self.hasFocus() else 1))
         painter.drawLine(QPointF(x, place.top_px), QPointF(x, place.rect.bottom()))
+        self._draw_points(painter, place)
+        self._draw_letters(painter, place)
+
+    def _drawn_lines(self, place: PlotPlace) -> QPixmap:
+        """Axes and lines: drawn once, because the cursor moves over them while it is pulled."""
+        lines = QPixmap(self.size() * self.devicePixelRatioF())
+        lines.setDevicePixelRatio(self.devicePixelRatioF())
+        lines.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(lines)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_axes(painter, place)
+        painter.setClipRect(place.rect.adjusted(0, -2, 0, 2))
         for number, curve in reversed(list(enumerate(self._curves))):
             painter.setPen(letter_pen(number))
             for piece in pieces(curve.mass_T):
                 xy = [QPointF(place.x_of(token), place.y_of(mass)) for token, mass in piece]
                 painter.drawPolyline(QPolygonF(xy if len(xy) > 1 else [xy[0], xy[0] + QPointF(3, 0)]))
-        self._draw_points(painter, place)
-        self._draw_letters(painter, place)
+        painter.end()
+        return lines
 
     def _draw_axes(self, painter: QPainter, place: PlotPlace) -> None:
         colours, rect = theme.current(), place.rect

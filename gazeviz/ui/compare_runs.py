@@ -281,13 +281,10 @@ class CompareRuns(QWidget):
     def _fit_maps(self) -> None:
         if not self._columns:
             return
-        width_px = max(1.0, self.width() / len(self._columns) - 24)
         lowest, highest = _MAP_PX
-        most = min(highest, max(lowest, self.height() * _MAP_SHARE))
-        aspects = [column.map.aspect for column in self._columns if column.map.aspect]
-        needed = max((width_px / aspect for aspect in aspects), default=lowest)
+        height_px = min(highest, max(lowest, self.height() * _MAP_SHARE))
         for column in self._columns:
-            column.map.set_height(round(min(most, needed)))
+            column.fit_map(height_px)
 
 
 def _unused(settings: tuple[Setting, ...], name: str) -> bool:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -112,6 +113,14 @@ class CompareView(QWidget):
         self.sessions.pair_chosen.connect(self._on_pair)
         self._archive.ask_overview()
 
+    def _turn_to(self, page: QWidget) -> None:
+        """Show a page; the others take no room."""
+        ignored, preferred = QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        for other in (self._message, self.runs, self.rankings, self.sessions):
+            policy = preferred if other is page else ignored
+            other.setSizePolicy(policy, policy)
+        self._stack.setCurrentWidget(page)
+
     # What can be shown
 
     def clear(self) -> None:
@@ -132,7 +141,7 @@ class CompareView(QWidget):
         except UserError as error:
             self._say(error.sentence, error.next_step)
         else:
-            self._stack.setCurrentWidget(self.rankings)
+            self._turn_to(self.rankings)
 
     def show_sessions(self, first: int, second: int) -> None:
         """Compare two sessions, their runs paired by prompt and target."""
@@ -163,21 +172,21 @@ class CompareView(QWidget):
             self._say(comparison.sentence, comparison.next_step)
             return
         self.runs.show_comparison(comparison, from_pairs=self._pair_from is not None)
-        self._stack.setCurrentWidget(self.runs)
+        self._turn_to(self.runs)
 
     def _on_sessions_read(self, compared: SessionsCompared | NotCompared) -> None:
         if isinstance(compared, NotCompared):
             self._say(compared.sentence, compared.next_step)
             return
         self.sessions.show_sessions(compared)
-        self._stack.setCurrentWidget(self.sessions)
+        self._turn_to(self.sessions)
 
     def _say(self, sentence: str, next_step: str) -> None:
         self._sentence.setText(sentence)
         self._next_step.setText(next_step)
         self._to_rankings.setVisible(len(self._model.rankings) > 1)
         self._to_sessions.setVisible(len(self._sessions) > 1)
-        self._stack.setCurrentWidget(self._message)
+        self._turn_to(self._message)
 
     # What happens elsewhere
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import (
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from gazeviz.app.pictures import picture_file
 from gazeviz.domain.heads import Head
 from gazeviz.ui import theme
 from gazeviz.ui.compare_column import CompareColumn
@@ -120,6 +122,31 @@ def test_one_token_is_looked_at_everywhere(stage: CompareStage) -> None:
     assert stage.view.runs.token == 0
     QTest.keyClick(column(stage, "B").flow, Qt.Key.Key_Right)
     assert stage.view.runs.token == 1
+
+
+def test_the_token_stays_in_sight_when_the_room_changes(stage: CompareStage) -> None:
+    words = tuple(f" word{number}" for number in range(80))
+    ids = [stage.log(made_run(picture=stage.picture, texts=words, looks=(0, 1) * 40)) for _ in range(2)]
+    stage.compare(*ids)
+    stage.view.runs.show_token(60)
+    flow = column(stage, "B").flow
+    for size in ((1200, 700), (600, 420), (900, 360)):
+        stage.view.resize(*size)
+        QTest.qWait(20)
+        assert flow.viewport().rect().contains(flow.box_of(60).center()), size
+
+
+def test_a_portrait_stands_beside_its_text_and_a_strip_above(stage: CompareStage, tmp_path: Path) -> None:
+    pixels_HW3 = np.full((120, 60, 3), 90, dtype=np.uint8)
+    Image.fromarray(pixels_HW3).save(tmp_path / "portrait.png")
+    portrait = picture_file(tmp_path / "portrait.png")
+    stage.store.save_picture(portrait.source, portrait.size_px, None, ())
+    stage.compare(stage.baseline(), stage.log(made_run(picture=portrait.sha256)))
+    QTest.qWait(20)
+    strip, tall = column(stage, "A"), column(stage, "B")
+    assert strip.map.geometry().bottom() < strip.flow.geometry().top()
+    assert tall.map.geometry().right() < tall.flow.geometry().left()
+    assert tall.map.height() == pytest.approx(2 * tall.map.width(), abs=1)
 
 
 def test_maps_share_a_scale_and_a_run_that_ended_before_has_none(stage: CompareStage) -> None:
