@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt, QUrl
+from PySide6.QtCore import QMarginsF, QRectF, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -56,15 +56,18 @@ class DrawnReport:
     width_px: float
 
 
-def drawn_report(report: Report, width_px: float, tokens: Sequence[int] | None = None) -> DrawnReport:
+def drawn_report(
+    report: Report, width_px: float, tokens: Sequence[int] | None = None, *, ratio: float | None = None
+) -> DrawnReport:
     """Draw a report's figures for a document of a width; may be called in any thread.
 
     tokens: at which maps are shown, None for those that tell most.
+    ratio: a screen's device pixels per pixel, for figures that are not to be scaled on it; None for paper.
     """
     images: dict[str, QImage] = {}
 
     def kept(figure: NamedFigure) -> dict[str, Any]:
-        return _keep(images, figure, width_px - 2 * _MARGIN_PX)
+        return _keep(images, figure, width_px - 2 * _MARGIN_PX, ratio)
 
     return DrawnReport(document_html(report, kept, tokens), images, width_px)
 
@@ -167,17 +170,25 @@ def _draw_footer(painter: QPainter, page: QSizeF, title: str, number: int, n_pag
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, place)
 
 
-def _keep(images: dict[str, QImage], figure: NamedFigure, width_px: float) -> dict[str, Any]:
+def _keep(
+    images: dict[str, QImage], figure: NamedFigure, width_px: float, ratio: float | None
+) -> dict[str, Any]:
     """Draw a figure where the document finds it, not wider than the page."""
     drawn = figure.drawn("png", dpi=FIGURE_DPI)
     file = f"{figure.name}.png"
     # Without an alpha channel the writer compresses it as a picture: a quarter of the size.
-    images[file] = QImage.fromData(drawn.data).convertToFormat(QImage.Format.Format_RGB32)
+    image = QImage.fromData(drawn.data).convertToFormat(QImage.Format.Format_RGB32)
     shrink = min(1.0, 0.85 * width_px / drawn.width_px)
+    size = QSize(round(drawn.width_px * shrink), round(drawn.height_px * shrink))
+    if ratio is not None:
+        how = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+        image = image.scaled(size * ratio, *how)
+        image.setDevicePixelRatio(ratio)
+    images[file] = image
     return {
         "file": file,
-        "width": round(drawn.width_px * shrink),
-        "height": round(drawn.height_px * shrink),
+        "width": size.width(),
+        "height": size.height(),
         "caption": figure.caption,
         "alt": figure.alt,
     }

@@ -148,17 +148,19 @@ class Reporting(QObject):
         """Whether a preview is being drawn."""
         return any(job.kind == "preview" and not job.stop.is_set() for job in self._waiting)
 
-    def preview(self, wish: ReportWish, width_px: float) -> None:
-        """Draw what a report will look like, in the place of what is being drawn; for a page of a width."""
+    def preview(self, wish: ReportWish, width_px: float, ratio: float = 1.0) -> None:
+        """Draw what a report will look like, in the place of what is being drawn.
+
+        width_px: of the page.  ratio: the screen's device pixels per pixel.
+        """
         self.forget_preview()
 
         def work(job: _Job) -> Preview:
             notes: list[str] = []
             report, n_runs = self._report(wish, notes, MOST_PREVIEWED)
             job.total = _n_figures(report)
-            return Preview(
-                wish, report.title, len(report.entries), n_runs, drawn_report(report, width_px), tuple(notes)
-            )
+            drawn = drawn_report(report, width_px, ratio=ratio)
+            return Preview(wish, report.title, len(report.entries), n_runs, drawn, tuple(notes))
 
         self._begin(_Job("preview", work, self.previewed.emit))
 
