@@ -24,7 +24,7 @@ class SessionBar(QWidget):
         self.help = SearchHelp(self.search)
         self.grouping = choice_button(
             "runGrouping", "Whether runs stand under their sessions",
-            (("session", "Group by session"), ("none", "One list")), self._on_grouping,
+            (("session", "Group by session"), ("none", "One list")), self.group,
         )  # fmt: skip
         self.columns = MenuButton("Columns", "runColumns", "Choose which columns are shown")
         self._fill_columns()
@@ -52,8 +52,14 @@ class SessionBar(QWidget):
             action.setToolTip(column.tip)
             action.triggered.connect(lambda shown, at=place: self._table.show_column(at, shown))
             menu.addAction(action)
+        menu.aboutToShow.connect(self._tick_columns)
 
-    def _on_grouping(self, key: str) -> None:
+    def _tick_columns(self) -> None:
+        for place, action in enumerate(self.columns.menu().actions()):
+            action.setChecked(not self._table.isColumnHidden(place))
+
+    def group(self, key: str) -> None:
+        """Put runs under their sessions ("session"), or all in one list ("none")."""
         self.grouping.set_current(key)
         self._table.set_grouped(key == "session")
 

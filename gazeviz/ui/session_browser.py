@@ -10,12 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QScrollArea,
     QSplitter,
     QStackedWidget,
@@ -23,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.archive import Archive, Listing, Overview, RunFilter, SortKey, Wish
+from gazeviz.app.archive import Archive, Listing, Overview, RunFilter, RunLine, SortKey, Wish
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Notice
@@ -33,10 +34,12 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.session_bar import SessionBar
 from gazeviz.ui.session_details import MOST_COMPARED, RunDetails
+from gazeviz.ui.session_menu import like_it, run_menu
 from gazeviz.ui.session_pages import EmptyPage, UndoLine
+from gazeviz.ui.session_rows import RUN_COLUMNS
 from gazeviz.ui.session_shelf import ALL, Entry, Shelf
-from gazeviz.ui.session_table import RunTable, key_name
-from gazeviz.ui.session_words import runs_words
+from gazeviz.ui.session_table import RunTable, is_plain, key_name
+from gazeviz.ui.session_words import log_words, runs_words
 
 LEFT_PX: Final = 204
 RIGHT_PX: Final = 345
@@ -68,13 +71,17 @@ class SessionBrowser(QWidget):
         self._model, self._controller, self._archive = model, controller, archive
         self._sort: tuple[SortKey, bool] = ("started", True)
         self._known_empty = False
+        self._compared: tuple[int, ...] = ()
         self.shelf = Shelf()
         self.table = RunTable(archive)
         self.bar = SessionBar(self.table)
         self.details = RunDetails(archive)
         self.undo_line, self.empty = UndoLine(), EmptyPage()
         self._footer = named(QLabel(), "runCount")
-        self._footer.setProperty("role", "soft")
+        self._weight = named(QLabel(), "logWeight")
+        self._weight.setAccessibleName("The log")
+        for label in (self._footer, self._weight):
+            label.setProperty("role", "soft")
         self._pages = QStackedWidget()
         self._lower: QWidget | None = None
         self._put_together()
@@ -112,6 +119,8 @@ class SessionBrowser(QWidget):
         layout = QHBoxLayout(foot)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, 3 * theme.SPACE, theme.SPACE)
         layout.addWidget(self._footer)
+        layout.addStretch(1)
+        layout.addWidget(self._weight)
         return foot
 
     def _connect(self) -> None:
@@ -133,6 +142,7 @@ class SessionBrowser(QWidget):
         table.sort_wanted.connect(self._on_sort_wanted)
         table.deed_wanted.connect(self.do)
         table.star_clicked.connect(self._on_star_clicked)
+        table.menu_wanted.connect(self._on_menu_wanted)
         self.details.deed_wanted.connect(self.do)
         self.undo_line.undo_wanted.connect(self._undo)
         self.empty.step_wanted.connect(self._on_step_wanted)
@@ -173,6 +183,8 @@ class SessionBrowser(QWidget):
     def _on_overview_found(self, overview: Overview) -> None:
         self.shelf.show_overview(overview)
         self.table.show_sessions(overview.sessions)
+        self._weight.setText(log_words(len(overview.sessions), overview.n_bytes, overview.backed_up_s))
+        self._weight.setToolTip(str(self._archive.path))
         self._known_empty = overview.counts.all == 0 and overview.counts.deleted == 0
         self._show_page()
 
@@ -180,17 +192,8 @@ class SessionBrowser(QWidget):
         if self.table.plan.n_runs:
             self._pages.setCurrentWidget(self.table)
             return
-        if self._known_empty:
-            self.empty.say(
-                "No runs yet.",
-                "Every run of Explore and of the command line is kept here: what was asked, what the model "
-                "answered, where its heads looked.",
-                "Go to Explore",
-            )
-        elif self.bar.search.text() or self.shelf.chosen.kind != "all":
-            self.empty.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
-        else:
-            self.empty.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+        narrowed = bool(self.bar.search.text()) or self.shelf.chosen.kind != "all"
+        self.empty.say_why(nothing_yet=self._known_empty, narrowed=narrowed)
         self._pages.setCurrentWidget(self.empty)
 
     def _show_count(self) -> None:
@@ -235,7 +238,13 @@ class SessionBrowser(QWidget):
         self.details.show_runs(run_ids, lines, deleted=self._shows_deleted())
         self._show_count()
         if self._lower is not None and self._lower.isVisible():
-            self.compare_wanted.emit(run_ids if 2 <= len(run_ids) <= MOST_COMPARED else ())
+            compared = run_ids if 2 <= len(run_ids) <= MOST_COMPARED else ()
+            if compared != self._compared:
+                self._compare(compared)
+
+    def _compare(self, run_ids: tuple[int, ...]) -> None:
+        self._compared = run_ids
+        self.compare_wanted.emit(run_ids)
 
     def _shows_deleted(self) -> bool:
         return self.shelf.chosen.kind == "deleted" or self.bar.search.wanted.deleted
@@ -271,7 +280,7 @@ class SessionBrowser(QWidget):
         if deed == "report":
             self.report_wanted.emit(run_ids)
         elif deed == "compare" and 2 <= len(run_ids) <= MOST_COMPARED:
-            self.compare_wanted.emit(run_ids)
+            self._compare(run_ids)
         elif deed == "tag":
             self.details.tags.ask()
         elif deed == "star":
@@ -302,6 +311,19 @@ class SessionBrowser(QWidget):
         if line is not None:
             self._archive.star([run_id], not line.starred)
 
+    def _on_menu_wanted(self, run_id: int, column: str, at: QPoint) -> None:
+        line = self.table.rows.line(run_id)
+        if line is None:
+            return
+        if self.selected_ids != self.details.ids:
+            self._on_selection_settled(self.selected_ids)
+        self.menu_of(line, column).popup(at)
+
+    def menu_of(self, line: RunLine, column: str) -> QMenu:
+        """What the right button offers on a run, in a column."""
+        offered = [*self.details.deeds.offered, ("tag", "Tag ...")]
+        return run_menu(self, offered, self.do, like_it(line, column), self.look_for)
+
     def _on_session_renamed(self, session_id: int, name: str) -> None:
         self._controller.attempt(lambda: self._archive.rename_session(session_id, name), about="log")
 
@@ -318,6 +340,22 @@ class SessionBrowser(QWidget):
 
     # Its place in the window
 
+    def save_state(self) -> tuple[bytes, bytes]:
+        """Columns and grouping, and how the room is shared, as `restore_state` takes them."""
+        grouped = b"1" if self.table.grouped else b"0"
+        columns = bytes(self.table.horizontalHeader().saveState().data())
+        return grouped + columns, bytes(self.middle.saveState().data())
+
+    def restore_state(self, state: tuple[bytes, bytes]) -> None:
+        """Show the columns that were shown before; what cannot be read is left out."""
+        table, middle = state
+        header = self.table.horizontalHeader()
+        if len(table) > 1 and header.count() == len(RUN_COLUMNS) and header.restoreState(table[1:]):
+            self.bar.group("session" if table[:1] == b"1" else "none")
+            self._sort = self.table.sort_shown()
+        self.middle.restoreState(middle)
+        self.table.share_room()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Show what is there now, and go on looking."""
         super().showEvent(event)
@@ -330,9 +368,9 @@ class SessionBrowser(QWidget):
         self._archive.watch(False)
 
     def event(self, event: QEvent) -> bool:
-        """Undo and search mean this tab while it has the focus."""
+        """Undo and search mean this tab while it has the focus; plain keys never mean Explore's tools."""
         override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and key_name(event) in _SHORTCUTS:
+        if override and isinstance(event, QKeyEvent) and (is_plain(event) or key_name(event) in _SHORTCUTS):
             event.accept()
             return True
         return super().event(event)

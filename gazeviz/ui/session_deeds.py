@@ -100,6 +100,11 @@ class DeedButtons(QWidget):
         self.setVisible(bool(n_runs))
         self.updateGeometry()
 
+    @property
+    def offered(self) -> list[tuple[str, str]]:
+        """What can be done now: keys and what they are called."""
+        return [(key, button.text()) for key, button in self._buttons.items() if not button.isHidden()]
+
     def _is_for(self, key: str) -> bool:
         return key in ("restore", "open") if self.deleted else key != "restore"
 

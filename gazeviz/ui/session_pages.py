@@ -85,6 +85,16 @@ class EmptyPage(QWidget):
         self._step.setAccessibleName(step)
         self._step.setVisible(bool(step))
 
+    def say_why(self, *, nothing_yet: bool, narrowed: bool) -> None:
+        """Say why no run is listed: none was ever made, a search found none, or all were deleted."""
+        if nothing_yet:
+            kept = "what was asked, what the model answered, where its heads looked"
+            self.say("No runs yet.", f"Every run is kept here: {kept}.", "Go to Explore")
+        elif narrowed:
+            self.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
+        else:
+            self.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+
     @property
     def sentence(self) -> str:
         """What it says."""

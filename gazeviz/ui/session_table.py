@@ -10,8 +10,16 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from gazeviz.app.archive import Archive, Listing, SortKey, StoredSession
@@ -33,12 +41,14 @@ class RunTable(QTableView):
 
     selection_settled: the selected runs' numbers, in the order of the table.
     sort_wanted: SortKey, whether descending.  deed_wanted: a name of DEED_KEYS.
+    menu_wanted: for a run and a column's key, at a point of the screen.
     """
 
     selection_settled = Signal(object)
     sort_wanted = Signal(str, bool)
     deed_wanted = Signal(str)
     star_clicked = Signal(int)
+    menu_wanted = Signal(int, str, QPoint)
 
     def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,7 +67,7 @@ class RunTable(QTableView):
         self.rows.wanting.connect(self._load.start)
         self.selectionModel().selectionChanged.connect(self._settle.start)
         self.doubleClicked.connect(self._on_double_clicked)
-        self.rows.said_otherwise.connect(self._painter.forget)
+        self.rows.said_otherwise.connect(self._on_said_otherwise)
         self.rows.modelReset.connect(self._painter.forget)
         theme.changed.connect(self._on_theme_changed)
 
@@ -125,6 +135,12 @@ class RunTable(QTableView):
         )  # fmt: skip
         self.horizontalHeader().setSortIndicator(place, order)
 
+    def sort_shown(self) -> tuple[SortKey, bool]:
+        """By what the header says that the runs are sorted, and whether downwards."""
+        header = self.horizontalHeader()
+        sort = RUN_COLUMNS[max(header.sortIndicatorSection(), 0)].sort or "started"
+        return sort, header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
+
     def forget(self, run_ids: Collection[int]) -> None:
         """Rows have changed in the log, () for any."""
         self.rows.forget(run_ids)
@@ -187,6 +203,11 @@ class RunTable(QTableView):
     def _on_settled(self) -> None:
         self.selection_settled.emit(self.selected_ids())
 
+    def _on_said_otherwise(self, run_ids: Collection[int]) -> None:
+        self._painter.forget(run_ids)
+        if not set(run_ids).isdisjoint(self.selected_ids()):
+            self._settle.start()
+
     def _on_theme_changed(self) -> None:
         self._painter.forget()
         self.viewport().update()
@@ -237,10 +258,19 @@ class RunTable(QTableView):
         else:
             super().mousePressEvent(event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the runs here."""
+        index = self.currentIndex()
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            index = self.indexAt(event.pos())
+        run_id = self.plan.run_at(index.row())
+        if run_id is not None:
+            self.menu_wanted.emit(run_id, RUN_COLUMNS[index.column()].key, event.globalPos())
+
     def event(self, event: QEvent) -> bool:
         """Keep plain keys from the window, where they choose tools and run the model."""
         override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and (_is_plain(event) or key_name(event) in DEED_KEYS):
+        if override and isinstance(event, QKeyEvent) and _is_its_own(event):
             event.accept()
             return True
         return super().event(event)
@@ -289,7 +319,14 @@ class RunTable(QTableView):
 _FOLD_KEYS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 
-def _is_plain(event: QKeyEvent) -> bool:
+def _is_its_own(event: QKeyEvent) -> bool:
+    """Whether the table acts on a key by itself."""
+    return (
+        is_plain(event) or key_name(event) in DEED_KEYS or event.matches(QKeySequence.StandardKey.SelectAll)
+    )
+
+
+def is_plain(event: QKeyEvent) -> bool:
     """Whether a key is pressed alone, or with Shift."""
     held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
     return held == Qt.KeyboardModifier.NoModifier and event.key() not in (Qt.Key.Key_F1, Qt.Key.Key_Tab)

@@ -87,6 +87,13 @@ def runs_words(n_runs: int) -> str:
     return "1 run" if n_runs == 1 else f"{n_runs:,} runs"
 
 
+def log_words(n_sessions: int, n_bytes: int, backed_up_s: float | None) -> str:
+    """What there is to say of the log itself."""
+    sessions = "1 session" if n_sessions == 1 else f"{n_sessions:,} sessions"
+    backup = "" if backed_up_s is None else f" · backed up {moment_words(backed_up_s)}"
+    return f"{sessions} · {bytes_words(n_bytes)}{backup}"
+
+
 def bytes_words(n_bytes: int) -> str:
     """A size as people say it."""
     size, units = float(n_bytes), ["bytes", "kB", "MB", "GB"]

@@ -19,7 +19,8 @@ from gazeviz.backend.fake import FakeBackend
 from gazeviz.store import SessionStore
 from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.session_browser import SessionBrowser
-from gazeviz.ui.session_rows import PLACES
+from gazeviz.ui.session_menu import like_it
+from gazeviz.ui.session_rows import PLACES, RUN_COLUMNS
 from tests.app.logged_sessions import fill
 
 Open = Callable[..., SessionBrowser]
@@ -446,6 +447,49 @@ def test_a_log_that_cannot_be_written_is_a_notice(
     qtbot.waitUntil(lambda: browser._model.notice is not None)
     notice = browser._model.notice
     assert notice is not None and notice.about == "log" and notice.next_step
+
+
+def test_the_right_button_lists_only_runs_like_this_one(browser: SessionBrowser, qtbot: QtBot) -> None:
+    select(browser, qtbot, 2)
+    line = browser.table.rows.line(2)
+    assert line is not None
+    menu = browser.menu_of(line, "target")
+    assert menu.actions()[0].text() == "Only this target: Panel 4"
+    menu.actions()[0].trigger()
+    until_shown(browser, qtbot, -1, 4, -1, 2)
+    assert browser.bar.search.text() == 'target:="Panel 4"'
+    opened = QSignalSpy(browser.open_wanted)
+    next(action for action in menu.actions() if action.text() == "Open in Explore").trigger()
+    assert opened.at(0) == [2]
+    menu.close()
+
+
+@pytest.mark.parametrize("column", [column.key for column in RUN_COLUMNS])
+def test_runs_like_this_one_include_it(browser: SessionBrowser, qtbot: QtBot, column: str) -> None:
+    browser._archive.tag([3], 'a "quoted" tag')
+    browser._archive.tag([3], "odd")
+    qtbot.waitUntil(lambda: "odd" in browser.table.rows.text(3, "tags"))
+    for run_id in (1, 2, 3, 4):
+        line = browser.table.rows.line(run_id)
+        assert line is not None
+        likeness = like_it(line, column)
+        if likeness is not None:
+            browser.look_for(likeness[1])
+            with qtbot.waitSignal(browser._archive.listed):
+                browser.refresh()
+            assert run_id in shown_ids(browser), likeness
+
+
+def test_columns_and_grouping_are_remembered(browser: SessionBrowser, open_browser: Open) -> None:
+    browser.table.show_column(PLACES["note"], True)
+    browser.bar.group("none")
+    browser._on_sort_wanted("text", False)
+    other = open_browser()
+    other.restore_state(browser.save_state())
+    assert not other.table.isColumnHidden(PLACES["note"]) and not other.table.grouped
+    assert other.table.sort_shown() == ("text", False)
+    other.restore_state((b"1nonsense", b"nonsense"))
+    assert not other.table.isColumnHidden(PLACES["note"])
 
 
 # The keyboard alone
