@@ -25,6 +25,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.compare_heads import CompareHeads
 from gazeviz.ui.compare_letters import LetterBadge
+from gazeviz.ui.compare_parts import CloseButton
 from gazeviz.ui.controls import ElidedLabel, LabelledSlider, MenuButton, hairline
 
 _FIRST_K: Final = 10
@@ -34,6 +35,7 @@ class CompareRankings(QWidget):
     """Compares rankings of the loaded model; which ones and how many heads of each can be chosen."""
 
     names_wanted = Signal(tuple)
+    close_wanted = Signal()
 
     def __init__(self, model: SessionModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,6 +73,7 @@ class CompareRankings(QWidget):
         header.addWidget(self._heads.figures, 1)
         header.addWidget(self._top, 1)
         header.addWidget(self._choose)
+        header.addWidget(CloseButton(self.close_wanted.emit))
         self._badges.setContentsMargins(16, 0, 12, 6)
         return header
 

@@ -20,6 +20,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.compare_column import CompareColumn
 from gazeviz.ui.compare_heads import CompareHeads
+from gazeviz.ui.compare_parts import CloseButton
 from gazeviz.ui.compare_plot import ComparePlot
 from gazeviz.ui.compare_settings import CompareSettings
 from gazeviz.ui.controls import ColourScale, ElidedLabel, LabelledSlider, choice_button, hairline
@@ -37,6 +38,7 @@ class CompareRuns(QWidget):
     open_wanted = Signal(int)
     report_wanted = Signal(tuple)
     back_wanted = Signal()
+    close_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +84,7 @@ class CompareRuns(QWidget):
             button.setAccessibleName(button.toolTip())
         for widget, stretch in (
             (self._back, 0), (self._title, 0), (self._different, 3), (self._same, 2), (report, 0),
+            (CloseButton(self.close_wanted.emit), 0),
         ):  # fmt: skip
             self._header.addWidget(widget, stretch)
 

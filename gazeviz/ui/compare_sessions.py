@@ -30,6 +30,7 @@ from gazeviz.app.word_diff import different_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+from gazeviz.ui.compare_parts import CloseButton
 from gazeviz.ui.controls import ChoiceButton, ElidedLabel, hairline
 
 COLUMNS: Final = ("Prompt", "Target", "A", "B", "Overlap", "Settings that differ")
@@ -161,6 +162,7 @@ class CompareSessions(QWidget):
 
     sessions_wanted = Signal(int, int)
     pair_chosen = Signal(int, int)
+    close_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -193,6 +195,7 @@ class CompareSessions(QWidget):
         parts = (title, letters[0], self._choosers[0], letters[1], self._choosers[1], self._figures)
         for widget in parts:
             header.addWidget(widget, int(widget is self._figures))
+        header.addWidget(CloseButton(self.close_wanted.emit))
         return header
 
     def _make_table(self) -> QTableView:

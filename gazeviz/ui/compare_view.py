@@ -6,8 +6,8 @@ cannot be done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -33,6 +33,7 @@ from gazeviz.ui.compare_rankings import CompareRankings
 from gazeviz.ui.compare_runs import CompareRuns
 from gazeviz.ui.compare_sessions import CompareSessions
 
+_T = TypeVar("_T")
 _EMPTY: Final = "Choose two to six runs in the list to see them side by side."
 _UNFINISHED: Final = ("queued", "loading", "running")
 
@@ -41,10 +42,12 @@ class CompareView(QWidget):
     """Runs, rankings or sessions side by side.
 
     open_wanted: a run to be shown in Explore.  report_wanted: runs to be reported on.
+    shows_changed: whether anything is compared now, so that the room can be given to others.
     """
 
     open_wanted = Signal(int)
     report_wanted = Signal(tuple)
+    shows_changed = Signal(bool)
 
     def __init__(
         self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
@@ -55,6 +58,8 @@ class CompareView(QWidget):
         self._ids: tuple[int, ...] = ()
         self._sessions: tuple[tuple[int, str], ...] = ()
         self._pair_from: tuple[int, int] | None = None
+        self._wish = 0
+        self._shows = self._is_refusal = False
         self.runs, self.rankings, self.sessions = CompareRuns(), CompareRankings(model), CompareSessions()
         self._stack = QStackedWidget()
         self._message = self._make_message()
@@ -82,7 +87,7 @@ class CompareView(QWidget):
         self._to_rankings.setToolTip("Lay the best heads of the model's rankings over each other")
         self._to_sessions = QPushButton("Compare two sessions")
         self._to_sessions.setToolTip("Pair the runs of the two newest sessions by prompt and target")
-        self._to_rankings.clicked.connect(lambda: self.show_rankings(tuple(self._model.rankings)[:MOST]))
+        self._to_rankings.clicked.connect(lambda: self.show_rankings())
         self._to_sessions.clicked.connect(lambda: self.show_sessions(*(id_ for id_, _ in self._sessions[:2])))
         for button, name in (
             (self._to_rankings, "compareToRankings"),
@@ -108,6 +113,8 @@ class CompareView(QWidget):
         self.runs.open_wanted.connect(self.open_wanted)
         self.runs.report_wanted.connect(self.report_wanted)
         self.runs.back_wanted.connect(self._on_back)
+        for page in (self.runs, self.rankings, self.sessions):
+            page.close_wanted.connect(self.clear)
         self.rankings.names_wanted.connect(self.show_rankings)
         self.sessions.sessions_wanted.connect(self.show_sessions)
         self.sessions.pair_chosen.connect(self._on_pair)
@@ -120,24 +127,33 @@ class CompareView(QWidget):
             policy = preferred if other is page else ignored
             other.setSizePolicy(policy, policy)
         self._stack.setCurrentWidget(page)
+        shows = page is not self._message or self._is_refusal
+        if shows != self._shows:
+            self._shows = shows
+            self.shows_changed.emit(shows)
 
     # What can be shown
 
     def clear(self) -> None:
         """Compare nothing: say how to begin."""
+        self._wish += 1
         self._ids, self._pair_from = (), None
-        self._say(_EMPTY, "Hold Ctrl or Shift while you click to choose several.")
+        self._say(_EMPTY, "Hold Ctrl or Shift while you click to choose several.", is_refusal=False)
 
     def show_runs(self, ids: Sequence[int]) -> None:
-        """Compare two to six runs of the log."""
-        self._pair_from = None
-        self._ask_runs(tuple(ids))
+        """Compare two to six runs of the log; fewer end a comparison of runs, and leave any other alone."""
+        if len(ids) >= 2:
+            self._pair_from = None
+            self._ask_runs(tuple(ids))
+        elif self._ids and self._pair_from is None:
+            self.clear()
 
-    def show_rankings(self, names: Sequence[str]) -> None:
-        """Compare two to six rankings of the loaded model."""
+    def show_rankings(self, names: Sequence[str] = ()) -> None:
+        """Compare two to six rankings of the loaded model, the first six where none is named."""
+        self._wish += 1
         self._ids, self._pair_from = (), None
         try:
-            self.rankings.show_rankings(names)
+            self.rankings.show_rankings(names or tuple(self._model.rankings)[:MOST])
         except UserError as error:
             self._say(error.sentence, error.next_step)
         else:
@@ -146,8 +162,12 @@ class CompareView(QWidget):
     def show_sessions(self, first: int, second: int) -> None:
         """Compare two sessions, their runs paired by prompt and target."""
         self._ids, self._pair_from = (), (first, second)
-        question = told(lambda reader: read_sessions(reader, first, second))
-        self._archive.ask("compare", question, self._on_sessions_read)
+        self._ask(lambda reader: read_sessions(reader, first, second), self._on_sessions_read)
+
+    @property
+    def shows(self) -> bool:
+        """Whether anything is compared."""
+        return self._shows
 
     @property
     def message(self) -> str:
@@ -159,7 +179,18 @@ class CompareView(QWidget):
     def _ask_runs(self, ids: tuple[int, ...]) -> None:
         self._ids = ids
         known = self._known_grid()
-        self._archive.ask("compare", told(lambda reader: read_runs(reader, ids, known)), self._on_runs_read)
+        self._ask(lambda reader: read_runs(reader, ids, known), self._on_runs_read)
+
+    def _ask(self, question: Callable[[Any], _T], answer: Callable[[_T | NotCompared], None]) -> None:
+        """Ask the archive; an answer to what is not wanted any more is dropped."""
+        self._wish += 1
+        wish = self._wish
+
+        def on_answer(found: _T | NotCompared) -> None:
+            if wish == self._wish:
+                answer(found)
+
+        self._archive.ask("compare", told(question), on_answer)
 
     def _known_grid(self) -> KnownGrid | None:
         picture, info, grid = self._model.picture, self._model.model_info, self._model.grid
@@ -181,7 +212,8 @@ class CompareView(QWidget):
         self.sessions.show_sessions(compared)
         self._turn_to(self.sessions)
 
-    def _say(self, sentence: str, next_step: str) -> None:
+    def _say(self, sentence: str, next_step: str, is_refusal: bool = True) -> None:
+        self._is_refusal = is_refusal
         self._sentence.setText(sentence)
         self._next_step.setText(next_step)
         self._to_rankings.setVisible(len(self._model.rankings) > 1)

@@ -227,15 +227,42 @@ def test_runs_are_opened_and_reported(stage: CompareStage) -> None:
     assert reported.at(0) == [(first, second)]
 
 
-@pytest.mark.parametrize(("ids", "sentence"), [((1,), "1 runs"), ((1, 999), "Run 999")])
-def test_what_cannot_be_compared_is_said_in_place(
-    stage: CompareStage, ids: tuple[int, ...], sentence: str
-) -> None:
+def test_what_cannot_be_compared_is_said_in_place(stage: CompareStage) -> None:
     stage.baseline()
     failed = QSignalSpy(stage.archive.failed)
-    stage.view.show_runs(ids)
-    stage.until(lambda: sentence in stage.view.message)
+    stage.view.show_runs((1, 999))
+    stage.until(lambda: "Run 999 is not in the log" in stage.view.message)
+    assert stage.view.shows
+    stage.view.show_runs(range(1, 9))
+    stage.until(lambda: "8 runs cannot be compared" in stage.view.message)
     assert failed.count() == 0
+
+
+def test_a_comparison_ends_with_its_choice_or_its_button(stage: CompareStage) -> None:
+    changed = QSignalSpy(stage.view.shows_changed)
+    ids = stage.baseline(), stage.steered()
+    stage.compare(*ids)
+    stage.view.show_runs(ids[:1])
+    assert "two to six runs" in stage.view.message and not stage.view.shows
+    stage.compare(*ids[::-1])
+    QTest.mouseClick(part(stage.view.runs, QWidget, "compareClose"), Qt.MouseButton.LeftButton)
+    assert not stage.view.shows
+    assert [changed.at(index)[0] for index in range(changed.count())] == [True, False, True, False]
+
+
+def test_another_choice_of_runs_leaves_rankings_alone(stage: CompareStage) -> None:
+    stage.model.put_rankings(rankings())
+    stage.view.show_rankings()
+    stage.view.show_runs(())
+    assert stage.view.rankings.isVisible()
+
+
+def test_an_answer_that_comes_too_late_is_dropped(stage: CompareStage) -> None:
+    ids = stage.baseline(), stage.steered()
+    stage.view.show_runs(ids)
+    stage.view.clear()
+    QTest.qWait(200)
+    assert not stage.view.shows and stage.view.runs.comparison is None
 
 
 def test_a_lost_run_says_so_and_shows_what_came(stage: CompareStage) -> None:
