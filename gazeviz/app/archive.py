@@ -44,7 +44,10 @@ _Answer: TypeAlias = Callable[[Any], object]
 
 LOOK_EVERY_MS: Final = 2000
 """How often the file is asked whether somebody wrote into it, while it is watched."""
+FIRST_LINES: Final = 40
 THUMBNAILS_KEPT: Final = 256
+_URGENT: Final = ("lines", "list")
+"""Questions that somebody looks at an empty screen for go before all others."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,15 @@ class Wish:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The answer to a wish: the runs' numbers and their sessions', in the order wished for: int64 (N,)."""
+    """The answer to a wish: the runs' numbers and their sessions', in the order wished for: int64 (N,).
+
+    first: the rows that most likely come first on the screen.
+    """
 
     wish: Wish
     ids_N: NDArray[np.int64]
     sessions_N: NDArray[np.int64]
+    first: tuple[RunLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,10 @@ class Archive(QObject):
         """Ask which runs there are: `listed`."""
 
         def look(reader: Reader) -> Listing:
-            pairs_N2 = RunList(reader).ids_and_sessions(wish.wanted, wish.sort, wish.descending)
-            return Listing(wish, pairs_N2[:, 0], pairs_N2[:, 1])
+            runs = RunList(reader)
+            pairs_N2 = runs.ids_and_sessions(wish.wanted, wish.sort, wish.descending)
+            ids_N, sessions_N = pairs_N2[:, 0], pairs_N2[:, 1]
+            return Listing(wish, ids_N, sessions_N, tuple(runs.lines(ids_N[:FIRST_LINES])))
 
         self.ask("list", look, self.listed.emit)
 
@@ -310,8 +319,9 @@ class Archive(QObject):
                 elif wishes.closing:
                     break
                 else:
-                    topic, ids = next(iter(wishes.questions)), ()
-                    number, work = wishes.questions.pop(topic)
+                    ids, waiting = (), wishes.questions
+                    topic = next((first for first in _URGENT if first in waiting), next(iter(waiting)))
+                    number, work = waiting.pop(topic)
             result = self._result(work)
             if topic:
                 self._answered.emit(topic, number, result)

@@ -63,12 +63,14 @@ class RunList:
     def ids_and_sessions(
         self, wanted: RunFilter = _ALL, sort: SortKey = "started", descending: bool = True
     ) -> NDArray[np.int64]:
-        """As `ids`, each beside its session's number: int64 (N, 2)."""
+        """As `ids`, each beside its session's number: int64 (N, 2).
+
+        One long text is many times quicker to fetch than as many rows, and other threads go on meanwhile.
+        """
         sql, values = self._listing(wanted, sort, descending)
-        rows = self._reader.rows(
-            sql.replace("SELECT runs.id ", "SELECT runs.id, runs.session_id ", 1), values
-        )
-        return np.array(rows, dtype=np.int64).reshape(-1, 2)
+        pairs = sql.replace("SELECT runs.id ", "SELECT runs.id || ' ' || runs.session_id AS pair ", 1)
+        ((text,),) = self._reader.rows(f"SELECT group_concat(pair, ' ') FROM ({pairs})", values)
+        return np.fromstring(text or "", dtype=np.int64, sep=" ").reshape(-1, 2)
 
     def lines(self, ids: Sequence[int] | NDArray[np.int64]) -> list[RunLine]:
         """The rows of some runs, in the order asked for; a run that is gone by now is left out."""

@@ -184,13 +184,18 @@ class RunRows(QAbstractTableModel):
         return self._texts[run_id][key]
 
     def _on_lines_found(self, lines: tuple[RunLine, ...]) -> None:
+        self._gone |= set(self._asked) - {line.id for line in lines}
+        self.learn(lines)
+
+    def learn(self, lines: Iterable[RunLine]) -> None:
+        """Take what is known of some runs."""
+        lines = tuple(lines)
         changed = [line.id for line in lines if line != self._lines.pop(line.id, None)]
         for line in lines:
             self._lines[line.id] = line
             self._stale.discard(line.id)
         for run_id in changed:
             self._texts.pop(run_id, None)
-        self._gone |= set(self._asked) - {line.id for line in lines}
         while len(self._lines) > KEPT_LINES:
             oldest = next(iter(self._lines))
             del self._lines[oldest]

@@ -119,6 +119,7 @@ class RunTable(QTableView):
 
     def show_listing(self, listing: Listing) -> None:
         """Show other runs; what was selected stays so as far as it is still there."""
+        self.rows.learn(listing.first)
         self._show(listing)
 
     def show_sessions(self, sessions: Sequence[StoredSession]) -> None:
