@@ -153,6 +153,13 @@ class Reopening:
         self._show_edits(view, other_model)
         self._show_ranking(view.record.spec)
         self._show_runs(view)
+        if not self._loader.loaded and model.worker_state not in ("starting", "loading"):
+            self._desk.say(
+                "info",
+                f"Run {view.record.id} was written by {view.model.name}, which is not loaded.",
+                f"All that the log keeps is shown. To run it again, load {view.model.path}.",
+                about="model",
+            )
 
     def _show_picture(self, view: LoggedView, other_model: bool) -> None:
         model, picture = self._desk.model, view.picture

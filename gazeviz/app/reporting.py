@@ -49,7 +49,10 @@ class ReportWish:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a report will look like. n_shown of n_runs are in it; notes: what it cannot show, in sentences."""
+    """What a report will look like. n_shown of n_runs are in it; notes: what it cannot show, in sentences.
+
+    session_id: of its first run.
+    """
 
     wish: ReportWish
     title: str
@@ -57,6 +60,7 @@ class Preview:
     n_runs: int
     drawn: DrawnReport
     notes: tuple[str, ...] = ()
+    session_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,9 @@ class Reporting(QObject):
             report, n_runs = self._report(wish, notes, MOST_PREVIEWED)
             job.total = _n_figures(report)
             drawn = drawn_report(report, width_px, ratio=ratio)
-            return Preview(wish, report.title, len(report.entries), n_runs, drawn, tuple(notes))
+            entries = report.entries
+            session_id = entries[0].run.session_id
+            return Preview(wish, report.title, len(entries), n_runs, drawn, tuple(notes), session_id)
 
         self._begin(_Job("preview", work, self.previewed.emit))
 

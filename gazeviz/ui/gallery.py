@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -47,6 +47,12 @@ class Gallery(QWidget):
         self._note = named(QLabel(), "galleryNote")
         self._note.setProperty("role", "soft")
         self._note.setWordWrap(True)
+        self._again = named(QPushButton("Run again"), "galleryRunAgain")
+        self._again.setAccessibleName("Run again to see single heads")
+        self._again.setToolTip(
+            "Ask the model once more, with the present settings: it keeps every head's maps"
+        )
+        self._again.clicked.connect(self._on_again)
         self._tiles = TileGrid(model, controller)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -55,6 +61,7 @@ class Gallery(QWidget):
         layout.addLayout(_row(self._place, self._scale))
         for widget in (self._tiles, self._note):
             layout.addWidget(widget)
+        layout.addWidget(self._again, 0, Qt.AlignmentFlag.AlignLeft)
         self._listen()
 
     def _listen(self) -> None:
@@ -92,6 +99,7 @@ class Gallery(QWidget):
         self._tiles.show_maps(maps, place, highest)
         self._note.setText("" if there else self._why_empty())
         self._note.setVisible(not there)
+        self._again.setVisible(not there and self._is_not_kept() and not self._controller.running)
 
     def _fitting_maps(self) -> tuple[GalleryMap, ...]:
         """The maps, unless they are still those of another picture or another grid."""
@@ -107,6 +115,16 @@ class Gallery(QWidget):
             region_id = None
         return place_of(self._model, region_id, "the whole picture")
 
+    def _is_not_kept(self) -> bool:
+        """Whether the run that is shown can tell of no single head any more."""
+        shown = self._model.shown_steps()
+        return shown is not None and not self._controller.keeps_attention(shown[0])
+
+    def _on_again(self) -> None:
+        shown = self._model.shown_steps()
+        if shown is not None:
+            self._controller.run("steered" if shown[0].side == "steered" else "baseline")
+
     def _why_empty(self) -> str:
         """What is missing, and what to do."""
         shown = self._model.shown_steps()
@@ -114,7 +132,9 @@ class Gallery(QWidget):
             return "Open a picture and write a prompt: the maps of its first token appear here."
         if shown is None:
             return "The maps appear as soon as the model has looked at the picture."
-        if not self._controller.keeps_attention(shown[0]):
+        if self._is_not_kept():
+            if shown[0].logged:
+                return "The log keeps the mean map of the chosen heads, not single heads'. Run it again to see these."
             return "The attention of this run is not kept any more. Run it again to see its maps."
         if not len(self._model.chosen) and self._model.ranking is None:
             return "No head is chosen and no ranking is shown. Choose heads in the grid, or measure them."

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.archive import Archive
 from gazeviz.app.report_pdf import laid_out
 from gazeviz.app.reporting import FORMATS, Format, Preview, Reporting, ReportWish, Written
 from gazeviz.app.settings import AppSettings
@@ -53,21 +54,24 @@ _FORMATS: Final[dict[Format, tuple[str, str]]] = {
 
 
 class ReportDialog(QDialog):
-    """Opened by `open_runs` or `open_session`; the window behind it goes on working."""
+    """Opened by `show_runs` or `show_session`; the window behind it goes on working."""
 
-    def __init__(self, reporting: Reporting, settings: AppSettings, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, archive: Archive, parent: QWidget | None = None, settings: AppSettings | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("reportDialog")
         self.setWindowTitle("Write a report")
         self.resize(_SIZE_PX)
-        self._reporting, self._settings = reporting, settings
+        self._reporting = Reporting(archive.store, self)
+        self._settings = settings if settings is not None else AppSettings()
         self._run_ids: tuple[int, ...] = ()
         self._session_id: int | None = None
         self._whole_session = False
         self._preview: Preview | None = None
         self._document: QTextDocument | None = None
         self._files: QFileDialog | None = None
-        self._folder = Path(settings.last_folder or Path.home()) / "gazeviz-report"
+        self._folder = Path(self._settings.last_folder or Path.home()) / "gazeviz-report"
         self._written: Written | None = None
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self._ask_preview)
@@ -78,19 +82,25 @@ class ReportDialog(QDialog):
         self._connect()
         self._refresh()
 
-    def open_runs(self, run_ids: Sequence[int], session_id: int | None = None) -> None:
-        """Report some runs; with the session that they belong to, all of it can be chosen instead."""
-        self._begin(tuple(run_ids), session_id)
+    def show_runs(self, run_ids: Sequence[int]) -> None:
+        """Report some runs, or all of their session if that is chosen."""
+        self._begin(tuple(run_ids), None)
 
-    def open_session(self, session_id: int) -> None:
+    def show_session(self, session_id: int) -> None:
         """Report a whole session."""
         self._begin((), session_id)
+
+    def close_work(self) -> None:
+        """Draw and write nothing more; called before the log is closed."""
+        self._typing.stop()
+        self._reporting.close()
 
     @property
     def wish(self) -> ReportWish:
         """What is reported as it is set now."""
-        ids = () if self._whole_session else self._run_ids
-        return ReportWish(ids, self._session_id, self._title.text(), self._baselines.isChecked())
+        if self._whole_session:
+            return ReportWish((), self._session_id, self._title.text())
+        return ReportWish(self._run_ids, None, self._title.text(), self._baselines.isChecked())
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -230,13 +240,7 @@ class ReportDialog(QDialog):
     def _begin(self, run_ids: tuple[int, ...], session_id: int | None) -> None:
         self._run_ids, self._session_id = run_ids, session_id
         self._whole_session = not run_ids
-        n_runs = len(run_ids)
-        label = f"run {run_ids[0]}" if n_runs == 1 else f"{n_runs} selected runs"
-        options = [("runs", label)] if run_ids else []
-        if session_id is not None:
-            options.append(("session", "the whole session"))
-        self._what.set_options(options)
-        self._what.setEnabled(len(options) > 1)
+        self._offer_session()
         self._title.clear()
         self._written = None
         self._say("")
@@ -244,6 +248,17 @@ class ReportDialog(QDialog):
         self.raise_()
         self.activateWindow()
         self._ask_preview()
+
+    def _offer_session(self) -> None:
+        """The runs, and the session that they belong to once that is known."""
+        n_runs = len(self._run_ids)
+        label = f"run {self._run_ids[0]}" if n_runs == 1 else f"{n_runs} selected runs"
+        options = [("runs", label)] if n_runs else []
+        if self._session_id is not None:
+            options.append(("session", "the whole session"))
+        self._what.set_options(options)
+        self._what.set_current("session" if self._whole_session else "runs")
+        self._what.setEnabled(len(options) > 1)
 
     def _on_what(self, key: str) -> None:
         self._whole_session = key == "session"
@@ -264,7 +279,11 @@ class ReportDialog(QDialog):
         if preview.wish != self.wish:
             return
         self._preview = preview
-        self._title.setPlaceholderText(preview.title)
+        if self._session_id is None:
+            self._session_id = preview.session_id
+            self._offer_session()
+        if not self._title.text():
+            self._title.setPlaceholderText(preview.title)
         place = self._page.verticalScrollBar().value()
         before, self._document = self._document, laid_out(preview.drawn)
         self._document.setParent(self._page)

@@ -33,7 +33,7 @@ class SessionsView(QWidget):
         self._replayer = Replayer(controller, archive.store, self._reopener, self)
         self.browser = SessionBrowser(model, controller, archive)
         self.compare = CompareView(model, controller, archive)
-        self.report = ReportDialog(controller, archive, self)
+        self.report = ReportDialog(archive, self)
         self.browser.set_lower(self.compare)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -50,19 +50,9 @@ class SessionsView(QWidget):
             view.open_wanted.connect(self._reopener.reopen)
             view.report_wanted.connect(self.report.show_runs)
         self.browser.replay_wanted.connect(self._replayer.replay)
-        self.browser.compare_wanted.connect(self._on_compare)
-        self.browser.compare_sessions_wanted.connect(self._on_compare_sessions)
+        self.browser.compare_wanted.connect(self.compare.show_runs)
+        self.browser.compare_sessions_wanted.connect(self.compare.show_sessions)
+        self.compare.shows_changed.connect(self.compare.setVisible)
         self.browser.session_report_wanted.connect(self.report.show_session)
         self.browser.explore_wanted.connect(self.explore_wanted)
         self._reopener.opened.connect(lambda _: self.explore_wanted.emit())
-
-    def _on_compare(self, ids: tuple[int, ...]) -> None:
-        self.compare.setVisible(bool(ids))
-        if ids:
-            self.compare.show_runs(ids)
-        else:
-            self.compare.clear()
-
-    def _on_compare_sessions(self, first: int, second: int) -> None:
-        self.compare.show()
-        self.compare.show_sessions(first, second)

@@ -102,7 +102,7 @@ class StatusBar(QWidget):
             self._speed.setText(f"{took_ms:.0f} ms / token")
 
     def _show_logged(self) -> None:
-        n_runs = sum(record.side != "glance" for record in self._model.runs.values())
+        n_runs = sum(record.side != "glance" and not record.logged for record in self._model.runs.values())
         runs = "1 run" if n_runs == 1 else f"{n_runs} runs"
         self._logged.setText(f"{runs} in this session   {self._log_place}")
 

@@ -44,12 +44,13 @@ class Part:
 
 
 def steering_parts(record: RunRecord, cues: RunCues) -> tuple[Part, ...]:
-    """How a run was steered: "8 heads → Panel 4 · boost/suppress · 8 · all rows"."""
+    """How a run was steered: "8 heads → Panel 4 · boost/suppress · 8"; before it a logged one's number."""
     steering = record.spec.steering
+    logged = f"log, run {record.id} · " if record.logged else ""
     if steering is None:
-        return (Part("no steering"),)
+        return (Part(f"{logged}no steering"),)
     n_heads = len(steering.heads)
-    parts = [Part(f"{n_heads} head{'' if n_heads == 1 else 's'} → ")]
+    parts = [Part(f"{logged}{n_heads} head{'' if n_heads == 1 else 's'} → ")]
     names = targets_of(record)
     for place, name in enumerate(names[:_SHOWN_TARGETS]):
         if place:

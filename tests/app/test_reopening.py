@@ -171,10 +171,11 @@ def test_a_run_of_another_model_is_shown_and_cannot_be_run(open_session, strip_p
     assert session.controller.reopen(replace(view, model=other, rankings={}))
     assert session.model.model_info is other and session.model.worker_state == "none"
     assert session.model.grid is view.grid and not session.controller.undo_stack.canUndo()
+    assert "other, which is not loaded" in session.model.notice.sentence
     session.controller.run()
     assert "not loaded" in session.model.notice.sentence and not session.controller.running
     session.reopen(steered_id)  # back to the worker's own model
-    assert session.model.model_info is here
+    assert session.model.model_info is here and session.model.notice is None
     session.until(lambda: session.model.worker_state == "ready" and session.model.fed_pixels_HW3 is not None)
     assert session.model.rankings
 

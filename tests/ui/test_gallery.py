@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
@@ -231,3 +233,22 @@ def test_both_themes_and_a_narrow_column_draw_everything(stage, gallery):
         image = tile.grab().toImage()
         colours = {QColor(image.pixel(QPoint(x, 8))).name() for x in range(0, image.width(), 3)}
         assert len(colours) > 3, "a picture with a map on it"
+
+
+def test_a_run_of_the_log_says_why_there_are_no_maps_and_can_be_run_again(stage, gallery):
+    stage.controller.heads.top(3)
+    stage.model.target_region_id = stage.model.regions.ids[1]
+    stage.controller.run()
+    run = stage.until_ended()
+    again = child_of(gallery, "galleryRunAgain")
+    assert again.isHidden()
+    stage.until(lambda: not stage.controller.running)
+    logged = replace(run, id=900, job=None, worker=0, logged=True)
+    stage.model.show_run("steered", logged)
+    stage.until(lambda: not stage.model.gallery and not again.isHidden())
+    assert "The log keeps the mean map" in text_of(gallery, "galleryNote")
+    QTest.mouseClick(again, Qt.MouseButton.LeftButton)
+    stage.until(lambda: stage.shown("steered") is not logged)
+    stage.until_ended()
+    stage.until(lambda: stage.model.gallery)
+    assert again.isHidden()

@@ -9,8 +9,9 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QTextBrowser, QWidget
 
+from gazeviz.app.archive import Archive
 from gazeviz.app.report_pdf import DrawnReport
-from gazeviz.app.reporting import Preview, Reporting, ReportWish, Written
+from gazeviz.app.reporting import Preview, ReportWish, Written
 from gazeviz.app.settings import AppSettings
 from gazeviz.domain.messages import GenerateSpec
 from gazeviz.store import SessionStore
@@ -40,11 +41,12 @@ def store(tmp_path: Path):
 def dialog(store, qtbot, tmp_path):
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     settings.last_folder = str(tmp_path)
-    reporting = Reporting(store)
-    dialog = ReportDialog(reporting, settings)
+    archive = Archive(store)
+    dialog = ReportDialog(archive, settings=settings)
     qtbot.addWidget(dialog)
     yield dialog
-    reporting.close()
+    dialog.close_work()
+    archive.close()
 
 
 def part(dialog: ReportDialog, kind: type[_Widget], name: str) -> _Widget:
@@ -60,7 +62,7 @@ def until_previewed(qtbot, dialog: ReportDialog) -> str:
 
 
 def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
-    dialog.open_runs([1], session_id=1)
+    dialog.show_runs([1])
     text = until_previewed(qtbot, dialog)
     assert "What is it?" in text and "script" not in text
     assert part(dialog, QLineEdit, "reportTitle").placeholderText() == "Run 1"
@@ -78,7 +80,7 @@ def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
 
 
 def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
-    dialog.open_session(1)
+    dialog.show_session(1)
     until_previewed(qtbot, dialog)
     part(dialog, QCheckBox, "reportHtml").setChecked(False)
     write = part(dialog, QPushButton, "reportWrite")
@@ -99,10 +101,10 @@ def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
 
 def test_what_cannot_be_done_is_said_in_place(dialog, qtbot, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    dialog.open_runs([77])
+    dialog.show_runs([77])
     said = part(dialog, QLabel, "reportSaid")
     qtbot.waitUntil(lambda: "no run 77" in said.text(), timeout=10_000)
-    dialog.open_runs([1])
+    dialog.show_runs([1])
     assert said.text() == ""
     until_previewed(qtbot, dialog)
     dialog.set_folder(str(tmp_path / "file" / "out"))
@@ -112,10 +114,10 @@ def test_what_cannot_be_done_is_said_in_place(dialog, qtbot, tmp_path):
 
 
 def test_closing_forgets_the_preview_and_the_next_opening_draws_it(dialog, qtbot):
-    dialog.open_runs([1])
+    dialog.show_runs([1])
     dialog.close()
     assert dialog.isHidden() and not dialog._reporting.previewing
-    dialog.open_runs([2])
+    dialog.show_runs([2])
     assert "script" in until_previewed(qtbot, dialog)
 
 

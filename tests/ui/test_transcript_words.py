@@ -192,3 +192,10 @@ def test_junk_is_answered_with_half_the_strength(
 def test_junk_is_blamed_on_steering_where_there_is_any() -> None:
     assert junk_warning(record("a", steering=STEERING), "looping").deed == "weaker"
     assert junk_warning(record("a"), "empty").deed == ""
+
+
+def test_a_run_of_the_log_is_told_by_its_number() -> None:
+    made = replace(record("a"), logged=True)
+    assert said(made) == "log, run 3 · no steering"
+    steered = replace(record("a", steering=STEERING), logged=True)
+    assert said(steered).startswith("log, run 3 · 2 heads → Panel 2")
