@@ -163,6 +163,8 @@ class MainWindow(QMainWindow):
             Deed("View", "Explore", "Alt+1", "One picture and its runs.", partial(self.show_tab, "Explore")),
             Deed("View", "Sessions", "Alt+2", "Every run that was logged.",
                  partial(self.show_tab, "Sessions")),
+            Deed("View", "Compare head rankings", "", "Lay the model's rankings over each other.",
+                 self.compare_rankings),
             Deed("File", "Report of this session ...", "Ctrl+R", "Pages and figures of what was done.",
                  self.report),
         ]  # fmt: skip
@@ -193,6 +195,11 @@ class MainWindow(QMainWindow):
             self._sessions.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._sessions)
         return self._sessions
+
+    def compare_rankings(self) -> None:
+        """Compare the rankings of the loaded model, on the Sessions tab."""
+        self.show_tab("Sessions")
+        self.sessions().compare.show_rankings()
 
     def report(self) -> None:
         """Report the runs of this session."""
