@@ -21,7 +21,7 @@ from PySide6.QtGui import QImage, QUndoCommand, QUndoStack
 
 from gazeviz.app import archive_deeds as deeds
 from gazeviz.app.archive_deeds import Deed, TakeBack
-from gazeviz.app.run_facts import RunFacts, facts_of, shell_line, snippet
+from gazeviz.app.run_facts import RunFacts, SmallPictures, facts_of, shell_line, snippet
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 from gazeviz.store.backup import backups_of
@@ -121,6 +121,7 @@ class Archive(QObject):
         self._answers: dict[str, _Answer] = {}
         self._thumbnails: dict[str, QImage | None] = {}
         self._wanted_thumbnails: dict[str, None] = {}
+        self._small_pictures: SmallPictures = {}  # the thread's own
         self._version: int | None = None
         self._reader: Reader | None = None
         queued = Qt.ConnectionType.QueuedConnection
@@ -181,7 +182,8 @@ class Archive(QObject):
 
     def ask_facts(self, run_id: int) -> None:
         """Ask for everything that is said of a run: `facts_found`; nothing comes for one that is gone."""
-        self.ask("facts", lambda reader: facts_of(reader, run_id), self._on_facts)
+        known = self._small_pictures
+        self.ask("facts", lambda reader: facts_of(reader, run_id, known), self._on_facts)
 
     def ask_text(self, run_id: int, kind: str) -> None:
         """Ask for what repeats a run when it is pasted, as "shell" or "python": `text_found`."""

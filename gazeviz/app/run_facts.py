@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from gazeviz.domain.steering import Steering
 from gazeviz.errors import UserError
 from gazeviz.render.overlay import overlay_picture
 from gazeviz.render.palette import figure_text
-from gazeviz.render.report import ReportedPicture
 from gazeviz.render.report_words import sampling_words, strength_words
 from gazeviz.store.place import default_path
 from gazeviz.store.reading import Reader, StoredRun
@@ -33,6 +32,7 @@ from gazeviz.store.run_query import RunLine
 
 PICTURE_PX: Final = (680, 400)
 """The picture beside the list is not larger than this."""
+_KNOWN_PICTURES: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,15 @@ class RunFacts:
     trouble: str = ""
 
 
-def facts_of(reader: Reader, run_id: int) -> RunFacts | None:
-    """Look everything up; None for a run that is gone. What cannot be read of it is said and left out."""
+SmallPictures: TypeAlias = dict[str, tuple[Image.Image | None, str]]
+"""Pictures as large as they are shown, by their sha256, and why one cannot be shown."""
+
+
+def facts_of(reader: Reader, run_id: int, known: SmallPictures) -> RunFacts | None:
+    """Look everything up; None for a run that is gone. What cannot be read of it is said and left out.
+
+    known: pictures that were decoded before; the last few are kept in it.
+    """
     lines = RunList(reader).lines([run_id])
     if not lines:
         return None
@@ -62,7 +69,7 @@ def facts_of(reader: Reader, run_id: int) -> RunFacts | None:
         rows = tuple(_rows(run, line))
     except UserError as error:
         return RunFacts(line, tuple(_light_rows(line)), None, "", f"{error.sentence} {error.next_step}")
-    picture_HW3, note = _picture(reader, run)
+    picture_HW3, note = _picture(reader, run, known)
     return RunFacts(line, rows, picture_HW3, note)
 
 
@@ -159,25 +166,29 @@ def time_words(moment_s: float) -> str:
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", moment)
 
 
-def _picture(reader: Reader, run: StoredRun) -> tuple[NDArray[np.uint8] | None, str]:
+def _picture(reader: Reader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
     """The run's picture with its mean map, and what has to be said of it."""
-    try:
-        picture = logged_picture(reader, run.spec.picture_sha256)
-    except UserError as error:
-        return None, error.sentence
-    drawn, note = _overlaid(picture, run)
-    return np.ascontiguousarray(np.asarray(drawn, dtype=np.uint8)), note
+    image, note = _small_picture(reader, run.spec.picture_sha256, known)
+    grid = proven_grid(run) if image is not None else None
+    if image is not None and grid is not None:
+        mean_P = np.mean([step.map_P for step in run.steps], axis=0)
+        image = overlay_picture(image, grid.picture_map(mean_P, image.size))
+        note = f"Mean of the maps of {_tokens(len(run.steps))}"
+    return None if image is None else np.array(image, dtype=np.uint8), note
 
 
-def _overlaid(picture: ReportedPicture, run: StoredRun) -> tuple[Image.Image, str]:
-    image = picture.image
-    image.thumbnail(PICTURE_PX, Image.Resampling.LANCZOS)
-    grid = proven_grid(run)
-    if grid is None or not run.steps:
-        return image, ""
-    mean_P = np.mean([step.map_P for step in run.steps], axis=0)
-    map_HW = grid.picture_map(mean_P, image.size)
-    return overlay_picture(image, map_HW), f"Mean of the maps of {_tokens(len(run.steps))}"
+def _small_picture(reader: Reader, sha256: str, known: SmallPictures) -> tuple[Image.Image | None, str]:
+    """A picture as it is shown; decoding and checking a large one takes a while, so it is done once."""
+    if sha256 not in known:
+        while len(known) >= _KNOWN_PICTURES:
+            del known[next(iter(known))]
+        try:
+            image = logged_picture(reader, sha256).image
+            image.thumbnail(PICTURE_PX, Image.Resampling.LANCZOS)
+            known[sha256] = image, ""
+        except UserError as error:
+            known[sha256] = None, error.sentence
+    return known[sha256]
 
 
 def _tokens(n_tok: int) -> str:

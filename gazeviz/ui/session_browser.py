@@ -13,14 +13,11 @@ from typing import Final
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,7 +32,7 @@ from gazeviz.ui.controls import hairline
 from gazeviz.ui.session_bar import SessionBar
 from gazeviz.ui.session_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.session_menu import like_it, run_menu
-from gazeviz.ui.session_pages import EmptyPage, UndoLine
+from gazeviz.ui.session_pages import EmptyPage, UndoLine, scrolled, stacked
 from gazeviz.ui.session_rows import RUN_COLUMNS
 from gazeviz.ui.session_shelf import ALL, Entry, Shelf
 from gazeviz.ui.session_table import RunTable, is_plain, key_name
@@ -92,20 +89,14 @@ class SessionBrowser(QWidget):
     def _put_together(self) -> None:
         for page in (self.table, self.empty):
             self._pages.addWidget(page)
-        upper = _stacked(self.bar, hairline(), self.undo_line, self._pages, self._foot(), stretched=3)
+        upper = stacked(self.bar, hairline(), self.undo_line, self._pages, self._foot(), stretched=3)
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.setObjectName("sessionMiddle")
         self.middle.setHandleWidth(1)
         self.middle.setChildrenCollapsible(False)
         self.middle.addWidget(upper)
-        right = QScrollArea()
-        right.setFrameShape(QFrame.Shape.NoFrame)
-        right.setWidgetResizable(True)
-        right.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        right.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        right.setFixedWidth(RIGHT_PX)
-        right.setWidget(self.details)
-        left = _stacked(self.shelf, stretched=0)
+        right = scrolled(self.details, RIGHT_PX)
+        left = stacked(self.shelf, stretched=0)
         left.setContentsMargins(3 * theme.SPACE, 2 * theme.SPACE, 3 * theme.SPACE, 2 * theme.SPACE)
         left.setFixedWidth(LEFT_PX)
         layout = QHBoxLayout(self)
@@ -340,6 +331,10 @@ class SessionBrowser(QWidget):
 
     # Its place in the window
 
+    def keep(self) -> None:
+        """Write down what is being typed; call it before the archive is closed."""
+        self.details.note.keep()
+
     def save_state(self) -> tuple[bytes, bytes]:
         """Columns and grouping, and how the room is shared, as `restore_state` takes them."""
         grouped = b"1" if self.table.grouped else b"0"
@@ -387,14 +382,3 @@ class SessionBrowser(QWidget):
             self._archive.undo_stack.redo()
         else:
             super().keyPressEvent(event)
-
-
-def _stacked(*parts: QWidget, stretched: int) -> QWidget:
-    """Parts under each other without space; one of them takes what room there is."""
-    whole = QWidget()
-    layout = QVBoxLayout(whole)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(0)
-    for place, part in enumerate(parts):
-        layout.addWidget(part, 1 if place == stretched else 0)
-    return whole

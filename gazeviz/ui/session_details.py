@@ -233,5 +233,5 @@ def _hint(run_ids: Sequence[int]) -> str:
 
 
 def _cut(text: str) -> str:
-    shown = visible(text)
+    shown = visible(text.strip())
     return shown if len(shown) <= _LONGEST_FACT else f"{shown[:_LONGEST_FACT].rstrip()} …"

@@ -1,9 +1,18 @@
-"""What stands around the list of runs: the line that undoes deleting, and what is said where no run is."""
+"""What stands around the list of runs: columns, the line that undoes deleting, a page for no runs."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
@@ -99,3 +108,26 @@ class EmptyPage(QWidget):
     def sentence(self) -> str:
         """What it says."""
         return self._sentence.text()
+
+
+def stacked(*parts: QWidget, stretched: int) -> QWidget:
+    """Parts under each other without space; one of them takes what room there is."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for place, part in enumerate(parts):
+        layout.addWidget(part, 1 if place == stretched else 0)
+    return whole
+
+
+def scrolled(content: QWidget, width_px: int) -> QScrollArea:
+    """A column that scrolls where the window is low."""
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setFixedWidth(width_px)
+    area.setWidget(content)
+    return area

@@ -44,7 +44,7 @@ class Column:
 RUN_COLUMNS: Final = (
     Column("star", "★", 30, "Starred runs; S gives or takes a star", "starred"),
     Column("id", "Run", 50, "The run's number in the log", "started", shown=False),
-    Column("picture", "Picture", 100, "The picture that was asked about", "picture"),
+    Column("picture", "Picture", 100, "The picture that was asked about", "picture", 1),
     Column("prompt", "Prompt", 80, "What was asked", "prompt", 2),
     Column("heads", "Heads", 84, "The heads that were steered, and where they came from", "heads", 2),
     Column("target", "Target", 82, "The region that the heads were pointed at", "target"),
