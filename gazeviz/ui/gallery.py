@@ -134,7 +134,7 @@ class Gallery(QWidget):
             return "The maps appear as soon as the model has looked at the picture."
         if self._is_not_kept():
             if shown[0].logged:
-                return "The log keeps the mean map of the chosen heads, not single heads'. Run it again to see these."
+                return "The log keeps the chosen heads' mean map. Run it again to see single heads."
             return "The attention of this run is not kept any more. Run it again to see its maps."
         if not len(self._model.chosen) and self._model.ranking is None:
             return "No head is chosen and no ranking is shown. Choose heads in the grid, or measure them."

@@ -246,7 +246,7 @@ def test_a_run_of_the_log_says_why_there_are_no_maps_and_can_be_run_again(stage,
     logged = replace(run, id=900, job=None, worker=0, logged=True)
     stage.model.show_run("steered", logged)
     stage.until(lambda: not stage.model.gallery and not again.isHidden())
-    assert "The log keeps the mean map" in text_of(gallery, "galleryNote")
+    assert "The log keeps the chosen heads' mean map" in text_of(gallery, "galleryNote")
     QTest.mouseClick(again, Qt.MouseButton.LeftButton)
     stage.until(lambda: stage.shown("steered") is not logged)
     stage.until_ended()
