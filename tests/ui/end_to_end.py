@@ -14,13 +14,14 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import QPointF
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QTableView, QWidget
 
 from gazeviz.app.pictures import samples
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_parts import RunRecord
 from gazeviz.commands import gui
 from gazeviz.domain.prompts import NARRATION_PROMPT, OPEN_QUESTION
+from gazeviz.store import SessionStore
 from gazeviz.ui import theme
 from gazeviz.ui.main_window import MainWindow
 from tests.ui.screen_driver import Hand
@@ -34,7 +35,7 @@ def main(folder: Path) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(folder / "settings")  # a first start, whoever runs this
     os.environ["GAZEVIZ_DATA"] = str(folder / "data")
     application = gui._application()
-    window, controller = gui._window(application, "dark")
+    window, controller = gui._window(application, "dark", SessionStore(folder / "log.db", program="gazeviz"))
     session = Session(window, controller, folder)
     window.resize(*SIZES_PX["1280x800"])
     window.move(0, 0)
@@ -45,8 +46,9 @@ def main(folder: Path) -> None:
     try:
         what = session.first_start() | session.steer_to_a_painted_rectangle() | session.move_the_target()
         session.show_looks(application)
+        what |= session.look_at_the_log(application)
     finally:
-        controller.shutdown()
+        window.close()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "what.json").write_text(json.dumps(what, indent=1), encoding="utf-8")
 
@@ -137,6 +139,53 @@ class Session:
                 theme.apply(application, choice)
                 hand.rest(0.5)
                 hand.picture(self._folder / f"explore-{choice}-{size}.png")
+
+    def look_at_the_log(self, application: QApplication) -> dict[str, object]:
+        """All runs in the log, three compared, and one opened again as it was."""
+        hand, model = self._hand, self._model
+        self._window.resize(*SIZES_PX["1280x800"])
+        texts = {record.id: record.text for record in model.runs.values() if record.side != "glance"}
+        asked = {record.id: record.spec.prompt for record in model.runs.values()}
+        hand.key("alt+2")
+        table = self._window.sessions().browser.table
+        hand.until(table.isVisible, "the list is shown")
+        hand.until(lambda: table.model().rowCount() > len(texts), "the runs are listed")
+        hand.rest(1.0)
+        rows = range(1, table.model().rowCount())  # the first is the session's
+        places = [QPointF(table.visualRect(table.model().index(row, 3)).center()) for row in rows]
+        viewport = table.viewport()
+        hand.click(viewport, places[0])
+        hand.rest(0.5)
+        hand.picture(self._folder / "sessions-light.png")
+        hand.hold("ctrl", lambda: hand.click_all(viewport, places[1:]))
+        hand.click("runCompare")
+        hand.until(lambda: self._window.sessions().compare.shows, "the comparison is shown")
+        hand.rest(1.0)
+        for choice in ("light", "dark"):
+            theme.apply(application, choice)
+            hand.rest(0.5)
+            hand.picture(self._folder / f"compare-{choice}.png")
+        first = min(texts)
+        self._reopen(table, first)
+        reopened = self._shown("baseline")
+        return {
+            "listed": len(rows),
+            "ran": len(texts),
+            "reopened": [texts[first], reopened.text],
+            "reopened_prompt": [asked[first], model.prompt],
+        }
+
+    def _reopen(self, table: QTableView, run_id: int) -> None:
+        """Double-click the oldest run, which stands last."""
+        hand = self._hand
+        last = table.visualRect(table.model().index(table.model().rowCount() - 1, 3)).center()
+        opened: list[int] = []
+        self._window.sessions().explore_wanted.connect(lambda: opened.append(run_id))
+        hand.click(table.viewport(), QPointF(last))
+        hand.click("runOpen")
+        hand.until(lambda: opened, "the run stands in Explore")
+        hand.rest(0.5)
+        hand.picture(self._folder / "reopened.png")
 
     # Pieces
 

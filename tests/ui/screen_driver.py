@@ -88,6 +88,11 @@ class Hand:
         self._do("click", "1")
         self.rest()
 
+    def click_all(self, target: str | QWidget, points: Sequence[QPointF]) -> None:
+        """Click one point of a widget after the other."""
+        for point in points:
+            self.click(target, point)
+
     def drag(self, target: str | QWidget, points: Sequence[QPointF]) -> None:
         """Press at the first point of a widget, move along the others, let go at the last."""
         self._move(self._on_screen(target, points[0]))
@@ -102,6 +107,13 @@ class Hand:
         for key in keys:
             self._do("key", "--clearmodifiers", key)
             self.rest(0.05)
+
+    def hold(self, key: str, meanwhile: Callable[[], object]) -> None:
+        """Hold a key down while something is done."""
+        self._do("keydown", key)
+        meanwhile()
+        self._do("keyup", key)
+        self.rest()
 
     def type(self, text: str) -> None:
         """Type a text."""

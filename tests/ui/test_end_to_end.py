@@ -68,6 +68,13 @@ def test_the_text_follows_a_target_that_is_moved_while_it_streams(what: dict[str
     assert described[:2] == [4, 4], sentences
 
 
+def test_every_run_is_in_the_log_and_one_is_opened_as_it_was(what: dict[str, Any]) -> None:
+    assert what["listed"] == what["ran"] == 3
+    text, reopened = what["reopened"]
+    asked, shown = what["reopened_prompt"]
+    assert (reopened, shown) == (text, asked)
+
+
 @pytest.mark.parametrize("name", ["dark-1280x800", "light-1280x800", "dark-1920x1080", "light-1920x1080"])
 def test_the_screen_was_seen_in_both_themes_and_sizes(what: dict[str, Any], folder: Path, name: str) -> None:
     from PIL import Image
