@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QMarginsF, QRectF, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
@@ -30,11 +30,11 @@ from gazeviz import __version__
 from gazeviz.errors import UserError
 from gazeviz.render.lettering import one_line
 from gazeviz.render.palette import LIGHT
-from gazeviz.render.report import Report
-from gazeviz.render.report_figures import NamedFigure
-from gazeviz.render.report_files import make_folder
-from gazeviz.render.report_pages import document_html
 from gazeviz.resources import resource_path
+
+if TYPE_CHECKING:  # what draws is loaded when it is needed, and not when a window opens
+    from gazeviz.render.report import Report
+    from gazeviz.render.report_figures import NamedFigure
 
 SCREEN_DPI: Final = 96
 """The document is laid out in pixels of this size, and scaled to the paper's."""
@@ -64,6 +64,8 @@ def drawn_report(
     tokens: at which maps are shown, None for those that tell most.
     ratio: a screen's device pixels per pixel, for figures that are not to be scaled on it; None for paper.
     """
+    from gazeviz.render.report_pages import document_html
+
     images: dict[str, QImage] = {}
 
     def kept(figure: NamedFigure) -> dict[str, Any]:
@@ -105,6 +107,8 @@ def write_pdf(report: Report, path: Path, tokens: Sequence[int] | None = None) -
 
     Raises UserError where the file cannot be written.
     """
+    from gazeviz.render.report_files import make_folder
+
     make_folder(path.parent)
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".report-") as folder:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
@@ -20,14 +20,14 @@ from gazeviz.app.report_pdf import DrawnReport, drawn_report, write_pdf
 from gazeviz.app.report_sources import log_sources, with_baselines
 from gazeviz.errors import UserError
 from gazeviz.render.report import Report, make_report
-from gazeviz.render.report_figures import before_drawing, case_figures, entry_figures
-from gazeviz.render.report_files import FORMATS as FORMATS
-from gazeviz.render.report_files import Format as Format
-from gazeviz.render.report_files import write_report
 from gazeviz.store.place import default_path
 from gazeviz.store.reading import Reader, StoredRun
 from gazeviz.store.session_store import SessionStore
 
+if TYPE_CHECKING:  # what draws is loaded by the thread that draws: it takes half a second
+    from gazeviz.render.report_files import Format as Format
+
+FORMATS: Final[tuple[Format, ...]] = ("html", "pdf", "md", "json", "csv", "figures")
 MOST_PREVIEWED: Final = 4
 _TIMES_DRAWN: Final[dict[Format, int]] = {"html": 2, "pdf": 1, "md": 1, "figures": 1}
 """How often each figure is drawn for a format: a page has it in light and in dark."""
@@ -101,6 +101,8 @@ class _Drawer(QThread):
 
     def run(self) -> None:
         """Draw what is asked for until nothing more will be."""
+        from gazeviz.render.report_figures import before_drawing
+
         while (job := self.jobs.get()) is not None:
             token = before_drawing.set(self._hook(job))
             try:
@@ -180,6 +182,8 @@ class Reporting(QObject):
         self.forget_preview()
 
         def work(job: _Job) -> Written:
+            from gazeviz.render.report_files import write_report
+
             notes: list[str] = []
             report, _ = self._report(wish, notes)
             job.total = _n_figures(report) * sum(_TIMES_DRAWN.get(kind, 0) for kind in formats)
@@ -283,5 +287,7 @@ def _session(reader: Reader, session_id: int | None) -> tuple[str, list[int]]:
 
 def _n_figures(report: Report) -> int:
     """How many figures a report has."""
+    from gazeviz.render.report_figures import case_figures, entry_figures
+
     of_cases = sum(len(case_figures(case)) for case in report.cases)
     return of_cases + sum(len(entry_figures(entry)) for entry in report.entries)

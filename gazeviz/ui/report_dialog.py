@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QTextDocument
@@ -30,27 +30,22 @@ from PySide6.QtWidgets import (
 
 from gazeviz.app.archive import Archive
 from gazeviz.app.report_pdf import laid_out
-from gazeviz.app.reporting import FORMATS, Format, Preview, Reporting, ReportWish, Written
+from gazeviz.app.reporting import FORMATS, Preview, Reporting, ReportWish, Written
 from gazeviz.app.settings import AppSettings
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, section_title
 from gazeviz.ui.controls import ElidedLabel, choice_button, hairline
-from gazeviz.ui.report_said import about_preview, place_words, written_words
+from gazeviz.ui.report_said import FORMAT_WORDS, about_preview, place_words, written_words
+
+if TYPE_CHECKING:
+    from gazeviz.app.reporting import Format
 
 PAGE_PX: Final = 632
 _SIZE_PX: Final = QSize(1000, 700)
 _LEFT_PX: Final = 296
 _TYPING_MS: Final = 500
 _PAPER: Final = "background: #ffffff; color: #1b1e24; border: none; padding: 14px 24px;"
-_FORMATS: Final[dict[Format, tuple[str, str]]] = {
-    "html": ("Page (HTML)", "One file with everything inside: opens offline, in a light and a dark room"),
-    "pdf": ("PDF", "Pages of A4 with the fonts inside"),
-    "md": ("Markdown", "Text with its images beside it, for a repository or a notebook"),
-    "json": ("JSON", "Everything as numbers, tokens and masks among them; gazeviz replay reads it"),
-    "csv": ("Tables (CSV)", "One row for each run, and one for each token"),
-    "figures": ("Single figures", "Each figure as SVG, PDF and PNG, ready for a paper"),
-}
 
 
 class ReportDialog(QDialog):
@@ -375,7 +370,7 @@ class ReportDialog(QDialog):
 
 
 def _tick(kind: Format) -> QCheckBox:
-    label, tip = _FORMATS[kind]
+    label, tip = FORMAT_WORDS[kind]
     tick = named(QCheckBox(label), f"report{kind.capitalize()}")
     tick.setAccessibleName(label)
     tick.setToolTip(tip)

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from gazeviz.app.reporting import Format, Preview, Written
+if TYPE_CHECKING:
+    from gazeviz.app.reporting import Format, Preview, Written
+
+FORMAT_WORDS: Final[dict[Format, tuple[str, str]]] = {
+    "html": ("Page (HTML)", "One file with everything inside: opens offline, in a light and a dark room"),
+    "pdf": ("PDF", "Pages of A4 with the fonts inside"),
+    "md": ("Markdown", "Text with its images beside it, for a repository or a notebook"),
+    "json": ("JSON", "Everything as numbers, tokens and masks among them; gazeviz replay reads it"),
+    "csv": ("Tables (CSV)", "One row for each run, and one for each token"),
+    "figures": ("Single figures", "Each figure as SVG, PDF and PNG, ready for a paper"),
+}
+"""A label and a tooltip for each."""
 
 
 def about_preview(preview: Preview) -> str:

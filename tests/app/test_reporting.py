@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gazeviz.app.report_pdf import laid_out
-from gazeviz.app.reporting import MOST_PREVIEWED, Preview, Reporting, ReportWish, Written
+from gazeviz.app.reporting import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportWish, Written
 from gazeviz.errors import UserError
+from gazeviz.render import report_files
 
 
 @pytest.fixture
@@ -30,6 +33,15 @@ def previewed(qtbot, reporting: Reporting, wish: ReportWish) -> Preview:
         reporting.preview(wish, 600)
     preview: Preview = heard.args[0]
     return preview
+
+
+def test_the_formats_are_those_that_are_written():
+    assert FORMATS == report_files.FORMATS
+
+
+def test_what_draws_is_not_loaded_with_the_window():
+    code = "import sys, gazeviz.ui.sessions; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_a_preview_shows_runs_with_their_baseline(session, reporting, qtbot):
