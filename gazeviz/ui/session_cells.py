@@ -68,9 +68,11 @@ class RowPainter:
         first = view.rowAt(max(area.top(), 0))
         if first < 0:
             return
-        last = view.rowAt(area.bottom())
+        end = view.rowAt(area.bottom())
+        last = end if end >= 0 else len(self._rows.plan) - 1
         top = view.rowViewportPosition(first)
-        for row in range(first, (last if last >= 0 else len(self._rows.plan) - 1) + 1):
+        self._rows.look_ahead(first, last)
+        for row in range(first, last + 1):
             painter.drawPixmap(QPointF(0, top + (row - first) * ROW_PX), self._row(row))
 
     def _look_at_columns(self) -> None:

@@ -165,6 +165,12 @@ class RunRows(QAbstractTableModel):
             self.wanting.emit()
         return line
 
+    def look_ahead(self, first: int, last: int) -> None:
+        """Rows first to last are shown: those that may come next are to be known by then."""
+        ahead = self.plan.runs_between(max(first - BEYOND // 2, 0), last + BEYOND // 2)
+        if any(int(run_id) not in self._lines for run_id in (*ahead[:1], *ahead[-1:])):
+            self.wanting.emit()
+
     def load(self, first: int, last: int) -> None:
         """Ask for what is not known of these rows, and of some around them."""
         run_ids = self.plan.runs_between(first - BEYOND, last + BEYOND).tolist()
