@@ -90,6 +90,9 @@ class SessionLog(Protocol):
     def run_ended(self, run_id: int, state: str, summary: RunSummary | None, message: str) -> None:
         """A run is done, cancelled, failed or lost; the row is safe when this returns."""
 
+    def judge_run(self, run_id: int, verdict: str, ok: bool | None = None, judge: str = "person") -> None:
+        """What a judge says of a run's text; ok: whether it met its target, None where it had none."""
+
     def ranking_saved(self, ranking: HeadRanking, model_fingerprint: str) -> None:
         """A ranking was measured, loaded or imported."""
 
@@ -142,6 +145,7 @@ class MemoryLog:
         self.pictures: dict[str, tuple[PictureSource, tuple[int, int], Layout | None, tuple[str, ...]]] = {}
         self.regions: dict[str, tuple[Region, ...]] = {}
         self.rankings: list[tuple[str, HeadRanking]] = []
+        self.verdicts: dict[int, tuple[str, bool | None, str]] = {}
         self.head_sets: dict[str, tuple[str, HeadSet]] = {}
         self._sessions: list[SessionRow] = []
         self._runs: dict[int, RunRow] = {}
@@ -193,6 +197,10 @@ class MemoryLog:
         """Remember how a run ended."""
         row = self._runs[run_id]
         row.state, row.summary, row.message = state, summary, message
+
+    def judge_run(self, run_id: int, verdict: str, ok: bool | None = None, judge: str = "person") -> None:
+        """Remember a verdict."""
+        self.verdicts[run_id] = verdict, ok, judge
 
     def ranking_saved(self, ranking: HeadRanking, model_fingerprint: str) -> None:
         """Remember a ranking."""

@@ -12,6 +12,7 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
+from gazeviz.app.judgement import judgement
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import RunRecord
@@ -29,7 +30,6 @@ from gazeviz.ui.transcript_tokens import Mark, TokenFlow
 from gazeviz.ui.transcript_words import (
     Part,
     header_tip,
-    judgement,
     progress_text,
     steering_parts,
     token_tip,

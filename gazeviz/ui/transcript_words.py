@@ -9,16 +9,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
 from typing import Final
 
-from gazeviz.app.session_parts import Picture, RunRecord
-from gazeviz.domain.described import describes
-from gazeviz.domain.mentions import named_regions
+from gazeviz.app.session_parts import RunRecord
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import TARGET, Steering
-from gazeviz.domain.strip import panel_boxes_px
 from gazeviz.render.palette import figure_text
 from gazeviz.ui.transcript_cues import RegionCue, RunCues, targets_of
 
@@ -31,8 +27,6 @@ MODE_WORDS: Final = {
 }
 _SHOWN_TARGETS: Final = 3
 _TINY_GAIN: Final = 0.01
-_TOLD: Final = 0.6
-"""Share of a caption's rare words above which a text tells of it: most, but for a word or two."""
 
 
 @dataclass(frozen=True)
@@ -153,68 +147,6 @@ def rerouting_text(ledger: Account) -> str:
     )
     sources = ", ".join(f"{figure_text(loss)} from {group}" for loss, group in losses)
     return f"The target gained {figure_text(gained[TARGET])}" + (f": {sources}." if sources else ".")
-
-
-def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:
-    """What the words of a text are about: ("about", "Panel 4 ✓"), or ("follows", "4 of 6").
-
-    By the rare words that it shares with the panels' captions; where those are not known, what it calls by
-    name: ("names", "Panel 2"), or None.
-    """
-    names = _panel_names(record, picture)
-    if picture is None or not names:
-        return _names_in(record)
-    turns = _turns(record)
-    if len(turns) > 1:
-        hits = sum(_described(text, picture.captions, names) == (target,) for target, text in turns)
-        return "follows", f"{hits} of {len(turns)}"
-    described = _described(record.text, picture.captions, names)
-    if not described:
-        return "about", "none"
-    if len(described) > _SHOWN_TARGETS:
-        return "about", f"{len(described)} panels"
-    met = " ✓" if turns and described == (turns[0][0],) else ""
-    return "about", ", ".join(described) + met
-
-
-def _names_in(record: RunRecord) -> tuple[str, str] | None:
-    names = [region.name for region in record.regions]
-    found = dict.fromkeys(place for _, place in named_regions([step.text for step in record.steps], names))
-    if not found:
-        return None
-    more = f" and {len(found) - _SHOWN_TARGETS} more" if len(found) > _SHOWN_TARGETS else ""
-    return "names", ", ".join(names[place] for place in list(found)[:_SHOWN_TARGETS]) + more
-
-
-def _panel_names(record: RunRecord, picture: Picture | None) -> tuple[str, ...]:
-    """What a run called the panels that have captions; () where the picture is another one or has none."""
-    if (
-        picture is None
-        or picture.layout is None
-        or len(picture.captions) != picture.layout.n
-        or picture.sha256 != record.spec.picture_sha256
-    ):
-        return ()
-    by_box = {region.box_px: region.name for region in record.regions}
-    boxes = panel_boxes_px(picture.layout, *picture.size_px)
-    return tuple(by_box.get(box, f"Panel {number}") for number, box in enumerate(boxes, start=1))
-
-
-def _turns(record: RunRecord) -> list[tuple[str, str]]:
-    """The targets that held for some tokens, each with what was written meanwhile."""
-    if record.spec.steering is None:
-        return []
-    turns = groupby(record.steps, key=lambda step: step.target)
-    return [(target, "".join(step.text for step in steps)) for target, steps in turns if target]
-
-
-def _described(text: str, captions: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The panels that a text says most of; else the one that it says more of than of all others."""
-    verdict = describes(text, captions)
-    told = tuple(name for name, score in zip(names, verdict.scores, strict=True) if score > _TOLD)
-    if told:
-        return told
-    return () if verdict.chosen is None else (names[verdict.chosen],)
 
 
 def tokens_table(steps: Sequence[StepArrived], cues: RunCues) -> str:

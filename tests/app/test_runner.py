@@ -361,3 +361,16 @@ def test_a_message_is_only_sent_to_a_run_that_is_steered(stage):
     stage.controller.retarget(stage.model.regions.ids[2])
     assert not any(isinstance(request, Retarget) for request in sent)
     assert stage.model.target_region.name == "Panel 3"
+
+
+def test_where_captions_are_known_the_log_is_told_what_a_text_is_about(stage, strip_path):
+    stage.controller.run("baseline")
+    text = stage.until_ended("baseline").text
+    assert not stage.log.verdicts
+    captions = (text, "zebra", "yak", "wolf", "vole", "toad")
+    stage.controller.open_picture(strip_path, Layout(1, N_PANELS), captions)
+    stage.until(lambda: stage.model.picture is not None and stage.model.picture.captions == captions)
+    stage.until_at_rest()
+    stage.controller.run("baseline")
+    stage.until(lambda: bool(stage.log.verdicts))
+    assert stage.log.verdicts == {stage.shown("baseline").id: ("Panel 1", None, "captions")}

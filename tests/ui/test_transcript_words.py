@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gazeviz.app.judgement import judgement, logged_verdict
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Picture, RunRecord, SteeringSettings
 from gazeviz.domain.heads import HeadSet
@@ -21,7 +22,6 @@ from gazeviz.ui.transcript_state import junk_warning, weaker
 from gazeviz.ui.transcript_words import (
     arrived,
     header_tip,
-    judgement,
     mass_text,
     rerouting_text,
     steering_parts,
@@ -149,6 +149,30 @@ def test_a_region_in_a_panels_place_keeps_its_own_name() -> None:
     renamed = (PANELS[0], Region("sea", PANELS[1].mask_HW), PANELS[2])
     made.spec = replace(made.spec, regions=renamed)
     assert judgement(made, picture()) == ("about", "sea")
+
+
+def test_a_painted_target_is_the_panel_that_holds_most_of_it() -> None:
+    mask_HW = np.zeros_like(PANELS[1].mask_HW)
+    x0, y0, x1, y1 = PANELS[1].box_px
+    mask_HW[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = True
+    made = record("a blue fish swims", steering=STEERING, targets=("mine",))
+    made.spec = replace(made.spec, regions=(*PANELS, Region("mine", mask_HW)))
+    assert judgement(made, picture()) == ("about", "Panel 2 ✓")
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (record("a blue fish swims", steering=STEERING), ("Panel 2", True)),
+        (record("a red cat sleeps", steering=STEERING), ("Panel 1", False)),
+        (record("a blue fish swims"), ("Panel 2", None)),
+        (record("blue fish", "in a loop", steering=STEERING, targets=("Panel 2", "Panel 3")),
+         ("follows 1 of 2", False)),
+    ],
+)  # fmt: skip
+def test_the_log_is_told_what_a_text_is_about(made: RunRecord, verdict: tuple[str, bool | None]) -> None:
+    assert logged_verdict(made, picture()) == verdict
+    assert logged_verdict(made, picture(captions=())) is None
 
 
 def test_the_ledger_says_where_the_mass_came_from() -> None:
