@@ -191,7 +191,7 @@ class MainWindow(QMainWindow):
         if self._sessions is None:
             from gazeviz.ui.sessions import SessionsView
 
-            self._sessions = SessionsView(self._model, self._controller, self._archive)
+            self._sessions = SessionsView(self._model, self._controller, self._archive, self._settings)
             self._sessions.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._sessions)
         return self._sessions

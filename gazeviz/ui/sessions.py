@@ -5,6 +5,8 @@ Opening, replaying and reporting belong to the app; this passes wishes on, and s
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -13,9 +15,12 @@ from gazeviz.app.reopening import Reopener
 from gazeviz.app.replaying import Replayer
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
+from gazeviz.app.settings import AppSettings
 from gazeviz.ui.compare_view import CompareView
 from gazeviz.ui.report_dialog import ReportDialog
 from gazeviz.ui.session_browser import SessionBrowser
+
+_LAYOUT: Final = "sessions"
 
 
 class SessionsView(QWidget):
@@ -24,24 +29,34 @@ class SessionsView(QWidget):
     explore_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: Archive,
+        settings: AppSettings,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sessions")
-        self._archive = archive
+        self._archive, self._settings = archive, settings
         self._reopener = Reopener(controller, archive.store, self)
         self._replayer = Replayer(controller, archive.store, self._reopener, self)
         self.browser = SessionBrowser(model, controller, archive)
         self.compare = CompareView(model, controller, archive)
-        self.report = ReportDialog(archive, self)
+        self.report = ReportDialog(archive, self, settings)
         self.browser.set_lower(self.compare)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.browser)
+        layout_before = settings.window_layout(_LAYOUT)
+        if layout_before is not None:
+            self.browser.restore_state(layout_before)
         self._connect()
 
     def close_log(self) -> None:
-        """Read nothing more; called before the log is closed."""
+        """Keep what is being written and read nothing more; called before the log is closed."""
+        self.browser.keep()
+        self._settings.save_window_layout(*self.browser.save_state(), name=_LAYOUT)
         self._reopener.close()
         self.report.close_work()
 

@@ -220,7 +220,7 @@ def measure_kills(started_s: float, look: bool) -> dict[str, Any]:
     moments: dict[str, int] = {}
     recovered = 0
     for number in range(3 if look else KILLS):
-        kept = _session(live)
+        kept, rankings = _session(live), set(model.rankings)  # what was measured in part is added to them
         during = ("loading", "discovery", "generation")[number % 3]
         if during == "loading":
             controller.load_model(None)
@@ -238,6 +238,7 @@ def measure_kills(started_s: float, look: bool) -> dict[str, Any]:
         recovered += 1
         now = _session(live)
         lost += [f"{during}: {name}" for name, value in kept.items() if now[name] != value]
+        lost += [f"{during}: ranking {name}" for name in rankings - set(model.rankings)]
     runs = [record.state for record in model.runs.values() if record.side != "glance"]
     live.close()
     return {"moments": moments, "recovered": recovered, "lost": lost, "unended": runs.count("running")}
@@ -254,7 +255,7 @@ def _session(live: Live) -> dict[str, Any]:
     return {
         "regions": [(region.id, region.name, region.mask_HW.tobytes()) for region in model.regions],
         "target": model.target_region_id, "heads": model.chosen.heads, "prompt": model.prompt,
-        "runs": done[:2], "rankings": sorted(model.rankings), "undo": live.controller.undo_stack.index(),
+        "runs": done[:2], "undo": live.controller.undo_stack.index(),
     }  # fmt: skip
 
 

@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from gazeviz.app.archive import Archive
 from gazeviz.app.settings import AppSettings
 from gazeviz.backend.scripted import Script
 from gazeviz.ui import theme
 from gazeviz.ui.crash_dialog import CrashDialog
 from gazeviz.ui.main_window import MainWindow
+from tests.app.logged_stage import LoggedStage
 from tests.app.staging import Stage
 
 OpenWindow = Callable[[Stage], MainWindow]
@@ -205,3 +207,78 @@ def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: QtBot)
     qtbot.mouseClick(child(dialogs[0], "copyReport"), Qt.MouseButton.LeftButton)
     assert "the cat is out" in QApplication.clipboard().text()
     dialogs[0].reject()
+
+
+def test_what_is_unfolded_finds_room_in_a_small_window_and_gives_it_back(window, stage, qtbot):
+    stage.controller.retarget(stage.model.regions.ids[3])
+    stage.controller.run()
+    stage.until_ended("steered")
+    stage.until_at_rest()
+    before_px = [dock.height() for dock in window.explore.docks]
+    audit = cast(QToolButton, child(window, "steeredAudit"))
+    fold = cast(QToolButton, child(window, "steerFold"))
+    fold.click()
+    qtbot.waitUntil(lambda: [dock.height() for dock in window.explore.docks] != before_px)
+    audit.click()
+    stage.until_at_rest()
+    assert (window.width(), window.height()) == (1280, 800)
+    assert child(window, "statusLine").mapTo(window, QPoint(0, 0)).y() < 800 - 20
+    ledger = child(window, "steeredLedger")
+    assert not ledger.visibleRegion().isEmpty(), "what was unfolded is scrolled to"
+    audit.click()
+    fold.click()
+    qtbot.waitUntil(lambda: [dock.height() for dock in window.explore.docks] == before_px)
+
+
+def test_arrows_move_through_tokens_after_a_region_was_chosen(window, stage, qtbot):
+    stage.controller.run("baseline")
+    stage.until_ended("baseline")
+    regions = child(window, "regionList")
+    regions.setFocus()
+    qtbot.keyClick(regions, Qt.Key.Key_Left)
+    assert stage.model.cursor is not None
+
+
+def test_a_single_glance_says_nothing_of_the_speed(window, stage):
+    stage.until(lambda: stage.model.run_of("glance") is not None and stage.model.run_of("glance").steps)
+    assert not cast(QLabel, child(window, "speed")).text()
+    stage.controller.run("baseline")
+    stage.until_ended("baseline")
+    assert "ms / token" in cast(QLabel, child(window, "speed")).text()
+
+
+@pytest.fixture
+def logged_window(
+    open_session: Callable[[], LoggedStage], strip_path: Path, settings: AppSettings, qtbot: QtBot
+) -> Iterator[tuple[MainWindow, LoggedStage]]:
+    """A window whose runs are kept in a log."""
+    theme.apply(cast(QApplication, QApplication.instance()), "dark")
+    logged = open_session()
+    logged.start(strip_path)
+    archive = Archive(logged.store)
+    window = MainWindow(logged.model, logged.controller, settings, archive)
+    qtbot.addWidget(window, before_close_func=lambda _: archive.close())
+    window.resize(1280, 800)
+    window.show()
+    window.begin()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    yield window, logged
+    window.close()
+
+
+def test_on_the_sessions_tab_space_runs_nothing_and_explore_comes_back_with_its_keys(logged_window, qtbot):
+    window, logged = logged_window
+    logged.controller.run("baseline")
+    logged.until(lambda: not logged.controller.running)
+    n_runs = len(logged.model.runs)
+    qtbot.keyClick(window.explore.canvas, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    browser = window.sessions().browser
+    qtbot.waitUntil(lambda: browser.table.isVisible())
+    qtbot.keyClick(browser.table, Qt.Key.Key_Space)
+    qtbot.keyClick(browser.table, Qt.Key.Key_4)
+    assert not logged.controller.running and len(logged.model.runs) == n_runs
+    qtbot.keyClick(browser.table, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    qtbot.keyClick(window.explore.canvas, Qt.Key.Key_4)
+    assert logged.model.target_region_id == logged.model.regions.ids[3]
