@@ -18,6 +18,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.discovery_panel import DiscoveryPanel
+from gazeviz.ui.dock_room import ScrolledPart, UnfoldedRoom
 from gazeviz.ui.gallery import Gallery
 from gazeviz.ui.head_panel import HeadPanel
 from gazeviz.ui.image_canvas import ImageCanvas
@@ -35,6 +36,8 @@ LEFT_PX: Final = 204
 RIGHT_PX: Final = 345
 ANSWERS_PX: Final = 250
 TRAJECTORY_PX: Final = 170
+LEAST_SIZE_PX: Final = (900, 480)
+"""Whatever is unfolded, the window does not grow over the screen by itself."""
 
 
 class ExploreView(QMainWindow):
@@ -58,10 +61,17 @@ class ExploreView(QMainWindow):
         prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
         self.transcript = TranscriptView(model, controller)
         answers = _stacked(prompt, steering, hairline(), self.transcript, stretched=3)
-        self._answers = self._dock("Answers", answers, bottom)
+        scrolled = ScrolledPart(answers, self)
+        self._answers = self._dock("Answers", scrolled, bottom)
         self._trajectory = self._dock("Trajectory", TrajectoryPlot(model, controller), bottom)
         self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
         self._placed = self._arranging = False
+        self._folds = UnfoldedRoom(self, self._answers, self._trajectory)
+        steering.unfolded.connect(self._folds.note)
+        for column in self.transcript.columns.values():
+            column.verdict.folded_out.connect(self._folds.note)
+            column.verdict.folded_out.connect(scrolled.show_end)
+        self.setMinimumSize(*LEAST_SIZE_PX)
         self.set_arranging(False)
 
     @property

@@ -10,7 +10,7 @@ from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -55,7 +55,7 @@ class ImageCanvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setMinimumSize(240, 120)
+        self.setMinimumSize(240, 100)
         self._model, self._controller = model, controller
         self.view = PictureView()
         self.desk = CanvasDesk(model, controller, self.view, self)
@@ -109,7 +109,8 @@ class ImageCanvas(QWidget):
             if picture is not None:
                 self.view.show_picture(picture.size_px)
                 self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
-        self._zoom_bar.setVisible(picture is not None)
+        self._zoom_bar.has_picture = picture is not None
+        self._zoom_bar.stand_in(self.size())
         self._on_grid_changed()
 
     def _on_grid_changed(self) -> None:
@@ -202,8 +203,7 @@ class ImageCanvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""
         self.view.resize(self.size().toSizeF())
-        size = self._zoom_bar.sizeHint()
-        self._zoom_bar.setGeometry(QRect(QPoint(self.width() - size.width() - 12, self.height() - 40), size))
+        self._zoom_bar.stand_in(self.size())
         self.zoom_changed.emit(self.view.zoom * self.devicePixelRatioF())
         super().resizeEvent(event)
 

@@ -22,6 +22,7 @@ from gazeviz.ui.trajectory_place import PlotPlace, token_ticks
 _LINE_PX, _CONTROL_PX = 1.8, 1.2
 _CONTROL_ALPHA = 0.8
 _DASH_PX, _GAP_PX = 4.0, 3.0
+_FIGURE_PX = 12
 
 Masses = NDArray[np.float32]
 
@@ -117,7 +118,8 @@ class TrajectoryCurves(QWidget):
     def _draw_axes(self, painter: QPainter) -> None:
         place, colours, rect = self._place, theme.current(), self._place.rect
         painter.setFont(theme.font_mono(10))
-        for mass in (0.0, place.top / 2, place.top):
+        named = (0.0, place.top / 2, place.top) if place.height_px >= 3 * _FIGURE_PX else (0.0, place.top)
+        for mass in named:
             y = round(place.y_of(mass)) + 0.5
             painter.setPen(QPen(colours.line, 1))
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))

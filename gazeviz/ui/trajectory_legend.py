@@ -14,7 +14,7 @@ from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 
 _TITLE_PX, _ROW_PX, _CHIP_PX, _GAP_PX = 17, 17, 14, 8
-WIDTH_PX = 132
+WIDTH_PX = 148
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class TrajectoryLegend(QWidget):
         value = "" if row.mass is None else figure_text(row.mass)
         painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
         room = rect.right() - chip.right() - QFontMetricsF(painter.font()).horizontalAdvance(value) - 12
-        if room > 24:
+        if self.columns == 1 and room > 24:
             painter.setFont(theme.font_ui(12))
             name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(room))
             at = QRectF(chip.right() + 6, rect.top(), room, rect.height())

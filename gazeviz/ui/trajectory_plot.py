@@ -50,7 +50,7 @@ class TrajectoryPlot(QWidget):
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("trajectoryPlot")
-        self.setMinimumHeight(128)
+        self.setMinimumHeight(124)
         self._model, self._cursor = model, TokenCursor(model)
         self._drawn: Drawn | None = None
         self._run_id, self._top = -1, 0.0

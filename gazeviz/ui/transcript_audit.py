@@ -28,7 +28,7 @@ from gazeviz.ui.column_parts import named
 from gazeviz.ui.transcript_words import arrived, audit_text, mass_text, rerouting_text
 
 _ROW_PX: Final = 18
-_DETAILS_PX: Final = 7 * _ROW_PX
+_LEAST_DETAILS_PX: Final = 3 * _ROW_PX  # the rest is scrolled to
 """The table is always in sight, the sentences below it where there is room."""
 
 _JUDGED_HOW: Final = (
@@ -123,7 +123,7 @@ class AuditDetails(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(_DETAILS_PX)
+        self.setMinimumHeight(_LEAST_DETAILS_PX)
         self._touched, self._rerouted = QLabel(), QLabel()
         self._table = LedgerTable()
         content = QWidget()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gazeviz.ui import theme
 from gazeviz.ui.canvas_view import ZOOM_STEP
 from gazeviz.ui.column_parts import named
+
+_MARGIN_PX: Final = 8
+_LEAST_AREA_PX: Final = 160
 
 
 class ZoomBar(QWidget):
@@ -21,6 +26,7 @@ class ZoomBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("zoomBar")
+        self.has_picture = False
         self.setCursor(Qt.CursorShape.ArrowCursor)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3, 3, 3, 3)
@@ -39,6 +45,13 @@ class ZoomBar(QWidget):
         self._figure.clicked.connect(self.actual_size_wanted)
         fit.clicked.connect(self.fit_wanted)
         theme.changed.connect(self.update)
+
+    def stand_in(self, area: QSize) -> None:
+        """Take the corner of an area; not there where it would cover much of the picture."""
+        size = self.sizeHint()
+        self.move(area.width() - size.width() - _MARGIN_PX, area.height() - size.height() - _MARGIN_PX)
+        self.resize(size)
+        self.setVisible(self.has_picture and area.height() >= _LEAST_AREA_PX)
 
     def show_zoom(self, zoom: float) -> None:
         """Show how many pixels of the screen one of the picture takes."""
