@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QListView,
     QMenu,
     QWidget,
 )
@@ -142,6 +143,8 @@ def needs_key(widget: QWidget, key: Qt.Key) -> bool:
     if key == Qt.Key.Key_Space:
         return isinstance(widget, QAbstractButton | QComboBox)
     if key in _ARROWS:
+        if isinstance(widget, QListView) and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            return False  # its rows are above each other
         own = isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox | QAbstractItemView)
         return own or bool(widget.property(OWNS_ARROWS))
     return False

@@ -29,6 +29,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 
 CARET: Final = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+PART_MARK: Final = " · "
 
 
 class MenuButton(QPushButton):
@@ -240,7 +241,7 @@ class LabelledSlider(QWidget):
 
 
 class ElidedLabel(QLabel):
-    """A line that ends in dots where there is no room; the tooltip says all of it."""
+    """A line that ends in dots where there is no room, after a whole part if it can; the tooltip says all."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -266,8 +267,16 @@ class ElidedLabel(QLabel):
         self._elide()
 
     def _elide(self) -> None:
-        room_px = max(self.width(), 1)
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, room_px))
+        room_px, metrics = max(self.width(), 1), self.fontMetrics()
+        parts = self._whole.split(PART_MARK)
+        for n_parts in range(len(parts) - 1, 0, -1):
+            if metrics.horizontalAdvance(self._whole) <= room_px:
+                break
+            shorter = f"{PART_MARK.join(parts[:n_parts])} …"
+            if metrics.horizontalAdvance(shorter) <= room_px:
+                self.setText(shorter)
+                return
+        self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, room_px))
 
 
 def hairline(vertical: bool = False) -> QFrame:

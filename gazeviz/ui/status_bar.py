@@ -91,14 +91,14 @@ class StatusBar(QWidget):
         if progress is not None:
             self._bar.setRange(0, progress.total)
             self._bar.setValue(progress.done)
-            self._left.setText(time_left(progress))
+            self._left.setText(time_left(progress, in_percent=not model.measured_rankings))
         info = model.model_info
         self._why.set_whole((info.why_not_gpu or "") if info is not None else "")
 
     def _show_speed(self) -> None:
         shown = self._model.shown_steps()
-        if shown is not None:
-            took_ms = median(step.ms for step in shown[0].steps[-_SPEED_OVER_TOK:])
+        if shown is not None and len(shown[0].steps) > 1:  # the first one reads picture and prompt, too
+            took_ms = median(step.ms for step in shown[0].steps[1:][-_SPEED_OVER_TOK:])
             self._speed.setText(f"{took_ms:.0f} ms / token")
 
     def _show_logged(self) -> None:
@@ -131,9 +131,10 @@ class StateDot(QWidget):
         painter.drawEllipse(QPointF(4, 4), 3.4, 3.4)
 
 
-def time_left(progress: WorkProgress) -> str:
+def time_left(progress: WorkProgress, in_percent: bool = False) -> str:
     """How far something is, in words: `3 of 24, 12 s left`."""
-    parts = [f"{progress.done} of {progress.total}"] if progress.total > 1 else []
+    far = f"{progress.done} %" if in_percent else f"{progress.done} of {progress.total}"
+    parts = [far] if progress.total > 1 else []
     if progress.seconds_left is not None:
         seconds = progress.seconds_left
         parts.append(f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left")

@@ -17,6 +17,7 @@ _HEIGHT_PX: Final = 30
 _BASELINE_PX: Final = 20
 _BADGE_PX: Final = 14
 _GAP_PX: Final = 8
+_LEAST_REGION_PX: Final = 44
 
 
 class HeaderLine(QWidget):
@@ -53,7 +54,10 @@ class HeaderLine(QWidget):
         colours = theme.current()
         x_px = self._draw_text(painter, 0.0, self._title, theme.font_ui(13, 600), colours.ink) + _GAP_PX
         for part in self._parts:
-            if x_px >= self.width() - 8:
+            room_px = self.width() - x_px
+            if room_px < (8 if part.cue is None else _LEAST_REGION_PX):
+                if room_px > 0:  # else what stands there ends in dots already
+                    self._draw_text(painter, x_px, "…", theme.font_ui(12), colours.soft)
                 return
             if part.cue is None:
                 x_px = self._draw_text(painter, x_px, part.text, theme.font_ui(12), colours.soft)

@@ -67,3 +67,14 @@ def test_a_legend_says_its_ends(qtbot):
     scale.set_ends(0.0, 0.89)
     high = scale.findChild(QLabel, "gridScaleHigh")
     assert high is not None and high.text() == ".89"
+
+
+def test_a_line_of_parts_is_cut_between_them(qtbot):
+    label = ElidedLabel("boost/suppress · rows after the picture")
+    qtbot.addWidget(label)
+    label.resize(label.fontMetrics().horizontalAdvance("boost/suppress · rows"), 20)
+    label.show()
+    assert label.text() == "boost/suppress …"
+    assert label.toolTip() == label.whole
+    label.resize(600, 20)
+    assert label.text() == label.whole
