@@ -9,41 +9,52 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QButtonGroup,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from gazeviz.app.comparison import LETTERS, MOST, HeadsCompared, compare_rankings
+from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
-from gazeviz.ui.compare_heads import CompareHeads
+from gazeviz.ui.compare_heads import CompareHeads, PairTable
 from gazeviz.ui.compare_letters import LetterBadge
 from gazeviz.ui.compare_parts import CloseButton
+from gazeviz.ui.compare_scatter import CompareScatter, spoken
 from gazeviz.ui.controls import ElidedLabel, LabelledSlider, MenuButton, hairline
 
 _FIRST_K: Final = 10
 
 
 class CompareRankings(QWidget):
-    """Compares rankings of the loaded model; which ones and how many heads of each can be chosen."""
+    """Compares rankings of the loaded model; which ones and how many heads of each can be chosen.
+
+    controller: None lets nobody choose heads in the scatter plot.
+    """
 
     names_wanted = Signal(tuple)
     close_wanted = Signal()
 
-    def __init__(self, model: SessionModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: SessionModel, controller: RunController | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("compareRankings")
         self._model = model
         self._names: tuple[str, ...] = ()
         self._k = 0
         self._heads, self._table = CompareHeads(), RankTable()
+        self._scatter, self._sides = CompareScatter(model, controller), QStackedWidget()
         self._choose = MenuButton("Rankings", "compareRankingNames", f"Choose two to {MOST} rankings")
         self._top = LabelledSlider(
             "compareTop", "Best heads", 1, 1, "How many of each ranking's best heads are compared"
@@ -51,17 +62,24 @@ class CompareRankings(QWidget):
         self._top.value_chosen.connect(self._on_top)
         self._badges = QHBoxLayout()
         self._badges.setSpacing(4 * theme.SPACE)
-        layout, body = QVBoxLayout(self), QHBoxLayout()
+        layout, self._body = QVBoxLayout(self), QHBoxLayout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        body.setContentsMargins(16, 8, 12, 6)
-        body.setSpacing(4 * theme.SPACE)
-        body.addWidget(self._heads, 5)
-        body.addWidget(self._table, 4)
         layout.addLayout(self._make_header())
         layout.addLayout(self._badges)
         layout.addWidget(hairline())
-        layout.addLayout(body, 1)
+        layout.addLayout(self._body, 1)
+        self._fill_body()
+
+    def _fill_body(self) -> None:
+        self._body.setContentsMargins(16, 8, 12, 6)
+        self._body.setSpacing(4 * theme.SPACE)
+        for side in (self._table, self._scatter):
+            self._sides.addWidget(side)
+        self._body.addWidget(self._heads, 5)
+        self._body.addWidget(self._sides, 4)
+        if (pairs := self._heads.findChild(PairTable)) is not None:
+            pairs.chosen.connect(self._scatter.show_pair)
 
     def _make_header(self) -> QHBoxLayout:
         header = QHBoxLayout()
@@ -72,10 +90,28 @@ class CompareRankings(QWidget):
         header.addWidget(self._title)
         header.addWidget(self._heads.figures, 1)
         header.addWidget(self._top, 1)
+        header.addLayout(self._make_switch())
         header.addWidget(self._choose)
         header.addWidget(CloseButton(self.close_wanted.emit))
         self._badges.setContentsMargins(16, 0, 12, 6)
         return header
+
+    def _make_switch(self) -> QHBoxLayout:
+        """Two buttons: the table of ranks, or the scatter plot."""
+        switch, group = QHBoxLayout(), QButtonGroup(self)
+        switch.setSpacing(theme.SPACE)
+        tips = ("The best heads' ranks in a table", "Every head as a point: one ranking against another")
+        for place, (text, tip) in enumerate(zip(("Table", "Scatter"), tips, strict=True)):
+            button = named(QToolButton(), f"compareRankings{text}")
+            button.setText(text)
+            button.setAccessibleName(f"{text}: {tip}")
+            button.setToolTip(f"{tip}; changes nothing but the view")
+            button.setCheckable(True)
+            button.setChecked(place == 0)
+            group.addButton(button, place)
+            switch.addWidget(button)
+        group.idClicked.connect(self._on_side)
+        return switch
 
     # What is shown
 
@@ -106,6 +142,7 @@ class CompareRankings(QWidget):
         self._heads.show_heads(compared)
         rankings = [ranking for ranking in compared.rankings if ranking is not None]
         self._table.show_ranks(rankings, compared)
+        self._scatter.show_rankings(compared)
         while (item := self._badges.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
@@ -130,6 +167,12 @@ class CompareRankings(QWidget):
     def _on_name(self, name: str, on: bool) -> None:
         others = tuple(other for other in self._names if other != name)
         self.names_wanted.emit((*others, name) if on else others)
+
+    def _on_side(self, place: int) -> None:
+        """Show the table or the plot, which needs more room."""
+        self._sides.setCurrentIndex(place)
+        self._body.setStretch(0, 4 if place else 5)
+        self._body.setStretch(1, 5 if place else 4)
 
     def _on_top(self, k: int) -> None:
         self._k = k
@@ -202,11 +245,6 @@ def about(ranking: HeadRanking, k: int) -> str:
     if agreed is not None:
         said.append(f"halves share {agreed} of {k}")
     return " · ".join(said)
-
-
-def spoken(name: str) -> str:
-    """A ranking's name as it is read."""
-    return name.replace("_", " ")
 
 
 def _cell(text: str, strong: bool) -> QTableWidgetItem:
