@@ -66,7 +66,7 @@ class CompareRankings(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._make_header())
-        layout.addLayout(self._badges)
+        layout.addLayout(self._make_second_row())
         layout.addWidget(hairline())
         layout.addLayout(self._body, 1)
         self._fill_body()
@@ -90,11 +90,17 @@ class CompareRankings(QWidget):
         header.addWidget(self._title)
         header.addWidget(self._heads.figures, 1)
         header.addWidget(self._top, 1)
-        header.addLayout(self._make_switch())
         header.addWidget(self._choose)
         header.addWidget(CloseButton(self.close_wanted.emit))
-        self._badges.setContentsMargins(16, 0, 12, 6)
         return header
+
+    def _make_second_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(16, 0, 12, 6)
+        row.setSpacing(4 * theme.SPACE)
+        row.addLayout(self._badges, 1)
+        row.addLayout(self._make_switch())
+        return row
 
     def _make_switch(self) -> QHBoxLayout:
         """Two buttons: the table of ranks, or the scatter plot."""

@@ -29,7 +29,9 @@ from gazeviz.ui.head_grid_keys import SHIFT
 if TYPE_CHECKING:
     from gazeviz.ui.compare_scatter_plot import ScatterPlot
 
-_HINT: Final = "Drag or click: choose · wheel, right drag: zoom · middle drag: move · A: all"
+_VIEW_HINT: Final = "wheel or right drag: zoom · middle drag: move · A: all"
+_HINT: Final = f"Drag or click: choose · {_VIEW_HINT}"
+_ARROWS: Final = "\N{RIGHTWARDS ARROW}\N{UPWARDS ARROW}"
 _NO_HEADS: Final = "No head has a score in both rankings."
 _LEGEND_PX: Final = 18
 _MARK_PX: Final = 10
@@ -132,8 +134,9 @@ class CompareScatter(QWidget):
         if there_LH is not None and there_LH.shape != self._compared.shape_LH:
             there_LH = None
         self._points = points = ScatterPoints.of(self._compared, self._pair, there_LH)
-        for chooser, place in zip(self._choosers, self._pair, strict=True):
+        for chooser, place, arrow in zip(self._choosers, self._pair, _ARROWS, strict=True):
             chooser.set_current(str(place))
+            chooser.set_label(f"{arrow} {LETTERS[place]}")  # the axes say the names
         self._unit_button.set_current(self._unit)
         self._left_out.set_whole(points.left_out())
         self._legend.show_points(points)
@@ -188,7 +191,7 @@ class CompareScatter(QWidget):
         about = points.about(head) if head is not None else ""
         if head is not None and head in self._model.chosen:
             about += " · chosen"
-        hint = _HINT if self._controller is not None else _HINT.partition(" · ")[2]
+        hint = _HINT if self._controller is not None else _VIEW_HINT[0].upper() + _VIEW_HINT[1:]
         self._about.setProperty("role", "soft" if head is None else "")
         self._about.style().polish(self._about)
         self._about.set_whole(about or hint)

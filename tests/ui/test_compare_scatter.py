@@ -157,6 +157,11 @@ def chosen(page: Page) -> str:
     return str(page.model.chosen)
 
 
+def pointed(page: Page) -> str:
+    """The head that is pointed at, "" for none."""
+    return str(page.model.hovered_head or "")
+
+
 def drawn(page: Page, item: str) -> set[tuple[float, float]]:
     """Where one of pyqtgraph's items has its points."""
     x_N, y_N = getattr(page.plot, item).getData()
@@ -242,7 +247,7 @@ def test_two_rankings_need_no_choosers(page: Page) -> None:
     first = page.page.findChild(ChoiceButton, "scatterFirst")
     assert first is not None and not first.isVisible()
     page.page.show_rankings(tuple(made_rankings()))
-    assert first.isVisible() and first.text().startswith("A mass")
+    assert first.isVisible() and first.text().startswith("\N{RIGHTWARDS ARROW} A")
 
 
 def test_which_two_of_three_can_be_chosen(page: Page) -> None:
@@ -267,10 +272,10 @@ def test_the_table_of_pairs_chooses_them_too(page: Page) -> None:
 def test_hovering_says_which_head_it_is(page: Page) -> None:
     assert page.about.startswith("Drag or click: choose")
     page.hover(page.at("L2H2"))
-    assert page.model.hovered_head == Head(2, 2)
+    assert pointed(page) == "L2H2"
     assert page.about == "Layer 2, head 2 · A 1, rank 2 · B -.3, rank 11"
     page.send(QEvent.Type.MouseMove, page.at("L2H2") + QPointF(0, -40))
-    assert page.model.hovered_head is None
+    assert pointed(page) == ""
     assert drawn(page, "_ring") == set()
 
 
@@ -284,14 +289,14 @@ def test_a_head_that_is_pointed_at_elsewhere_is_marked(page: Page) -> None:
 def test_leaving_and_hiding_point_at_nothing(page: Page) -> None:
     page.hover(page.at("L1H1"))
     QApplication.sendEvent(page.plot.plot.viewport(), QEvent(QEvent.Type.Leave))
-    assert page.model.hovered_head is None
+    assert pointed(page) == ""
     page.hover(page.at("L1H1"))
     to_scatter(page.page, "compareRankingsTable")
-    assert page.model.hovered_head is None
+    assert pointed(page) == ""
     page.model.hovered_head = Head(1, 2)  # of another view
     to_scatter(page.page)
     to_scatter(page.page, "compareRankingsTable")
-    assert page.model.hovered_head == Head(1, 2)
+    assert pointed(page) == "L1H2"
 
 
 def test_a_click_chooses_and_can_be_undone(page: Page) -> None:
@@ -366,7 +371,7 @@ def test_without_a_controller_nothing_is_chosen(qtbot: QtBot) -> None:
     found._on_clicked(0, NO_KEYS)
     label = shown.findChild(ElidedLabel, "scatterAbout")
     assert isinstance(label, ElidedLabel)
-    assert model.chosen == HeadSet(()) and label.whole.startswith("wheel")
+    assert model.chosen == HeadSet(()) and label.whole.startswith("Wheel")
 
 
 # Keys
@@ -375,17 +380,17 @@ def test_without_a_controller_nothing_is_chosen(qtbot: QtBot) -> None:
 def test_arrow_keys_go_from_head_to_head(page: Page) -> None:
     view = page.plot.plot
     QTest.keyClick(view, Qt.Key.Key_Right)
-    assert page.model.hovered_head == Head(2, 3)  # the best of A
+    assert pointed(page) == "L2H3"  # the best of A
     QTest.keyClick(view, Qt.Key.Key_Left)
-    assert page.model.hovered_head == Head(2, 2)
+    assert pointed(page) == "L2H2"
     QTest.keyClick(view, Qt.Key.Key_Up)
-    assert page.model.hovered_head == Head(0, 2)  # L2H2 is the last of B
+    assert pointed(page) == "L0H2"  # L2H2 is the last of B
     QTest.keyClick(view, Qt.Key.Key_Return)
     assert chosen(page) == "L0H2" and page.about.endswith(" · chosen")
     QTest.keyClick(view, Qt.Key.Key_Return)
     assert chosen(page) == ""
     QTest.keyClick(view, Qt.Key.Key_Escape)
-    assert page.model.hovered_head is None
+    assert pointed(page) == ""
 
 
 def test_keys_zoom_and_show_all_again(page: Page) -> None:
@@ -467,7 +472,7 @@ def test_many_heads(page: Page) -> None:
     page.page.show_rankings(("mass", "causal"))
     assert len(page.points.heads) == 64 * 64
     page.hover(page.at("L60H3"))
-    assert page.model.hovered_head is not None
+    assert pointed(page)
     page.controller.heads.all()
     assert page.points.mask_N(page.model.chosen).all()
 
