@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazeviz.app.comparison import RunComparison, check_count, steering_of
-from gazeviz.app.report_sources import log_sources
+from gazeviz.app.report_sources import log_sources, logged_grid
 from gazeviz.app.session_pairs import Pairing, pair_sessions
 from gazeviz.app.store_port import LoggedRun
 from gazeviz.domain.grid import TokenGrid
@@ -114,7 +114,7 @@ def _read_run(reader: Reader, run_id: int) -> LoggedRun:
     try:
         run = reader.run(run_id)
         # What is read once is kept by the run: nothing is left to be read by whoever draws it.
-        _ = run.spec, run.model, run.steps, run.summary
+        _ = run.spec, run.model, run.steps, run.summary, run.grid
     except KeyError:
         raise UserError(f"Run {run_id} is not in the log.", next_step="Choose others.") from None
     return run
@@ -150,7 +150,7 @@ def _grid_of(run: LoggedRun, known: KnownGrid | None) -> TokenGrid | None:
         asked = known.picture_sha256, known.model_fingerprint, known.grid.n_tokens
         if asked == (run.spec.picture_sha256, run.model.fingerprint, len(run.steps[0].map_P)):
             return known.grid
-    return proven_grid(run)
+    return logged_grid(run) or proven_grid(run)
 
 
 def _ranking_of(sources: Sources, run: LoggedRun) -> HeadRanking | None:

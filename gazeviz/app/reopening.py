@@ -55,7 +55,7 @@ class LoggedView:
 
     records: the run itself first, then the baseline that stood beside it, if there is one.
     rankings: of its model, by name.  max_image_tok: what its picture might cost, None for the usual.
-    grid: where its image tokens lie, as far as its own figures prove it.
+    grid: where its image tokens lie, as it was written down or as far as its own figures prove it.
     """
 
     picture: Picture
@@ -88,7 +88,7 @@ def logged_view(store: SessionStore, run_id: int) -> LoggedView:
         tuple(record_of(each) for each in (run, *beside)),
         _rankings(reader, run.model),
         Wish.of(run).max_image_tok,
-        proven_grid(run),
+        run.grid or proven_grid(run),
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gazeviz.app.pictures import decoded, picture_sha256
 from gazeviz.backend.machine import open_picture
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.errors import UserError
 from gazeviz.render.report import ReportedPicture, ReportedRun, Sources
@@ -46,6 +47,7 @@ def log_sources(reader: Reader, say: Callable[[str], None] = _unheard, *, usual:
     return Sources(
         picture=picture,
         ranking=lambda run: _ranking(reader, run),
+        grid=logged_grid,
         note=lambda run: _note(reader, run.id),
         log=None if usual else str(reader.path),
     )
@@ -136,6 +138,13 @@ def _ranking(reader: Reader, run: ReportedRun) -> HeadRanking | None:
     # Of several, the newest that kept its matrices says most.
     known.sort(key=lambda ranking: ranking.matrix_LHRR is None)
     return known[0] if known else run.model.rankings.get(wanted)
+
+
+def logged_grid(run: object) -> TokenGrid | None:
+    """Where the image tokens of a run of the log lie, if anybody wrote it down; None for any other run."""
+    from gazeviz.store.reading import StoredRun
+
+    return run.grid if isinstance(run, StoredRun) else None
 
 
 def _note(reader: Reader, run_id: int) -> str | None:

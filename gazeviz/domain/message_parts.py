@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.arrays import HoldsArrays, read_only
-from gazeviz.domain.grid import Rule, check_rule
+from gazeviz.domain.grid import Rule, TokenGrid, check_rule
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.junk import Junk
 from gazeviz.domain.region import Region
@@ -162,6 +162,7 @@ class RunSummary:
     seconds: wall time from the request's turn to the last token.
     fingerprint: of the model that wrote it.
     request: everything that could change the result, the schedule as it happened included.
+    grid: where its image tokens lie; None in logs that did not keep it.
     """
 
     text: str
@@ -173,6 +174,7 @@ class RunSummary:
     n_tok: int
     fingerprint: str
     request: RunRequest
+    grid: TokenGrid | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, run: Run, seconds: float) -> RunSummary:
@@ -187,4 +189,5 @@ class RunSummary:
             n_tok=len(run.tokens),
             fingerprint=run.request.model_fingerprint,
             request=run.request,
+            grid=run.grid,
         )

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
 from gazeviz.domain.region import Region
@@ -105,20 +106,21 @@ def spec_of(text: str, find: Find) -> GenerateSpec:
     )
 
 
-def summary_text(summary: RunSummary, refer: Refer) -> str:
-    """Write what became of a run."""
+def summary_text(summary: RunSummary, refer: Refer, refer_grid: Callable[[TokenGrid], str]) -> str:
+    """Write what became of a run, its token grid by its digest."""
     return dumps(
         {
             **vars(summary),
             "audit": summary.audit and summary.audit.to_json(),
             "switches": [[step, name] for step, name in summary.switches],
             "request": _request_data(summary.request, refer),
+            "grid": summary.grid and refer_grid(summary.grid),
         }
     )
 
 
-def summary_of(text: str, find: Find) -> RunSummary:
-    """Read what `summary_text` wrote."""
+def summary_of(text: str, find: Find, find_grid: Callable[[str], TokenGrid]) -> RunSummary:
+    """Read what `summary_text` wrote; logs of the first schema know no grids."""
     data = json.loads(text)
     return RunSummary(
         **{
@@ -126,6 +128,7 @@ def summary_of(text: str, find: Find) -> RunSummary:
             "audit": data["audit"] and _audit_of(data["audit"]),
             "switches": tuple((step, name) for step, name in data["switches"]),
             "request": _request_of(data["request"], find),
+            "grid": find_grid(data["grid"]) if data.get("grid") else None,
         }
     )
 

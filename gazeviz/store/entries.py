@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
@@ -30,6 +31,7 @@ from gazeviz.store.codec import (
     summary_text,
     text_cell,
 )
+from gazeviz.store.token_grids import keep_grid
 from gazeviz.store.words import hex_digest, session_name, steering_words
 
 THUMBNAIL_PX: Final = (256, 96)
@@ -316,8 +318,11 @@ class Entries:
         self._change("runs", run_id, **columns)
         self._connection.execute(
             "UPDATE run_records SET summary = ? WHERE run_id = ?",
-            (summary_text(summary, self.kept_region), run_id),
+            (summary_text(summary, self.kept_region, self._kept_grid), run_id),
         )
+
+    def _kept_grid(self, grid: TokenGrid) -> str:
+        return keep_grid(self._connection, self._log, grid)
 
     def _text_so_far(self, run_id: int) -> dict[str, str | bytes | int]:
         rows = self._connection.execute(

@@ -153,13 +153,26 @@ _FIRST = (
 )
 
 
+_TOKEN_GRIDS: Final = """CREATE TABLE token_grids (
+        digest TEXT PRIMARY KEY, n_tok INTEGER NOT NULL, width_px INTEGER NOT NULL,
+        height_px INTEGER NOT NULL, fed_width_px INTEGER NOT NULL, fed_height_px INTEGER NOT NULL,
+        grid_rows INTEGER, grid_columns INTEGER, note TEXT NOT NULL,
+        boxes TEXT NOT NULL REFERENCES arrays(digest))"""
+"""Rows and columns of a plain grid, NULL for any other; runs refer to grids in what became of them."""
+
+
 @MIGRATIONS(name="0001 tables")
 def _tables(db: Database) -> None:
     for statement in _FIRST:
         db.execute(statement)
 
 
-SCHEMA: Final = 1
+@MIGRATIONS(name="0002 token grids")
+def _token_grids(db: Database) -> None:
+    db.execute(_TOKEN_GRIDS)
+
+
+SCHEMA: Final = 2
 """How many migrations there are; SQLite keeps it as the file's user_version."""
 
 

@@ -15,6 +15,7 @@ from gazeviz.store.arrays import beside, write_whole
 from gazeviz.store.connection import IMMUTABLE, READ_ONLY, immediate
 from gazeviz.store.faults import LogFault, log_fault
 from gazeviz.store.openings import LOST_MESSAGE, UNFINISHED
+from gazeviz.store.token_grids import FIRST_SCHEMA
 
 BY_RUN: Final = ("run_records", "run_steps", "run_tags", "judgements")
 BY_SESSION: Final = ("session_images", "region_edits", "head_sets")
@@ -63,7 +64,7 @@ def _take(small: sqlite3.Connection, table: str, where: str, session_id: int = 0
 
 
 def _take_content(small: sqlite3.Connection) -> None:
-    """JSON refers to regions and rankings by their digests, and rankings to their halves by their numbers."""
+    """JSON refers to regions, grids and rankings by digests, and rankings to their halves by numbers."""
     _take(small, "models", "id IN (SELECT model_id FROM main.runs)")
     small.execute("CREATE TEMP TABLE referred (digest TEXT PRIMARY KEY)")
     for sql in ("SELECT spec FROM main.run_records", "SELECT regions FROM main.region_edits",
@@ -81,7 +82,10 @@ def _take_content(small: sqlite3.Connection) -> None:
             SELECT id FROM wanted)""",
     )  # fmt: skip
     _take(small, "head_scores", "ranking_id IN (SELECT id FROM main.head_rankings)")
+    if small.execute("PRAGMA source.user_version").fetchone()[0] >= FIRST_SCHEMA:
+        _take(small, "token_grids", "digest IN (SELECT digest FROM temp.referred)")
     _take(small, "arrays", "digest IN (SELECT mask FROM main.regions UNION "
+          "SELECT boxes FROM main.token_grids UNION "
           "SELECT matrix FROM main.head_rankings WHERE matrix IS NOT NULL)")  # fmt: skip
     _take(small, "images", "sha256 IN (SELECT image_sha256 FROM main.session_images UNION "
           "SELECT image_sha256 FROM main.runs UNION SELECT image_sha256 FROM main.region_edits)")  # fmt: skip
@@ -134,6 +138,7 @@ def _put_content(log: sqlite3.Connection) -> None:
                 "(SELECT sha256 FROM incoming.images WHERE kept <> 'path')")  # fmt: skip
     _put(log, "arrays")
     _put(log, "regions")
+    _put(log, "token_grids")
     _put(log, "images", id="NULL", path="NULL")
     _put(log, "models", id="NULL")
     log.execute("CREATE TEMP TABLE new_rankings AS SELECT digest FROM incoming.head_rankings "

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
@@ -29,6 +30,7 @@ from gazeviz.store.codec import STEP_COLUMNS, model_of, region_of, spec_of, step
 from gazeviz.store.connection import BUSY_S, connect_to_read
 from gazeviz.store.faults import LogFault, faults_told, log_fault
 from gazeviz.store.migrations import SCHEMA, is_foreign, schema_of
+from gazeviz.store.token_grids import neighbours_grid, read_grid
 
 _T = TypeVar("_T")
 _CACHED = 256
@@ -97,6 +99,15 @@ class StoredRun:
         """What became of it; None while it runs, and where it did not end by itself."""
         return self._reader.summary(self.id)
 
+    @cached_property
+    def grid(self) -> TokenGrid | None:
+        """Where its image tokens lie, as it or a run beside it wrote down; None where none did."""
+        own = self.summary and self.summary.grid
+        n_tok = len(self.steps[0].map_P) if self.steps else 0
+        if own and n_tok in (0, own.n_tokens):
+            return own
+        return neighbours_grid(self._reader, self.id, n_tok)
+
 
 class StoredRuns(Sequence[StoredRun]):
     """Runs by their numbers, read when they are asked for."""
@@ -130,7 +141,8 @@ class Reader:
             try:
                 if is_foreign(self._connection):
                     raise log_fault("foreign", path)
-                if schema_of(self._connection) > SCHEMA:
+                self.schema = schema_of(self._connection)
+                if self.schema > SCHEMA:
                     raise log_fault("newer", path)
             except BaseException:
                 self.close()
@@ -202,7 +214,7 @@ class Reader:
         """What became of a run."""
         (text,) = self.one("SELECT summary FROM run_records WHERE run_id = ?", run_id)
         with self._understood(f"run {run_id}"):
-            return None if text is None else summary_of(text, self.region)
+            return None if text is None else summary_of(text, self.region, self.token_grid)
 
     def steps(self, run_id: int) -> tuple[StepArrived, ...]:
         """A run's tokens."""
@@ -221,6 +233,10 @@ class Reader:
     def region(self, digest: str) -> Region:
         """A region by its digest."""
         return self._cached("region", digest, self._read_region)
+
+    def token_grid(self, digest: str) -> TokenGrid:
+        """A token grid by its digest."""
+        return self._cached("grid", digest, partial(read_grid, self))
 
     def ranking(self, digest: str) -> HeadRanking:
         """A ranking by its digest, with its halves."""

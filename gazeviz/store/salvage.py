@@ -19,8 +19,8 @@ from gazeviz.store.migrations import migrate
 
 TABLES: Final = (
     "openings", "sessions", "arrays", "images", "session_images", "regions", "region_edits", "models",
-    "head_rankings", "session_rankings", "head_scores", "head_sets", "runs", "run_records", "run_steps",
-    "run_tags", "judgements", "notes",
+    "token_grids", "head_rankings", "session_rankings", "head_scores", "head_sets", "runs",
+    "run_records", "run_steps", "run_tags", "judgements", "notes",
 )  # fmt: skip
 """In the order in which they refer to each other."""
 _LEAPS: Final = 4096

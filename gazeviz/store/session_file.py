@@ -37,6 +37,7 @@ from gazeviz.store.connection import connect, immediate
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import SCHEMA, migrate, schema_of, schema_sql
 from gazeviz.store.reading import Reader
+from gazeviz.store.session_store import open_to_write
 from gazeviz.store.upkeep import check, wrong_types
 
 FORMAT: Final = "gazeviz session"
@@ -96,7 +97,7 @@ def import_session(log: Path, file: Path) -> Imported:
         small = Path(folder) / DEFAULT_NAME
         _unpack(file, small.parent)
         _check_log(file, small)
-        with closing(connect(log)) as connection:
+        with closing(open_to_write(log)) as connection:
             moving.attach(connection, small, "incoming")
             with immediate(connection):
                 known = connection.execute(

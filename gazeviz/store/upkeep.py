@@ -19,12 +19,14 @@ from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
 from gazeviz.store.backup import backups_of, problems
 from gazeviz.store.codec import ranking_digest, region_digest
-from gazeviz.store.connection import connect, connect_to_read, immediate
+from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.marks import purge
 from gazeviz.store.moving import named_files
 from gazeviz.store.reading import Reader
 from gazeviz.store.salvage import TABLES
+from gazeviz.store.session_store import open_to_write
+from gazeviz.store.token_grids import FIRST_SCHEMA, grid_digest
 from gazeviz.store.words import hex_digest
 
 MOST_PROBLEMS: Final = 100
@@ -111,7 +113,7 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
     """
     before_s = time.time() if deleted_before_s is None else deleted_before_s
     size_before = stats(path)
-    with faults_told(path), closing(connect(path)) as connection:
+    with faults_told(path), closing(open_to_write(path)) as connection:
         with immediate(connection):
             n_runs = purge(connection, before_s)
             _forget_unused(connection)
@@ -159,6 +161,8 @@ def _looks(reader: Reader) -> Iterator[tuple[str, float, Callable[[], object]]]:
         ("picture", "SELECT sha256 FROM images", reader.picture),
         ("run", "SELECT run_id FROM run_records", partial(_look_at_run, reader)),
     ]
+    if reader.schema >= FIRST_SCHEMA:
+        kinds.append(("token grid", "SELECT digest FROM token_grids", partial(_look_at_grid, reader)))
     for place, (name, sql, read) in enumerate(kinds):
         keys: list[Any] = []
         try:
@@ -176,6 +180,10 @@ def _raise(fault: LogFault) -> None:
 
 def _look_at_region(reader: Reader, digest: str) -> None:
     _same(reader, "a region", digest, region_digest(reader.region(digest)))
+
+
+def _look_at_grid(reader: Reader, digest: str) -> None:
+    _same(reader, "a token grid", digest, grid_digest(reader.token_grid(digest)))
 
 
 def _look_at_ranking(reader: Reader, digest: str) -> None:
@@ -204,7 +212,7 @@ def _same(reader: Reader, what: str, told: str, found: str) -> None:
 
 
 def _forget_unused(connection: sqlite3.Connection) -> None:
-    """Content that no row refers to any more. JSON refers to regions and rankings by their digests."""
+    """Content that no row refers to any more. JSON refers to regions, grids and rankings by digests."""
     used: set[str] = set()
     for sql in ("SELECT spec FROM run_records", "SELECT summary FROM run_records WHERE summary IS NOT NULL",
                 "SELECT regions FROM region_edits"):  # fmt: skip
@@ -212,13 +220,15 @@ def _forget_unused(connection: sqlite3.Connection) -> None:
             used.update(part for part in text.split('"') if len(part) == 64)
     unused = [(row[0],) for row in connection.execute("SELECT digest FROM regions") if row[0] not in used]
     connection.executemany("DELETE FROM regions WHERE digest = ?", unused)
+    grids = [row for row in connection.execute("SELECT digest FROM token_grids") if row[0] not in used]
+    connection.executemany("DELETE FROM token_grids WHERE digest = ?", grids)
     connection.execute(
         "DELETE FROM images WHERE sha256 NOT IN (SELECT image_sha256 FROM runs UNION "
         "SELECT image_sha256 FROM session_images UNION SELECT image_sha256 FROM region_edits)"
     )
     connection.execute(
         "DELETE FROM arrays WHERE digest NOT IN (SELECT mask FROM regions UNION "
-        "SELECT matrix FROM head_rankings WHERE matrix IS NOT NULL)"
+        "SELECT boxes FROM token_grids UNION SELECT matrix FROM head_rankings WHERE matrix IS NOT NULL)"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import ORIGIN_KINDS, Head, HeadOrigin, HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
 from gazeviz.domain.region import Region
@@ -153,7 +154,16 @@ class Samples:
             n_tok=int(self.rng.integers(300)),
             fingerprint=self.text(),
             request=self.request(),
+            grid=self.grid() if self.flip() else None,
         )
+
+    def grid(self) -> TokenGrid:
+        """A token grid: plain, or of any cells, those without a place among them."""
+        if self.flip():
+            return TokenGrid.plain((4, 6), SIZE_PX, (64, 48), self.text())
+        boxes_P4 = self.rng.random((int(self.rng.integers(1, 90)), 4)) * 30
+        boxes_P4[self.rng.random(len(boxes_P4)) < 0.2] = np.nan
+        return TokenGrid(boxes_P4, SIZE_PX, (64, 48), None, self.text())
 
     def request(self) -> RunRequest:
         """Everything that can change a result."""

@@ -9,10 +9,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.store import codec
+from gazeviz.store.token_grids import grid_digest
 from tests.store.samples import TEXTS, Samples, alike
 
 SEEDS = range(60)
@@ -23,11 +25,17 @@ class Kept:
 
     def __init__(self) -> None:
         self.regions: dict[str, Region] = {}
+        self.grids: dict[str, TokenGrid] = {}
         self.rankings: dict[str, HeadRanking] = {}
 
     def keep(self, region: Region) -> str:
         digest = codec.region_digest(region)
         self.regions[digest] = region
+        return digest
+
+    def keep_grid(self, grid: TokenGrid) -> str:
+        digest = grid_digest(grid)
+        self.grids[digest] = grid
         return digest
 
     def keep_ranking(self, ranking: HeadRanking) -> str:
@@ -47,9 +55,9 @@ def test_a_wish_comes_back_as_it_was(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_result_comes_back_as_it_was(seed: int) -> None:
     kept, summary = Kept(), Samples(seed).summary()
-    text = codec.summary_text(summary, kept.keep)
+    text = codec.summary_text(summary, kept.keep, kept.keep_grid)
     text.encode()
-    assert alike(codec.summary_of(text, kept.regions.__getitem__), summary)
+    assert alike(codec.summary_of(text, kept.regions.__getitem__, kept.grids.__getitem__), summary)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
