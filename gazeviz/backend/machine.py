@@ -7,8 +7,11 @@ scripted model can stand in its place (gazeviz.backend.scripted).
 from __future__ import annotations
 
 import io
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -186,6 +189,7 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
     from gazeviz.engine.families import family_of
     from gazeviz.engine.loading import find_folder, read_config, weight_files
 
+    leave_a_core_to_the_screen()
     folder = find_folder(request.source)
     family_of(read_config(folder))
     weight_files(folder)
@@ -193,6 +197,19 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
     # Ours is on the screen, and the lock of a bar outlives a worker that is killed.
     disable_progress_bar()  # type: ignore[no-untyped-call]
     return EngineMachine(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
+
+
+@cache
+def leave_a_core_to_the_screen() -> None:
+    """In a worker process, let PyTorch compute on all cores but one, unless OMP_NUM_THREADS says how many.
+
+    Its threads wait for each other by spinning: with one core taken by the screen, a token of a small model
+    took ten times as long on all cores as on all but one.
+    """
+    import torch
+
+    if multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
 
 
 def open_picture(source: PictureSource) -> Image:

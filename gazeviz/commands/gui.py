@@ -10,6 +10,7 @@ import argparse
 import ctypes
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     # readers and writers that wait for the interpreter.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(0.001)
+    from shiboken6 import delete
+
     from gazeviz.app.garbage import GarbageInScreenThread
     from gazeviz.domain.strip import Layout
 
@@ -73,9 +76,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         _open_first(controller, options.image, layout)
         window.begin()
         controller.model.notice = unlogged
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: application.quit())  # heard when the garbage timer next ticks
         code = application.exec()
-        controller.shutdown()
+        window.end()
     garbage.stop()
+    delete(window)  # while there is an interpreter for what its parts still ask
     return code
 
 

@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
         self._model, self._controller, self._settings = model, controller, settings
         self.explore = ExploreView(model, controller)
         self.pictures = PictureMenu(model, controller, settings, self)
-        self._archive = archive
+        self._archive, self._ended = archive, False
         self._sessions: SessionsView | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(self.explore)
@@ -255,10 +255,18 @@ class MainWindow(QMainWindow):
             _keep_focus_from_buttons(self)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask before a run is ended; then end the worker and remember where everything stood."""
+        """Ask before a run is ended."""
         if self._controller.busy and not self._may_end():
             event.ignore()
             return
+        self.end()
+        event.accept()
+
+    def end(self) -> None:
+        """Remember where everything stood, and end worker and log without a question. Twice is no fault."""
+        if self._ended:
+            return
+        self._ended = True
         geometry, state = self.saveGeometry(), self.explore.saveState()
         self._settings.save_window_layout(bytes(geometry.data()), bytes(state.data()))
         self._settings.sync()
@@ -267,7 +275,6 @@ class MainWindow(QMainWindow):
         if self._archive is not None:
             self._archive.close()
         self._controller.shutdown()
-        event.accept()
 
     def _may_end(self) -> bool:
         question = QMessageBox(self)
