@@ -91,6 +91,19 @@ def test_steer_logs_both_runs_as_they_happened(gazeviz: Run, log_path: Path) -> 
     assert check(log_path) == []
 
 
+def test_what_a_text_is_about_is_judged_where_captions_are_known(
+    gazeviz: Run, log_path: Path, tmp_path: Path
+) -> None:
+    answered(gazeviz, *steer())
+    picture = tmp_path / "strip.png"
+    Image.new("RGB", (300, 60), "white").save(picture)
+    asked = ("steer", picture, "-p", "What is there?", "--heads", "L4H1", "--max-new-tokens", "3")
+    answered(gazeviz, *asked, "--panel", "1", "--layout", "1x2")
+    with closing(Reader(log_path)) as reader:
+        said = reader.rows("SELECT run_id, judge, ok IS NULL, verdict <> '' FROM judgements ORDER BY run_id")
+    assert said == [(1, "captions", 1, 1), (2, "captions", 0, 1)]  # a baseline has no target to meet
+
+
 def test_a_file_is_logged_with_its_own_bytes(gazeviz: Run, log_path: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (64, 384, 3), dtype=np.uint8)
     file = tmp_path / "=1+1 <script>.png"

@@ -163,6 +163,7 @@ class RunLog:
             raise
         run = stream.run()
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
+        self._judge(run_id, watched, run, shown)
         return run
 
     def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
@@ -216,6 +217,26 @@ class RunLog:
     def _ended(self, run_id: int | None, state: str, summary: RunSummary | None, message: str) -> None:
         if run_id is not None:
             self._write(lambda store: store.run_ended(run_id, state, summary, message))
+
+    def _judge(self, run_id: int | None, watched: _Watched, run: Run, shown: inputs.NamedPicture) -> None:
+        """Write down which panel a text is about, where the picture's captions are known."""
+        if run_id is None or not shown.captions:
+            return
+        import numpy as np
+
+        from gazeviz.app.judgement import JUDGE, logged_verdict
+        from gazeviz.app.session_parts import Picture, RunRecord
+        from gazeviz.domain.messages import PictureSource
+
+        sha256 = run.request.image_sha256
+        spec, source = watched.spec(sha256), PictureSource(sha256, shown.name, data=b"")
+        picture = Picture(
+            shown.name, np.asarray(shown.image), sha256, source, shown.layout, tuple(shown.captions)
+        )
+        steps = [watched.arrived(step) for step in run.tokens]
+        verdict = logged_verdict(RunRecord(run_id, spec.side, spec, "done", steps=steps), picture)
+        if verdict is not None and spec.side != "glance":
+            self.verdict(run_id, *verdict, JUDGE)
 
     def _broken_off(self, run_id: int | None, error: BaseException) -> None:
         if isinstance(error, (Cancelled, KeyboardInterrupt)):
