@@ -101,12 +101,22 @@ class Desk:
         self.say("error", failed.sentence, failed.next_step, about=about, detail=failed.detail)
 
     def attempt(self, action: Callable[[], object], about: str) -> bool:
-        """Do something; a UserError becomes a notice. Returns whether it was done."""
+        """Do something; a UserError becomes a notice, and what was refused before is no longer said.
+
+        Returns whether it was done.
+        """
+        before = self.model.notice
         try:
             action()
         except UserError as error:
             self.refuse(error, about)
             return False
+        if (
+            before is not None
+            and before is self.model.notice
+            and (before.kind, before.about) == ("error", about)
+        ):
+            self.model.notice = None
         return True
 
     def write(self, entry: Callable[[SessionLog], _T]) -> _T | None:

@@ -79,6 +79,8 @@ def _missing_for_any(model: SessionModel) -> _Missing | None:
 def _missing_for_steering(model: SessionModel) -> _Missing | None:
     targets = [region_id for _, region_id in model.schedule] + [model.target_region_id]
     aimed_at = [region_id for region_id in dict.fromkeys(targets) if region_id is not None]
+    if not aimed_at and not len(model.regions):
+        return "There is no region.", "Paint one on the picture, or choose a layout of panels."
     if not aimed_at:
         return "No region is the target.", "Click a region, or press its number."
     if not len(model.chosen):

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from gazeviz.app.desk import Jobs
+from gazeviz.app.desk import Desk, Jobs
+from gazeviz.app.region_editor import RegionEditor
+from gazeviz.app.session_model import SessionModel
+from gazeviz.app.store_port import MemoryLog
 from gazeviz.backend.base import WorkerLost
 from gazeviz.domain.messages import JobCancelled, LoadModel, Progress
 from gazeviz.errors import UserError
@@ -74,3 +77,18 @@ def test_a_request_that_cannot_be_sent_opens_no_job():
         jobs.ask(LoadModel, heard)
     jobs.lose(LOST)
     assert heard == []
+
+
+def test_what_was_refused_is_no_longer_said_once_it_is_done():
+    model = SessionModel()
+    desk = Desk(model, MemoryLog(), Jobs(), RegionEditor(model))
+
+    def refuse() -> None:
+        raise UserError("It cannot be.", next_step="Try it otherwise.")
+
+    assert not desk.attempt(refuse, "picture")
+    assert desk.attempt(lambda: None, "heads") and model.notice is not None, "that is about something else"
+    assert desk.attempt(lambda: None, "picture") and model.notice is None
+    desk.attempt(refuse, "picture")
+    desk.attempt(lambda: desk.say("info", "It is done.", about="picture"), "picture")
+    assert model.notice is not None and model.notice.sentence == "It is done."
