@@ -111,11 +111,8 @@ class Desk:
         except UserError as error:
             self.refuse(error, about)
             return False
-        if (
-            before is not None
-            and before is self.model.notice
-            and (before.kind, before.about) == ("error", about)
-        ):
+        said = self.model.notice
+        if said is before and said is not None and (said.kind, said.about) == ("error", about):
             self.model.notice = None
         return True
 

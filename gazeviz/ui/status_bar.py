@@ -58,6 +58,7 @@ class StatusBar(QWidget):
         layout.setSpacing(3 * theme.SPACE)
         for widget in (self._dot, self._state, self._bar, self._left, self._cancel, self._speed):
             layout.addWidget(widget)
+        self._speed.hide()
         layout.addWidget(self._why, 1)
         layout.addWidget(self._logged)
         self._connect()
@@ -100,6 +101,7 @@ class StatusBar(QWidget):
         if shown is not None and len(shown[0].steps) > 1:  # the first one reads picture and prompt, too
             took_ms = median(step.ms for step in shown[0].steps[1:][-_SPEED_OVER_TOK:])
             self._speed.setText(f"{took_ms:.0f} ms / token")
+            self._speed.show()
 
     def _show_logged(self) -> None:
         n_runs = sum(record.side != "glance" and not record.logged for record in self._model.runs.values())

@@ -81,6 +81,12 @@ def test_without_a_target_the_baseline_runs_alone(stage):
     assert tried(stage, "both") == ""
 
 
+def test_without_any_region_it_is_said_how_to_come_by_one(stage):
+    stage.controller.apply_layout(None)
+    said = readiness(stage.model)
+    assert said.can_run and (said.sentence, "aint" in said.next_step) == ("There is no region.", True)
+
+
 def test_without_heads_the_baseline_runs_alone(stage):
     stage.controller.retarget(stage.model.regions.ids[3])
     stage.model.chosen = HeadSet(())
