@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QImage, QPainter, QPainterPath, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QSpinBox,
@@ -137,6 +138,17 @@ class FoldOut(QWidget):
             self.content.setHidden(folded)
             self._draw_caret()
             self.folded_changed.emit(folded)
+        if not folded:
+            QTimer.singleShot(0, self, self._scroll_to)  # once it has its height
+
+    def _scroll_to(self) -> None:
+        """Show as much of the content as fits, and its header."""
+        above = self.parentWidget()
+        while above is not None and not isinstance(above, QScrollArea):
+            above = above.parentWidget()
+        if above is not None:
+            above.ensureWidgetVisible(self.content, 0, 0)
+            above.ensureWidgetVisible(self._header, 0, 0)
 
     def set_title(self, title: str) -> None:
         """Say something else in the header."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.ui.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
 
@@ -78,3 +78,21 @@ def test_a_line_of_parts_is_cut_between_them(qtbot):
     assert label.toolTip() == label.whole
     label.resize(600, 20)
     assert label.text() == label.whole
+
+
+def test_what_is_folded_out_at_the_end_of_a_column_is_scrolled_to(qtbot):
+    column, area, content, before = QWidget(), QScrollArea(), QLabel("content"), QLabel("before")
+    content.setFixedHeight(120)
+    before.setFixedHeight(280)
+    fold = FoldOut("More", "more", content)
+    layout = QVBoxLayout(column)
+    layout.addWidget(before)
+    layout.addWidget(fold)
+    area.setWidgetResizable(True)
+    area.setWidget(column)
+    qtbot.addWidget(area)
+    area.resize(200, 330)
+    area.show()
+    qtbot.waitExposed(area)
+    fold.set_folded(False)
+    qtbot.waitUntil(lambda: content.visibleRegion().boundingRect().height() == 120)
