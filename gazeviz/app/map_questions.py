@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from time import monotonic
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -29,6 +30,10 @@ from gazeviz.domain.messages import (
 )
 
 _REMEMBERED: Final = 128
+_FRAME_MS: Final = 33
+"""While text streams, maps follow this often: tokens of a small model come faster than anybody looks."""
+_GALLERY_EVERY_S: Final = 0.12
+"""The same for the gallery, whose dozen of maps costs more than all else."""
 
 _Key = TypeVar("_Key")
 
@@ -120,7 +125,7 @@ class MapQuestions:
         # Several signals of one turn of the event loop become one refresh.
         self._timer = QTimer(desk.model)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
+        self._gallery_s = 0.0
         self._timer.timeout.connect(self.refresh)
         self._listen()
 
@@ -143,21 +148,28 @@ class MapQuestions:
         self._refresh_map(record, steps)
         asked = self.keeps(record)
         self._refresh_mass(record, steps, asked)
-        self._refresh_gallery(record, steps, asked)
+        if record.ended or monotonic() - self._gallery_s >= _GALLERY_EVERY_S:
+            self._gallery_s = monotonic()
+            self._refresh_gallery(record, steps, asked)
 
     def _listen(self) -> None:
         model = self._desk.model
         for signal in (
-            model.cursor_changed, model.step_arrived, model.run_changed, model.chosen_changed,
+            model.cursor_changed, model.run_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
             model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
             model.ranking_changed, model.worker_changed, model.view_changed,
         ):  # fmt: skip
             signal.connect(self._wish)
+        model.step_arrived.connect(self._on_step_arrived)
 
     def _wish(self, *_: object) -> None:
+        if not self._timer.isActive() or self._timer.interval():
+            self._timer.start(0)
+
+    def _on_step_arrived(self, *_: object) -> None:
         if not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(_FRAME_MS)
 
     def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""
