@@ -141,10 +141,11 @@ def _ranking(reader: Reader, run: ReportedRun) -> HeadRanking | None:
 
 
 def logged_grid(run: object) -> TokenGrid | None:
-    """Where the image tokens of a run of the log lie, if anybody wrote it down; None for any other run."""
+    """The token grid of a logged run's maps, if anybody wrote it down; None for a run that kept no maps."""
     from gazeviz.store.reading import StoredRun
 
-    return run.grid if isinstance(run, StoredRun) else None
+    has_maps = isinstance(run, StoredRun) and run.steps and run.steps[0].map_P.size
+    return run.grid if isinstance(run, StoredRun) and has_maps else None
 
 
 def _note(reader: Reader, run_id: int) -> str | None:

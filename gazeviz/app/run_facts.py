@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazeviz.app.report_sources import logged_picture
+from gazeviz.app.report_sources import logged_grid, logged_picture
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.reproduction import cli_line, python_snippet
 from gazeviz.domain.run import RunRequest
@@ -169,7 +169,7 @@ def time_words(moment_s: float) -> str:
 def _picture(reader: Reader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
     """The run's picture with its mean map, and what has to be said of it."""
     image, note = _small_picture(reader, run.spec.picture_sha256, known)
-    grid = (run.grid or proven_grid(run)) if image is not None else None
+    grid = (logged_grid(run) or proven_grid(run)) if image is not None else None
     if image is not None and grid is not None:
         mean_P = np.mean([step.map_P for step in run.steps], axis=0)
         image = overlay_picture(image, grid.picture_map(mean_P, image.size))

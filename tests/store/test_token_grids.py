@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gazeviz.app.report_sources import logged_grid
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.messages import GenerateSpec, RunSummary
 from gazeviz.store import SessionStore
@@ -139,3 +140,12 @@ def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(
     newer = logged(store, tiled())
     assert alike(store.run(run_id).grid, tiled()) and alike(store.run(newer).grid, tiled())
     assert stats(path).backups  # of how it was
+
+
+def test_a_run_without_maps_has_a_grid_but_none_to_draw_with(store: SessionStore) -> None:
+    run_id = store.run_created("baseline", spec(), tiny_info())
+    store.step_appended(run_id, plain_step(0, n_tok=0))  # no head was tracked
+    store.run_ended(run_id, "done", summary(tiled()), "")
+    assert alike(store.run(run_id).grid, tiled())
+    assert logged_grid(store.run(run_id)) is None
+    assert alike(logged_grid(store.run(logged(store, tiled()))), tiled())
