@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from gazeviz.app.desk import Desk, JobEvent
+from gazeviz.app.readiness import LOADING
 from gazeviz.app.recommended import recommended_heads, recommended_steering
 from gazeviz.app.session_parts import WorkProgress
 from gazeviz.app.store_port import SessionLog
@@ -27,6 +28,9 @@ from gazeviz.domain.messages import (
     Progress,
 )
 from gazeviz.errors import UserError
+
+STOPPING: Final = "Stopping"
+"""What the worker is doing between a wish to cancel and the moment that it hears it."""
 
 _RECOVERED: Final = "Another one has taken its place; everything in this session is still there."
 
@@ -85,6 +89,7 @@ class ModelLoader:
         """Stop loading; the model before is still there unless it had to make room."""
         if self._job is not None:
             self._cancelling = True
+            self._desk.model.progress = WorkProgress(0, 0, STOPPING)
             self._desk.jobs.tell(Cancel(self._job))
 
     def note_loss(self) -> None:
@@ -123,7 +128,7 @@ class ModelLoader:
         if event.job != self._job:
             return
         match event:
-            case Progress():
+            case Progress() if not self._cancelling:
                 self._desk.model.progress = WorkProgress(
                     event.done, event.total, event.text, event.seconds_left
                 )
@@ -141,7 +146,10 @@ class ModelLoader:
     def _end(self) -> None:
         self._job = None
         self._cancelling = False
-        self._desk.model.progress = None
+        model = self._desk.model
+        model.progress = None
+        if model.notice is not None and (model.notice.sentence, model.notice.next_step) == LOADING:
+            model.notice = None
 
     def _forget(self) -> None:
         if self.loaded:

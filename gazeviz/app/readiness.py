@@ -35,6 +35,7 @@ class Readiness:
 
 
 READY: Final = Readiness(True, True)
+LOADING: Final = ("The model is being loaded.", "Wait until it is there.")
 OTHER_MODEL: Final = "The model of the run that is shown is not loaded."
 
 
@@ -58,9 +59,9 @@ def readiness(model: SessionModel, which: Which = "both") -> Readiness:
 def _missing_for_any(model: SessionModel) -> _Missing | None:
     """In the order in which the controller looks."""
     if model.worker_state in ("starting", "loading"):
-        return "The model is being loaded.", "Wait until it is there."
+        return LOADING
     if model.worker_state == "lost" or model.model_info is None:
-        return "No model is loaded.", "Load a model first."
+        return "No model is loaded.", "Open one: Ctrl+M."
     if model.worker_state == "none":
         return OTHER_MODEL, f"Load {model.model_info.name} to run it again."
     if model.measured_rankings:

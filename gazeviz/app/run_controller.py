@@ -23,7 +23,7 @@ from gazeviz.app.map_questions import MapQuestions
 from gazeviz.app.model_loader import ModelLoader
 from gazeviz.app.picture_opener import Decode, PictureOpener
 from gazeviz.app.pictures import panel_folder, picture_data, picture_file
-from gazeviz.app.readiness import OTHER_MODEL
+from gazeviz.app.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.region_editor import RegionEditor
 from gazeviz.app.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.region_log import RegionLog
@@ -307,10 +307,10 @@ class RunController(QObject):
 
     def _check_free(self) -> None:
         if self.model.worker_state in ("starting", "loading"):
-            raise UserError("The model is being loaded.", next_step="Wait until it is there.")
+            raise UserError(LOADING[0], next_step=LOADING[1])
         if not self._loader.loaded:
             sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
-            raise UserError(sentence, next_step="Load it first.")
+            raise UserError(sentence, next_step="Load it first: Ctrl+M.")
         if self._discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
 

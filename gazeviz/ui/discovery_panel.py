@@ -128,7 +128,7 @@ class DiscoveryPanel(QWidget):
     def _why_not(self) -> str:
         """What is missing before anything can be measured; "" for nothing."""
         if self._model.model_info is None:
-            return "Load a model first."
+            return "Load a model first: Ctrl+M."
         if not self.wanted:
             return "Choose at least one ranking."
         return "" if self._form.source() is not None else "Choose a folder of strips."

@@ -89,6 +89,7 @@ class HeadGrid(QWidget):
             signal.connect(self._on_values_changed)
         model.chosen_changed.connect(self._on_chosen_changed)
         model.hovered_head_changed.connect(self._on_hovered_changed)
+        model.worker_changed.connect(lambda: self.view.empty and self.update())
         theme.changed.connect(self._on_theme_changed)
 
     # What it shows
@@ -167,6 +168,10 @@ class HeadGrid(QWidget):
         self._choice += 1
         self.update()
 
+    def _without_model(self) -> str:
+        loading = self._model.worker_state in ("starting", "loading")
+        return "The model is being loaded." if loading else "No model is loaded."
+
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -175,7 +180,7 @@ class HeadGrid(QWidget):
         if self.view.empty:
             painter.setPen(colours.soft)
             painter.setFont(theme.font_ui(12))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No model is loaded.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._without_model())
             return
         at = self.view.area.topLeft()
         for image in self._images():

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from gazeviz.app.model_loader import STOPPING
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import WorkerState, WorkProgress
@@ -90,6 +91,7 @@ class StatusBar(QWidget):
         for widget in (self._bar, self._left, self._cancel):
             widget.setVisible(progress is not None)
         if progress is not None:
+            self._cancel.setEnabled(progress.text != STOPPING)
             self._bar.setRange(0, progress.total)
             self._bar.setValue(progress.done)
             self._left.setText(time_left(progress, in_percent=not model.measured_rankings))

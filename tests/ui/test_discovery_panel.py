@@ -119,7 +119,7 @@ def test_what_is_missing_is_said_before_anything_is_asked(open_stage, qtbot):
     panel.fold.set_folded(False)
     panel.show()
     measure = child_of(panel, "discoveryMeasure")
-    assert said(panel) == "Load a model first." and not measure.isEnabled()
+    assert said(panel) == "Load a model first: Ctrl+M." and not measure.isEnabled()
     stage.controller.start()
     stage.until(lambda: measure.isEnabled())
     assert not child_of(panel, "discoverySaid").isVisible()
