@@ -49,6 +49,7 @@ def log_sources(reader: Reader, say: Callable[[str], None] = _unheard, *, usual:
         ranking=lambda run: _ranking(reader, run),
         grid=logged_grid,
         note=lambda run: _note(reader, run.id),
+        verdict=lambda run: _verdict(reader, run.id),
         log=None if usual else str(reader.path),
     )
 
@@ -151,3 +152,12 @@ def logged_grid(run: object) -> TokenGrid | None:
 def _note(reader: Reader, run_id: int) -> str | None:
     rows = reader.rows("SELECT text FROM notes WHERE run_id = ?", (run_id,))
     return str(rows[0][0]) if rows else None
+
+
+def _verdict(reader: Reader, run_id: int) -> str | None:
+    """What each judge says of a run, and whether that is its target."""
+    rows = reader.rows(
+        "SELECT judge, verdict, ok FROM judgements WHERE run_id = ? ORDER BY judged_s", (run_id,)
+    )
+    marks = {None: "", 0: " ✗", 1: " ✓"}
+    return "; ".join(f"{verdict}{marks[ok]} ({judge})" for judge, verdict, ok in rows) or None

@@ -88,6 +88,7 @@ class Sources:
 
     picture: by its sha256.  ranking: the one that a run's chosen heads come from.  grid: a run's token grid;
     where it is not known, what the run itself proves is taken.  note: what a person wrote about a run.
+    verdict: what judges say of its text, in words.
     log: the log's file, None where commands find it by themselves.
     """
 
@@ -95,6 +96,7 @@ class Sources:
     ranking: Callable[[ReportedRun], HeadRanking | None] = _nothing
     grid: Callable[[ReportedRun], TokenGrid | None] = _nothing
     note: Callable[[ReportedRun], str | None] = _nothing
+    verdict: Callable[[ReportedRun], str | None] = _nothing
     log: str | None = None
 
 
@@ -111,6 +113,7 @@ class Entry:
     ranking: HeadRanking | None
     note: str
     known_grid: TokenGrid | None = None
+    verdict: str = ""
     log: str | None = None
 
     @property
@@ -267,4 +270,7 @@ def _entry(run: ReportedRun, sources: Sources) -> Entry:
         for place, region in enumerate(run.spec.regions)
     )
     picture, ranking = sources.picture(run.spec.picture_sha256), sources.ranking(run)
-    return Entry(run, picture, regions, ranking, sources.note(run) or "", sources.grid(run), sources.log)
+    return Entry(
+        run, picture, regions, ranking, sources.note(run) or "", sources.grid(run),
+        sources.verdict(run) or "", sources.log,
+    )  # fmt: skip

@@ -144,8 +144,8 @@ def _entry(
     pieces = streaks(entry.chips) if entry.regions else ()
     return {
         "run": entry.run, "name": entry.name, "steering": entry.steering, "chips": entry.chips,
-        "text": entry.text, "note": entry.note, "settings": entry.settings, "audit": entry.audit,
-        "ledger": entry.ledger, "cli": entry.cli, "python": entry.python,
+        "text": entry.text, "note": entry.note, "verdict": entry.verdict, "settings": entry.settings,
+        "audit": entry.audit, "ledger": entry.ledger, "cli": entry.cli, "python": entry.python,
         "steering_line": steering_words(entry.steering), "state_line": state_words(entry),
         "audit_line": audit_words(summary.audit if summary else None),
         "streaks": [(f"{n} {names[n]}" if n else "none of them", text) for text, n in pieces if text.strip()],

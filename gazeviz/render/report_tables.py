@@ -55,7 +55,7 @@ def runs_csv(report: Report) -> str:
         "run", "case", "side", "state", "model", "fingerprint", "device", "dtype", "picture",
         "picture_sha256", "prompt", "text", "junk", "heads_watched", "heads_steered", "target", "mode",
         "strength", "alpha", "scope", "rule", "temperature", "top_p", "seed", "max_new_tokens", "tokens",
-        "seconds", "mass_before", "mass_after", "started_s", "note", "command",
+        "seconds", "mass_before", "mass_after", "started_s", "note", "verdict", "command",
     )  # fmt: skip
     rows = [_run_row(entry, case.number) for case in report.cases for entry in case.entries]
     return csv_text(columns, rows)
@@ -99,6 +99,7 @@ def _run(entry: Entry, case: int) -> dict[str, Any]:
         "message": run.message,
         "started_s": run.started_s,
         "note": entry.note,
+        "verdict": entry.verdict,
         "prompt": spec.prompt,
         "text": entry.text,
         "picture_sha256": spec.picture_sha256,
@@ -171,7 +172,7 @@ def _run_row(entry: Entry, case: int) -> list[object]:
         steering and steering.alpha, steering and steering.scope, steering and steering.rule,
         spec.sampling.temperature, spec.sampling.top_p, spec.sampling.seed, spec.max_new_tokens,
         len(run.steps), summary and summary.seconds, audit and audit.mass_before,
-        audit and audit.mass_after, run.started_s, entry.note, entry.cli,
+        audit and audit.mass_after, run.started_s, entry.note, entry.verdict, entry.cli,
     ]  # fmt: skip
 
 

@@ -112,7 +112,10 @@ def made_picture(name: str = "strip.png", path: str | None = "/pictures/strip.pn
 
 
 SOURCES = Sources(
-    picture=lambda _: made_picture(), ranking=lambda _: RANKING, note=lambda run: f"note {run.id}"
+    picture=lambda _: made_picture(),
+    ranking=lambda _: RANKING,
+    note=lambda run: f"note {run.id}",
+    verdict=lambda run: f"Panel {run.id} ✓ (captions)",
 )
 
 
@@ -140,5 +143,7 @@ def hostile_report() -> Report:
     lost = made_run(4, None, HOSTILE, regions=regions, picture="cd", ended=False)
     lost.message = HOSTILE
     picture = made_picture(f"={HOSTILE}.png", f"/pictures/{HOSTILE}.png")
-    sources = Sources(lambda _: picture, lambda _: RANKING, note=lambda _: f"=2+5 {HOSTILE}")
+    sources = Sources(
+        lambda _: picture, lambda _: RANKING, note=lambda _: f"=2+5 {HOSTILE}", verdict=lambda _: HOSTILE
+    )
     return make_report([run, lost], sources, f"@{HOSTILE}", 1.8e9)

@@ -66,6 +66,7 @@ def test_a_page_holds_everything_that_is_asked_of_a_report(page: str) -> None:
     text = Reader(page).text
     for said in (
         "A session", "What is happening?", "Run 1, baseline", "Run 2, steered to Panel 2", "note 2",
+        "judged Panel 2 ✓ (captions)",
         "comic (qwen3_vl, 3.9 M parameters, 2 layers x 4 heads)", "cpu in float32", "torch 2.13.0",
         "mass on target .2 → .7", "other image tokens", "top 2 of mass", "greedy", "gazeviz steer",
         "import gazeviz", "arXiv 2606.14703", "@software{gazeviz", "Panel 3", "120 x 40 px",
