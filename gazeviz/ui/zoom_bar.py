@@ -13,7 +13,7 @@ from gazeviz.ui.canvas_view import ZOOM_STEP
 from gazeviz.ui.column_parts import named
 
 _MARGIN_PX: Final = 8
-_LEAST_AREA_PX: Final = 160
+_LEAST_AREA_PX: Final = 200
 
 
 class ZoomBar(QWidget):

@@ -44,11 +44,11 @@ def test_loading_can_be_cancelled(open_stage):
     stage = open_stage(Script(load_s=5.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.run()
-    assert stage.model.notice is not None and "Wait" in stage.model.notice.next_step
+    stage.until(lambda: stage.model.notice is not None and "Wait" in stage.model.notice.next_step)
     stage.controller.cancel_loading()
     assert stage.model.progress.text == "Stopping", "the wish is seen at once"
     stage.until(lambda: stage.model.worker_state == "none")
-    assert stage.model.notice is None, "nothing is waited for any more"
+    stage.until(lambda: stage.model.notice is None)  # nothing is waited for any more
     assert stage.model.model_info is None and stage.model.progress is None
     stage.controller.run()
     assert "No model" in stage.model.notice.sentence
