@@ -46,6 +46,10 @@ class TranscriptView(QWidget):
         layout.addWidget(hairline(vertical=True))
         layout.addWidget(self.columns["steered"], 1)
 
+    def hasHeightForWidth(self) -> bool:
+        """No: it takes what room there is, whatever wraps in it; else parts beside it would be squeezed."""
+        return False
+
     def step_cursor(self, by: int, extend: bool = False) -> None:
         """Move the cursor by some tokens on the side that is looked at; for the window's arrow keys."""
         side = self._cursor.side
