@@ -47,14 +47,23 @@ def mark_lost(connection: sqlite3.Connection) -> int:
 
 
 def forget_empty_sessions(connection: sqlite3.Connection) -> None:
-    """Remove sessions that were opened and left without anything being done in them."""
-    used = " AND ".join(
+    """Remove sessions that were opened and left without anything being done in them.
+
+    The app looks once at a picture by itself, and takes up rankings that earlier sessions have: neither is
+    anything that a person did.
+    """
+    unmarked = " AND ".join(
         f"id NOT IN (SELECT session_id FROM {table} WHERE session_id IS NOT NULL)"
-        for table in ("runs", "region_edits", "session_rankings", "head_sets", "notes")
+        for table in ("region_edits", "head_sets", "notes")
     )
     connection.execute(
-        "DELETE FROM sessions WHERE is_named = 0 AND opening_id IN "
-        f"(SELECT id FROM openings WHERE closed_s IS NOT NULL) AND {used}"
+        f"""DELETE FROM sessions WHERE is_named = 0
+            AND opening_id IN (SELECT id FROM openings WHERE closed_s IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE session_id = sessions.id AND side <> 'glance')
+            AND NOT EXISTS (SELECT 1 FROM session_rankings AS its WHERE its.session_id = sessions.id
+                AND its.ranking_id NOT IN (SELECT ranking_id FROM session_rankings AS earlier
+                    WHERE earlier.session_id < its.session_id))
+            AND {unmarked}"""
     )
     connection.execute(
         "DELETE FROM openings WHERE closed_s IS NOT NULL AND id NOT IN (SELECT opening_id FROM sessions "

@@ -122,6 +122,25 @@ def test_sessions_in_which_nothing_was_done_are_not_kept(open_store: OpenStore) 
     assert [session.name for session in open_store().sessions()] == ["named"]
 
 
+def test_a_start_that_only_looked_around_is_no_session(open_store: OpenStore) -> None:
+    ranking = HeadRanking("mass", np.ones((1, 1)))
+    for side in ("baseline", "glance", "glance", "baseline"):
+        store = open_store()
+        store.open_session()
+        store.ranking_saved(ranking, tiny_info().fingerprint)
+        store.run_created(side, SPEC, tiny_info())
+        store.close()
+    store = open_store()
+    assert [session.n_runs for session in store.sessions()] == [1, 1]
+    assert len(store.reader.rankings(tiny_info().fingerprint)) == 1
+    store.open_session()
+    store.ranking_saved(
+        HeadRanking("mass", np.zeros((1, 1))), tiny_info().fingerprint
+    )
+    store.close()
+    assert [session.n_runs for session in open_store().sessions()] == [0, 1, 1]
+
+
 def test_rankings_are_kept_with_every_score_matrix_and_both_halves(open_store: OpenStore) -> None:
     store = open_store()
     rankings = [Samples(seed).ranking() for seed in range(12)]
