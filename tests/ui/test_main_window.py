@@ -223,7 +223,7 @@ def test_what_is_unfolded_finds_room_in_a_small_window_and_gives_it_back(window,
     stage.until_at_rest()
     assert (window.width(), window.height()) == (1280, 800)
     steering = child(window, "steerPanel")
-    assert steering.height() >= steering.minimumSizeHint().height(), "nothing in it is squeezed"
+    qtbot.waitUntil(lambda: steering.height() >= steering.minimumSizeHint().height())  # nothing is squeezed
     assert child(window, "statusLine").mapTo(window, QPoint(0, 0)).y() < 800 - 20
     ledger = child(window, "steeredLedger")
     assert not ledger.visibleRegion().isEmpty(), "what was unfolded is scrolled to"
