@@ -134,9 +134,7 @@ def test_a_start_that_only_looked_around_is_no_session(open_store: OpenStore) ->
     assert [session.n_runs for session in store.sessions()] == [1, 1]
     assert len(store.reader.rankings(tiny_info().fingerprint)) == 1
     store.open_session()
-    store.ranking_saved(
-        HeadRanking("mass", np.zeros((1, 1))), tiny_info().fingerprint
-    )
+    store.ranking_saved(HeadRanking("mass", np.zeros((1, 1))), tiny_info().fingerprint)
     store.close()
     assert [session.n_runs for session in open_store().sessions()] == [0, 1, 1]
 
