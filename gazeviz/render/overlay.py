@@ -4,7 +4,7 @@ It takes maps in the picture's own pixels (`TokenGrid.picture_map`) and does not
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +36,20 @@ def attention_rgba(
     values_HW = np.asarray(map_HW, dtype=np.float32)
     values_HW = np.where(np.isnan(values_HW), np.float32(0), values_HW)
     scale = float(values_HW.max(initial=0.0)) if highest is None else highest
-    level_HW = np.clip(values_HW / scale, 0.0, 1.0) if scale > 0 else np.zeros_like(values_HW)
-    rgba_HW4 = np.empty((*level_HW.shape, 4), dtype=np.uint8)
-    rgba_HW4[..., :3] = magma_256x3()[np.rint(level_HW * 255).astype(np.intp)]
-    alpha_HW = np.power(level_HW, ALPHA_POWER) * (ALPHA_HIGHEST * min(max(opacity, 0.0), 1.0))
-    rgba_HW4[..., 3] = np.rint(alpha_HW * 255).astype(np.uint8)
-    return rgba_HW4
+    if scale <= 0:
+        return np.zeros((*values_HW.shape, 4), dtype=np.uint8)
+    steps_HW = np.rint(np.clip(values_HW * np.float32(255 / scale), 0, 255)).astype(np.uint8)
+    coloured: NDArray[np.uint8] = _colours_256x4(min(max(opacity, 0.0), 1.0))[steps_HW]
+    return coloured
+
+
+@lru_cache(maxsize=8)
+def _colours_256x4(opacity: float) -> NDArray[np.uint8]:
+    """Magma with the alpha that rises along it, for one place of the overlay slider."""
+    alpha_256 = np.power(np.arange(256) / 255, ALPHA_POWER) * (ALPHA_HIGHEST * opacity)
+    return np.concatenate(
+        [magma_256x3(), np.rint(alpha_256 * 255).astype(np.uint8)[:, None]], axis=1, dtype=np.uint8
+    )
 
 
 def overlay_picture(
