@@ -19,7 +19,7 @@ class ScrolledPart(QScrollArea):
 
     def __init__(self, part: QWidget, area: QMainWindow) -> None:
         super().__init__()
-        self._area = area
+        self._area, self._part = area, part
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -29,7 +29,7 @@ class ScrolledPart(QScrollArea):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask anew when the part needs another height, or the area has another one."""
-        wanted = QEvent.Type.LayoutRequest if watched is self.widget() else QEvent.Type.Resize
+        wanted = QEvent.Type.LayoutRequest if watched is self._part else QEvent.Type.Resize
         if event.type() == wanted:
             self.updateGeometry()
             self._fit_part()
@@ -46,7 +46,7 @@ class ScrolledPart(QScrollArea):
         policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if fits else Qt.ScrollBarPolicy.ScrollBarAlwaysOn
         self.setVerticalScrollBarPolicy(policy)
         room = self.viewport().size()
-        self.widget().resize(room.width(), max(room.height(), self._least_height_px(room.width())))
+        self._part.resize(room.width(), max(room.height(), self._least_height_px(room.width())))
 
     def show_end(self) -> None:
         """Scroll to what stands at the bottom, once it is laid out."""
@@ -54,21 +54,21 @@ class ScrolledPart(QScrollArea):
         QTimer.singleShot(0, self, lambda: bar.setValue(bar.maximum()))
 
     def _least_height_px(self, width_px: int) -> int:
-        layout = self.widget().layout()
+        layout = self._part.layout()
         if layout is None or not layout.hasHeightForWidth():
-            return self.widget().minimumSizeHint().height()
+            return self._part.minimumSizeHint().height()
         return layout.totalMinimumHeightForWidth(width_px)
 
     def minimumSizeHint(self) -> QSize:
         """As much as the part needs, as far as the area has it."""
-        needed = self.widget().minimumSizeHint()
+        needed = self._part.minimumSizeHint()
         least_px = self._least_height_px(max(self.width(), needed.width()))
         room_px = self._area.height() - _WITHOUT_PX
         return QSize(needed.width(), max(_LEAST_PX, min(least_px, room_px)))
 
     def sizeHint(self) -> QSize:
         """That of the part."""
-        return self.widget().sizeHint()
+        return self._part.sizeHint()
 
 
 class UnfoldedRoom(QObject):

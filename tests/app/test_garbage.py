@@ -41,7 +41,7 @@ def test_a_cycle_is_freed_in_the_screens_thread(garbage, qtbot):
     Node(freed_in)
     allocate_in_another_thread()
     assert freed_in == []
-    kept = [[] for _ in range(5_000)]  # what makes a collection due
+    kept: list[list[int]] = [[] for _ in range(5_000)]  # what makes a collection due
     qtbot.waitUntil(lambda: bool(freed_in), timeout=8000)
     assert freed_in == [threading.main_thread().name]
     assert kept
