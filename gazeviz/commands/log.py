@@ -246,7 +246,7 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     n_runs = export_session(path, session.id, out)
     terminal.answer(
         {"session": session.name, "runs": n_runs, "written": str(out)},
-        f"wrote {escape(str(out))}: “{escape(session.name)}”, {n_runs} runs",
+        f"wrote {escape(str(out))}: “{escape(session.name)}”, {_runs(n_runs)}",
     )
     return DONE
 
@@ -264,7 +264,7 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
     brought = import_session(path, options.file.expanduser().absolute())
     terminal.answer(
         {"session": brought.name, "session_id": brought.session_id, "runs": brought.n_runs},
-        f"“{escape(brought.name)}” is session {brought.session_id} now, with {brought.n_runs} runs",
+        f"“{escape(brought.name)}” is session {brought.session_id} now, with {_runs(brought.n_runs)}",
     )
     return DONE
 
@@ -337,3 +337,7 @@ ACTIONS: dict[
     "browse": ("Show the log in a browser with Datasette.", _browse_options, _browse),
 }
 """Each with its help, its options and what it does."""
+
+
+def _runs(n_runs: int) -> str:
+    return "1 run" if n_runs == 1 else f"{n_runs} runs"

@@ -65,7 +65,7 @@ def _opened(options: argparse.Namespace, terminal: Terminal) -> SessionStore | N
     except UserError as error:
         if options.log:
             raise
-        terminal.note(f"Nothing is logged. {error.sentence} {error.next_step}")
+        terminal.warn(f"Nothing is logged. {error.sentence} {error.next_step}")
         return None
     return store
 
@@ -257,7 +257,7 @@ class RunLog:
     def _give_up(self, error: UserError) -> None:
         """Say once that nothing more is logged."""
         store, self._store = self._store, None
-        self._terminal.note(f"Logging ends here. {error.sentence} {error.next_step}")
+        self._terminal.warn(f"Logging ends here. {error.sentence} {error.next_step}")
         if store is not None:
             with suppress(UserError):  # the same again
                 store.close()

@@ -61,6 +61,10 @@ class Terminal:
         if not self.quiet:
             self.err.print(sentence, style="dim", markup=False)
 
+    def warn(self, sentence: str) -> None:
+        """Tell a person what went wrong beside the result, also one who wants no progress."""
+        self.err.print(sentence, style="yellow", markup=False)
+
     def complain(self, sentence: str, next_step: str = "") -> None:
         """Say what went wrong in one sentence, and what to do next."""
         if self.as_json:

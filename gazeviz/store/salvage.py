@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from gazeviz.store.backup import copy_files
+from gazeviz.store.backup import backups_of, copy_files
 from gazeviz.store.connection import connect, connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import migrate
@@ -34,7 +34,7 @@ def salvage(log: Path, out: Path) -> dict[str, int]:
     if out.exists():
         raise LogFault(f"There is a file {out} already.", next_step="Choose another name for what is saved.")
     saved: dict[str, int] = {}
-    with faults_told(log), closing(connect_to_read(log)) as source, closing(connect(out)) as target:
+    with faults_told(log), closing(_source(log)) as source, closing(connect(out)) as target:
         migrate(target)
         target.execute("PRAGMA foreign_keys = OFF")
         with immediate(target):
@@ -44,6 +44,23 @@ def salvage(log: Path, out: Path) -> dict[str, int]:
         target.execute("PRAGMA journal_mode = DELETE")
         copy_files(log, out)
     return saved
+
+
+def _source(log: Path) -> sqlite3.Connection:
+    """Where the list of tables itself is damaged, nobody knows any more which page belongs to which."""
+    try:
+        return connect_to_read(log)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        newest = next(iter(backups_of(log)), None)
+        raise LogFault(
+            f"Nothing can be read of the log {log}: the list of its tables is damaged, too.",
+            next_step=f"Bring back the backup {newest.name} with gazeviz log check --restore."
+            if newest
+            else "There is no backup of it; SQLite's own sqlite3 FILE .recover may still find rows.",
+            kind="corrupt",
+        ) from error
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:

@@ -293,6 +293,21 @@ def test_what_can_be_read_of_a_damaged_log_is_saved(
         salvage(path, tmp_path / "saved.db")
 
 
+def test_a_log_of_which_nothing_can_be_read_says_what_is_left(
+    open_store: OpenStore, path: Path, tmp_path: Path
+) -> None:
+    open_store().close()
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LogFault, match="Nothing can be read") as told:
+        salvage(path, tmp_path / "saved.db")
+    assert ".recover" in told.value.next_step and not (tmp_path / "saved.db").exists()
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "gazeviz-20260102-030405.db").write_bytes(b"")
+    with pytest.raises(LogFault, match="Nothing can be read") as told:
+        salvage(path, tmp_path / "saved.db")
+    assert "gazeviz-20260102-030405.db" in told.value.next_step
+
+
 def test_a_sound_log_is_saved_whole(open_store: OpenStore, path: Path, tmp_path: Path) -> None:
     logged(open_store, 5)
     store = open_store()
