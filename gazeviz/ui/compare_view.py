@@ -60,7 +60,8 @@ class CompareView(QWidget):
         self._pair_from: tuple[int, int] | None = None
         self._wish = 0
         self._shows = self._is_refusal = False
-        self.runs, self.rankings, self.sessions = CompareRuns(), CompareRankings(model, controller), CompareSessions()
+        self.rankings = CompareRankings(model, controller)
+        self.runs, self.sessions = CompareRuns(), CompareSessions()
         self._stack = QStackedWidget()
         self._message = self._make_message()
         for page in (self._message, self.runs, self.rankings, self.sessions):

@@ -72,8 +72,10 @@ def long_run() -> RunRecord:
         masses_R[index // 25] = 0.8
         text = f" Panel {index // 25 + 1}" if index % 25 == 0 else " word"
         record.steps.append(
-            StepArrived(1, index, index, text, -0.1, 5.0, None, masses_R, masses_R, masses_R * np.float32(0.5),
-                        np.zeros(4, dtype=np.float32), index // 25)
+            StepArrived(
+                1, index, index, text, -0.1, 5.0, None,
+                masses_R, masses_R, masses_R * np.float32(0.5), np.zeros(4, dtype=np.float32), index // 25,
+            )
         )  # fmt: skip
     return record
 
