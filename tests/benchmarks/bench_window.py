@@ -9,6 +9,7 @@ Needs Xvfb and starts it itself. Every launch is a process of its own.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -96,6 +97,7 @@ class Live:
         self.window, self.controller = gui._window(self.application, "dark")
         self.model = self.controller.model
         self._garbage = GarbageInScreenThread(self.window)
+        gc.freeze()
         self.window.show()
         self.n_lost = 0
         self.controller.start()
