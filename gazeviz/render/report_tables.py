@@ -85,7 +85,8 @@ def _field(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.replace("\x00", "␀").encode("utf-8", "replace").decode("utf-8")
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_FORMULA_STARTS) or text[:1] in "\t\r\n" else text
+    computed = text.lstrip(" \u00a0").startswith(_FORMULA_STARTS) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if computed else text
 
 
 def _run(entry: Entry, case: int) -> dict[str, Any]:

@@ -119,3 +119,7 @@ def _is_number(cell: str) -> bool:
 def test_a_steered_run_names_its_heads() -> None:
     (row,) = rows(runs_csv(made_report(made_run(1, Steering(CHOSEN, PANELS[0], mode="mass", alpha=0.7)))))
     assert (row["heads_steered"], row["mode"], row["alpha"]) == ("L0H3,L1H2", "mass", "0.7")
+
+
+def test_an_empty_text_is_an_empty_field() -> None:
+    assert csv_text(("note", "text"), [("", None), ("\t", "=1")]).split("\r\n")[1:3] == [",", "'\t,'=1"]
