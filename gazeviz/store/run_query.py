@@ -257,6 +257,10 @@ def _match(column: str, sign: str, value: str) -> Match:
     try:
         number = float(value)
     except ValueError:
+        if sign not in ("", "="):
+            raise UserError(
+                f"“{value}” is no number to compare with.", next_step=f"Use one, like {column}:{sign}4."
+            ) from None
         return Match(column, value, "is" if sign == "=" else "has")
     if column in _NUMBERS:
         return Match(column, number, _SIGNS.get(sign, "is"))

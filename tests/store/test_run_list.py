@@ -112,6 +112,7 @@ def test_what_is_typed_finds_what_is_meant(filled: SessionStore, typed: str, exp
 def test_a_filter_that_makes_no_sense_is_refused(filled: SessionStore) -> None:
     for attempt in (
         lambda: RunFilter.parse("is:blue"),
+        lambda: RunFilter.parse("strength:>much"),
         lambda: Match("colour", "red"),
         lambda: filled.list.page(sort="colour"),  # type: ignore[arg-type]
     ):
