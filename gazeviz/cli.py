@@ -41,6 +41,8 @@ COMMANDS = {
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
 
+_TOLD_BY_ITSELF = {"-h", "--help", "--version"}
+
 EPILOG = """\
 first steps:
   gazeviz                                               the desktop app; gazeviz gui IMAGE opens a picture
@@ -92,10 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str], terminal: Terminal) -> int:
-    parser = build_parser()
-    options = parser.parse_args(given)
-    if options.command is None:
-        options = parser.parse_args([*given, "gui"])
+    options = build_parser().parse_args(["gui", *given] if _is_for_the_window(given) else given)
     # Nothing goes to the network: models are folders. A person who set the variable knows why.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -104,6 +103,14 @@ def _run(given: Sequence[str], terminal: Terminal) -> int:
     start_logging(options.verbose)
     code: int = COMMANDS[options.command].run(options, terminal)
     return code
+
+
+def _is_for_the_window(given: Sequence[str]) -> bool:
+    """Whether a command line names no command: all of it is options of the window."""
+    if _TOLD_BY_ITSELF.intersection(given) or any(word in COMMANDS for word in given):
+        return False
+    after_model = given[2:] if given[:1] == ["--model"] else given
+    return not after_model or after_model[0].startswith("-")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ on_linux = pytest.mark.skipif(
 
 @on_linux
 @pytest.mark.parametrize("display", [None, ":987"])
-@pytest.mark.parametrize("arguments", [(), ("gui",)])
+@pytest.mark.parametrize("arguments", [(), ("gui",), ("--no-log", "--theme", "dark")])
 def test_without_a_display_it_says_so_and_ends_with_2(
     display: str | None, arguments: tuple[str, ...]
 ) -> None:

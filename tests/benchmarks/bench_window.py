@@ -77,6 +77,7 @@ class Live:
         from gazeviz.app.garbage import GarbageInScreenThread
         from gazeviz.backend import process
         from gazeviz.commands import gui
+        from gazeviz.store import SessionStore
 
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as gui.run has it
         sys.setswitchinterval(0.001)
@@ -94,7 +95,8 @@ class Live:
 
         process.ProcessBackend = noting  # type: ignore[misc, assignment]
         self.application = gui._application()
-        self.window, self.controller = gui._window(self.application, "dark")
+        store = SessionStore(Path(os.environ["GAZEVIZ_DATA"]) / "log.db")
+        self.window, self.controller = gui._window(self.application, "dark", store)
         self.model = self.controller.model
         self._garbage = GarbageInScreenThread(self.window)
         gc.freeze()
@@ -131,8 +133,8 @@ class Live:
             raise RuntimeError("it never came")
 
     def close(self) -> None:
-        """End the worker."""
-        self.controller.shutdown()
+        """End the worker and the log."""
+        self.window.end()
         self._garbage.stop()
 
 
