@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -477,6 +476,5 @@ def test_many_heads(page: Page) -> None:
     assert page.points.mask_N(page.model.chosen).all()
 
 
-def test_no_timer_and_no_thread_is_left(page: Page) -> None:
+def test_no_timer_is_left(page: Page) -> None:
     assert [timer for timer in page.page.findChildren(QTimer) if timer.isActive()] == []
-    assert threading.active_count() == 1
