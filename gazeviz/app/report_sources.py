@@ -16,8 +16,9 @@ from gazeviz.app.pictures import decoded, picture_sha256
 from gazeviz.backend.machine import open_picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.logged_run import LoggedRun
 from gazeviz.errors import UserError
-from gazeviz.render.report import ReportedPicture, ReportedRun, Sources
+from gazeviz.render.report import ReportedPicture, Sources
 
 if TYPE_CHECKING:
     from gazeviz.store.reading import Reader, StoredRun
@@ -130,7 +131,7 @@ def _is_same(path: Path, sha256: str) -> bool:
         return False
 
 
-def _ranking(reader: Reader, run: ReportedRun) -> HeadRanking | None:
+def _ranking(reader: Reader, run: LoggedRun) -> HeadRanking | None:
     """The ranking that a run's heads come from; for heads chosen by hand the model's own."""
     wanted = run.spec.chosen.origin.ranking
     if wanted is None:

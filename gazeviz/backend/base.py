@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -107,7 +108,7 @@ class Link(Protocol):
         """Wait until the worker is gone and say how it ended; called once, from the reader thread."""
 
 
-class Client:
+class Client(ABC):
     """The bookkeeping of a backend; see the module's text.
 
     Subclasses open the link. All methods may be called from any thread but the listener's.
@@ -164,8 +165,9 @@ class Client:
     ) -> None:
         self.stop()
 
+    @abstractmethod
     def _open(self) -> Link:
-        raise NotImplementedError
+        """Begin a worker."""
 
 
 class _Talk:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from gazeviz import __version__
 from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.message_parts import GenerateSpec, ModelInfo, RunSummary, Side
-from gazeviz.domain.messages import StepArrived
+from gazeviz.domain.logged_run import LoggedRun
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import cli_line, python_snippet
@@ -31,31 +30,6 @@ from gazeviz.render import report_words as words
 
 Rows: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values of a table with two columns."""
-
-
-class ReportedRun(Protocol):
-    """A run as the log keeps it (gazeviz.app.store_port.LoggedRun)."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def session_id(self) -> int: ...
-    @property
-    def side(self) -> Side: ...
-    @property
-    def spec(self) -> GenerateSpec: ...
-    @property
-    def model(self) -> ModelInfo: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def steps(self) -> Sequence[StepArrived]: ...
-    @property
-    def summary(self) -> RunSummary | None: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def started_s(self) -> float: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +67,10 @@ class Sources:
     """
 
     picture: Callable[[str], ReportedPicture | None] = _nothing
-    ranking: Callable[[ReportedRun], HeadRanking | None] = _nothing
-    grid: Callable[[ReportedRun], TokenGrid | None] = _nothing
-    note: Callable[[ReportedRun], str | None] = _nothing
-    verdict: Callable[[ReportedRun], str | None] = _nothing
+    ranking: Callable[[LoggedRun], HeadRanking | None] = _nothing
+    grid: Callable[[LoggedRun], TokenGrid | None] = _nothing
+    note: Callable[[LoggedRun], str | None] = _nothing
+    verdict: Callable[[LoggedRun], str | None] = _nothing
     log: str | None = None
 
 
@@ -107,7 +81,7 @@ class Entry:
     regions: what it watched, colours checked.  target_numbers: of the regions that it was pointed at.
     """
 
-    run: ReportedRun
+    run: LoggedRun
     picture: ReportedPicture | None
     regions: tuple[Region, ...]
     ranking: HeadRanking | None
@@ -242,14 +216,14 @@ class Report:
 
 
 def make_report(
-    runs: Sequence[ReportedRun],
+    runs: Sequence[LoggedRun],
     sources: Sources,
     title: str,
     made_s: float,
     evaluations: Sequence[Evaluation | DynamicEvaluation] = (),
 ) -> Report:
     """Sort runs into cases, the first asked first, each once."""
-    groups: dict[tuple[object, ...], list[ReportedRun]] = {}
+    groups: dict[tuple[object, ...], list[LoggedRun]] = {}
     for run in sorted({run.id: run for run in runs}.values(), key=lambda run: run.id):
         groups.setdefault(_case_of(run), []).append(run)
     cases = tuple(
@@ -259,12 +233,12 @@ def make_report(
     return Report(title, cases, made_s, tuple(evaluations))
 
 
-def _case_of(run: ReportedRun) -> tuple[object, ...]:
+def _case_of(run: LoggedRun) -> tuple[object, ...]:
     spec = run.spec
     return run.session_id, spec.picture_sha256, spec.prompt, run.model.fingerprint, run.side == "glance"
 
 
-def _entry(run: ReportedRun, sources: Sources) -> Entry:
+def _entry(run: LoggedRun, sources: Sources) -> Entry:
     regions = tuple(
         replace(region, colour=words.safe_colour(region.colour, place))
         for place, region in enumerate(run.spec.regions)

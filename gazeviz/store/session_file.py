@@ -146,6 +146,7 @@ def _unpack(file: Path, folder: Path) -> None:
                 _unpack_one(file, packed, name, told, folder / name)
     except FileNotFoundError as error:
         raise LogFault(f"There is no file {file}.", next_step="Check the path.") from error
+    # zipfile says NotImplementedError for a compression that it does not know, RuntimeError for a password.
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise _refused(file, "is no zip file, or a damaged one") from error
 

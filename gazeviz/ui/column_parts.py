@@ -1,4 +1,4 @@
-"""Small parts that the left column's sections share: names, titles, tinted icons."""
+"""Small parts that columns and dialogs share: names, titles, rows, tinted icons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+_GAP_PX = 8
 
 _Widget = TypeVar("_Widget", bound=QWidget)
 
@@ -34,3 +36,15 @@ def tinted(icon: QIcon, side_px: int, colour: QColor, ratio: float) -> QPixmap:
     painter.fillRect(pixmap.rect(), colour)
     painter.end()
     return pixmap
+
+
+def side_by_side(*widgets: QWidget | None) -> QHBoxLayout:
+    """Widgets in a row; None is room that stretches."""
+    row = QHBoxLayout()
+    row.setSpacing(_GAP_PX)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch(1)
+        else:
+            row.addWidget(widget)
+    return row

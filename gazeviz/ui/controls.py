@@ -8,8 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QImage, QPainter, QPainterPath, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QImage,
+    QKeyEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -289,6 +298,29 @@ class ElidedLabel(QLabel):
                 self.setText(shorter)
                 return
         self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, room_px))
+
+
+class ClosedByEscape(QWidget):
+    """While something in it has the focus, Esc is its own and no shortcut of the window."""
+
+    def escape_pressed(self) -> None:
+        """What Esc does here."""
+        self.hide()
+
+    def event(self, event: QEvent) -> bool:
+        """Take Esc from the window's shortcuts."""
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc closes it."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.escape_pressed()
+        else:
+            super().keyPressEvent(event)
 
 
 def hairline(vertical: bool = False) -> QFrame:

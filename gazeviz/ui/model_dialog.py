@@ -14,7 +14,6 @@ from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -31,7 +30,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import AppSettings
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, side_by_side
 from gazeviz.ui.controls import choice_button
 from gazeviz.ui.model_rows import ROW_ROLE, ModelRow, ModelRowDelegate, bytes_text, model_text, taken_text
 from gazeviz.ui.notice_bar import NoticeBar
@@ -141,11 +140,12 @@ class ModelDialog(QDialog):
         body.addWidget(section_title("Models on this computer"))
         body.addWidget(self._list, 1)
         body.addWidget(self._said)
-        body.addLayout(_row(_soft("Device"), self._device_button, _soft("Numbers"), self._dtype_button, None))
+        device, dtype = self._device_button, self._dtype_button
+        body.addLayout(side_by_side(_soft("Device"), device, _soft("Numbers"), dtype, None))
         body.addWidget(self._memory)
         body.addWidget(self._taken)
         self._loading = QWidget()
-        bar = _row(self._progress_text, None, self._cancel)
+        bar = side_by_side(self._progress_text, None, self._cancel)
         bar.setContentsMargins(0, 0, 0, 0)
         inside = QVBoxLayout(self._loading)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -153,7 +153,7 @@ class ModelDialog(QDialog):
         inside.addWidget(self._progress)
         body.addWidget(self._loading)
         body.addSpacing(theme.SPACE)
-        body.addLayout(_row(self._folder, self._again, None, self._close, self._load))
+        body.addLayout(side_by_side(self._folder, self._again, None, self._close, self._load))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -183,14 +183,14 @@ class ModelDialog(QDialog):
         with QSignalBlocker(self._list):
             self._list.clear()
             for model in self.shelf.shelf.models:
-                self._add_row(model, model.folder == loaded)
+                self._addside_by_side(model, model.folder == loaded)
             rows = [place for place, model in enumerate(self.shelf.shelf.models) if model.folder == wanted]
             self._list.setCurrentRow(rows[0] if rows else 0)
         if not self.shelf.looking:
             self._added = None
         self._on_choice_changed()
 
-    def _add_row(self, model: ShelfModel, loaded: bool) -> None:
+    def _addside_by_side(self, model: ShelfModel, loaded: bool) -> None:
         taken = self._estimate(model)
         item = QListWidgetItem(model.name)
         item.setData(ROW_ROLE, ModelRow(model, taken, loaded))
@@ -357,15 +357,3 @@ def _soft(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "soft")
     return label
-
-
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    """Widgets side by side; None is room that stretches."""
-    row = QHBoxLayout()
-    row.setSpacing(2 * theme.SPACE)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(widget)
-    return row

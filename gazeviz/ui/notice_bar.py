@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from PySide6.QtCore import QEvent, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
     QColor,
     QGuiApplication,
-    QKeyEvent,
     QPainter,
     QPaintEvent,
 )
@@ -34,6 +33,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import NoticeKind
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, tinted
+from gazeviz.ui.controls import ClosedByEscape
 
 _ICONS: Final[dict[NoticeKind, str]] = {"info": "info", "warning": "warning", "error": "warning"}
 _SPOKEN: Final[dict[NoticeKind, str]] = {"info": "Note", "warning": "Warning", "error": "Error"}
@@ -41,7 +41,7 @@ _EDGE_PX: Final = 3
 _DETAIL_HEIGHT_PX: Final = 120
 
 
-class NoticeBar(QWidget):
+class NoticeBar(ClosedByEscape):
     """Shows `model.notice`; hidden while there is none.
 
     about: only notices about one of these are shown (None: all).  The window shows all, dialogs their own.
@@ -141,23 +141,12 @@ class NoticeBar(QWidget):
             parts = (notice.sentence, notice.next_step, notice.detail)
             QGuiApplication.clipboard().setText("\n\n".join(part.strip() for part in parts if part.strip()))
 
+    def escape_pressed(self) -> None:
+        """As its button does."""
+        self._on_close()
+
     def _on_close(self) -> None:
         self._model.notice = None
-
-    def event(self, event: QEvent) -> bool:
-        """While something in it has the focus, Esc is its own and no shortcut of the window."""
-        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if is_key and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc closes it."""
-        if event.key() == Qt.Key.Key_Escape:
-            self._on_close()
-        else:
-            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the ground, and an edge in the colour of its kind."""

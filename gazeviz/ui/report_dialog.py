@@ -34,7 +34,7 @@ from gazeviz.app.reporting import FORMATS, Preview, Reporting, ReportWish, Writt
 from gazeviz.app.settings import AppSettings
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, side_by_side
 from gazeviz.ui.controls import ElidedLabel, choice_button, hairline
 from gazeviz.ui.report_said import FORMAT_WORDS, about_preview, place_words, written_words
 
@@ -178,12 +178,12 @@ class ReportDialog(QDialog):
         left.addWidget(section_title("Formats"))
         formats.setSpacing(theme.SPACE)
         for kind, tick in self._ticks.items():
-            formats.addLayout(_row(tick, None, self._dpi if kind == "figures" else None))
+            formats.addLayout(side_by_side(tick, None, self._dpi if kind == "figures" else None))
         left.addLayout(formats)
         left.addSpacing(2 * theme.SPACE)
         left.addWidget(section_title("Folder"))
         left.addWidget(self._place)
-        left.addLayout(_row(self._choose, None))
+        left.addLayout(side_by_side(self._choose, None))
         left.addWidget(self._there)
         left.addStretch(1)
         column = QWidget()
@@ -201,7 +201,7 @@ class ReportDialog(QDialog):
         upper.addWidget(column)
         upper.addWidget(hairline(vertical=True))
         upper.addLayout(right, 1)
-        foot = _row(self._said, self._show_files, self._stop, self._close, self._write)
+        foot = side_by_side(self._said, self._show_files, self._stop, self._close, self._write)
         foot.setStretch(0, 1)
         foot.setContentsMargins(16, 2 * theme.SPACE, 16, 3 * theme.SPACE)
         self._bar.setFixedHeight(3)
@@ -382,14 +382,3 @@ def _button(name: str, text: str, tip: str) -> QPushButton:
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     return button
-
-
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(2 * theme.SPACE)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(widget)
-    return row

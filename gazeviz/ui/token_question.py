@@ -6,8 +6,7 @@ feeds its pictures.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gazeviz.app.run_controller import RunController
@@ -15,9 +14,10 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.token_cost import TokenCost, token_cost
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import ClosedByEscape
 
 
-class TokenQuestion(QWidget):
+class TokenQuestion(ClosedByEscape):
     """Visible while a picture is fed smaller than it is and nobody has said whether that is right."""
 
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
@@ -69,6 +69,10 @@ class TokenQuestion(QWidget):
         if cost is not None:
             self._controller.allow_image_tokens(cost.full_tok)
 
+    def escape_pressed(self) -> None:
+        """As its button does."""
+        self._on_keep()
+
     def _on_keep(self) -> None:
         self._answer()
 
@@ -76,21 +80,6 @@ class TokenQuestion(QWidget):
         if self._model.picture is not None:
             self._answered.add(self._model.picture.sha256)
         self.hide()
-
-    def event(self, event: QEvent) -> bool:
-        """While something in it has the focus, Esc is its own and no shortcut of the window."""
-        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if is_key and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc keeps the picture as it is fed."""
-        if event.key() == Qt.Key.Key_Escape:
-            self._on_keep()
-        else:
-            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the ground, an accent edge and a hairline."""

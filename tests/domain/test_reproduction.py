@@ -185,10 +185,10 @@ def test_a_picture_without_a_file_comes_from_the_log() -> None:
 @pytest.mark.parametrize(
     ("path", "builtin"),
     [
-        ("/home/a/gazeviz/resources/models/comic-vlm", True),
+        ("/opt/gazeviz/resources/models/comic-vlm", True),
         ("C:\\lib\\gazeviz\\_resources\\models\\comic-vlm", True),
         ("/models/comic-vlm", False),
-        ("/home/a/models/other", False),
+        ("/data/models/other", False),
     ],
 )
 def test_the_builtin_model_needs_no_folder(path: str, builtin: bool) -> None:
