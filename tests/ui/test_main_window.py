@@ -214,6 +214,7 @@ def test_what_is_unfolded_finds_room_in_a_small_window_and_gives_it_back(window,
     stage.controller.run()
     stage.until_ended("steered")
     stage.until_at_rest()
+    qtbot.wait(150)  # the verdict's line and the notice of the last turn take their room
     before_px = [dock.height() for dock in window.explore.docks]
     audit = cast(QToolButton, child(window, "steeredAudit"))
     fold = cast(QToolButton, child(window, "steerFold"))
