@@ -18,7 +18,7 @@ _POSITION = rf"{_NUMBERS}|{_ORDINALS}|\d+(?:st|nd|rd|th)?"
 _LABEL = re.compile(rf"panels?|images?|pictures?|frames?|scenes?|{_POSITION}")
 _FILLER = {"the", "this", "that", "in", "is", "it", "a", "number"}
 
-# A loop fills at least half of the text with a unit of at most this many words (characters), said at
+# Loops fill at least half of the text, each with a unit of at most this many words (characters), said at
 # least so many times in a row.
 _WORD_PERIODS, _WORD_TIMES = 16, 3
 _CHARACTER_PERIODS, _CHARACTER_TIMES = 24, 6
@@ -50,13 +50,18 @@ def _is_label(words: Sequence[str]) -> bool:
 
 
 def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: int) -> bool:
-    """Whether one unit of up to `max_period` items, said `min_times` in a row, fills half of `units`."""
+    """Whether units of up to `max_period` items, each said `min_times` in a row, fill half of `units`.
+
+    They may follow each other: a text whose target moves can loop over one thing after the other.
+    """
+    looped = [False] * len(units)
     for period in range(1, min(max_period, len(units) // min_times) + 1):
-        longest = run = 0
-        for item, earlier in zip(units[period:], units, strict=False):
-            run = run + 1 if item == earlier else 0
-            longest = max(longest, run)
-        length = longest + period
-        if length >= max(min_times * period, min_length, len(units) / 2):
-            return True
-    return False
+        least, run = max(min_times * period, min_length), 0
+        for place in range(period, len(units) + 1):
+            if place < len(units) and units[place] == units[place - period]:
+                run += 1
+                continue
+            if run + period >= least:
+                looped[place - run - period : place] = [True] * (run + period)
+            run = 0
+    return any(looped) and sum(looped) >= len(units) / 2

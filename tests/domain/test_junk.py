@@ -66,3 +66,10 @@ def test_a_loop_after_a_long_answer_counts_from_half_of_the_text():
     answer = "red cat jumps at night near the old blue house with flowers"
     assert junk_kind(answer + " and" * 5) is None
     assert junk_kind(answer + " and" * 13) == "looping"
+
+
+def test_one_loop_after_the_other_is_junk_as_one_loop_is() -> None:
+    moving = " ".join([*["rabbit"] * 12, "in town", *["fish"] * 12, *["ghost"] * 9, "by the sea"])
+    assert junk_kind(moving) == "looping"
+    half_said = "panel 1 white cat juggles in the snow panel 2 no no no no and then it rains"
+    assert junk_kind(half_said) is None
