@@ -197,14 +197,15 @@ class Runner:
     def retarget(self, region: Region | None) -> None:
         """Point the heads of the steered run elsewhere from its next token on; None lets them go.
 
-        One that waits for its turn begins with it. Without effect where there is none.
+        At most one more token comes under the old target: the one that is being computed. A run that waits
+        for its turn begins with it. Without effect where there is none.
         UserErrors for a region that is too intricate to send, and of the log.
         """
         record = self.steered
         if record is None or record.spec.steering is None:
             return
         if record.job is not None:
-            self._desk.jobs.tell(Retarget(record.job, region))
+            self._desk.jobs.tell(Retarget(record.job, region, due=len(record.steps) + 1))
             return
         spec = replace(record.spec, steering=_beginning_at(record.spec.steering, region))
         self._desk.log.run_respecified(record.id, spec)

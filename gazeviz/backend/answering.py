@@ -7,6 +7,7 @@ the chosen heads and their control, and one map. Knows neither where requests co
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,14 +25,25 @@ from gazeviz.errors import UserError
 
 
 class Answer:
-    """A run that has begun; `advance` computes one token."""
+    """A run that has begun; `advance` computes one token.
 
-    def __init__(self, job: int, spec: GenerateSpec, machine: Machine, picture: Any, grid: TokenGrid) -> None:
+    revised: asked while a token can still be computed again; says whether it has moved the target for it.
+    """
+
+    def __init__(
+        self,
+        job: int,
+        spec: GenerateSpec,
+        machine: Machine,
+        picture: Any,
+        grid: TokenGrid,
+        revised: Callable[[], bool] | None = None,
+    ) -> None:
         """Check the wish; UserErrors of Engine.stream, and for regions of another picture."""
         heads = machine.all_heads()
         self.job = job
         self.kept = KeptRun(spec.side, heads, spec.chosen, machine.info().shape_LH)
-        self._machine, self._picture, self._spec = machine, picture, spec
+        self._machine, self._picture, self._spec, self._revised = machine, picture, spec, revised
         self._chosen = self.kept.places(spec.chosen or heads)
         self._control = self.kept.places(spec.control) if spec.control else None
         self._tokens_R = [_tokens(grid, region, spec) for region in spec.regions]
@@ -70,7 +82,9 @@ class Answer:
         return RunFinished(self.job, RunSummary.of(run, time.perf_counter() - self._started_s))
 
     def _begin(self, spec: GenerateSpec) -> StreamLike:
-        return self._machine.stream(self._picture, spec, self._machine.all_heads())
+        stream = self._machine.stream(self._picture, spec, self._machine.all_heads())
+        stream.revised = self._revised
+        return stream
 
     def _event(self, step: Step, rows_HP: NDArray[np.float32]) -> StepArrived:
         masses_R = self._masses(rows_HP, self._chosen)

@@ -95,6 +95,9 @@ class Link(Protocol):
     def write(self, payload: bytes) -> None:
         """Send a message; OSError when the worker is gone."""
 
+    def write_at_once(self, payload: bytes) -> bool:
+        """Send a small message if that takes no waiting; False where it was not sent."""
+
     def read(self) -> bytes:
         """Wait for a message; EOFError or OSError when the worker is gone."""
 
@@ -171,7 +174,11 @@ class Client(ABC):
 
 
 class _Talk:
-    """One link and its two threads: one only hears, one writes, so that no caller waits for a full pipe."""
+    """One link and its two threads: one only hears, one writes, so that no caller waits for a full pipe.
+
+    What can be sent without waiting is sent by the caller itself: waking a thread up takes longer, and a new
+    target or a cancel is for the very next token.
+    """
 
     def __init__(self, link: Link, listener: Listener, patience_s: float) -> None:
         self.link = link
@@ -184,6 +191,7 @@ class _Talk:
         self._parting = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._outgoing.put(encode(Hello()))
+        self._n_unsent = 1
         self._reader = threading.Thread(target=self._read, name="worker reader", daemon=True)
         self._writer = threading.Thread(target=self._write, name="worker writer", daemon=True)
         self._reader.start()
@@ -195,7 +203,7 @@ class _Talk:
             return tuple(self._jobs)
 
     def say(self, request: Request, payload: bytes) -> bool:
-        """Note what the request opens and put it into the outgoing queue; False when the worker is gone."""
+        """Note what the request opens, and send it after all before it; False when the worker is gone."""
         with self._lock:
             if self.over:
                 return False
@@ -203,7 +211,9 @@ class _Talk:
                 self._expect_answer(request.job)
             elif not isinstance(request, WITHOUT_ANSWER):
                 self._jobs[request.job] = None
-            self._outgoing.put(payload)
+            if self._n_unsent or not self.link.write_at_once(payload):
+                self._n_unsent += 1
+                self._outgoing.put(payload)
         return True
 
     def part(self) -> None:
@@ -262,6 +272,8 @@ class _Talk:
                 self.link.write(payload)
             except OSError:
                 return  # the reader sees the loss too, and tells
+            with self._lock:
+                self._n_unsent -= 1
 
     def _close_job(self, job: int) -> None:
         with self._lock:

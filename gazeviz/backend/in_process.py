@@ -46,6 +46,11 @@ class ThreadLink:
         """Hand a message to the worker."""
         self._hand_over(payload)
 
+    def write_at_once(self, payload: bytes) -> bool:
+        """Hand a message to the worker, which never takes waiting."""
+        self._hand_over(payload)
+        return True
+
     def read(self) -> bytes:
         """Wait for the worker's next message; EOFError when it has ended."""
         payload = self._to_app.get()

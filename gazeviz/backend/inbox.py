@@ -70,6 +70,17 @@ class Inbox:
         with self._changed:
             return self._urgent.popleft() if self._urgent else None
 
+    def next_overdue(self, job: int, token: int) -> Retarget | None:
+        """Take the oldest change of a run's target that was due for this token, or for one before it."""
+        with self._changed:
+            for request in self._urgent:
+                if isinstance(request, Retarget) and request.job == job:
+                    if request.due is None or request.due > token:
+                        return None  # later changes must not overtake it
+                    self._urgent.remove(request)
+                    return request
+        return None
+
     def next_work(self, *, busy: bool) -> Work | None:
         """Take the oldest piece of work, unless it needs the model for itself while runs are under way."""
         with self._changed:

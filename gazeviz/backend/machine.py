@@ -43,7 +43,9 @@ RankProgress: TypeAlias = Callable[[int, int, float | None], None]
 
 
 class StreamLike(Protocol):
-    """An answer while it is written."""
+    """An answer while it is written; see gazeviz.engine.generation.Stream."""
+
+    revised: Callable[[], bool] | None
 
     def __iter__(self) -> Iterator[Step]: ...
     def __next__(self) -> Step: ...

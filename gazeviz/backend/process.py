@@ -10,7 +10,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import select
 import signal
+import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -22,6 +24,8 @@ from gazeviz.backend.machine import Load, load_engine
 from gazeviz.backend.worker_process import begin
 
 _TAIL_BYTES: Final = 8192
+_AT_ONCE_BYTES: Final = 2000
+"""A pipe that has room at all has room for so much: its low-water mark is 2048 bytes on macOS, more on Linux."""
 
 
 class ProcessBackend(Client):
@@ -76,6 +80,18 @@ class ProcessLink:
     def write(self, payload: bytes) -> None:
         """Send a message; waits while the pipe is full, OSError when the worker is gone."""
         self._connection.send_bytes(payload)
+
+    def write_at_once(self, payload: bytes) -> bool:
+        """Send a small message if the pipe has room for it; the loss of the worker is the reader's to see."""
+        if sys.platform == "win32" or len(payload) > _AT_ONCE_BYTES:
+            return False  # a pipe of Windows does not say whether it has room
+        try:
+            if not select.select((), (self._connection,), (), 0)[1]:
+                return False
+            self._connection.send_bytes(payload)
+        except (OSError, ValueError):  # ValueError: the number of the pipe is beyond what select can take
+            return False
+        return True
 
     def read(self) -> bytes:
         """Wait for a message; EOFError or OSError when the worker is gone."""

@@ -177,6 +177,7 @@ class ScriptedStream:
 
     def __init__(self, script: Script, spec: GenerateSpec, track: HeadSet, grid: TokenGrid) -> None:
         self._script, self._spec, self._track, self._grid = script, spec, track, grid
+        self.revised: Callable[[], bool] | None = None
         self._steps: list[Step] = []
         self._finish: Finish | None = None
         self._moves: dict[int, Region | None] = {}
@@ -196,8 +197,10 @@ class ScriptedStream:
         if index == 1 and self._spec.prompt in self._script.failures:
             raise self._script.failures[self._spec.prompt]
         started = time.perf_counter()
-        target = self._target(index)
         self._script.wait(self._script.token_s)
+        if index and self.revised is not None and self.revised():
+            self._script.wait(self._script.token_s)
+        target = self._target(index)
         place = self._place(index, target)
         text = SAYINGS[place][index % _N_SAID]
         if index % _N_SAID == 0 and index:

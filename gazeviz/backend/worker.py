@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol
 
@@ -252,7 +253,7 @@ class Worker:
             raise UserError("This picture is not open in the worker.", next_step="Open the picture again.")
         self._pictures.move_to_end(request.spec.picture_sha256)
         picture, grid = self._pictures[request.spec.picture_sha256]
-        answer = Answer(request.job, request.spec, machine, picture, grid)
+        answer = Answer(request.job, request.spec, machine, picture, grid, partial(self._revised, request.job))
         self._answers[request.job] = answer
         self._shelf.open(request.job, answer.kept)
         if request.job in self._early_targets:
@@ -309,6 +310,15 @@ class Worker:
         del self._answers[answer.job]
         self._inbox.forget(answer.job)
         self._say(answer.finished())
+
+    def _revised(self, job: int) -> bool:
+        """Follow a target that was due for the token that has just been computed; whether there was one."""
+        self._ear.take_in()
+        moved, token = False, self._answers[job].kept.n_tok
+        while (request := self._inbox.next_overdue(job, token)) is not None:
+            self._move_target(request)
+            moved = True
+        return moved
 
     # Questions and changes, at once
 

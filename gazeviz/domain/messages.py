@@ -26,7 +26,7 @@ from gazeviz.domain.message_parts import Side as Side
 from gazeviz.domain.message_parts import StripsSource as StripsSource
 from gazeviz.domain.region import Region
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Changes with the messages; two sides that do not agree part at once."""
 
 NO_JOB = 0
@@ -88,10 +88,13 @@ class Retarget:
     """Point a steered run's heads elsewhere from its next token on; None lets them go.
 
     `job` is the run's. Without effect on a run that has ended; answered by Refused where it cannot be done.
+    due: the first token that has to be under it: where this comes while that one, or one after it, is being
+    computed, it is computed again if the model's cache can forget it. None: whichever token begins next.
     """
 
     job: int
     region: Region | None
+    due: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,10 @@ class Region:
         return f"Region({self.name!r}, {self.area_px} px in {self.box_px}, colour={self.colour!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # One bit a pixel: a 12-megapixel mask crosses a pipe as 1.5 MB.
-        return _from_bits, (self.name, self.mask_HW.shape, np.packbits(self.mask_HW).tobytes(), self.colour)
+        # One bit for each pixel of its box: a target crosses a pipe while heads wait for it.
+        x0, y0, x1, y1 = self.box_px
+        bits = np.packbits(self.mask_HW[y0:y1, x0:x1]).tobytes()
+        return _from_bits, (self.name, self.mask_HW.shape, self.box_px, bits, self.colour)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -127,19 +130,20 @@ class Region:
         height_px, width_px = self.mask_HW.shape
         return width_px, height_px
 
-    @property
+    @cached_property
     def area_px(self) -> int:
         """Number of pixels inside."""
         return int(np.count_nonzero(self.mask_HW))
 
-    @property
+    @cached_property
     def box_px(self) -> tuple[int, int, int, int]:
         """The smallest box x0, y0, x1, y1 around the pixels; x1 and y1 lie just outside."""
-        x = np.flatnonzero(self.mask_HW.any(axis=0))
         y = np.flatnonzero(self.mask_HW.any(axis=1))
-        return int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1
+        y0, y1 = int(y[0]), int(y[-1]) + 1
+        x = np.flatnonzero(self.mask_HW[y0:y1].any(axis=0))
+        return int(x[0]), y0, int(x[-1]) + 1, y1
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hex digest of size and pixels; name and colour do not count."""
         shape = f"{self.mask_HW.shape}".encode()
@@ -171,10 +175,15 @@ class Region:
         return cls(data["name"], flat.reshape(height_px, width_px), data["colour"])
 
 
-def _from_bits(name: str, shape_HW: tuple[int, int], bits: bytes, colour: str | None) -> Region:
-    n_px = shape_HW[0] * shape_HW[1]
-    flat = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=n_px)
-    return Region(name, flat.reshape(shape_HW).astype(bool), colour)
+def _from_bits(
+    name: str, shape_HW: tuple[int, int], box_px: tuple[int, int, int, int], bits: bytes, colour: str | None
+) -> Region:
+    x0, y0, x1, y1 = box_px
+    shape_box = (y1 - y0, x1 - x0)
+    flat = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=shape_box[0] * shape_box[1])
+    mask_HW = np.zeros(shape_HW, dtype=np.bool_)
+    mask_HW[y0:y1, x0:x1] = flat.reshape(shape_box)
+    return Region(name, mask_HW, colour)
 
 
 def _ordered_box(name: str, box_px: ArrayLike) -> Box:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -132,12 +132,17 @@ class Decoding:
             writing.aim.retarget(writing.n_written, region)
         self._plan_is_stale = True
 
-    def step(self) -> list[Step]:
-        """Write one token of every active answer; those that ended leave the batch."""
+    def step(self, revised: Callable[[], bool] | None = None) -> list[Step]:
+        """Write one token of every active answer; those that ended leave the batch.
+
+        revised: asked between the pass and the choice of its token, where the pass can be made again; says
+        whether it has moved the target for this very token. Then the pass is made again, once.
+        """
         started = time.perf_counter()
-        plan = self._current_plan()
-        with self._turn:
-            outcome = self._pass(plan)
+        plan, outcome = self._computed()
+        if revised is not None and self._reader.can_step_back and revised():
+            self._reader.step_back()
+            plan, outcome = self._computed()
         in_scope = plan is not None and self._reader.past_tok > plan.first_row
         logits_BV = outcome.logits_BNV[:, -1]
         rows_BHP = None if outcome.rows_BHNP is None else outcome.rows_BHNP[:, :, -1].cpu().numpy()
@@ -149,6 +154,12 @@ class Decoding:
             steps.append(writing.write(logits_BV[row], None if rows_BHP is None else rows_BHP[row], ms))
         self._drop_ended(steps)
         return steps
+
+    def _computed(self) -> tuple[SteerPlan | None, Outcome]:
+        """The next token's pass, and how it was steered."""
+        plan = self._current_plan()
+        with self._turn:
+            return plan, self._pass(plan)
 
     def _pass(self, plan: SteerPlan | None) -> Outcome:
         if self._last_ids_B is not None:
@@ -191,9 +202,11 @@ class Stream:
     """An answer while it is written: iterate over its steps, move its target between two of them, stop it.
 
     Several streams of one engine may be open at once, in one thread or in several; their passes take turns.
+    revised: see Decoding.step; set by whoever can move the target while a token is being computed.
     """
 
     def __init__(self, decoding: Decoding, writing: Writing) -> None:
+        self.revised: Callable[[], bool] | None = None
         self._decoding = decoding
         self._writing = writing
         self._cancelled = threading.Event()
@@ -207,7 +220,7 @@ class Stream:
         if self._writing.finish is not None:
             raise StopIteration
         try:
-            return self._decoding.step()[0]
+            return self._decoding.step(self.revised)[0]
         except BaseException:
             # The cache may hold a row more than the answer: going on would not be this run any more.
             self._writing.finish = "cancelled"

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.engine.attention import AttentionHook, CapturePlan, PassAccount, SteerPlan
@@ -124,6 +125,19 @@ class Reader:
     def advance(self, token_ids_B: torch.Tensor, plan: SteerPlan | None) -> Outcome:
         """Read one more token of every sequence, int64 (B,)."""
         return self._forward(token_ids_B[:, None], plan, n_rows=1)
+
+    @property
+    def can_step_back(self) -> bool:
+        """Whether the last token of an answer that was read can be forgotten again.
+
+        Not where a layer keeps a state instead of keys, or has already dropped keys that left its window.
+        """
+        return self.past_tok > self.n_prompt_tok and all(map(_keeps_every_key, self._cache.layers))
+
+    def step_back(self) -> None:
+        """Forget the last token that was read; only where `can_step_back`."""
+        self._cache.crop(-1)
+        self.past_tok -= 1
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these sequences of the batch only."""
@@ -256,6 +270,13 @@ def _set(
         hook.take_rows()
         hook.take_value_norms()
         hook.take_account()
+
+
+def _keeps_every_key(layer: Any) -> bool:
+    """Whether a layer of a cache still holds the keys of all positions, and nothing that depends on them."""
+    if type(layer) is DynamicSlidingWindowLayer:
+        return bool(layer.get_seq_length() < layer.sliding_window)
+    return type(layer) is DynamicLayer
 
 
 def _logits_wanted(model: torch.nn.Module, n_rows: int) -> dict[str, int]:

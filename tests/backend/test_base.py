@@ -41,6 +41,7 @@ class Puppet:
         self._obeys = obeys
         self._events: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.full = threading.Event()
+        self.sent_by: list[str] = []
 
     def write(self, payload: bytes) -> None:
         if self.full.is_set():
@@ -50,6 +51,13 @@ class Puppet:
         self.sent.put(request)
         if isinstance(request, Shutdown) and self._obeys:
             self._events.put(None)
+
+    def write_at_once(self, payload: bytes) -> bool:
+        if self.full.is_set():
+            return False
+        self.sent_by.append(threading.current_thread().name)
+        self.write(payload)
+        return True
 
     def say(self, event: Event) -> None:
         self._events.put(encode(event))
@@ -168,6 +176,38 @@ def test_a_caller_never_waits_for_a_full_pipe(heard: Heard, monkeypatch: pytest.
         started_s = time.monotonic()
         assert backend.send(GENERATE)
         assert time.monotonic() - started_s < 0.15
+
+
+def test_what_can_go_at_once_is_sent_by_its_caller(heard: Heard) -> None:
+    with PuppetBackend(heard) as backend:
+        assert backend.puppet.sent.get() == Hello()
+        while backend._talk is not None and backend._talk._n_unsent:
+            time.sleep(0.001)  # the greeting is written; its thread has still to say so
+        backend.send(GENERATE)
+        assert backend.puppet.sent_by == [threading.current_thread().name]
+
+
+def test_nothing_overtakes_what_waits_for_the_pipe(heard: Heard) -> None:
+    with PuppetBackend(heard) as backend:
+        puppet = backend.puppet
+        assert puppet.sent.get() == Hello()
+        writing, go_on = threading.Event(), threading.Event()
+        write = puppet.write
+
+        def slow_write(payload: bytes) -> None:
+            writing.set()
+            go_on.wait(5)
+            write(payload)
+
+        puppet.write = slow_write  # type: ignore[method-assign]
+        puppet.write_at_once = lambda payload: False  # type: ignore[method-assign]
+        backend.send(GENERATE)
+        assert writing.wait(5)
+        puppet.write_at_once = lambda payload: bool(write(payload)) or True  # type: ignore[method-assign]
+        backend.send(Retarget(1, None))
+        backend.send(Cancel(1))
+        go_on.set()
+        assert [puppet.sent.get(timeout=5) for _ in range(3)] == [GENERATE, Retarget(1, None), Cancel(1)]
 
 
 def test_a_large_request_is_refused_and_opens_no_job(heard: Heard) -> None:

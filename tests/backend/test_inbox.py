@@ -3,7 +3,16 @@
 import threading
 
 from gazeviz.backend.inbox import Inbox
-from gazeviz.domain.messages import AskMap, Cancel, Discover, Generate, GenerateSpec, LoadModel, StripsSource
+from gazeviz.domain.messages import (
+    AskMap,
+    Cancel,
+    Discover,
+    Generate,
+    GenerateSpec,
+    LoadModel,
+    Retarget,
+    StripsSource,
+)
 
 SPEC = GenerateSpec("ab", "?")
 ASK = AskMap(9, 1, (0,))
@@ -41,6 +50,23 @@ def test_a_cancel_ends_what_has_not_begun_and_marks_what_has() -> None:
     assert inbox.is_cancelled(1)
     inbox.forget(1)
     assert not inbox.is_cancelled(1)
+
+
+def test_a_change_of_target_is_overdue_from_the_token_that_it_was_due_for() -> None:
+    inbox = filled(ASK, Retarget(2, None, due=1), Retarget(1, None, due=5), Retarget(1, None, due=6))
+    assert inbox.next_overdue(1, 4) is None
+    assert inbox.next_overdue(1, 5) == Retarget(1, None, due=5)
+    assert inbox.next_overdue(1, 5) is None
+    assert [inbox.next_urgent() for _ in range(3)] == [
+        ASK,
+        Retarget(2, None, due=1),
+        Retarget(1, None, due=6),
+    ]
+
+
+def test_a_change_that_is_due_whenever_is_never_overdue_and_is_not_overtaken() -> None:
+    inbox = filled(Retarget(1, None), Retarget(1, None, due=2))
+    assert inbox.next_overdue(1, 9) is None
 
 
 def test_what_waits_can_be_told() -> None:

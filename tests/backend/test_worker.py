@@ -222,6 +222,33 @@ def test_the_next_token_follows_a_new_target(backend: FakeBackend, heard: Heard)
     assert run.switches == ((switched.index, "Panel 2"),)
 
 
+def test_a_token_under_way_follows_a_target_that_was_due_for_it(backend: FakeBackend, heard: Heard) -> None:
+    """Somebody who had seen two tokens moves the target: of the three that come, only one may be late."""
+    write_and_hold(backend, heard, Generate(3, narration(16, panel=4)), n_tok=3)
+    backend.send(Retarget(3, PANELS[1], due=3))
+    backend.settle()
+    backend.pace.allow(2)  # the fourth token, and the same again
+    assert heard.until(StepArrived, 3).target == "Panel 2"
+    backend.send(Retarget(3, PANELS[2], due=5))  # the fifth token is under way, and may be late
+    one_more_token(backend)
+    assert heard.until(StepArrived, 3).target == "Panel 2"
+    backend.pace.free()
+    run = heard.until(RunFinished, 3).run
+    assert run.switches == ((3, "Panel 2"), (5, "Panel 3"))
+
+
+def test_a_target_that_is_overdue_and_cannot_be_followed_is_refused(
+    backend: FakeBackend, heard: Heard
+) -> None:
+    write_and_hold(backend, heard, Generate(3, narration(16, panel=4)), n_tok=3)
+    backend.send(Retarget(3, Region.box("Speck", (0, 0, 1, 1), SIZE_PX), due=2))
+    one_more_token(backend)
+    assert "Speck" in heard.until(Refused, 3).sentence
+    backend.pace.free()
+    run = heard.until(RunFinished, 3).run
+    assert (run.finish, run.n_tok, run.switches) == ("length", 16, ())
+
+
 def test_a_target_can_be_moved_before_the_run_begins(backend: FakeBackend, heard: Heard) -> None:
     backend.send(Generate(3, narration(48)))
     backend.send(Discover(4, StripsSource("builtin", 1)))

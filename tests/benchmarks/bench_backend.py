@@ -204,7 +204,8 @@ def measure_obedience(bench: Bench, n: int) -> None:
             bench.heard.until(StepArrived, run)
         time.sleep(rng.uniform(0, 0.02))
         clicked_s = time.perf_counter()
-        bench.backend.send(Retarget(run, TARGETS[1]))
+        n_seen = sum(job == run for job, _ in bench.heard.arrived_s)
+        bench.backend.send(Retarget(run, TARGETS[1], due=n_seen + 1))
         step = bench.heard.until(object, run)
         while isinstance(step, StepArrived) and step.target != TARGETS[1].name:
             step = bench.heard.until(object, run)

@@ -135,6 +135,16 @@ def test_pixels_of_another_shape_have_another_digest():
     assert Region("a", np.ones((2, 3), bool)).sha256 != Region("a", np.ones((3, 2), bool)).sha256
 
 
+def test_a_small_region_of_a_large_picture_crosses_as_its_box(rng):
+    mask_HW = np.zeros((3000, 4000), dtype=bool)
+    mask_HW[1200:1231, 2000:2047] = rng.random((31, 47)) < 0.5
+    region = Region("dot", mask_HW)
+    data = pickle.dumps(region)
+    assert len(data) < 31 * 47 / 8 + 400
+    again = pickle.loads(data)
+    assert again == region and again.box_px == region.box_px and not again.mask_HW.flags.writeable
+
+
 def test_pickled_at_one_bit_a_pixel_and_read_only_afterwards(rng):
     region = painted(rng, 300, 400)
     data = pickle.dumps(region)

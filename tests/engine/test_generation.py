@@ -166,6 +166,39 @@ class TestTargetsThatMove:
         assert scheduled.audit is not None and by_hand.audit is not None
         assert scheduled.audit.to_json() == by_hand.audit.to_json()
 
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_a_token_that_is_being_computed_can_still_follow(self, engine: TinyEngine, scope: Scope) -> None:
+        planned = replace(steering(scope), schedule=Targets(((3, QUARTERS[0]),)))
+        scheduled = engine.generate(PICTURES[2], PROMPT, steering=planned, max_new_tokens=N)
+        stream = engine.stream(PICTURES[2], PROMPT, steering=steering(scope), max_new_tokens=N)
+        asked_at: list[int] = []
+
+        def move_at_the_third() -> bool:
+            asked_at.append(len(stream.run().tokens))
+            if asked_at[-1] == 3:
+                stream.retarget(QUARTERS[0])
+            return asked_at[-1] == 3
+
+        stream.revised = move_at_the_third
+        list(stream)
+        by_hand = stream.run()
+        if engine.family == "gemma3":  # keys that left a layer's window are gone: it cannot step back
+            assert not asked_at
+            return
+        assert asked_at == list(range(1, N))  # never for the first token, whose pass reads the prompt
+        assert_same(scheduled, by_hand)
+        assert scheduled.switches == by_hand.switches == ((3, "top left"),)
+        assert scheduled.audit is not None and by_hand.audit is not None
+        assert scheduled.audit.to_json() == by_hand.audit.to_json()
+
+    def test_without_a_move_nothing_is_computed_again(self, qwen: TinyEngine) -> None:
+        passes: list[object] = []
+        qwen.loaded.model.register_forward_hook(lambda *_: passes.append(None))
+        stream = qwen.stream(PICTURES[2], PROMPT, steering=steering(), max_new_tokens=N)
+        stream.revised = lambda: False
+        list(stream)
+        assert len(passes) == N + 1  # the prompt is read in two pieces
+
     def test_a_run_moved_by_hand_repeats_from_its_request(self, qwen: TinyEngine) -> None:
         stream = qwen.stream(PICTURES[2], PROMPT, steering=steering(), max_new_tokens=N)
         for step in stream:
