@@ -25,7 +25,7 @@ from gazeviz.backend.worker_process import begin
 
 _TAIL_BYTES: Final = 8192
 _AT_ONCE_BYTES: Final = 2000
-"""A pipe that has room at all has room for so much: its low-water mark is 2048 bytes on macOS, more on Linux."""
+"""A pipe with any room has room for so much: its low-water mark is 2048 bytes on macOS, more on Linux."""
 
 
 class ProcessBackend(Client):

@@ -253,7 +253,8 @@ class Worker:
             raise UserError("This picture is not open in the worker.", next_step="Open the picture again.")
         self._pictures.move_to_end(request.spec.picture_sha256)
         picture, grid = self._pictures[request.spec.picture_sha256]
-        answer = Answer(request.job, request.spec, machine, picture, grid, partial(self._revised, request.job))
+        revised = partial(self._revised, request.job)
+        answer = Answer(request.job, request.spec, machine, picture, grid, revised)
         self._answers[request.job] = answer
         self._shelf.open(request.job, answer.kept)
         if request.job in self._early_targets:
