@@ -66,7 +66,7 @@ class Notebook:
                 answer.cancel()
         summary = answer.finished().run
         state = "cancelled" if summary.finish == "cancelled" else "done"
-        self.log.run_ended(run_id, state, summary, "")
+        self.log.run_ended(run_id, state, summary, "").result()
         return self.log.run(run_id)
 
 

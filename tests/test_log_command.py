@@ -213,7 +213,7 @@ def filled(log_path: Path) -> Path:
             run_id = store.run_created("steered", SPEC, tiny_info())
             for index in range(3):
                 store.step_appended(run_id, plain_step(index))
-            store.run_ended(run_id, "done", Samples(run_id).summary(), "")
+            store.run_ended(run_id, "done", Samples(run_id).summary(), "").result()
         store.star_runs([1])
         store.tag_runs([1], "odd one")
         store.note_run(1, "a [b]note[/b]")

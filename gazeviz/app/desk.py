@@ -7,8 +7,11 @@ backend only as something that requests can be sent to.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
+
+from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.region_editor import RegionEditor
 from gazeviz.app.session_model import SessionModel
@@ -77,6 +80,23 @@ class Jobs:
             handler(lost)
 
 
+class ScreenThread(QObject):
+    """Does things in the thread of the screen, whichever thread hands them over."""
+
+    _handed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._handed.connect(self._on_handed, Qt.ConnectionType.QueuedConnection)
+
+    def do(self, action: Callable[[], object]) -> None:
+        """Do something there soon."""
+        self._handed.emit(action)
+
+    def _on_handed(self, action: Callable[[], object]) -> None:
+        action()
+
+
 @dataclass
 class Desk:
     """What every part works on."""
@@ -85,6 +105,9 @@ class Desk:
     log: SessionLog
     jobs: Jobs
     editor: RegionEditor
+
+    def __post_init__(self) -> None:
+        self._screen = ScreenThread(self.model)
 
     def say(
         self, kind: NoticeKind, sentence: str, next_step: str = "", *, about: str, detail: str = ""
@@ -123,3 +146,13 @@ class Desk:
         except UserError as error:
             self.refuse(error, "log")
             return None
+
+    def write_unwatched(self, entry: Callable[[SessionLog], Future[None]]) -> None:
+        """Write into the log without waiting for the disk; what goes wrong is shown when it is known."""
+        writing = self.write(entry)
+        if writing is not None:
+            writing.add_done_callback(self._look_at_written)
+
+    def _look_at_written(self, written: Future[None]) -> None:
+        if written.exception() is not None:
+            self._screen.do(lambda: self.write(lambda _: written.result()))

@@ -12,6 +12,7 @@ from typing import Final
 
 from gazeviz.app.session_parts import Picture, RunRecord
 from gazeviz.domain.described import describes
+from gazeviz.domain.logged_run import Verdict
 from gazeviz.domain.mentions import named_regions
 from gazeviz.domain.strip import panel_boxes_px
 
@@ -22,19 +23,16 @@ _TOLD: Final = 0.6
 """Share of a caption's rare words above which a text tells of it: most, but for a word or two."""
 
 
-def logged_verdict(record: RunRecord, picture: Picture | None) -> tuple[str, bool | None] | None:
-    """What the log is to say of a run: words, and whether it met its target (None where it had none).
-
-    None where the captions are not known.
-    """
+def logged_verdict(record: RunRecord, picture: Picture | None) -> Verdict | None:
+    """What the log is to say of a run; None where the captions are not known."""
     if not _panel_names(record, picture):
         return None
     kind, words = judgement(record, picture) or ("", "")
     if kind == "follows":
         n_met, _, n_turns = words.partition(" of ")
-        return f"follows {words}", n_met == n_turns
+        return Verdict(f"follows {words}", n_met == n_turns, JUDGE)
     met = words.endswith(" ✓")
-    return words.removesuffix(" ✓"), met if record.spec.steering is not None else None
+    return Verdict(words.removesuffix(" ✓"), met if record.spec.steering is not None else None, JUDGE)
 
 
 def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from gazeviz.app.desk import Desk, JobEvent
-from gazeviz.app.judgement import JUDGE, logged_verdict
+from gazeviz.app.judgement import logged_verdict
 from gazeviz.app.session_parts import RunRecord, RunState
 from gazeviz.backend.base import WorkerLost
 from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -320,10 +320,9 @@ def close_record(
 ) -> None:
     """Say in a record, in the log and on the screen how a run ended."""
     record.state, record.summary, record.message = state, summary, message
-    desk.write(lambda log: log.run_ended(record.id, state, summary, message))
-    verdict = logged_verdict(record, desk.model.picture) if state == "done" else None
-    if verdict is not None and record.side != "glance":
-        desk.write(lambda log: log.judge_run(record.id, *verdict, JUDGE))
+    judged = state == "done" and record.side != "glance"
+    verdict = logged_verdict(record, desk.model.picture) if judged else None
+    desk.write_unwatched(lambda log: log.run_ended(record.id, state, summary, message, verdict))
     desk.model.note_run(record.id)
 
 

@@ -1,7 +1,7 @@
 """What the app tells the log, and asks it: the interface of the store, and a log that only lives in memory.
 
 Everything is said in words of gazeviz.domain, so that a store can implement it without knowing the app. Calls
-come from the screen's thread and have to be quick; `run_created` and `run_ended` return when the row is safe.
+come from the screen's thread and have to be quick; `run_created` returns when the row is safe.
 Any of them may raise a UserError (disk full, read-only ...): the app shows it and goes on.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.logged_run import LoggedRun as LoggedRun
+from gazeviz.domain.logged_run import Verdict
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
@@ -63,11 +65,15 @@ class SessionLog(Protocol):
     def step_appended(self, run_id: int, step: StepArrived) -> None:
         """A run's token has arrived."""
 
-    def run_ended(self, run_id: int, state: str, summary: RunSummary | None, message: str) -> None:
-        """A run is done, cancelled, failed or lost; the row is safe when this returns."""
-
-    def judge_run(self, run_id: int, verdict: str, ok: bool | None = None, judge: str = "person") -> None:
-        """What a judge says of a run's text; ok: whether it met its target, None where it had none."""
+    def run_ended(
+        self,
+        run_id: int,
+        state: str,
+        summary: RunSummary | None,
+        message: str,
+        verdict: Verdict | None = None,
+    ) -> Future[None]:
+        """A run is done, cancelled, failed or lost; the row is safe when the future is done."""
 
     def ranking_saved(self, ranking: HeadRanking, model_fingerprint: str) -> None:
         """A ranking was measured, loaded or imported."""
@@ -121,7 +127,7 @@ class MemoryLog:
         self.pictures: dict[str, tuple[PictureSource, tuple[int, int], Layout | None, tuple[str, ...]]] = {}
         self.regions: dict[str, tuple[Region, ...]] = {}
         self.rankings: list[tuple[str, HeadRanking]] = []
-        self.verdicts: dict[int, tuple[str, bool | None, str]] = {}
+        self.verdicts: dict[int, Verdict] = {}
         self.head_sets: dict[str, tuple[str, HeadSet]] = {}
         self._sessions: list[SessionRow] = []
         self._runs: dict[int, RunRow] = {}
@@ -169,14 +175,22 @@ class MemoryLog:
         """Remember a token."""
         self._runs[run_id].steps.append(step)
 
-    def run_ended(self, run_id: int, state: str, summary: RunSummary | None, message: str) -> None:
+    def run_ended(
+        self,
+        run_id: int,
+        state: str,
+        summary: RunSummary | None,
+        message: str,
+        verdict: Verdict | None = None,
+    ) -> Future[None]:
         """Remember how a run ended."""
         row = self._runs[run_id]
         row.state, row.summary, row.message = state, summary, message
-
-    def judge_run(self, run_id: int, verdict: str, ok: bool | None = None, judge: str = "person") -> None:
-        """Remember a verdict."""
-        self.verdicts[run_id] = verdict, ok, judge
+        if verdict is not None:
+            self.verdicts[run_id] = verdict
+        remembered: Future[None] = Future()
+        remembered.set_result(None)
+        return remembered
 
     def ranking_saved(self, ranking: HeadRanking, model_fingerprint: str) -> None:
         """Remember a ranking."""

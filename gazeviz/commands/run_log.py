@@ -216,7 +216,7 @@ class RunLog:
 
     def _ended(self, run_id: int | None, state: str, summary: RunSummary | None, message: str) -> None:
         if run_id is not None:
-            self._write(lambda store: store.run_ended(run_id, state, summary, message))
+            self._write(lambda store: store.run_ended(run_id, state, summary, message).result())
 
     def _judge(self, run_id: int | None, watched: _Watched, run: Run, shown: inputs.NamedPicture) -> None:
         """Write down which panel a text is about, where the picture's captions are known."""
@@ -224,7 +224,7 @@ class RunLog:
             return
         import numpy as np
 
-        from gazeviz.app.judgement import JUDGE, logged_verdict
+        from gazeviz.app.judgement import logged_verdict
         from gazeviz.app.session_parts import Picture, RunRecord
         from gazeviz.domain.messages import PictureSource
 
@@ -236,7 +236,7 @@ class RunLog:
         steps = [watched.arrived(step) for step in run.tokens]
         verdict = logged_verdict(RunRecord(run_id, spec.side, spec, "done", steps=steps), picture)
         if verdict is not None and spec.side != "glance":
-            self.verdict(run_id, *verdict, JUDGE)
+            self.verdict(run_id, verdict.words, verdict.ok, verdict.judge)
 
     def _broken_off(self, run_id: int | None, error: BaseException) -> None:
         if isinstance(error, (Cancelled, KeyboardInterrupt)):

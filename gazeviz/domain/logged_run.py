@@ -6,9 +6,19 @@ Who keeps runs, and how, is not known here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of a run's text. ok: whether it met its target, None where it had none."""
+
+    words: str
+    ok: bool | None
+    judge: str
 
 
 class LoggedRun(Protocol):

@@ -11,12 +11,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.logged_run import Verdict
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
@@ -138,12 +140,25 @@ class SessionStore:
         """
         self._writer.submit(partial(self._entries.step, run_id, step))
 
-    def run_ended(self, run_id: int, state: str, summary: RunSummary | None, message: str) -> None:
-        """A run is done, cancelled, failed or lost; it and all its tokens are on the disk when this returns.
+    def run_ended(
+        self,
+        run_id: int,
+        state: str,
+        summary: RunSummary | None,
+        message: str,
+        verdict: Verdict | None = None,
+    ) -> Future[None]:
+        """A run is done, cancelled, failed or lost; it and all its tokens are on the disk when that is done.
 
         Where that cannot be written (LogFault) it is kept and tried again.
         """
-        self._writer.call(lambda: self._entries.ended(run_id, state, summary, message), keep=True)
+
+        def write() -> None:
+            self._entries.ended(run_id, state, summary, message)
+            if verdict is not None:
+                self._marks.judge(run_id, verdict.words, verdict.ok, verdict.judge)
+
+        return self._writer.begin(write, keep=True)
 
     def ranking_saved(self, ranking: HeadRanking, model_fingerprint: str) -> None:
         """A ranking was measured, loaded or imported."""

@@ -61,15 +61,19 @@ class Writer:
         if trouble is not None:
             raise trouble
 
-    def call(self, work: Callable[[], _T], *, keep: bool = False) -> _T:
-        """Write now, after everything that was submitted, and return what `work` returns, safely on the disk.
+    def begin(self, work: Callable[[], _T], *, keep: bool = False) -> Future[_T]:
+        """Write now, after everything that was submitted; done when what `work` did is on the disk.
 
-        keep: whether it is tried again when a fault prevents it, as submitted orders are. LogFaults, and what
-        `work` raises.
+        keep: whether it is tried again when a fault prevents it, as submitted orders are.
+        The future's result is what `work` returns; its errors are LogFaults, and what `work` raises.
         """
         answer: Future[_T] = Future()
         self._give(_Order(work, keep, answer))
-        result = answer.result()
+        return answer
+
+    def call(self, work: Callable[[], _T]) -> _T:
+        """Write now and wait for it; LogFaults, and what `work` raises."""
+        result = self.begin(work).result()
         self._trouble = None  # whatever it was, everything before this has been written now
         return result
 

@@ -52,7 +52,9 @@ def add_run(
     base = Samples(2).summary()
     request = replace(base.request, steering=steering, target_tokens=(), device="cpu", dtype="float32")
     summary = replace(base, text=text, junk=junk, seconds=0.5, n_tok=len(words), request=request)
-    store.run_ended(run_id, state, summary if state == "done" else None, "" if state == "done" else "Gone.")
+    store.run_ended(
+        run_id, state, summary if state == "done" else None, "" if state == "done" else "Gone."
+    ).result()
     return run_id
 
 

@@ -47,7 +47,7 @@ def log(store: SessionStore, run: MadeRun) -> int:
     run_id = store.run_created(run.side, run.spec, run.model)
     for step in run.steps:
         store.step_appended(run_id, step)
-    store.run_ended(run_id, run.state, run.summary, run.message)
+    store.run_ended(run_id, run.state, run.summary, run.message).result()
     return run_id
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -94,3 +96,22 @@ def test_what_was_refused_is_no_longer_said_once_it_is_done():
     desk.attempt(refuse, "picture")
     desk.attempt(lambda: desk.say("error", "It is done, almost.", about="picture"), "picture")
     assert [model.notice.sentence if model.notice else ""] == ["It is done, almost."]
+
+
+def test_nobody_waits_for_the_log_and_what_goes_wrong_is_shown_in_the_screens_thread(qtbot):
+    model = SessionModel()
+    desk = Desk(model, MemoryLog(), Jobs(), RegionEditor(model))
+    written, refused = Future(), Future()
+    shown_in: list[threading.Thread] = []
+    model.notice_changed.connect(lambda: shown_in.append(threading.current_thread()))
+    desk.write_unwatched(lambda log: written)
+    desk.write_unwatched(lambda log: refused)
+    written.set_result(None)
+    error = UserError("The disk is full.", next_step="Free some room.")
+    failing = threading.Thread(target=lambda: refused.set_exception(error))
+    failing.start()
+    failing.join()
+    assert model.notice is None
+    qtbot.waitUntil(lambda: model.notice is not None)
+    assert (model.notice.sentence, model.notice.about) == ("The disk is full.", "log")
+    assert shown_in == [threading.current_thread()]

@@ -7,6 +7,7 @@ import pytest
 from gazeviz.app.session_parts import GenerationSettings, SteeringSettings
 from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, Script
 from gazeviz.domain.heads import HeadSet
+from gazeviz.domain.logged_run import Verdict
 from gazeviz.domain.messages import Generate, Retarget
 from gazeviz.domain.steering import Schedule
 from gazeviz.domain.strip import Layout
@@ -373,4 +374,4 @@ def test_where_captions_are_known_the_log_is_told_what_a_text_is_about(stage, st
     stage.until_at_rest()
     stage.controller.run("baseline")
     stage.until(lambda: bool(stage.log.verdicts))
-    assert stage.log.verdicts == {stage.shown("baseline").id: ("Panel 1", None, "captions")}
+    assert stage.log.verdicts == {stage.shown("baseline").id: Verdict("Panel 1", None, "captions")}

@@ -32,7 +32,7 @@ def test_a_run_is_written_as_it_happens(log, info):
     assert (row.session_id, row.side, row.state, row.summary) == (session, "steered", "running", None)
     log.step_appended(run_id, step(0))
     log.step_appended(run_id, step(1))
-    log.run_ended(run_id, "lost", None, "gone")
+    log.run_ended(run_id, "lost", None, "gone").result()
     row = log.run(run_id)
     assert [entry.index for entry in row.steps] == [0, 1] and (row.state, row.message) == ("lost", "gone")
 

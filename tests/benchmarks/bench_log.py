@@ -215,7 +215,7 @@ def write_times(path: Path, n: int) -> list[Times]:
                 steps.append((time.perf_counter() - began_s) * 1000)
                 time.sleep(0.0005)
             began_s = time.perf_counter()
-            store.run_ended(run_id, "done", summary, "")
+            store.run_ended(run_id, "done", summary, "").result()
             ended.append((time.perf_counter() - began_s) * 1000)
     return [
         Times("a run begins, until it is on the disk", created),

@@ -37,7 +37,7 @@ def log_runs(path: Path) -> None:
         for index in range(N_STEPS):
             store.step_appended(run_id, plain_step(index))
         store.save_regions("ab", samples.regions())
-        store.run_ended(run_id, "done", samples.summary(), "")
+        store.run_ended(run_id, "done", samples.summary(), "").result()
         print("ended", run_id, flush=True)
 
 
@@ -50,7 +50,7 @@ def write_marks(path: Path, n: int) -> None:
         if number % 2 == 0:
             run_id = store.run_created("baseline", spec, info)
         else:
-            store.run_ended(run_id, "done", None, f"{session_id}:{number}")
+            store.run_ended(run_id, "done", None, f"{session_id}:{number}").result()
     store.close()
 
 

@@ -72,7 +72,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_no_token(
     with refused("full", "no space left"):
         store.run_created("steered", SPEC, tiny_info())
     with refused("full", "no space left"):
-        store.run_ended(run_id, "done", Samples(1).summary(), "")
+        store.run_ended(run_id, "done", Samples(1).summary(), "").result()
     free_disk(store)
     store.flush()
     row = store.run(run_id)
@@ -237,7 +237,7 @@ def logged(open_store: OpenStore, n_runs: int = 60) -> None:
         run_id = store.run_created("steered", SPEC, tiny_info())
         for index in range(12):
             store.step_appended(run_id, plain_step(index, n_tok=200))
-        store.run_ended(run_id, "done", Samples(number).summary(), "")
+        store.run_ended(run_id, "done", Samples(number).summary(), "").result()
     store.close()
 
 

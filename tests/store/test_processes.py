@@ -56,7 +56,7 @@ def test_runs_of_another_window_are_left_alone(open_store: OpenStore) -> None:
     second = open_store()
     assert second.n_found_lost == 0 and second.run(run_id).state == "running"
     first.step_appended(run_id, plain_step(0))
-    first.run_ended(run_id, "done", None, "")
+    first.run_ended(run_id, "done", None, "").result()
     assert second.run(run_id).state == "done"
 
 

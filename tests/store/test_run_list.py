@@ -42,7 +42,7 @@ def add(
 ) -> int:
     spec = GenerateSpec("ab", prompt, steering)
     run_id = store.run_created("steered" if steering else "baseline", spec, tiny_info(model, model))
-    store.run_ended(run_id, state, summary(text, junk) if state == "done" else None, "")
+    store.run_ended(run_id, state, summary(text, junk) if state == "done" else None, "").result()
     return run_id
 
 
@@ -243,6 +243,6 @@ def test_the_text_that_had_arrived_is_the_text_of_a_run_that_was_stopped(store: 
     texts = [" a", "\ud83e", "", "\udd92 b"]
     for index, text in enumerate(texts):
         store.step_appended(run_id, replace(samples.step(index), text=text))
-    store.run_ended(run_id, "cancelled", None, "It was interrupted.")
+    store.run_ended(run_id, "cancelled", None, "It was interrupted.").result()
     line = store.list.page()[0]
     assert (line.text, line.n_tok, line.message) == ("".join(texts), 4, "It was interrupted.")

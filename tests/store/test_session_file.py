@@ -53,7 +53,7 @@ def fill(store: SessionStore) -> None:
     """Two sessions, the second one with everything that a session can hold."""
     store.open_session("first")
     other = store.run_created("baseline", Samples(1).spec(), Samples(1).info())
-    store.run_ended(other, "done", Samples(1).summary(), "")
+    store.run_ended(other, "done", Samples(1).summary(), "").result()
     session_id = store.open_session('second <script>alert("x")</script>')
     store.save_picture(PictureSource(SHA256, "large", data=encoded()), (600, 300), Layout(1, 6), ("a",))
     rng = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def fill(store: SessionStore) -> None:
         run_id = store.run_created("steered", samples.spec(), samples.info())
         for index in range(4):
             store.step_appended(run_id, samples.step(index))
-        store.run_ended(run_id, "done", samples.summary(), samples.text())
+        store.run_ended(run_id, "done", samples.summary(), samples.text()).result()
     store.run_created("steered", Samples(12).spec(), Samples(2).info())  # under way
     deleted = store.run_created("steered", Samples(13).spec(), Samples(2).info())
     store.delete_runs([deleted])

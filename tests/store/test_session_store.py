@@ -16,6 +16,7 @@ from PIL import Image
 
 from gazeviz.app.store_port import LoggedRun, LoggedSession, MemoryLog, SessionLog
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.logged_run import Verdict
 from gazeviz.domain.messages import GenerateSpec, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
@@ -49,11 +50,11 @@ def test_both_logs_tell_the_same_story(log: SessionLog) -> None:
     log.step_appended(a, plain_step(1))
     assert (log.run(a).state, [step.text for step in log.run(a).steps]) == ("running", [" w0", " w1"])
     summary = Samples(3).summary()
-    log.run_ended(a, "done", summary, "")
+    log.run_ended(a, "done", summary, "").result()
     second = log.open_session("second")
     b = log.run_created("steered", SPEC, info)
     log.run_respecified(b, GenerateSpec("ab", "Who?"))
-    log.run_ended(b, "lost", None, "It was ended by SIGKILL.")
+    log.run_ended(b, "lost", None, "It was ended by SIGKILL.").result()
     row = log.run(a)
     assert (row.id, row.session_id, row.side, row.state, row.message) == (a, first, "baseline", "done", "")
     assert alike(row.spec, SPEC) and alike(row.summary, summary) and alike(row.model, info)
@@ -66,7 +67,7 @@ def test_both_logs_tell_the_same_story(log: SessionLog) -> None:
     with pytest.raises(KeyError):
         log.run(77)
     with pytest.raises(KeyError):
-        log.run_ended(77, "done", None, "")
+        log.run_ended(77, "done", None, "").result()
     log.close()
 
 
@@ -78,11 +79,19 @@ def test_whatever_is_logged_is_read_by_the_next_start(open_store: OpenStore, see
     run_id = store.run_created("steered", spec, info)
     for step in steps:
         store.step_appended(run_id, step)
-    store.run_ended(run_id, "done", summary, samples.text())
+    store.run_ended(run_id, "done", summary, samples.text()).result()
     store.close()
     row = open_store().run(run_id)
     assert alike(row.spec, spec) and alike(row.summary, summary) and alike(row.model, info)
     assert alike(tuple(row.steps), tuple(steps))
+
+
+def test_a_run_and_its_verdict_are_on_the_disk_together(store: SessionStore) -> None:
+    run_id = store.run_created("baseline", SPEC, tiny_info())
+    ending = store.run_ended(run_id, "done", Samples(1).summary(), "", Verdict("Panel 2", True, "captions"))
+    assert ending.result(timeout=10) is None
+    sql = "SELECT state, verdict, verdict_ok, judge FROM runs JOIN judgements USING (verdict)"
+    assert [tuple(row) for row in store.reader.rows(sql)] == [("done", "Panel 2", 1, "captions")]
 
 
 def test_a_session_is_called_by_model_picture_and_time_until_it_gets_a_name(store: SessionStore) -> None:
@@ -311,5 +320,5 @@ def test_closing_twice_is_fine(store: SessionStore) -> None:
 
 def test_views_for_a_person_in_datasette_can_be_read(store: SessionStore) -> None:
     run_id = store.run_created("steered", Samples(5).spec(), tiny_info())
-    store.run_ended(run_id, "done", Samples(5).summary(), "")
+    store.run_ended(run_id, "done", Samples(5).summary(), "").result()
     assert len(store.reader.rows("SELECT * FROM runs_in_words")) == 1

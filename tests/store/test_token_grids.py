@@ -46,7 +46,7 @@ def logged(store: SessionStore, grid: TokenGrid | None, state: str = "done", pic
     """A run of one token; one that was lost has no summary."""
     run_id = store.run_created("baseline", spec(picture), tiny_info())
     store.step_appended(run_id, plain_step(0, n_tok=tiled().n_tokens))
-    store.run_ended(run_id, state, summary(grid) if state == "done" else None, "")
+    store.run_ended(run_id, state, summary(grid) if state == "done" else None, "").result()
     return run_id
 
 
@@ -145,7 +145,7 @@ def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(
 def test_a_run_without_maps_has_a_grid_but_none_to_draw_with(store: SessionStore) -> None:
     run_id = store.run_created("baseline", spec(), tiny_info())
     store.step_appended(run_id, plain_step(0, n_tok=0))  # no head was tracked
-    store.run_ended(run_id, "done", summary(tiled()), "")
+    store.run_ended(run_id, "done", summary(tiled()), "").result()
     assert alike(store.run(run_id).grid, tiled())
     assert logged_grid(store.run(run_id)) is None
     assert alike(logged_grid(store.run(logged(store, tiled()))), tiled())

@@ -32,7 +32,7 @@ def add_run(store: SessionStore, n_steps: int = 5) -> int:
     run_id = store.run_created("steered", SPEC, tiny_info())
     for index in range(n_steps):
         store.step_appended(run_id, plain_step(index))
-    store.run_ended(run_id, "done", Samples(run_id).summary(), "")
+    store.run_ended(run_id, "done", Samples(run_id).summary(), "").result()
     return run_id
 
 

@@ -43,7 +43,7 @@ class CompareStage:
         for step in run.steps:
             self.store.step_appended(run_id, step)
         if ended:
-            self.store.run_ended(run_id, run.state, run.summary, run.message)
+            self.store.run_ended(run_id, run.state, run.summary, run.message).result()
         return run_id
 
     def baseline(self, **about: object) -> int:

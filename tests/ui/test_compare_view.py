@@ -279,7 +279,7 @@ def test_a_run_that_is_being_written_is_read_again_when_the_log_changes(stage: C
     stage.store.flush()
     stage.compare(stage.steered(), going)
     assert said(stage, "compareStateB") == "Being written."
-    stage.store.run_ended(going, "done", made.summary, "")
+    stage.store.run_ended(going, "done", made.summary, "").result()
     before = stage.view.runs.comparison
     stage.archive.changed.emit((going,))
     stage.until(lambda: stage.view.runs.comparison is not before)

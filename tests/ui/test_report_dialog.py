@@ -31,7 +31,7 @@ def store(tmp_path: Path):
         run_id = store.run_created("baseline", GenerateSpec("ab" * 32, prompt), tiny_info())
         for index in range(3):
             store.step_appended(run_id, plain_step(index, 0))
-        store.run_ended(run_id, "cancelled", None, "It was stopped.")
+        store.run_ended(run_id, "cancelled", None, "It was stopped.").result()
     assert session_id == 1
     yield store
     store.close()
