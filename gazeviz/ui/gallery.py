@@ -41,6 +41,7 @@ class Gallery(QWidget):
         self.setObjectName("gallery")
         self._model, self._controller = model, controller
         self._stale = True
+        self._scaled: tuple[tuple[GalleryMap, ...], float] = ((), 0.0)
         self._choice = GalleryMenu(model)
         self._place = PlaceLabel("galleryPlace")
         self._scale = GalleryScale()
@@ -89,7 +90,7 @@ class Gallery(QWidget):
         model = self._model
         own = model.gallery_choice.own_scale
         maps = self._fitting_maps()
-        highest = None if own else shared_end([values_P for _, values_P, _ in maps])
+        highest = None if own else self._shared_end(maps)
         place = self._asked_place()
         there = bool(maps)
         self._place.show_place("mass on", place)
@@ -107,6 +108,12 @@ class Gallery(QWidget):
         if grid is None or self._model.picture is None:
             return ()
         return maps if all(len(values_P) == grid.n_tokens for _, values_P, _ in maps) else ()
+
+    def _shared_end(self, maps: tuple[GalleryMap, ...]) -> float:
+        """The bright end of one scale for these maps: found once, as most changes leave the maps alone."""
+        if self._scaled[0] is not maps:
+            self._scaled = maps, shared_end([values_P for _, values_P, _ in maps])
+        return self._scaled[1]
 
     def _asked_place(self) -> Place:
         """What the figures are about: the target, or the whole picture where there is none."""
@@ -153,6 +160,7 @@ class TileGrid(QWidget):
         self._tiles: list[MapTile] = []
         self._maps: tuple[GalleryMap, ...] = ()
         self._place, self._highest = Place(""), 0.0
+        self._filled: tuple[tuple[GalleryMap, ...], object, tuple[object, ...]] | None = None
         self._painter: tuple[object, MapPainter] | None = None
         self._ground: tuple[object, Any] | None = None
         model.hovered_head_changed.connect(self._on_hovered)
@@ -213,6 +221,13 @@ class TileGrid(QWidget):
         grid, picture = self._model.grid, self._model.picture
         if not self._maps or grid is None or picture is None:
             return
+        # Most of what the gallery listens to changes nothing here.
+        rest = (self._place, self._highest, size, picture.sha256, self._model.chosen.heads,
+                self._model.hovered_head, self.devicePixelRatioF())  # fmt: skip
+        last = self._filled
+        if last is not None and last[0] is self._maps and last[1] is grid and last[2] == rest:
+            return
+        self._filled = self._maps, grid, rest
         if self._painter is None or self._painter[0] is not grid:
             self._painter = grid, MapPainter(grid)
         painter, ratio = self._painter[1], self.devicePixelRatioF()

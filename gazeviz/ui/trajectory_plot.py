@@ -135,7 +135,11 @@ class TrajectoryPlot(QWidget):
             self._timer.start()
 
     def _on_run_changed(self, _: int) -> None:
-        self.refresh()
+        """Another run is drawn at once; more of the same one in a turn of its own, as its tokens are."""
+        if self._drawn is None or self._shown() is not self._drawn.record:
+            self.refresh()
+        elif not self._timer.isActive():
+            self._timer.start()
 
     def _on_cursor_changed(self) -> None:
         shown = self._shown()

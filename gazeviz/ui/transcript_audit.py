@@ -58,6 +58,7 @@ class VerdictLine(QWidget):
         self._words.setToolTip(_JUDGED_HOW)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._pairs: tuple[tuple[str, str], ...] = ()
+        self._audit: Audit | None = None
         self._open = False
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -65,7 +66,9 @@ class VerdictLine(QWidget):
         layout.addWidget(self._fold)
         layout.addWidget(self._words, 1)
         theme.changed.connect(self._draw)
-        self.show_nothing()
+        self._fold.hide()
+        self._words.setIndent(theme.SPACE)
+        self._draw()
 
     @property
     def open(self) -> bool:
@@ -88,7 +91,9 @@ class VerdictLine(QWidget):
         self._show(tuple(pairs), audit)
 
     def _show(self, pairs: tuple[tuple[str, str], ...], audit: Audit | None) -> None:
-        self._pairs = pairs
+        if pairs == self._pairs and audit is self._audit:
+            return
+        self._pairs, self._audit = pairs, audit
         self._fold.setVisible(audit is not None)
         self._words.setIndent(0 if audit is not None else theme.SPACE)
         if audit is not None:

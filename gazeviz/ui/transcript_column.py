@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWid
 from gazeviz.app.judgement import judgement
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import RunRecord
+from gazeviz.app.session_parts import Picture, RunRecord
 from gazeviz.domain.junk import Junk, junk_kind
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
@@ -56,6 +56,7 @@ class TranscriptColumn(QWidget):
         self._cues: RunCues | None = None
         self._tint_by: TintBy = "looks_at"
         self._live_junk: Junk | None = None
+        self._judged: tuple[RunRecord, Picture | None, tuple[str, str] | None] | None = None
         self.header = HeaderLine(_TITLES[side])
         self.flow = TokenFlow(f"{side}Tokens", f"Tokens of the {side} answer", self._tip_of)
         self.state = StatePane(side)
@@ -208,10 +209,16 @@ class TranscriptColumn(QWidget):
         elif not record.ended:
             self.verdict.show_progress(progress_text(record, self._model.cursor is None))
         else:
-            picture = self._model.picture
             audit = record.summary.audit if record.summary is not None else None
             junk = record.summary.junk if record.summary is not None else junk_kind(record.text)
-            self.verdict.show_verdict(junk, judgement(record, picture), audit)
+            self.verdict.show_verdict(junk, self._judgement_of(record), audit)
+
+    def _judgement_of(self, record: RunRecord) -> tuple[str, str] | None:
+        """What the words of a run that has ended are about: found once, and asked for at every change."""
+        picture, last = self._model.picture, self._judged
+        if last is None or last[0] is not record or last[1] is not picture:
+            last = self._judged = record, picture, judgement(record, picture)
+        return last[2]
 
     # What happens
 

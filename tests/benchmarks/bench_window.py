@@ -26,7 +26,7 @@ from tests.benchmarks.performance_page import write_section
 from tests.ui.screen_driver import Screen
 
 ROOT = Path(__file__).parents[2]
-LAUNCHES, NARRATIONS, KEYS, KILLS = 5, 6, 50, 50
+LAUNCHES, NARRATIONS, KEYS, KILLS = 10, 12, 50, 50
 TICK_MS = 10
 
 
@@ -174,7 +174,7 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     for number in range(1 if look else NARRATIONS):
         controller.retarget(ids[number % len(ids)])
-        last_s[0] = 0.0
+        last_s[0] = time.perf_counter()
         timer.start(TICK_MS)
         controller.run("steered")
         live.live_until(lambda: not controller.running)

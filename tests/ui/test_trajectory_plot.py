@@ -243,7 +243,7 @@ def test_tokens_that_stream_are_drawn_together_and_the_last_one_is_there(shown, 
     assert shown.marks._place.n_tok == 64
     record.state = "done"
     shown.model.note_run(record.id)
-    assert shown.marks._place.n_tok == 61
+    qtbot.waitUntil(lambda: shown.marks._place.n_tok == 61, timeout=20 * REFRESH_MS)
 
 
 def test_the_side_button_takes_the_cursor_there(shown):
