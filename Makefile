@@ -85,6 +85,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  "$$found" -m venv $(VENV); \
 	fi
 	@$(BIN)/python -m pip install --quiet $(PIP_EXTRA) -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q gazeviz || true  # as pip does for what it copies: the first start is as quick as others
 	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; needed_by="A window"; $(install_missing)
 	@touch $@
 

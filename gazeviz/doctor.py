@@ -12,7 +12,6 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +104,8 @@ def _versions() -> Iterator[Finding]:
         "ok" if fits else "error",
         "" if fits else "Make the environment with Python 3.11, 3.12 or 3.13.",
     )
+    from importlib import metadata  # slow to import, and every command asks this module for libraries
+
     for name in DISTRIBUTIONS:
         try:
             yield Finding("Versions", name, metadata.version(name))

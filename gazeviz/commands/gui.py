@@ -173,11 +173,13 @@ def _window(
     from gazeviz.ui.main_window import MainWindow
 
     settings, model = AppSettings(), SessionModel()
-    theme.apply(application, theme_choice or settings.theme)
+    theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
     controller = RunController(model, ProcessBackend, store or MemoryLog())
     archive = Archive(store) if store is not None else None
-    return MainWindow(model, controller, settings, archive), controller
+    window = MainWindow(model, controller, settings, archive)
+    theme.dress(application)
+    return window, controller
 
 
 def _open_first(controller: RunController, image: str | None, layout: Layout | None) -> None:

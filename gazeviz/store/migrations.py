@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from gazeviz.store.connection import APPLICATION_ID, immediate
+from gazeviz.store.schema import SCHEMA, schema_of
 
 MIGRATIONS: Final = Migrations("gazeviz")
 
@@ -170,22 +171,6 @@ def _tables(db: Database) -> None:
 @MIGRATIONS(name="0002 token grids")
 def _token_grids(db: Database) -> None:
     db.execute(_TOKEN_GRIDS)
-
-
-SCHEMA: Final = 2
-"""How many migrations there are; SQLite keeps it as the file's user_version."""
-
-
-def schema_of(connection: sqlite3.Connection) -> int:
-    """Return how many migrations a file has been through; 0 for an empty one."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def is_foreign(connection: sqlite3.Connection) -> bool:
-    """Whether a file holds tables, and they are not ours."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-        return False
-    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -29,7 +29,7 @@ from gazeviz.store.arrays import kept_array, kept_file
 from gazeviz.store.codec import STEP_COLUMNS, model_of, region_of, spec_of, step_of, summary_of, text_of
 from gazeviz.store.connection import BUSY_S, connect_to_read
 from gazeviz.store.faults import LogFault, faults_told, log_fault
-from gazeviz.store.migrations import SCHEMA, is_foreign, schema_of
+from gazeviz.store.schema import SCHEMA, is_foreign, schema_of
 from gazeviz.store.token_grids import neighbours_grid, read_grid
 
 _T = TypeVar("_T")

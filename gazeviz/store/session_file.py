@@ -35,8 +35,9 @@ from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.backup import copy_files
 from gazeviz.store.connection import connect, immediate
 from gazeviz.store.faults import LogFault, faults_told
-from gazeviz.store.migrations import SCHEMA, migrate, schema_of, schema_sql
+from gazeviz.store.migrations import migrate, schema_sql
 from gazeviz.store.reading import Reader
+from gazeviz.store.schema import SCHEMA, schema_of
 from gazeviz.store.session_store import open_to_write
 from gazeviz.store.upkeep import check, wrong_types
 

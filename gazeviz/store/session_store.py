@@ -28,10 +28,10 @@ from gazeviz.store.connection import connect, immediate
 from gazeviz.store.entries import Entries
 from gazeviz.store.faults import LogFault, faults_told, log_fault
 from gazeviz.store.marks import Marks, purge
-from gazeviz.store.migrations import SCHEMA, is_foreign, migrate, schema_of
 from gazeviz.store.place import default_path
 from gazeviz.store.reading import Reader, StoredRun, StoredRuns, StoredSession
 from gazeviz.store.run_list import RunList
+from gazeviz.store.schema import SCHEMA, is_foreign, schema_of
 from gazeviz.store.writer import Writer
 
 _T = TypeVar("_T")
@@ -292,6 +292,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         if 0 < schema < SCHEMA:
             back_up(path)
         if schema < SCHEMA:
+            from gazeviz.store.migrations import migrate  # takes as long to import as the rest of the store
+
             migrate(connection)
     except BaseException:
         connection.close()

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from gazeviz.app.asking import take_recommended
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
+from gazeviz.ui.image_canvas import ImageCanvas
 from gazeviz.ui.tool_bar import TOOL_TEXTS
 from gazeviz.ui.transcript_cursor import TokenCursor
 
@@ -148,6 +149,34 @@ def needs_key(widget: QWidget, key: Qt.Key) -> bool:
         own = isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox | QAbstractItemView)
         return own or bool(widget.property(OWNS_ARROWS))
     return False
+
+
+def run_deeds(controller: RunController) -> list[Deed]:
+    """Asking the model, and beginning again with another worker."""
+    return [
+        Deed("Run", "Run or stop", "Space", "Run baseline and steered answer, or stop within a token.",
+             controller.run_or_stop),
+        Deed("Run", "Run the baseline alone", "Ctrl+Shift+Return", "Without steering.",
+             partial(controller.run, "baseline")),
+        Deed("Run", "Run the steered answer alone", "Ctrl+Return", "The baseline stays as it is.",
+             partial(controller.run, "steered")),
+        Deed("Run", "Restart the worker", "", "End the model's process and begin another; nothing of the "
+             "session is lost.", controller.restart_worker),
+    ]  # fmt: skip
+
+
+def picture_deeds(model: SessionModel, canvas: ImageCanvas) -> list[Deed]:
+    """What is laid over the picture, and how large it is shown."""
+    return [
+        Deed("View", "Token cells", "Ctrl+G", "Draw the grid of image tokens over the picture.",
+             lambda: setattr(model, "show_cells", not model.show_cells), lambda: model.show_cells),
+        Deed("View", "Attention map", "Ctrl+H", "Lay the map over the picture.",
+             lambda: setattr(model, "show_map", not model.show_map), lambda: model.show_map),
+        Deed("View", "Fit the picture", "Ctrl+0", "Show all of the picture.", canvas.fit),
+        Deed("View", "Picture at actual size", "Ctrl+1", "One pixel for each pixel.", canvas.actual_size),
+        Deed("View", "Zoom in", "Ctrl++", "Show the picture larger.", partial(canvas.zoom_by, 1.25)),
+        Deed("View", "Zoom out", "Ctrl+-", "Show the picture smaller.", partial(canvas.zoom_by, 0.8)),
+    ]  # fmt: skip
 
 
 def tool_deeds(model: SessionModel) -> list[Deed]:

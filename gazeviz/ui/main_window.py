@@ -6,7 +6,7 @@ Only puts things together: every part listens to the session by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt
@@ -26,15 +26,13 @@ from gazeviz.app.archive import Archive
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import THEME_CHOICES, AppSettings, ThemeChoice
-from gazeviz.ui import theme
-from gazeviz.ui.actions import OF_EXPLORE, Actions, Deed, cursor_deeds, head_deeds, target_deeds, tool_deeds
+from gazeviz.ui import actions, theme
+from gazeviz.ui.actions import OF_EXPLORE, Actions, Deed
 from gazeviz.ui.binding import SettingsBinding
-from gazeviz.ui.command_palette import Command, CommandPalette
+from gazeviz.ui.command_search import Command
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.explore import ExploreView
 from gazeviz.ui.header import Header
-from gazeviz.ui.help_view import HelpView
-from gazeviz.ui.model_dialog import ModelDialog
 from gazeviz.ui.notice_bar import NoticeBar
 from gazeviz.ui.picture_drop import PictureDrop
 from gazeviz.ui.picture_menu import PictureMenu
@@ -43,6 +41,9 @@ from gazeviz.ui.token_question import TokenQuestion
 from gazeviz.ui.tour import Tour
 
 if TYPE_CHECKING:
+    from gazeviz.ui.command_palette import CommandPalette
+    from gazeviz.ui.help_view import HelpView
+    from gazeviz.ui.model_dialog import ModelDialog
     from gazeviz.ui.sessions import SessionsView
 
 FIRST_SIZE_PX = (1440, 900)
@@ -74,18 +75,13 @@ class MainWindow(QMainWindow):
         tabs = ("Explore",) if archive is None else ("Explore", "Sessions")
         self.header = Header(model, tabs, self._menu, self.pictures)
         said = NoticeBar(model, controller), TokenQuestion(model, controller)
-        place = (
-            "nothing is logged" if archive is None else f"{archive.path.parent.name} / {archive.path.name}"
-        )
+        place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "nothing is logged"
         self._put_together(said, StatusBar(model, controller, place))
         self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
-        self._help: HelpView | None = None
-        self._models = ModelDialog(model, controller, settings, self)
         self._binding = SettingsBinding(model, settings)
         self.actions_ = Actions(self, self._deeds())
         self.actions_.fill(self._menu)
-        self._palette = CommandPalette(self._commands, self)
         self._connect()
         self._restore_layout()
         _keep_focus_from_buttons(self)
@@ -110,7 +106,7 @@ class MainWindow(QMainWindow):
         self.show_tab("Explore")
 
     def _deeds(self) -> Sequence[Deed]:
-        model, controller, canvas = self._model, self._controller, self.explore.canvas
+        model, controller = self._model, self._controller
         editor = controller.editor
         return [
             Deed("File", "Open a model ...", "Ctrl+M", "Load another model.", self.choose_model),
@@ -118,26 +114,12 @@ class MainWindow(QMainWindow):
             Deed("File", "Quit", "Ctrl+Q", "End gazeviz.", self.close),
             Deed("Edit", "Undo", "Ctrl+Z", "Take back the last edit of regions or heads.", editor.undo),
             Deed("Edit", "Redo", "Ctrl+Shift+Z", "Do again what was taken back.", editor.redo),
-            Deed("Run", "Run or stop", "Space", "Run baseline and steered answer, or stop within a token.",
-                 controller.run_or_stop),
-            Deed("Run", "Run the baseline alone", "Ctrl+Shift+Return", "Without steering.",
-                 partial(controller.run, "baseline")),
-            Deed("Run", "Run the steered answer alone", "Ctrl+Return", "The baseline stays as it is.",
-                 partial(controller.run, "steered")),
-            Deed("Run", "Restart the worker", "", "End the model's process and begin another; nothing of "
-                 "the session is lost.", controller.restart_worker),
-            *tool_deeds(model),
-            *target_deeds(model, controller),
-            *head_deeds(model, controller),
-            *cursor_deeds(model),
-            Deed("View", "Token cells", "Ctrl+G", "Draw the grid of image tokens over the picture.",
-                 lambda: setattr(model, "show_cells", not model.show_cells), lambda: model.show_cells),
-            Deed("View", "Attention map", "Ctrl+H", "Lay the map over the picture.",
-                 lambda: setattr(model, "show_map", not model.show_map), lambda: model.show_map),
-            Deed("View", "Fit the picture", "Ctrl+0", "Show all of the picture.", canvas.fit),
-            Deed("View", "Picture at actual size", "Ctrl+1", "One pixel for each pixel.", canvas.actual_size),
-            Deed("View", "Zoom in", "Ctrl++", "Show the picture larger.", partial(canvas.zoom_by, 1.25)),
-            Deed("View", "Zoom out", "Ctrl+-", "Show the picture smaller.", partial(canvas.zoom_by, 0.8)),
+            *actions.run_deeds(controller),
+            *actions.tool_deeds(model),
+            *actions.target_deeds(model, controller),
+            *actions.head_deeds(model, controller),
+            *actions.cursor_deeds(model),
+            *actions.picture_deeds(model, self.explore.canvas),
             *(
                 Deed("View", f"Theme: {choice}", "", f"Colours: {choice}.", partial(self.set_theme, choice),
                      partial(_is_theme, choice))
@@ -168,6 +150,26 @@ class MainWindow(QMainWindow):
             Deed("File", "Report of this session ...", "Ctrl+R", "Pages and figures of what was done.",
                  self.report),
         ]  # fmt: skip
+
+    # Made when they are first wanted: a start that never opens them does not wait for them
+
+    @cached_property
+    def _models(self) -> ModelDialog:
+        from gazeviz.ui.model_dialog import ModelDialog
+
+        return ModelDialog(self._model, self._controller, self._settings, self)
+
+    @cached_property
+    def _palette(self) -> CommandPalette:
+        from gazeviz.ui.command_palette import CommandPalette
+
+        return CommandPalette(self._commands, self)
+
+    @cached_property
+    def _help(self) -> HelpView:
+        from gazeviz.ui.help_view import HelpView
+
+        return HelpView(self)
 
     # What the window does
 
@@ -223,8 +225,6 @@ class MainWindow(QMainWindow):
 
     def show_help(self) -> None:
         """Open the help beside the window."""
-        if self._help is None:
-            self._help = HelpView(self)
         self._help.show()
         self._help.raise_()
 

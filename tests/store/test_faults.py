@@ -23,9 +23,9 @@ from gazeviz.errors import UserError
 from gazeviz.store import SessionStore, openings, writer
 from gazeviz.store.backup import back_up, backups_of, restore
 from gazeviz.store.faults import LogFault, fault_of
-from gazeviz.store.migrations import SCHEMA
 from gazeviz.store.reading import Reader
 from gazeviz.store.salvage import salvage
+from gazeviz.store.schema import SCHEMA
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, Samples, alike, plain_step, tiny_info

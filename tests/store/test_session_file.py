@@ -21,7 +21,7 @@ from gazeviz.domain.messages import PictureSource
 from gazeviz.domain.strip import Layout
 from gazeviz.store import RunFilter, SessionStore
 from gazeviz.store.faults import LogFault
-from gazeviz.store.migrations import SCHEMA
+from gazeviz.store.schema import SCHEMA
 from gazeviz.store.session_file import MANIFEST, export_session, import_session
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore

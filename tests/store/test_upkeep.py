@@ -17,8 +17,9 @@ from gazeviz.domain.messages import PictureSource
 from gazeviz.store import SessionStore, backup
 from gazeviz.store.backup import back_up, backups_of, restore
 from gazeviz.store.faults import LogFault
-from gazeviz.store.migrations import MIGRATIONS, SCHEMA, schema_sql
+from gazeviz.store.migrations import MIGRATIONS, schema_sql
 from gazeviz.store.place import default_path
+from gazeviz.store.schema import SCHEMA
 from gazeviz.store.upkeep import NEW_FILE_S, check, stats, vacuum
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, Samples, plain_step, tiny_info

@@ -126,6 +126,8 @@ def test_running_choosing_and_painting_lead_on(stage: TourStage) -> None:
     stage.until("paint")
     stage.model.note_painted(next(iter(stage.model.regions)).id, (0, 0, 4, 4))
     stage.until("steer")
+    stage.qtbot.waitUntil(lambda: not stage.controller.running)
+    assert stage.key == "steer"  # what the first step began and has ended now is not the last step's
     stage.controller.run("steered")
     stage.until("")
     assert stage.settings.tour_seen
