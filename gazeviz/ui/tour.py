@@ -134,7 +134,7 @@ class Tour(QObject):
     def _show(self, at: int) -> None:
         self._timer.stop()
         self._at = at
-        self._runs_before = frozenset(self._model.runs)  # also those under way: they belong to the step before
+        self._runs_before = frozenset(self._model.runs)  # also one under way is of the step before
         step = STEPS[at]
         self._watch(_first_shown(self._window, step.parts))
         self.card.show_step(step.title, step.text, at + 1, len(STEPS))
