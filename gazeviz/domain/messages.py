@@ -26,7 +26,7 @@ from gazeviz.domain.message_parts import Side as Side
 from gazeviz.domain.message_parts import StripsSource as StripsSource
 from gazeviz.domain.region import Region
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Changes with the messages; two sides that do not agree part at once."""
 
 NO_JOB = 0
