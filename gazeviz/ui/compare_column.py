@@ -19,7 +19,7 @@ from gazeviz.domain.token_names import quoted_token, quoted_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.render.report_words import safe_colour
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import as_written, named
 from gazeviz.ui.compare_letters import LetterBadge
 from gazeviz.ui.compare_map import CompareMap
 from gazeviz.ui.controls import ElidedLabel
@@ -234,7 +234,7 @@ class CompareColumn(QWidget):
             lines.append(f"looks at {name}: {figure_text(float(step.masses_R[step.looks_at]))}")
         if steering_of(self._run) is not None:
             lines.append(f"target: {step.target or 'let go'}")
-        return "\n".join(lines)
+        return as_written("\n".join(lines))
 
     def _on_stepped(self, by: int, _extend: bool) -> None:
         if self._run.steps:
