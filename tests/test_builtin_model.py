@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import gazeviz
+from gazeviz.backend.machine import EngineMachine
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.testbed import grammar
 from gazeviz.testbed.world import DrawnStrip, builtin_scenes, builtin_strips
@@ -67,6 +68,16 @@ def test_it_answers_about_the_panel_it_is_asked_about(
         for run, (strip, panel) in zip(runs, shown, strict=True)
     ]
     assert mean(stated) > 0.8
+
+
+def test_the_token_that_ends_its_answer_has_a_name(
+    engine: gazeviz.Engine, strips: tuple[DrawnStrip, ...]
+) -> None:
+    run = engine.generate(strips[0].image, AMBIGUOUS, max_new_tokens=30)
+    names = EngineMachine(engine).info().special_tokens
+    assert (run.finish, run.tokens[-1].text) == ("stop", "")
+    *said, end = (names.get(step.token_id) for step in run.tokens)
+    assert end == "<|im_end|>" and set(said) == {None}
 
 
 def test_it_names_the_objects_of_a_scene(engine: gazeviz.Engine) -> None:

@@ -174,6 +174,17 @@ def test_map_draws_the_attention_of_one_token(gazeviz: Run, tmp_path: Path) -> N
     assert Image.open(tmp_path / "map.png").width > 500
 
 
+def test_map_names_the_token_that_ends_an_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fresh_logging: None
+) -> None:
+    asked = ("builtin:0", "-p", QUESTION, "--max-new-tokens", "30")  # the built-in model ends by itself
+    assert cli.main(["describe", *asked, "--json"]) == 0
+    end = json.loads(capsys.readouterr().out)["tokens"][-1]
+    out = str(tmp_path / "map.png")
+    assert cli.main(["map", *asked, "--heads", "L4H1", "--token", str(end["index"]), "--out", out]) == 0
+    assert f"token {end['index']} <|im_end|>" in capsys.readouterr().out
+
+
 def test_doctor_reports_the_versions_and_the_model(gazeviz: Run) -> None:
     document = answered(gazeviz, "doctor")
     values = {finding["name"]: finding["value"] for finding in document["findings"]}

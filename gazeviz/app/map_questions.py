@@ -28,6 +28,7 @@ from gazeviz.domain.messages import (
     MassReady,
     Request,
 )
+from gazeviz.domain.token_names import quoted_tokens
 
 _REMEMBERED: Final = 128
 _FRAME_MS: Final = 33
@@ -301,12 +302,8 @@ def _ask_gallery(job: int, key: MapKey) -> Request:
 def _label(hovered: Head | None, chosen: HeadSet, record: RunRecord, steps: tuple[int, ...]) -> str:
     """What a map is of: "12 chosen heads, mean - token 3 “ cat”"."""
     heads = str(hovered) if hovered is not None else _count(chosen)
-    if len(steps) > 1:
-        said = "".join(record.steps[step].text for step in steps).strip()
-        return f"{heads} · tokens {steps[0]}-{steps[-1]} “{said}”"
-    step = record.steps[steps[0]]
-    said = f"“{step.text.strip()}”" if step.text.strip() else f"‹{step.token_id}›"
-    return f"{heads} · token {steps[0]} {said}"
+    span = f"tokens {steps[0]}-{steps[-1]}" if len(steps) > 1 else f"token {steps[0]}"
+    return f"{heads} · {span} {quoted_tokens([record.steps[step] for step in steps], record.special_tokens)}"
 
 
 def _count(chosen: HeadSet) -> str:

@@ -103,6 +103,7 @@ def record_of(run: StoredRun) -> RunRecord:
     return RunRecord(
         run.id, run.side, run.spec, state,
         steps=list(run.steps), summary=run.summary, message=message, logged=True,
+        special_tokens=run.model.special_tokens,
     )  # fmt: skip
 
 

@@ -302,7 +302,8 @@ def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:
     if info is None:
         raise UserError("No model is loaded.", next_step="Load a model first.")
     side: Side = spec.side
-    return RunRecord(desk.log.run_created(side, spec, info), side, spec)
+    run_id = desk.log.run_created(side, spec, info)
+    return RunRecord(run_id, side, spec, special_tokens=info.special_tokens)
 
 
 def take_step(desk: Desk, record: RunRecord, step: StepArrived) -> None:

@@ -6,7 +6,7 @@ shows them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
@@ -186,6 +186,7 @@ class RunRecord:
     steps: as they arrived.  summary: once it ended by itself or was cancelled.
     message: what went wrong, for a person to read.
     logged: it was read from the log; no worker keeps its attention.
+    special_tokens: the names that the model that writes it has for tokens without text, by id.
     """
 
     id: int
@@ -198,6 +199,7 @@ class RunRecord:
     summary: RunSummary | None = None
     message: str = ""
     logged: bool = False
+    special_tokens: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

@@ -12,8 +12,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 LoadProgress: TypeAlias = Callable[[str, float], None]
 RankProgress: TypeAlias = Callable[[int, int, float | None], None]
+
+NAMED_TOKENS: Final = 512
+"""So many special tokens are named: some tokenizers reserve thousands, and models write the first ones."""
 
 
 class StreamLike(Protocol):
@@ -130,6 +134,7 @@ class EngineMachine:
             n_parameters=described.n_parameters,
             context_tok=described.context_tok,
             recommended_moving=_settings(moving, moving.ranking.name) if moving else None,
+            special_tokens=dict(islice(self._engine.loaded.special_tokens.items(), NAMED_TOKENS)),
         )
 
     def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:

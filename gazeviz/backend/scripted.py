@@ -51,6 +51,10 @@ SAYINGS: Final = (
 )
 """What is said of each place, a token each; all of one length."""
 
+END_ID: Final = 2
+SPECIAL_TOKENS: Final = {END_ID: "<|end|>"}
+"""As a tokenizer names them."""
+
 RANKINGS: Final = ("mass", "selectivity", "tracking", "causal", "image_heads", "localization")
 
 _N_SAID: Final = len(SAYINGS[0])
@@ -66,6 +70,7 @@ class Script:
     wait: lets that time pass; called for every token and strip, and ten times while loading.
     failures: raised instead of the second token of an answer to these prompts.
     ranking: whether the model comes with rankings.
+    end_token: whether an answer's last token ends it and adds no text, as a real model's does.
     """
 
     load_s: float = 0.0
@@ -73,6 +78,7 @@ class Script:
     strip_s: float = 0.0
     failures: Mapping[str, Exception] = field(default_factory=dict)
     ranking: bool = True
+    end_token: bool = False
     wait: Callable[[float], object] = time.sleep
 
     def load(
@@ -113,6 +119,7 @@ class ScriptedModel:
             default_ranking=rankings.get("mass"),
             recommended=Recommended(len(GAZE_HEADS)) if rankings else None,
             rankings=rankings,
+            special_tokens=SPECIAL_TOKENS,
         )
 
     def open_picture(self, source: PictureSource, max_image_tok: int | None) -> OpenedPicture:
@@ -183,7 +190,7 @@ class ScriptedStream:
         self._moves: dict[int, Region | None] = {}
         self._ledger: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         narrating = any(word in spec.prompt.lower() for word in ("each", "narrat", "panels"))
-        self._n_tok = _N_SAID * (N_PLACES if narrating else 1)
+        self._n_said = _N_SAID * (N_PLACES if narrating else 1)
         if spec.steering:
             self._tokens_of(spec.steering.target)
 
@@ -202,15 +209,13 @@ class ScriptedStream:
             self._script.wait(self._script.token_s)
         target = self._target(index)
         place = self._place(index, target)
-        text = SAYINGS[place][index % _N_SAID]
-        if index % _N_SAID == 0 and index:
-            text = " " + text
+        token_id, text = self._said(index, place)
         rows_HP = self._rows(index, place, target)
         ms = (time.perf_counter() - started) * 1000
         name = target.name if target else None
-        step = Step(index, 100 + place * _N_SAID + index % _N_SAID, text, -0.1, name, rows_HP, ms)
+        step = Step(index, token_id, text, -0.1, name, rows_HP, ms)
         self._steps.append(step)
-        if index + 1 == self._n_tok:
+        if index + 1 == self._n_said + self._script.end_token:
             self._finish = "stop"
         elif index + 1 == self._spec.max_new_tokens:
             self._finish = "length"
@@ -273,6 +278,14 @@ class ScriptedStream:
         """The steered heads' target at a token."""
         reached = [(step, region) for step, region in self._turns().items() if step <= index]
         return max(reached, key=lambda turn: turn[0])[1] if reached else None
+
+    def _said(self, index: int, place: int) -> tuple[int, str]:
+        """A token's id and text: the next word about a place, or the end."""
+        if index == self._n_said:
+            return END_ID, ""
+        word = index % _N_SAID
+        gap = " " if word == 0 and index else ""
+        return 100 + place * _N_SAID + word, gap + SAYINGS[place][word]
 
     def _place(self, index: int, target: Region | None) -> int:
         """What is spoken of: the target's place if gaze heads are steered, else place after place."""

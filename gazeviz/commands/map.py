@@ -10,6 +10,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.domain.token_names import quoted_tokens
 from gazeviz.errors import UserError
 
 HELP = "Draw where heads look at one answer token, or on average over some."
@@ -54,15 +55,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         )
     steps = range(len(answer.tokens)) if wanted is None else wanted
     map_HW = run_map(answer, steps)
-    read = "".join(answer.tokens[step].text for step in steps).strip()
+    tokens = [answer.tokens[step] for step in steps]
+    said = quoted_tokens(tokens, engine.loaded.special_tokens)
     named = str(heads) if len(heads) <= 4 else f"{len(heads)} heads ({heads.origin})"
-    title = f"{named}   token {options.token} “{read}”" if wanted is not None else f"{named}   “{read}”"
+    title = f"{named}   token {options.token} {said}" if wanted is not None else f"{named}   {said}"
     written = figures.save(figures.picture_overlay(shown.image, map_HW, title=title), options.out)
     rows_P = answer.rows_THP[list(steps)].mean(axis=(0, 1))
     document = {
         "heads": [str(head) for head in heads],
         "tokens": list(steps),
-        "read": read,
+        "read": "".join(token.text for token in tokens).strip(),
         "grid": answer.grid.shape_RC,
         "attention": [round(float(value), 6) for value in rows_P],
         "image_mass": round(float(rows_P.sum()), 6),

@@ -131,6 +131,7 @@ class ModelInfo(HoldsArrays):
     recommended: how many of its heads, and how; None where there is no default ranking.
     rankings: all rankings that come with the model, by name.
     recommended_moving: the same for narrations while the target moves; None where nothing else is said.
+    special_tokens: the names of tokens that add no text, by id; empty in logs that did not keep them.
     """
 
     name: str
@@ -149,6 +150,7 @@ class ModelInfo(HoldsArrays):
     n_parameters: int = 0
     context_tok: int = 0
     recommended_moving: Recommended | None = None
+    special_tokens: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads_present_LH", read_only(self.heads_present_LH, np.bool_, "LH"))

@@ -81,6 +81,12 @@ class LoadedModel:
         return int(config.image_token_index if named is None else named)
 
     @property
+    def special_tokens(self) -> dict[int, str]:
+        """The tokenizer's names of the tokens that decoding leaves out, by id, the lowest first."""
+        added = sorted(self.tokenizer.added_tokens_decoder.items())
+        return {token_id: token.content for token_id, token in added if token.special}
+
+    @property
     def context_tok(self) -> int:
         """The longest sequence that the language model was made for, in tokens."""
         return int(self.model.config.get_text_config().max_position_embeddings)

@@ -165,8 +165,7 @@ def render_prompt(loaded: LoadedModel, prompt: str) -> str:
     """
     if not prompt.strip():
         raise UserError("The prompt is empty.", next_step="Write a question about the picture.")
-    added = loaded.tokenizer.added_tokens_decoder.values()
-    control = next((token.content for token in added if token.special and token.content in prompt), None)
+    control = next((name for name in loaded.special_tokens.values() if name in prompt), None)
     if control is not None:
         raise UserError(
             f"The prompt contains {control!r}, a control token of this model.",

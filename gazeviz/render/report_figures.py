@@ -19,7 +19,9 @@ from matplotlib.figure import Figure
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import Region
+from gazeviz.domain.token_names import quoted_token
 from gazeviz.render import figures
 from gazeviz.render.lettering import one_line
 from gazeviz.render.palette import ThemeName
@@ -217,7 +219,7 @@ def _maps_figure(entry: Entry, tokens: Sequence[int] | None) -> Iterator[NamedFi
     wanted = telling_tokens(entry) if tokens is None else [index for index in tokens if index < len(steps)]
     if not wanted:
         return
-    read = ", ".join(f"{index} “{one_line(steps[index].text)}”" for index in wanted)
+    read = ", ".join(f"{index} {_said(entry, steps[index])}" for index in wanted)
     title = f"Run {entry.run.id}, {one_line(side_words(entry.run.side, entry.steering), 40)}"
     yield NamedFigure(
         f"run-{entry.run.id}-maps",
@@ -238,7 +240,7 @@ def _drawn_maps(
 ) -> Figure:
     steps = entry.run.steps
     maps = [
-        TokenMap(f"token {index} “{one_line(steps[index].text)}”", grid.picture_map(steps[index].map_P))
+        TokenMap(f"token {index} {_said(entry, steps[index])}", grid.picture_map(steps[index].map_P))
         for index in wanted
     ]
     shown = [
@@ -248,6 +250,10 @@ def _drawn_maps(
     ]
     numbers = [number for number, _ in shown]
     return overlay_strip(picture.image, maps, [region for _, region in shown], title, theme, numbers)
+
+
+def _said(entry: Entry, step: StepArrived) -> str:
+    return quoted_token(one_line(step.text), step.token_id, entry.run.model.special_tokens)
 
 
 def _is_target(entry: Entry, region: Region) -> bool:

@@ -167,7 +167,7 @@ def step_of(row: tuple[Any, ...]) -> StepArrived:
 
 
 def model_text(info: ModelInfo, refer: Callable[[HeadRanking], str]) -> str:
-    """Write a model, its rankings by their digests."""
+    """Write a model, its rankings by their digests; JSON makes texts of the special tokens' ids."""
     advice = {name: value for name, value in vars(info).items() if isinstance(value, Recommended)}
     return dumps(
         {
@@ -182,7 +182,7 @@ def model_text(info: ModelInfo, refer: Callable[[HeadRanking], str]) -> str:
 
 
 def model_of(text: str, find: Callable[[str], HeadRanking]) -> ModelInfo:
-    """Read what `model_text` wrote."""
+    """Read what `model_text` wrote; early logs name no special tokens."""
     data = json.loads(text)
     n_layers, n_heads = data["shape_LH"]
     bits = np.frombuffer(bytes.fromhex(data["heads_present_LH"]), dtype=np.uint8)
@@ -196,6 +196,7 @@ def model_of(text: str, find: Callable[[str], HeadRanking]) -> ModelInfo:
             "default_ranking": data["default_ranking"] and find(data["default_ranking"]),
             **{name: Recommended(**value) for name, value in advice.items()},
             "rankings": {name: find(digest) for name, digest in data["rankings"].items()},
+            "special_tokens": {int(key): name for key, name in data.get("special_tokens", {}).items()},
         }
     )
 

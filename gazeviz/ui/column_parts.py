@@ -1,11 +1,11 @@
-"""Small parts that columns and dialogs share: names, titles, rows, tinted icons."""
+"""Small parts that columns and dialogs share: names, titles, rows, tips, tinted icons."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 _GAP_PX = 8
@@ -17,6 +17,13 @@ def named(widget: _Widget, name: str) -> _Widget:
     """Give a widget its object name, by which tests and style sheets find it."""
     widget.setObjectName(name)
     return widget
+
+
+def as_written(text: str) -> str:
+    """Return a text so that a tooltip shows it as it is, where Qt would take the token `<s>` for a style."""
+    if not Qt.mightBeRichText(text):
+        return text
+    return Qt.convertFromPlainText(text, Qt.WhiteSpaceMode.WhiteSpaceNormal)
 
 
 def section_title(text: str) -> QLabel:

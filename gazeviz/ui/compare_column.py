@@ -15,10 +15,11 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QToolButton, QVBo
 from gazeviz.app.comparison import LETTERS, RunComparison, steering_of
 from gazeviz.app.store_port import LoggedRun
 from gazeviz.domain.messages import StepArrived
+from gazeviz.domain.token_names import quoted_token, quoted_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.render.report_words import safe_colour
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import as_written, named
 from gazeviz.ui.compare_letters import LetterBadge
 from gazeviz.ui.compare_map import CompareMap
 from gazeviz.ui.controls import ElidedLabel
@@ -144,7 +145,7 @@ class CompareColumn(QWidget):
         for step in run.steps:
             looks = step.looks_at
             self.flow.append(
-                spell(step.text, step.token_id),
+                spell(step.text, step.token_id, run.model.special_tokens),
                 cues[looks] if looks is not None and looks < len(cues) else None,
             )
         self._state.setText(self._state_sentence())
@@ -213,7 +214,8 @@ class CompareColumn(QWidget):
         if step is None:
             self.map.show_values(None, highest, f"{letter} has no token {token}", "ended")
         else:
-            said = f"{letter}, token {token} “{step.text.strip()}”: mean attention of {self._heads()}"
+            said = quoted_tokens([step], self._run.model.special_tokens)
+            said = f"{letter}, token {token} {said}: mean attention of {self._heads()}"
             self.map.show_values(step.map_P, highest, said)
 
     def step_at(self, token: int) -> StepArrived | None:
@@ -226,13 +228,13 @@ class CompareColumn(QWidget):
 
     def _tip(self, index: int) -> str:
         step = self._run.steps[index]
-        lines = [f"token {index} “{step.text}”"]
+        lines = [f"token {index} {quoted_token(step.text, step.token_id, self._run.model.special_tokens)}"]
         if step.looks_at is not None and step.looks_at < len(self._run.spec.regions):
             name = self._run.spec.regions[step.looks_at].name
             lines.append(f"looks at {name}: {figure_text(float(step.masses_R[step.looks_at]))}")
         if steering_of(self._run) is not None:
             lines.append(f"target: {step.target or 'let go'}")
-        return "\n".join(lines)
+        return as_written("\n".join(lines))
 
     def _on_stepped(self, by: int, _extend: bool) -> None:
         if self._run.steps:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import as_written
 from gazeviz.ui.gallery_tile import MapPainter, dimmed
 
 _LOWEST_PX: Final = 24
@@ -56,7 +57,7 @@ class CompareMap(QWidget):
             else None
         )
         self.setAccessibleName(sentence)
-        self.setToolTip(sentence)
+        self.setToolTip(as_written(sentence))
         self.update()
 
     @property

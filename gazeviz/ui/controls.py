@@ -36,7 +36,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import as_written, named
 
 CARET: Final = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 PART_MARK: Final = " · "
@@ -267,6 +267,7 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._whole = text
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.set_whole(text)
 
@@ -278,7 +279,7 @@ class ElidedLabel(QLabel):
     def set_whole(self, text: str) -> None:
         """Say something else."""
         self._whole = text
-        self.setToolTip(text)
+        self.setToolTip(as_written(text))
         self.setAccessibleName(text)
         self._elide()
 

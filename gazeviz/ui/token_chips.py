@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from PySide6.QtCore import QRectF
+
+from gazeviz.domain.token_names import token_sign
 
 CHIP_PX: Final = 24
 """Height of a chip with its underline."""
@@ -51,10 +53,10 @@ class Spelling:
         return "".join(text for text, _ in self.runs)
 
 
-def spell(text: str, token_id: int) -> Spelling:
+def spell(text: str, token_id: int, special_tokens: Mapping[int, str]) -> Spelling:
     """Spell a token so that all of it can be seen: spaces, line breaks, and those that add no text."""
     if not text:
-        return Spelling(((f"‹{token_id}›", True),))
+        return Spelling(((token_sign(token_id, special_tokens), True),))
     spaced = text.startswith(" ")
     rest = text[1:] if spaced else text
     if not rest:

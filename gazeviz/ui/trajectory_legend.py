@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from gazeviz.render.overlay import ink_on
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import as_written
 
 _TITLE_PX, _ROW_PX, _CHIP_PX, _GAP_PX = 17, 17, 14, 8
 WIDTH_PX = 148
@@ -44,7 +45,7 @@ class TrajectoryLegend(QWidget):
         if (title, rows) != (self._title, self._rows):
             self._title, self._rows = title, rows
             said = [_sentence(row) for row in rows]
-            self.setToolTip("\n".join([title, *said]) if rows else "")
+            self.setToolTip(as_written("\n".join([title, *said])) if rows else "")
             self.setAccessibleName(", ".join(["Legend", title, *said]))
             self.update()
 

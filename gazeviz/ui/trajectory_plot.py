@@ -20,6 +20,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import RunRecord
 from gazeviz.domain.mentions import named_regions
+from gazeviz.domain.token_names import quoted_tokens
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import ElidedLabel, choice_button
@@ -310,5 +311,4 @@ def _why_empty(model: SessionModel, record: RunRecord | None) -> str:
 def _tokens_text(record: RunRecord, steps: list[int]) -> str:
     if len(steps) > 1:
         return f"mean of tokens {steps[0]}-{steps[-1]}"
-    text = record.steps[steps[0]].text.strip()
-    return f"token {steps[0]} “{text}”" if text else f"token {steps[0]}"
+    return f"token {steps[0]} {quoted_tokens([record.steps[steps[0]]], record.special_tokens)}"

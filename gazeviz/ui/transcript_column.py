@@ -17,6 +17,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Picture, RunRecord
 from gazeviz.domain.junk import Junk, junk_kind
+from gazeviz.domain.token_names import token_sign
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.token_chips import spell
@@ -140,12 +141,14 @@ class TranscriptColumn(QWidget):
 
     def _said_of(self, mark: Mark) -> str:
         """The tokens under the cursor, for whoever cannot see them."""
-        steps = self._record.steps[mark.first : mark.last + 1] if self._record is not None else []
+        record, cues = self._record, self._cues
+        steps = record.steps[mark.first : mark.last + 1] if record is not None else []
         text = "".join(step.text for step in steps).strip()
-        if mark.first != mark.last or self._cues is None or not steps:
+        if mark.first != mark.last or record is None or cues is None or not steps:
             return f"tokens {mark.first} to {mark.last}: {text}"
-        cue = self._cues.of_step(steps[0], "looks_at")
-        return f"token {mark.first}: {text}, looks at {cue.name if cue is not None else 'no region'}"
+        said = text or token_sign(steps[0].token_id, record.special_tokens)
+        cue = cues.of_step(steps[0], "looks_at")
+        return f"token {mark.first}: {said}, looks at {cue.name if cue is not None else 'no region'}"
 
     def _mark(self) -> Mark | None:
         cursor, n_tok = self._model.cursor, self.flow.n_tok
@@ -161,7 +164,8 @@ class TranscriptColumn(QWidget):
         if record is None or cues is None:
             return
         for step in record.steps[self.flow.n_tok :]:
-            self.flow.append(spell(step.text, step.token_id), cues.of_step(step, self._tint_by))
+            spelling = spell(step.text, step.token_id, record.special_tokens)
+            self.flow.append(spelling, cues.of_step(step, self._tint_by))
 
     def _retint(self) -> None:
         record, cues = self._record, self._cues
@@ -288,7 +292,7 @@ class TranscriptColumn(QWidget):
     def copy_table(self) -> None:
         """Copy every token with its figures, for a spreadsheet."""
         if self._record is not None and self._cues is not None:
-            QGuiApplication.clipboard().setText(tokens_table(self._record.steps, self._cues))
+            QGuiApplication.clipboard().setText(tokens_table(self._record, self._cues))
 
     def _on_menu(self, at: QPoint) -> None:
         menu = QMenu(self)

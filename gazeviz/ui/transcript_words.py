@@ -6,7 +6,6 @@ Sentences and figures made of a run's own record, never of the present settings.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -15,6 +14,7 @@ from gazeviz.app.session_parts import RunRecord
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import TARGET, Steering
+from gazeviz.domain.token_names import quoted_token
 from gazeviz.render.palette import figure_text
 from gazeviz.ui.transcript_cues import RegionCue, RunCues, targets_of
 
@@ -82,16 +82,21 @@ def header_tip(record: RunRecord) -> str:
 def token_tip(record: RunRecord, index: int, cues: RunCues) -> str:
     """What is known about a token, as rich text: what it is, how probable, how long, and where it looks."""
     step = record.steps[index]
-    head = f"<b>Token {index}</b> &nbsp;<code>{escape(_quoted(step.text))}</code>"
+    head = f"<b>Token {index}</b> &nbsp;<code>{escape(_said(record, step))}</code>"
     if not step.text:
-        ends = record.summary is not None and record.summary.finish == "stop" and step is record.steps[-1]
-        why = "the model ends its answer" if ends else "a special token, or a part of a character"
-        head += f"<br>adds no text: {why}"
+        head += f"<br>adds no text: {_why_no_text(record, step)}"
     facts = (
         f"id {step.token_id} · log p {step.logprob:.2f} ({_percent(step.logprob)}) · {_ms_text(step.ms)}"
         + (f"<br>steered to {escape(step.target)}" if step.target else "")
     )
     return f"{head}<br>{facts}{_mass_table(step, cues)}"
+
+
+def _why_no_text(record: RunRecord, step: StepArrived) -> str:
+    if record.summary is not None and record.summary.finish == "stop" and step is record.steps[-1]:
+        return "the model ends its answer"
+    named = step.token_id in record.special_tokens
+    return "a special token" if named else "a special token, or a part of a character"
 
 
 def _mass_table(step: StepArrived, cues: RunCues) -> str:
@@ -149,20 +154,21 @@ def rerouting_text(ledger: Account) -> str:
     return f"The target gained {figure_text(gained[TARGET])}" + (f": {sources}." if sources else ".")
 
 
-def tokens_table(steps: Sequence[StepArrived], cues: RunCues) -> str:
+def tokens_table(record: RunRecord, cues: RunCues) -> str:
     """Tokens as lines of tab-separated columns, for a spreadsheet."""
     lines = ["\t".join(("token", "id", "text", "logprob", "ms", "target", *(c.name for c in cues.regions)))]
-    for step in steps:
+    for step in record.steps:
         masses = (f"{mass:.4f}" for mass in step.masses_R.tolist())
-        cells = (str(step.index), str(step.token_id), _quoted(step.text), f"{step.logprob:.4f}",
+        cells = (str(step.index), str(step.token_id), _said(record, step), f"{step.logprob:.4f}",
                  f"{step.ms:.1f}", step.target or "", *masses)  # fmt: skip
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """A text as it is, with what cannot be seen written out, between quotes that do not look like its own."""
-    return "“" + text.encode("unicode_escape").decode("ascii") + "”" if _hidden(text) else f"“{text}”"
+def _said(record: RunRecord, step: StepArrived) -> str:
+    """A token with what cannot be seen written out, between quotes that do not look like its own."""
+    text = step.text.encode("unicode_escape").decode("ascii") if _hidden(step.text) else step.text
+    return quoted_token(text, step.token_id, record.special_tokens)
 
 
 def _hidden(text: str) -> bool:

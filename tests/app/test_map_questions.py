@@ -66,6 +66,16 @@ def test_a_span_of_tokens_is_their_average(stage):
     assert np.allclose(stage.model.map.values_P, expected)
 
 
+def test_a_token_without_text_is_named(open_stage, strip_path):
+    stage = open_stage(Script(end_token=True))
+    stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
+    stage.model.prompt = "What is happening in this panel?"
+    stage.until_at_rest()
+    stage.controller.run("baseline")
+    stage.until_ended("baseline")
+    stage.until(lambda: stage.model.map.label.endswith(" · token 8 <|end|>"))
+
+
 def test_a_hovered_head_is_asked_for_and_remembered(stage):
     watch = Watch(stage)
     stage.model.hovered_head = Head(3, 1)

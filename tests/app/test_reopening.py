@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gazeviz.app.session_parts import Cursor, GenerationSettings, SteeringSettings
+from gazeviz.backend.scripted import SPECIAL_TOKENS
 from gazeviz.domain.heads import Head
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
@@ -71,6 +72,19 @@ def test_every_token_has_its_map_and_single_heads_say_why_not(open_session, stri
     model.hovered_head = Head(0, 0)
     qtbot.waitUntil(lambda: model.map.values_P is None)
     assert "Run it again" in model.map.label and model.gallery == ()
+
+
+def test_special_tokens_keep_the_names_that_the_runs_own_model_had(open_session, strip_path):
+    first = open_session()
+    first.start(strip_path)
+    baseline_id, steered_id = first.run()
+    shown = first.model.run_of("steered")
+    assert shown.special_tokens == first.model.model_info.special_tokens == SPECIAL_TOKENS
+    assert first.view(steered_id).record.special_tokens == SPECIAL_TOKENS
+    first.close()
+    again = open_session()
+    again.reopen(baseline_id)
+    assert again.model.run_of("baseline").special_tokens == SPECIAL_TOKENS
 
 
 def test_nothing_is_run_while_a_logged_run_is_shown(open_session, strip_path, qtbot):

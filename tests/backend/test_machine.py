@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gazeviz.backend import machine
 from gazeviz.backend.in_process import InProcessBackend
 from gazeviz.backend.machine import EngineMachine, open_picture
 from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -154,6 +155,14 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         assert "causal.json" in heard.until(Failed, 4).sentence
         backend.send(open_strip(5))
         assert "No model" in heard.until(Failed, 5).sentence
+
+
+def test_special_tokens_are_named_as_far_as_there_is_room(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dict(EngineMachine(engine).info().special_tokens) == engine.loaded.special_tokens
+    monkeypatch.setattr(machine, "NAMED_TOKENS", 2)
+    assert EngineMachine(engine).info().special_tokens == {0: "<|endoftext|>", 1: "<|im_start|>"}
 
 
 def test_a_picture_may_cost_fewer_tokens(backend: InProcessBackend, heard: Heard) -> None:

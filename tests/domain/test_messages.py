@@ -64,7 +64,7 @@ RUN = RunSummary(
 )  # fmt: skip
 INFO = ModelInfo(
     "m", "/m", "f", (3, 4), np.ones((3, 4), bool), "cpu", "float32", None, "f", 64,
-    RANKING, Recommended(2), {"mass": RANKING},
+    RANKING, Recommended(2), {"mass": RANKING}, special_tokens={2: "<|im_end|>"},
 )  # fmt: skip
 ROW_P = np.linspace(0, 1, 10, dtype=np.float32)
 ROW_R = np.ones(2, dtype=np.float32)

@@ -43,6 +43,9 @@ def test_a_loaded_model_is_ready(checkpoint: Path) -> None:
     assert loaded.hook.shape_LH == (2, 4)
     assert (loaded.device.type, loaded.dtype) == ("cpu", torch.float32)
     assert loaded.context_tok == 2048
+    names = loaded.special_tokens
+    assert names[2] == "</s>" and names[loaded.image_token_id] == loaded.processor.image_token
+    assert list(names) == sorted(names) and "cat" not in names.values()
     assert loaded.image_token_id == loaded.tokenizer.convert_tokens_to_ids("<image>")
     assert not loaded.model.training
     assert not any(weight.requires_grad for weight in loaded.model.parameters())

@@ -2,9 +2,11 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from gazeviz.domain.heads import HeadRanking
@@ -65,6 +67,17 @@ def test_a_run_has_its_trajectory_and_its_maps() -> None:
     drawn = entry_figures(entry)[0].draw("light").axes[0]
     assert [line.get_linestyle() for line in drawn.lines[:6]] == ["-", "--"] * 3
     assert drawn.get_xlabel() == "answer token   (dashed: the random control)"
+
+
+def test_a_map_of_a_token_without_text_is_called_by_its_name() -> None:
+    run = made_run(7, texts=("a", " cat", "", ""))
+    run.model = replace(run.model, special_tokens={103: "<|im_end|>"})
+    maps = entry_figures(made_report(run).entries[0], tokens=(1, 2, 3))[1]
+    assert maps.caption.endswith("at tokens 1 “cat”, 2 ‹102›, 3 <|im_end|>")
+    panels = [panel for panel in maps.draw("light").axes[0].child_axes if isinstance(panel, Axes)]
+    assert [panel.get_title(loc="left") for panel in panels] == [
+        "token 1 “cat”", "token 2 ‹102›", "token 3 <|im_end|>",
+    ]  # fmt: skip
 
 
 def test_without_a_picture_or_a_grid_there_are_no_maps() -> None:

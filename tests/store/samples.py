@@ -223,6 +223,7 @@ class Samples:
             n_parameters=int(self.rng.integers(2**40)),
             context_tok=2048,
             recommended_moving=self.one((None, Recommended(24, scope="decode_only"))),
+            special_tokens={int(self.rng.integers(2**18)): self.text() for _ in range(3)},
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -94,6 +94,14 @@ def test_a_model_comes_back_as_it_was(seed: int) -> None:
     text = codec.model_text(info, kept.keep_ranking)
     back = codec.model_of(text, kept.rankings.__getitem__)
     assert alike(back, info)
+
+
+def test_a_model_of_an_early_log_names_no_special_tokens() -> None:
+    info = replace(Samples(0).info(), default_ranking=None, rankings={})
+    data = json.loads(codec.model_text(info, lambda _: ""))
+    del data["special_tokens"]
+    back = codec.model_of(json.dumps(data), Kept().rankings.__getitem__)
+    assert alike(back, replace(info, special_tokens={}))
 
 
 def test_digests_tell_everything_apart_that_can_differ() -> None:

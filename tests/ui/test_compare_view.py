@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -122,6 +123,19 @@ def test_one_token_is_looked_at_everywhere(stage: CompareStage) -> None:
     assert stage.view.runs.token == 0
     QTest.keyClick(column(stage, "B").flow, Qt.Key.Key_Right)
     assert stage.view.runs.token == 1
+
+
+def test_a_run_names_its_end_as_its_own_model_does(stage: CompareStage) -> None:
+    texts = ("a", " cat", " eats", "")
+    named, unnamed = (made_run(picture=stage.picture, texts=texts) for _ in range(2))
+    named.model = replace(named.model, special_tokens={103: "<s>"})
+    stage.compare(stage.log(named), stage.log(unnamed))
+    stage.view.runs.show_token(3)
+    for letter, sign, tip in (("A", "<s>", "token 3 &lt;s&gt;<br>"), ("B", "‹103›", "token 3 ‹103›\n")):
+        shown = column(stage, letter)
+        assert shown.flow._lines.spellings[3].text == sign
+        assert shown.map.accessibleName().startswith(f"{letter}, token 3 {sign}: mean attention")
+        assert tip in shown._tip(3)
 
 
 def test_the_token_stays_in_sight_when_the_room_changes(stage: CompareStage) -> None:

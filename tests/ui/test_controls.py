@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.ui.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
@@ -59,6 +60,15 @@ def test_a_long_line_is_elided_and_wholly_in_its_tooltip(qtbot):
     label.resize(60, 20)
     label.show()
     assert label.text() != label.whole and label.toolTip() == label.whole
+
+
+def test_a_line_is_shown_as_it_is_written(qtbot):
+    label = ElidedLabel("token 3 <s>\nof a run")
+    qtbot.addWidget(label)
+    assert label.textFormat() == Qt.TextFormat.PlainText
+    shown = QTextDocument()
+    shown.setHtml(label.toolTip())
+    assert shown.toPlainText() == label.whole == label.accessibleName()
 
 
 def test_a_legend_says_its_ends(qtbot):

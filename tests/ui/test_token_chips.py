@@ -15,7 +15,7 @@ def lines(width_px: float = 100) -> ChipLines:
 def filled(*texts: str, width_px: float = 100) -> ChipLines:
     chips = lines(width_px)
     for text in texts:
-        chips.append(spell(text, 7))
+        chips.append(spell(text, 7, {}))
     return chips
 
 
@@ -39,13 +39,20 @@ def filled(*texts: str, width_px: float = 100) -> ChipLines:
     ],
 )
 def test_all_of_a_token_can_be_seen(text: str, shown: str, spaced: bool) -> None:
-    spelling = spell(text, token_id=7)
+    spelling = spell(text, 7, {})
     assert (spelling.text, spelling.spaced) == (shown, spaced)
 
 
 def test_signs_are_told_from_text() -> None:
-    assert spell("a\n", 1).runs == (("a", False), ("↵", True))
-    assert spell("", 5).runs == (("‹5›", True),)
+    assert spell("a\n", 1, {}).runs == (("a", False), ("↵", True))
+    assert spell("", 5, {}).runs == (("‹5›", True),)
+
+
+def test_a_token_without_text_is_told_by_its_name() -> None:
+    names = {5: "<|im_end|>"}
+    assert spell("", 5, names).runs == (("<|im_end|>", True),)
+    assert spell("", 6, names).text == "‹6›"
+    assert spell(" cat", 5, names).text == "cat"
 
 
 def test_words_are_parted_by_a_gap_and_their_pieces_are_not() -> None:

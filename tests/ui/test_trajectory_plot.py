@@ -208,6 +208,18 @@ def test_the_legend_says_the_masses_at_the_token_and_the_mean_of_a_span(shown):
     assert legend._rows[0].mass == pytest.approx(0.41)
 
 
+def test_the_legend_names_the_token_also_where_it_adds_no_text(shown):
+    record = shown.run("baseline", 3, panels())
+    record.steps = [*record.steps[:1], *(replace(step, text="") for step in record.steps[1:])]
+    record.special_tokens = {2: "<|im_end|>"}
+    legend = child_of(shown.plot, "trajectoryLegend")
+    titles = []
+    for token in range(3):
+        shown.model.cursor = Cursor("baseline", token, token)
+        titles.append(legend.toolTip().splitlines()[0])
+    assert titles == ["token 0 “Panel 1”", "token 1 ‹1›", "token 2 <|im_end|>"]
+
+
 def test_targets_are_blocks_and_those_to_come_are_planned(shown):
     one, two, three = panels()
     steering = Steering(HEADS, one, schedule=Schedule(((0, one), (4, None), (6, three), (12, two))))

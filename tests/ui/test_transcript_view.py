@@ -290,6 +290,18 @@ def test_a_token_tells_what_is_known_about_it(stage, view):
     assert flow(view).index_at(nowhere.x(), nowhere.y()) is None
 
 
+def test_the_end_is_told_by_its_name_and_is_no_part_of_the_text(open_stage, qtbot):
+    stage = open_stage(Script(end_token=True))
+    view = shown(stage, qtbot)
+    run(stage)
+    tokens = flow(view)
+    assert tokens.n_tok == N_SAID + 1 and tokens._lines.spellings[-1].runs == (("<|end|>", True),)
+    stage.model.cursor = Cursor("steered", N_SAID, N_SAID)
+    assert tokens.accessibleDescription().startswith(f"token {N_SAID}: <|end|>, looks at ")
+    push(view, "steeredCopy")
+    assert QGuiApplication.clipboard().text() == CAPTIONS[3]
+
+
 def test_texts_are_copied(stage, view):
     run(stage)
     clipboard = QGuiApplication.clipboard()

@@ -194,9 +194,19 @@ def test_a_bias_that_did_not_arrive_is_told() -> None:
 
 def test_tokens_are_copied_as_a_table() -> None:
     made = record("a\tb", " c", steering=STEERING)
-    rows = tokens_table(made.steps, RunCues(SessionModel(), made)).splitlines()
+    rows = tokens_table(made, RunCues(SessionModel(), made)).splitlines()
     assert len(rows) == 3
     assert {row.count("\t") for row in rows} == {8}
+
+
+def test_a_token_without_text_is_told_by_its_name_where_it_has_one() -> None:
+    made = record("", "", " a")
+    made.special_tokens = {40: "<s>"}
+    cues = RunCues(SessionModel(), made)
+    assert "<code>&lt;s&gt;</code><br>adds no text: a special token<br>id 40" in token_tip(made, 0, cues)
+    assert "<code>‹41›</code><br>adds no text: a special token, or a part" in token_tip(made, 1, cues)
+    cells = [row.split("\t")[1:3] for row in tokens_table(made, cues).splitlines()[1:]]
+    assert cells == [["40", "<s>"], ["41", "‹41›"], ["42", "“ a”"]]
 
 
 @pytest.mark.parametrize(
