@@ -1,7 +1,7 @@
 """The guided tour: a card that points at parts of the window - run, choose heads, paint, steer.
 
-A step is over when the person has done it, or by Next. The tour never takes the keyboard and does nothing
-to the session by itself. Knows parts of the window by their names alone.
+A step is over when the person has done it, or by Next. The tour takes no key but Esc and does nothing to the
+session by itself. Knows parts of the window by their names alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from gazeviz.app.run_controller import RunController
@@ -176,10 +177,18 @@ class Tour(QObject):
         self.ended.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the window and the part."""
-        if event.type() in _MOVES and self._at is not None:
+        """Follow the window and the part; an Esc that nothing else in the window wants ends the tour."""
+        if self._at is None:
+            return False
+        if event.type() in _MOVES:
             QTimer.singleShot(0, self, self._follow)
-        return False
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if watched is not self._window or not is_key:
+            return False
+        event.accept()  # its shortcut, which only asks, as well as the key
+        if event.type() == QEvent.Type.KeyPress:
+            self.skip()
+        return True
 
     def _follow(self) -> None:
         if self._at is not None:

@@ -88,7 +88,7 @@ class TourCard(QWidget):
         self._next.setProperty("kind", "primary")
         self._skip.setProperty("kind", "flat")
         self._next.setToolTip("Show the next step; it also comes by itself once this one is done")
-        self._skip.setToolTip("End the tour; Help starts it again")
+        self._skip.setToolTip("End the tour; Help starts it again  Esc")
         for button in (self._next, self._skip):
             button.setAccessibleName(button.text())
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

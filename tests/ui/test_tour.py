@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, QSettings, QSize
-from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from PySide6.QtCore import QPoint, QRect, QSettings, QSize, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.run_controller import RunController
@@ -104,6 +105,22 @@ def test_it_can_be_skipped_and_called_again(stage: TourStage) -> None:
     assert stage.key == "" and stage.settings.tour_seen
     stage.tour.start()
     assert stage.key == "run" and stage.tour.card.isVisible()
+
+
+def test_esc_ends_it_and_then_means_what_it_did_before(stage: TourStage) -> None:
+    followed: list[None] = []
+    shortcut = QShortcut(QKeySequence("Esc"), stage.window)
+    shortcut.activated.connect(lambda: followed.append(None))
+    writing = QLineEdit(stage.window)
+    writing.show()
+    stage.window.activateWindow()
+    writing.setFocus()
+    stage.qtbot.waitUntil(writing.hasFocus)
+    stage.tour.start()
+    stage.qtbot.keyClick(writing, Qt.Key.Key_Escape)
+    assert stage.key == "" and stage.settings.tour_seen and not followed
+    stage.qtbot.keyClick(writing, Qt.Key.Key_Escape)
+    assert len(followed) == 1
 
 
 @pytest.mark.parametrize("at", range(len(STEPS)))
