@@ -143,7 +143,8 @@ def _entry(
     names = {place: region.name for place, region in enumerate(entry.regions, start=1)}
     pieces = streaks(entry.chips) if entry.regions else ()
     return {
-        "run": entry.run, "name": entry.name, "steering": entry.steering, "chips": entry.chips,
+        "run": entry.run, "name": entry.name, "steering": entry.steering,
+        "chips": [chip for chip in entry.chips if chip.text],  # the end of an answer has none
         "text": entry.text, "note": entry.note, "verdict": entry.verdict, "settings": entry.settings,
         "audit": entry.audit, "ledger": entry.ledger, "cli": entry.cli, "python": entry.python,
         "steering_line": steering_words(entry.steering), "state_line": state_words(entry),

@@ -253,6 +253,11 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
         if model.active_region_id is not None:
             controller.look_at_region(model.active_region_id)
 
+    def next_seed() -> int:
+        """Drawn again, they are others."""
+        last = model.chosen.origin
+        return (last.seed or 0) + 1 if last.kind == "random" else 0
+
     def act(deed: Callable[[], object]) -> Callable[[], object]:
         return lambda: attempt(deed, "heads")
 
@@ -261,7 +266,7 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
              "model's own folder recommends for what is asked.",
              act(lambda: take_recommended(model, controller.editor))),
         Deed("Heads", "Draw as many heads at random", "", "A control: as many heads, drawn uniformly.",
-             act(lambda: heads.random(max(len(model.chosen), 1), 0))),
+             act(lambda: heads.random(max(len(model.chosen), 1), next_seed()))),
         Deed("Heads", "Draw layer-matched heads at random", "", "A control: as many heads in each layer, "
              "none of them chosen now.", act(lambda: heads.random(len(model.chosen), 0, layer_matched=True))),
         Deed("Heads", "Choose all heads", "Ctrl+A", "Steer with every head: mostly ends in junk.",

@@ -110,6 +110,15 @@ def choice_button(
     return button
 
 
+def bring_into_sight(part: QWidget) -> None:
+    """Scroll the column that a part stands in until the part is seen."""
+    above = part.parentWidget()
+    while above is not None and not isinstance(above, QScrollArea):
+        above = above.parentWidget()
+    if above is not None:
+        above.ensureWidgetVisible(part, 0, 0)
+
+
 class FoldOut(QWidget):
     """A title with a caret; a click or Enter shows or hides what is beneath. Folded at first."""
 
@@ -152,12 +161,8 @@ class FoldOut(QWidget):
 
     def _scroll_to(self) -> None:
         """Show as much of the content as fits, and its header."""
-        above = self.parentWidget()
-        while above is not None and not isinstance(above, QScrollArea):
-            above = above.parentWidget()
-        if above is not None:
-            above.ensureWidgetVisible(self.content, 0, 0)
-            above.ensureWidgetVisible(self._header, 0, 0)
+        bring_into_sight(self.content)
+        bring_into_sight(self._header)
 
     def set_title(self, title: str) -> None:
         """Say something else in the header."""

@@ -74,6 +74,11 @@ class DiscoveryPanel(QWidget):
         self._listen()
         self._refresh()
 
+    def open(self) -> None:
+        """Unfold it, and let the keyboard go on there."""
+        self.fold.set_folded(False)
+        self._measure.setFocus()
+
     def set_folder(self, folder: Path) -> None:
         """Measure on the strips of a folder."""
         self._form.set_folder(folder)

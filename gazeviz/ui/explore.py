@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVB
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
+from gazeviz.ui.actions import Deed
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.discovery_panel import DiscoveryPanel
@@ -53,14 +54,16 @@ class ExploreView(QMainWindow):
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         self.setCorner(Qt.Corner.BottomLeftCorner, left)
         self.setCorner(Qt.Corner.BottomRightCorner, right)
-        regions = RegionListView(model, controller)
+        self.regions = RegionListView(model, controller)
         tools, picture = ToolBar(model, controller), PicturePanel(model, controller)
-        self._regions = self._dock("Regions", _column(LEFT_PX, regions, tools, picture), left)
-        heads = (part(model, controller) for part in (HeadPanel, Gallery, LookHere, DiscoveryPanel))
-        self._heads = self._dock("Heads", _column(RIGHT_PX, *heads), right)
-        prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
+        self._regions = self._dock("Regions", _column(LEFT_PX, self.regions, tools, picture), left)
+        self.head_panel, self.discovery = HeadPanel(model, controller), DiscoveryPanel(model, controller)
+        maps, looks = Gallery(model, controller), LookHere(model, controller)
+        heads = _column(RIGHT_PX, self.head_panel, maps, looks, self.discovery)
+        self._heads = self._dock("Heads", heads, right)
+        self.prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
         self.transcript = TranscriptView(model, controller)
-        answers = _stacked(prompt, steering, hairline(), self.transcript, stretched=3)
+        answers = _stacked(self.prompt, steering, hairline(), self.transcript, stretched=3)
         scrolled = ScrolledPart(answers, self)
         self._answers = self._dock("Answers", scrolled, bottom)
         self._trajectory = self._dock("Trajectory", TrajectoryPlot(model, controller), bottom)
@@ -83,6 +86,17 @@ class ExploreView(QMainWindow):
     def arranging(self) -> bool:
         """Whether the panels have titles to be dragged by."""
         return self._arranging
+
+    def deeds(self) -> list[Deed]:
+        """What can be done with its parts by name and key."""
+        return [
+            Deed("Run", "Write the prompt", "Ctrl+P", "Go to the prompt; Enter runs it, Esc leaves it.",
+                 self.prompt.focus_prompt),
+            Deed("Edit", "New region", "N", "Add an empty region and paint on it.", self.regions.add_region),
+            Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
+                 lambda: self.set_arranging(not self.arranging), lambda: self.arranging),
+            Deed("View", "Panels as at first", "", "Put every panel back.", self.arrange_as_at_first),
+        ]  # fmt: skip
 
     def set_arranging(self, on: bool) -> None:
         """Show the panels' titles, or hide them for a calm screen."""

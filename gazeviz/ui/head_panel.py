@@ -30,7 +30,7 @@ class HeadPanel(QWidget):
         self._chosen = named(ElidedLabel(), "chosenHeads")
         self._chosen.setProperty("role", "soft")
         self._chosen.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.ranking_bar = RankingBar(model, controller)
+        self.ranking_bar, self.sets = RankingBar(model, controller), HeadSets(model, controller)
         self.grid = HeadGrid(model, controller)
         self._legend = GridLegend(model)
         policy = self.sizePolicy()
@@ -41,8 +41,7 @@ class HeadPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)
         layout.addLayout(self._title())
-        for part in (self.ranking_bar, self.grid, self._legend, ChoiceBar(model, controller),
-                     HeadSets(model, controller)):  # fmt: skip
+        for part in (self.ranking_bar, self.grid, self._legend, ChoiceBar(model, controller), self.sets):
             layout.addWidget(part)
         model.chosen_changed.connect(self._refresh)
         model.model_changed.connect(self._refresh)

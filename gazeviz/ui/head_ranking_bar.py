@@ -136,34 +136,39 @@ class RankingBar(QWidget):
     def _fill_menu(self) -> None:
         model, menu = self._model, self._rankings.menu()
         menu.clear()
-        for name in self._names():
-            action = menu.addAction(_title(name))
+        for name in self.names:
+            action = menu.addAction(ranking_title(name))
             action.setCheckable(True)
             action.setChecked(name == model.ranking_name)
             action.setToolTip(RANKING_TEXTS.get(name, "An imported ranking, or one measured in part."))
-            action.triggered.connect(lambda _=False, chosen=name: self._on_ranking(chosen))
+            action.triggered.connect(lambda _=False, chosen=name: self.show_ranking(chosen))
         menu.addSeparator()
-        menu.addAction("Import a ranking…", self._on_import).setToolTip(
+        menu.addAction("Import a ranking…", self.ask_to_import).setToolTip(
             "Read a list of layer, head and score, as gaze_head_ranking.json has it"
         )
-        export = menu.addAction("Export this ranking…", self._on_export)
+        export = menu.addAction("Export this ranking…", self.ask_to_export)
         export.setEnabled(model.ranking is not None)
         export.setToolTip("Write the shown ranking in the published format")
 
-    def _names(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
+        """The rankings that there are, the measured ones last."""
         measured = [name for name in self._model.measured_rankings if name not in self._model.rankings]
         return [*self._model.rankings, *measured]
 
-    def _on_ranking(self, name: str) -> None:
+    def show_ranking(self, name: str) -> None:
+        """Colour and order heads by one of the rankings."""
         self._model.ranking_name = name
         self._model.grid_metric = "ranking"
 
-    def _on_import(self) -> None:
+    def ask_to_import(self) -> None:
+        """Ask for a file and read the ranking in it."""
         path, _ = QFileDialog.getOpenFileName(self, "Import a head ranking", "", _FILES)
         if path:
             self.import_from(Path(path))
 
-    def _on_export(self) -> None:
+    def ask_to_export(self) -> None:
+        """Ask for a file and write the shown ranking into it."""
         path, _ = QFileDialog.getSaveFileName(self, "Export the head ranking", _FILE_NAME, _FILES)
         if path:
             self.export_to(Path(path))
@@ -186,7 +191,7 @@ class RankingBar(QWidget):
 
     def _show_ranking(self, ranking: HeadRanking | None) -> None:
         name = self._model.ranking_name
-        self._rankings.set_label(_title(name) if name else "no ranking")
+        self._rankings.set_label(ranking_title(name) if name else "no ranking")
         self._rankings.setToolTip(RANKING_TEXTS.get(name or "", "") or "Choose what the heads are ranked by")
         self._measured.set_whole(self._how_measured(ranking))
         agreed = split_half_text(ranking, len(self._model.chosen))
@@ -229,7 +234,8 @@ def split_half_text(ranking: HeadRanking | None, n_chosen: int) -> str:
     return f"split-half {overlap} / {n}" if n else ""
 
 
-def _title(name: str) -> str:
+def ranking_title(name: str) -> str:
+    """A ranking's name as people read it."""
     return name.replace("_", " ")
 
 

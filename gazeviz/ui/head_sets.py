@@ -18,6 +18,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import bring_into_sight
 from gazeviz.ui.region_row import NameEdit
 
 _LONGEST_NAME = 22
@@ -38,7 +39,7 @@ class HeadSets(QWidget):
         self._add.setProperty("kind", "pill")
         self._add.setAccessibleName("Save the chosen heads under a name")
         self._add.setToolTip("Keep the chosen heads under a name, to choose them again")
-        self._add.clicked.connect(self._on_add)
+        self._add.clicked.connect(self.begin_naming)
         self._name = named(NameEdit(), "headSetName")
         self._name.setPlaceholderText("Name, then Enter")
         self._name.setAccessibleName("Name of the head set")
@@ -80,11 +81,13 @@ class HeadSets(QWidget):
         self._controller.attempt(lambda: self._controller.heads.recall(name), "heads")
         self._refresh()
 
-    def _on_add(self) -> None:
+    def begin_naming(self) -> None:
+        """Let a name be written under which the chosen heads are kept."""
         self._add.hide()
         self._name.clear()
         self._name.show()
         self._name.setFocus()
+        bring_into_sight(self)
 
     def _on_named(self) -> None:
         name = self._name.text()

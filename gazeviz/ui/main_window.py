@@ -34,6 +34,7 @@ from gazeviz.ui.controls import hairline
 from gazeviz.ui.explore import ExploreView
 from gazeviz.ui.header import Header
 from gazeviz.ui.notice_bar import NoticeBar
+from gazeviz.ui.offers import offers
 from gazeviz.ui.picture_drop import PictureDrop
 from gazeviz.ui.picture_menu import PictureMenu
 from gazeviz.ui.status_bar import StatusBar
@@ -125,11 +126,7 @@ class MainWindow(QMainWindow):
                      partial(_is_theme, choice))
                 for choice in THEME_CHOICES
             ),
-            Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
-                 lambda: self.explore.set_arranging(not self.explore.arranging),
-                 lambda: self.explore.arranging),
-            Deed("View", "Panels as at first", "", "Put every panel back.",
-                 self.explore.arrange_as_at_first),
+            *self.explore.deeds(),
             *self._session_deeds(),
             Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
                  self.show_palette),
@@ -217,11 +214,14 @@ class MainWindow(QMainWindow):
         self._palette.open_palette()
 
     def _commands(self) -> list[Command]:
-        return [
+        deeds = [
             Command(deed.name, deed.key, deed.does, self.actions_.action(deed.name).trigger)
             for deed in self.actions_.deeds
             if self.actions_.action(deed.name).isEnabled()
-        ] + self.pictures.commands()
+        ]
+        if self._stack.currentWidget() is not self.explore:
+            return deeds
+        return [*deeds, *offers(self._model, self._controller, self.explore), *self.pictures.commands()]
 
     def show_help(self) -> None:
         """Open the help beside the window."""

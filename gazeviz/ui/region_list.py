@@ -81,11 +81,11 @@ class RegionListView(QWidget):
 
     def _make_footer(self) -> QHBoxLayout:
         footer = QHBoxLayout()
-        self._new = _button("newRegion", "New region", "Add an empty region and paint on it")
+        self._new = _button("newRegion", "New region", "Add an empty region and paint on it  N")
         self._new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._new.setText("New region")
         self._new.setMinimumWidth(40)  # a narrow column cuts its words, not the rows
-        self._new.clicked.connect(lambda: self._attempt(lambda: self._editor.add_region()))
+        self._new.clicked.connect(self.add_region)
         self._delete = _button("deleteRegion", "Delete region", "Delete the active region  Del")
         self._delete.clicked.connect(self.delete_active)
         more = _button("moreRegions", "More about regions", "Import, export and more")
@@ -174,6 +174,10 @@ class RegionListView(QWidget):
         self._delete.setEnabled(active is not None)
 
     # Gestures
+
+    def add_region(self) -> None:
+        """Add an empty region, which becomes the active one."""
+        self._attempt(lambda: self._editor.add_region())
 
     def rename_active(self) -> None:
         """Let the active region's name be written in its row."""

@@ -131,8 +131,10 @@ def font_ui(px: int = 13, weight: int = 400) -> QFont:
 
 
 def font_mono(px: int = 12, weight: int = 400) -> QFont:
-    """The typeface of tokens, axes and figures."""
-    return _font("JetBrains Mono", QFont.StyleHint.Monospace, px, weight)
+    """The typeface of tokens, axes and figures; every character as it is, none joined with its neighbour."""
+    font = _font("JetBrains Mono", QFont.StyleHint.Monospace, px, weight)
+    font.setFeature(QFont.Tag("calt"), 0)  # where this face keeps its ligatures: "<|" would be a triangle
+    return font
 
 
 def region_colour(index: int) -> QColor:

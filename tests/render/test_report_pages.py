@@ -119,6 +119,11 @@ def test_tokens_are_tinted_and_numbered_by_the_region_looked_at(page: str) -> No
     assert ".k0072B2 { --k: #0072B2; --on: #ffffff; }" in Reader(page).style
 
 
+def test_the_end_of_an_answer_leaves_no_empty_chip() -> None:
+    page = html_page(made_report(made_run(texts=("a", " cat", ".", ""), looks=(0, 1, 1, 2))))
+    assert re.findall(r'<span class="chip[^"]*">(?:<b[^>]*>\d</b>)?([^<]*)</span>', page) == ["a", " cat", "."]
+
+
 def test_hostile_text_is_shown_as_text(hostile_page: str) -> None:
     read = Reader(hostile_page)
     assert "script" not in read.tags

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtGui import QTextLayout
+from PySide6.QtWidgets import QApplication
 
+from gazeviz.ui import theme
 from gazeviz.ui.token_chips import CHIP_PX, LINE_PX, PAD_PX, ChipLines, Spelling, spell
 
 
@@ -114,3 +117,19 @@ def test_going_up_and_down_keeps_to_the_column_and_stops_at_the_ends() -> None:
 
 def test_a_chip_is_as_wide_as_its_text_and_a_margin() -> None:
     assert lines().append(Spelling((("ab", False),))).width_px == 20 + 2 * PAD_PX
+
+
+def test_characters_are_drawn_as_they_are_and_none_joined(qapp: QApplication) -> None:
+    """JetBrains Mono would draw "<|" and "|>" as triangles."""
+    theme.apply(qapp, "dark")
+    whole = glyphs_of("<|im_end|>")
+    assert whole == [glyph for character in "<|im_end|>" for glyph in glyphs_of(character)]
+
+
+def glyphs_of(text: str) -> list[int]:
+    """The shapes that a text is drawn with."""
+    layout = QTextLayout(text, theme.font_mono(13))
+    layout.beginLayout()
+    layout.createLine()
+    layout.endLayout()
+    return [glyph for run in layout.glyphRuns() for glyph in run.glyphIndexes()]
