@@ -49,6 +49,7 @@ class StripsForm(QWidget):
             "A folder of PNG or JPEG files; a samples.json in it may give layouts and captions"
         )
         self._open.clicked.connect(self._on_open)
+        self.setFocusProxy(self._source)
         self._lay_out()
         self._refresh()
 
@@ -79,14 +80,12 @@ class StripsForm(QWidget):
 
     def set_folder(self, folder: Path) -> None:
         """Measure on all strips of a folder."""
-        self._folder, self._kind = folder, "folder"
-        self._source.set_current("folder")
-        self._count.setMinimum(0)
-        self._count.setValue(0)
-        self._refresh()
+        self._folder = folder
+        self._on_source("folder")
 
     def _on_source(self, kind: str) -> None:
         self._kind = "folder" if kind == "folder" else "builtin"
+        self._source.set_current(self._kind)
         self._count.setMinimum(0 if self._kind == "folder" else 1)
         self._count.setValue(0 if self._kind == "folder" else USUAL_STRIPS)
         self._refresh()

@@ -77,7 +77,7 @@ class DiscoveryPanel(QWidget):
     def open(self) -> None:
         """Unfold it, and let the keyboard go on there."""
         self.fold.set_folded(False)
-        self._measure.setFocus()
+        self._form.setFocus()
 
     def set_folder(self, folder: Path) -> None:
         """Measure on the strips of a folder."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from gazeviz.ui.model_dialog import ModelDialog
     from gazeviz.ui.sessions import SessionsView
 
-FIRST_SIZE_PX = (1440, 900)
+FIRST_SIZE_PX, TITLE_BAR_PX = (1440, 900), 40  # how high the bar is, is only known once it is there
 
 
 class MainWindow(QMainWindow):
@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
     def _restore_layout(self) -> None:
         layout = self._settings.window_layout()
         room = QGuiApplication.primaryScreen().availableSize()
-        self.resize(min(FIRST_SIZE_PX[0], room.width()), min(FIRST_SIZE_PX[1], room.height()))
+        self.resize(min(FIRST_SIZE_PX[0], room.width()), min(FIRST_SIZE_PX[1], room.height() - TITLE_BAR_PX))
         if layout is not None:
             self.restoreGeometry(layout[0])
             self.explore.restore(layout[1])

@@ -138,7 +138,9 @@ def test_a_folder_that_holds_no_strips_is_refused_in_place(open_panel, tmp_path,
     stage.controller._discovery.begin = refuse
     form = child_of(panel, "discoveryStrips")
     assert isinstance(form, StripsForm)
-    form._source.chosen.emit("folder")
+    a_folder = next(action for action in form._source.menu().actions() if action.text() == "a folder")
+    a_folder.trigger()
+    assert form._source.text().startswith("a folder")
     assert said(panel) == "Choose a folder of strips." and form.source() is None
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     press(panel, "discoveryOpen")
