@@ -1,14 +1,16 @@
 """Opening a picture from anywhere, and turning it into plain 8-bit RGB.
 
-For every way in: a file, a Pillow image or a numpy array. Every kind of broken or odd picture ends in a
-`UserError` with a next step, never in a traceback. Knows nothing of models, tokens or regions.
+For every way in: a file, a Pillow image, a numpy array, a folder of panels. Every kind of broken or odd
+picture ends in a `UserError` with a next step, never in a traceback. Knows nothing of models, tokens or regions.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +19,11 @@ from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+GUTTER_PX: Final = 8
+_MAX_PANELS: Final = 24
+_PANEL_NAME: Final = re.compile(r"\D*(\d+)\D*")
 
 Picture = str | Path | Image.Image | np.ndarray[Any, Any]
 
@@ -64,6 +71,45 @@ def open_picture(source: Picture) -> Image.Image:
         ) from error
     except Exception as error:  # some formats are decoded while they are opened
         raise _damaged(path.name) from error
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder in the order of the numbers in their names, others behind them."""
+    return sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=_panel_order)
+
+
+def panel_strip(folder: Path) -> tuple[Image.Image, int]:
+    """Put the pictures of a folder (p1, p2 ... pN) side by side, all as high as the lowest.
+
+    Returns the strip and N. UserErrors for a folder that is missing or holds fewer than two pictures or too
+    many, and of the pictures.
+    """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of panels.")
+    paths = pictures_in(folder)
+    if not 2 <= len(paths) <= _MAX_PANELS:
+        raise UserError(
+            f"The folder {folder.name} holds {len(paths)} pictures; a strip has 2 to {_MAX_PANELS} panels.",
+            next_step="Put one picture per panel into it: p1.png, p2.png ...",
+        )
+    return _side_by_side([open_picture(path) for path in paths]), len(paths)
+
+
+def _panel_order(path: Path) -> tuple[int, str]:
+    match = _PANEL_NAME.fullmatch(path.stem)
+    return (int(match[1]) if match else 10**9, path.name)
+
+
+def _side_by_side(panels: Sequence[Image.Image]) -> Image.Image:
+    """Panels of one size, undistorted, with a white gutter that is part of each one's even share."""
+    height_px = min(panel.height for panel in panels)
+    width_px = max(max(1, round(panel.width * height_px / panel.height)) for panel in panels)
+    cell_px = width_px + GUTTER_PX
+    strip = Image.new("RGB", (cell_px * len(panels), height_px + GUTTER_PX), "white")
+    for place, panel in enumerate(panels):
+        fitted = ImageOps.pad(panel, (width_px, height_px), Image.Resampling.LANCZOS, "white")
+        strip.paste(fitted, (place * cell_px + GUTTER_PX // 2, GUTTER_PX // 2))
+    return strip
 
 
 def _check_file(path: Path) -> None:

@@ -9,27 +9,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from gazeviz.app.session_parts import Picture
 from gazeviz.domain.messages import PictureSource
 from gazeviz.domain.strip import Layout, gutters
 from gazeviz.errors import UserError
-from gazeviz.pictures import open_picture
+from gazeviz.pictures import SUFFIXES as SUFFIXES
+from gazeviz.pictures import open_picture, panel_strip
 from gazeviz.resources import resource_path
-
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-GUTTER_PX: Final = 8
-_MAX_PANELS: Final = 24
-_PANEL_NAME = re.compile(r"\D*(\d+)\D*")
 
 
 @dataclass(frozen=True)
@@ -74,22 +67,11 @@ def picture_data(
 
 
 def panel_folder(folder: Path) -> Picture:
-    """Put the pictures of a folder (p1, p2 ... pN) side by side as a strip, all as high as the lowest.
-
-    UserErrors for a folder that is missing or holds fewer than two pictures or too many, and of the pictures.
-    """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of panels.")
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=_panel_order)
-    if not 2 <= len(paths) <= _MAX_PANELS:
-        raise UserError(
-            f"The folder {folder.name} holds {len(paths)} pictures; a strip has 2 to {_MAX_PANELS} panels.",
-            next_step="Put one picture per panel into it: p1.png, p2.png ...",
-        )
-    strip = _side_by_side([open_picture(path) for path in paths])
+    """Open the pictures of a folder (p1, p2 ... pN) as one strip; UserErrors of pictures.panel_strip."""
+    strip, n_panels = panel_strip(folder)
     buffer = io.BytesIO()
     strip.save(buffer, "PNG", compress_level=1)
-    return picture_data(buffer.getvalue(), folder.name, Layout(1, len(paths)))
+    return picture_data(buffer.getvalue(), folder.name, Layout(1, n_panels))
 
 
 def samples() -> tuple[Sample, ...]:
@@ -127,20 +109,3 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
     pixels_HW3 = np.asarray(image, dtype=np.uint8)
     pixels_HW3.setflags(write=False)
     return pixels_HW3
-
-
-def _panel_order(path: Path) -> tuple[int, str]:
-    match = _PANEL_NAME.fullmatch(path.stem)
-    return (int(match[1]) if match else 10**9, path.name)
-
-
-def _side_by_side(panels: Sequence[Image.Image]) -> Image.Image:
-    """Panels of one size, undistorted, with a white gutter that is part of each one's even share."""
-    height_px = min(panel.height for panel in panels)
-    width_px = max(max(1, round(panel.width * height_px / panel.height)) for panel in panels)
-    cell_px = width_px + GUTTER_PX
-    strip = Image.new("RGB", (cell_px * len(panels), height_px + GUTTER_PX), "white")
-    for place, panel in enumerate(panels):
-        fitted = ImageOps.pad(panel, (width_px, height_px), Image.Resampling.LANCZOS, "white")
-        strip.paste(fitted, (place * cell_px + GUTTER_PX // 2, GUTTER_PX // 2))
-    return strip

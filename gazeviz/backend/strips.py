@@ -1,7 +1,8 @@
 """The strips that rankings are measured on, from where a request says: drawn ones, or a folder of pictures.
 
 A folder may hold a `samples.json`, a list of {"file", "layout", "captions"} of which the last two are
-optional; otherwise every picture in it is a strip whose panels its gutters show.
+optional; otherwise every picture in it is a strip whose panels its gutters show, and every folder in it a
+strip of one picture per panel (p1, p2 ... pN).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy as np
 from gazeviz.domain.messages import StripsSource
 from gazeviz.domain.strip import Layout, Strip, gutters, panel_regions
 from gazeviz.errors import UserError
+from gazeviz.pictures import SUFFIXES, open_picture, panel_strip, pictures_in
 
-PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 CONTENTS_FILE: Final = "samples.json"
 
 
@@ -30,8 +31,10 @@ def strips_of(source: StripsSource) -> tuple[Strip, ...]:
     return tuple(drawn.strip for drawn in builtin_strips(source.n or 1, source.seed))
 
 
-def folder_strips(folder: Path, n: int | None = None) -> tuple[Strip, ...]:
+def folder_strips(folder: Path, n: int | None = None, layout: Layout | None = None) -> tuple[Strip, ...]:
     """Read the first `n` strips of a folder (None: all of them).
+
+    layout: of every strip that is one picture; None: as the list says, or else as the gutters show.
 
     Raises UserError for a folder that is missing, holds no strip, or whose list of strips is damaged, and for
     pictures that cannot be read or whose panels cannot be told.
@@ -39,14 +42,19 @@ def folder_strips(folder: Path, n: int | None = None) -> tuple[Strip, ...]:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of strips.")
     known = _contents(folder)
-    names = list(known) or [
-        path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES
+    paths = [folder / name for name in known] or [
+        path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES or _holds_panels(path)
     ]
-    if not names:
+    if not paths:
         raise UserError(
-            f"The folder {folder} holds no strips.", next_step="Put strips into it as PNG or JPEG files."
+            f"The folder {folder} holds no strips.",
+            next_step="Put strips into it as PNG or JPEG files, or folders of panels: p1.png, p2.png ...",
         )
-    return tuple(_strip(folder / name, known.get(name, {})) for name in names[:n])
+    return tuple(_strip(path, known.get(path.name, {}), layout) for path in paths[:n])
+
+
+def _holds_panels(path: Path) -> bool:
+    return path.is_dir() and len(pictures_in(path)) > 1
 
 
 def _contents(folder: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -64,12 +72,14 @@ def _contents(folder: Path) -> Mapping[str, Mapping[str, Any]]:
         ) from error
 
 
-def _strip(path: Path, known: Mapping[str, Any]) -> Strip:
-    from gazeviz.pictures import open_picture
-
-    image = open_picture(path)
-    named = known.get("layout")
-    layout = Layout.parse(str(named)) if named is not None else gutters(np.asarray(image))
+def _strip(path: Path, known: Mapping[str, Any], layout: Layout | None) -> Strip:
+    if path.is_dir():
+        image, n_panels = panel_strip(path)
+        layout = Layout(1, n_panels)
+    else:
+        image = open_picture(path)
+        named = known.get("layout")
+        layout = layout or (Layout.parse(str(named)) if named is not None else gutters(np.asarray(image)))
     if layout is None:
         raise UserError(
             f"The panels of {path.name} cannot be told by its gutters.",

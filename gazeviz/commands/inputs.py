@@ -7,12 +7,11 @@ run anything on the model.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gazeviz.commands.terminal import Terminal, number_or_error
 from gazeviz.errors import UserError
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from gazeviz.engine.engine import Engine
     from gazeviz.engine.recommendation import Recommendation, Task
     from gazeviz.testbed.grammar import Fact
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-CONTENTS_FILE = "samples.json"
-"""In a folder of strips: a list of {"file", "layout", "captions"}, the last two optional."""
 
 
 @dataclass(frozen=True)
@@ -196,31 +191,23 @@ def mask(path: str, image: Image) -> Region:
 
 
 def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
-    """Return builtin:N (N strips of the comic world; builtin:N:SEED) or the strips of a folder of pictures.
+    """Return builtin:N (N strips of the comic world; builtin:N:SEED) or the strips of a folder.
 
-    A folder's `samples.json` may give each file's layout and captions; otherwise `layout` holds for all,
-    or each picture's gutters. UserError for a folder without pictures, and where a layout cannot be told.
+    layout: of all of them; None: as a folder's `samples.json` says, or as the gutters show. UserErrors of
+    gazeviz.backend.strips.folder_strips.
     """
     match = re.fullmatch(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?", named)
     if match:
         return _drawn_strips(int(match[1] or 50), int(match[2] or 0), layout)
+    from gazeviz.backend.strips import folder_strips
+    from gazeviz.domain.strip import Layout
+
     folder = Path(named).expanduser()
     if not folder.is_dir():
         raise UserError(
             f"There is no folder {named}.", next_step="Name a folder of strips, or builtin:50 for drawn ones."
         )
-    known = _contents(folder)
-    names = [entry["file"] for entry in known.values() if entry.get("kind", "strip") == "strip"] or [
-        path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES
-    ]
-    if not names:
-        raise UserError(
-            f"The folder {named} holds no picture.", next_step="Put strips into it as PNG or JPEG."
-        )
-    return tuple(
-        _strip_of(folder / name, layout or known.get(name, {}).get("layout"), known.get(name))
-        for name in names
-    )
+    return folder_strips(folder, layout=Layout.parse(layout) if layout else None)
 
 
 def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") -> HeadSet:
@@ -275,25 +262,3 @@ def _drawn_strips(n: int, seed: int, layout: str | None) -> tuple[Strip, ...]:
         Strip(strip.image, strip.panels, strip.captions, f"builtin:{place}")
         for place, strip in enumerate(drawn)
     )
-
-
-def _contents(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / CONTENTS_FILE
-    if not path.exists():
-        return {}
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-        return {entry["file"]: entry for entry in entries}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"{path} is no list of strips.",
-            next_step='Write [{"file": "a.png", "layout": "1x6"}], or delete it.',
-        ) from error
-
-
-def _strip_of(path: Path, layout: str | None, known: dict[str, Any] | None) -> Strip:
-    from gazeviz.domain.strip import Strip
-
-    shown = picture(str(path))
-    captions = tuple((known or {}).get("captions", ()))
-    return Strip(shown.image, panels(shown, layout), captions, shown.name)

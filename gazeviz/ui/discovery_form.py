@@ -46,7 +46,8 @@ class StripsForm(QWidget):
         self._open = named(QPushButton("Choose…"), "discoveryOpen")
         self._open.setAccessibleName("Choose a folder of strips")
         self._open.setToolTip(
-            "A folder of PNG or JPEG files; a samples.json in it may give layouts and captions"
+            "A folder of PNG or JPEG files, or of folders with a picture per panel (p1, p2 ...);\n"
+            "a samples.json in it may give layouts and captions"
         )
         self._open.clicked.connect(self._on_open)
         self.setFocusProxy(self._source)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.backend.strips import CONTENTS_FILE, strips_of
+from gazeviz.backend.strips import CONTENTS_FILE, folder_strips, strips_of
 from gazeviz.domain.messages import StripsSource
+from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
 
@@ -46,6 +47,21 @@ def test_a_list_gives_layouts_and_captions(folder: Path) -> None:
     (folder / CONTENTS_FILE).write_text(json.dumps(listed))
     (strip,) = strips_of(StripsSource("folder", folder=str(folder)))
     assert (strip.name, len(strip.panels), strip.captions) == ("b", 3, tuple(captions))
+
+
+def test_a_folder_of_panels_in_it_is_a_strip_beside_the_others(folder: Path) -> None:
+    for number in (10, 2, 1):
+        (folder / "c").mkdir(exist_ok=True)
+        Image.new("RGB", (40, 30), (20 * number, 0, 0)).save(folder / "c" / f"p{number}.png")
+    (folder / "empty").mkdir()
+    strips = strips_of(StripsSource("folder", folder=str(folder)))
+    assert [strip.name for strip in strips] == ["a", "b", "c"]
+    reds = [np.asarray(strips[2].image)[panel.mask_HW][:, 0].min() for panel in strips[2].panels]
+    assert reds == [20, 40, 200]
+
+
+def test_a_layout_that_is_named_holds_for_every_picture(folder: Path) -> None:
+    assert [len(strip.panels) for strip in folder_strips(folder, layout=Layout(1, 2))] == [2, 2]
 
 
 def test_the_samples_that_come_along_are_such_a_folder() -> None:
