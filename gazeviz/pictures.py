@@ -1,7 +1,8 @@
 """Opening a picture from anywhere, and turning it into plain 8-bit RGB.
 
 For every way in: a file, a Pillow image, a numpy array, a folder of panels. Every kind of broken or odd
-picture ends in a `UserError` with a next step, never in a traceback. Knows nothing of models, tokens or regions.
+picture ends in a `UserError` with a next step, never in a traceback. Knows nothing of models, tokens or
+regions.
 """
 
 from __future__ import annotations
