@@ -13,9 +13,10 @@ from gazeviz.app.model_loader import STOPPING
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import WorkerState, WorkProgress
+from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
-from gazeviz.ui.controls import ElidedLabel
+from gazeviz.ui.controls import PART_MARK, ElidedLabel
 
 HEIGHT_PX: Final = 28
 _SPEED_OVER_TOK: Final = 20
@@ -95,8 +96,7 @@ class StatusBar(QWidget):
             self._bar.setRange(0, progress.total)
             self._bar.setValue(progress.done)
             self._left.setText(time_left(progress, in_percent=not model.measured_rankings))
-        info = model.model_info
-        self._why.set_whole((info.why_not_gpu or "") if info is not None else "")
+        self._why.set_whole(place_text(model.model_info))
 
     def _show_speed(self) -> None:
         shown = self._model.shown_steps()
@@ -133,6 +133,13 @@ class StateDot(QWidget):
         painter.setPen(colour)
         painter.setBrush(colour)
         painter.drawEllipse(QPointF(4, 4), 3.4, 3.4)
+
+
+def place_text(info: ModelInfo | None) -> str:
+    """The model and where it computes, and on a processor why not on a GPU: `comic-vlm on CPU · ...`."""
+    if info is None:
+        return ""
+    return PART_MARK.join(filter(None, (f"{info.name} on {info.device.upper()}", info.why_not_gpu)))
 
 
 def time_left(progress: WorkProgress, in_percent: bool = False) -> str:
