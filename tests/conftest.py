@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,9 @@ os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from tests.kept_log import Kept
 
 
 @pytest.fixture
@@ -54,6 +58,16 @@ def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "untrained"
     save_pretrained(folder, build_model())
     return folder
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, untrained_model: Path) -> Iterator["Kept"]:
+    """A log with runs of every kind in it."""
+    from tests.kept_log import Kept
+
+    kept = Kept(tmp_path_factory.mktemp("kept"), untrained_model)
+    yield kept
+    kept.reader.close()
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,32 +14,16 @@ from gazeviz import cli
 from gazeviz.commands import inputs
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.errors import Cancelled, RunError
+from tests.command_line import Run, answered, command_line
 
 QUESTION = "What is happening in this panel of the comic strip?"
 ROOT = Path(__file__).parent.parent
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def gazeviz(untrained_model: Path, capsys: pytest.CaptureFixture[str], fresh_logging: None) -> Run:
     """Run one command line on the model with random weights: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        code = cli.main(["--model", str(untrained_model), *map(str, arguments)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def answered(gazeviz: Run, *arguments: str | Path) -> dict[str, Any]:
-    """The JSON document of a command that succeeds."""
-    code, out, err = gazeviz(*arguments, "--json")
-    assert code == 0, err
-    document = json.loads(out)
-    assert isinstance(document, dict)
-    return document
+    return command_line(capsys, "--model", untrained_model)
 
 
 def steer(*options: str | Path, picture: str | Path = "builtin:0") -> Sequence[str | Path]:

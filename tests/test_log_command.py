@@ -7,7 +7,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,10 @@ from gazeviz.engine.generation import Stream
 from gazeviz.store import SessionStore
 from gazeviz.store.reading import Reader
 from gazeviz.store.upkeep import check
-from tests.store.samples import Samples, plain_step, tiny_info
-from tests.store.test_session_store import SPEC
+from tests.command_line import Run, answered, command_line
+from tests.store.samples import SPEC, Samples, plain_step, tiny_info
 
 QUESTION = "What is happening in this panel of the comic strip?"
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -43,21 +41,7 @@ def gazeviz(
     untrained_model: Path, capsys: pytest.CaptureFixture[str], fresh_logging: None, log_path: Path
 ) -> Run:
     """Run one command line: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        code = cli.main(["--model", str(untrained_model), *map(str, arguments)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def answered(gazeviz: Run, *arguments: str | Path) -> dict[str, Any]:
-    code, out, err = gazeviz(*arguments, "--json")
-    assert code == 0, err
-    document = json.loads(out)
-    assert isinstance(document, dict)
-    return document
+    return command_line(capsys, "--model", untrained_model)
 
 
 def steer(*options: str | Path, picture: str | Path = "builtin:0") -> tuple[str | Path, ...]:

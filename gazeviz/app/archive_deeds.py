@@ -53,24 +53,12 @@ def tag(ids: Sequence[int], word: str, present: bool) -> Deed:
 
 def note(run_id: int, text: str) -> Deed:
     """Write a run's note."""
-
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
-        before = _text(reader, "SELECT text FROM notes WHERE run_id = ?", run_id)
-        store.note_run(run_id, text)
-        return lambda store: store.note_run(run_id, before)
-
-    return deed
+    return _write(SessionStore.note_run, run_id, text, "SELECT text FROM notes WHERE run_id = ?")
 
 
 def note_session(session_id: int, text: str) -> Deed:
     """Write a session's note."""
-
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
-        before = _text(reader, "SELECT text FROM notes WHERE session_id = ?", session_id)
-        store.note_session(session_id, text)
-        return lambda store: store.note_session(session_id, before)
-
-    return deed
+    return _write(SessionStore.note_session, session_id, text, "SELECT text FROM notes WHERE session_id = ?")
 
 
 def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> Deed:
@@ -115,13 +103,7 @@ def restore(ids: Sequence[int]) -> Deed:
 
 def rename_session(session_id: int, name: str) -> Deed:
     """Give a session another name."""
-
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
-        before = _text(reader, "SELECT name FROM sessions WHERE id = ?", session_id)
-        store.rename_session(session_id, name)
-        return lambda store: store.rename_session(session_id, before)
-
-    return deed
+    return _write(SessionStore.rename_session, session_id, name, "SELECT name FROM sessions WHERE id = ?")
 
 
 def delete_session(session_id: int) -> Deed:
@@ -130,6 +112,18 @@ def delete_session(session_id: int) -> Deed:
     def deed(store: SessionStore, _reader: Reader) -> TakeBack:
         store.delete_session(session_id)
         return lambda store: store.restore_session(session_id)
+
+    return deed
+
+
+def _write(write: Callable[[SessionStore, int, str], None], key: int, text: str, sql: str) -> Deed:
+    """Write a text that belongs to a key; sql finds the one before, which may be none."""
+
+    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+        rows = reader.rows(sql, (key,))
+        before = text_of(rows[0][0]) if rows else ""
+        write(store, key, text)
+        return lambda store: write(store, key, before)
 
     return deed
 
@@ -146,8 +140,3 @@ def _those(reader: Reader, ids: Sequence[int], sql: str, *values: Any) -> list[i
 def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(ids), _AT_ONCE):
         yield ids[start : start + _AT_ONCE]
-
-
-def _text(reader: Reader, sql: str, key: int) -> str:
-    rows = reader.rows(sql, (key,))
-    return text_of(rows[0][0]) if rows else ""

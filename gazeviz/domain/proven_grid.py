@@ -6,14 +6,15 @@ region's cells: a grid is believed only where that holds. Only plain grids over 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.message_parts import GenerateSpec, RunSummary
+from gazeviz.domain.logged_run import LoggedRun
+from gazeviz.domain.message_parts import GenerateSpec
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 
@@ -22,27 +23,7 @@ _FLATTEST: Final = 4.0
 """Sides of a cell in what the model is fed, one to the other: real ones are square."""
 
 
-class WatchedStep(Protocol):
-    """A token with its map and its masses on the run's regions."""
-
-    @property
-    def map_P(self) -> NDArray[np.float32]: ...
-    @property
-    def masses_R(self) -> NDArray[np.float32]: ...
-
-
-class WatchedRun(Protocol):
-    """What has to be known of a run."""
-
-    @property
-    def spec(self) -> GenerateSpec: ...
-    @property
-    def summary(self) -> RunSummary | None: ...
-    @property
-    def steps(self) -> Sequence[WatchedStep]: ...
-
-
-def proven_grid(run: WatchedRun) -> TokenGrid | None:
+def proven_grid(run: LoggedRun) -> TokenGrid | None:
     """Return the plain grid that explains every mass of the run; None where no region can prove one."""
     regions = run.spec.regions
     if not run.steps or not regions:
@@ -65,7 +46,7 @@ def _shapes(n_tok: int, fed_px: tuple[int, int]) -> Iterator[tuple[int, int]]:
             yield rows, columns
 
 
-def _explains(grid: TokenGrid, run: WatchedRun) -> bool:
+def _explains(grid: TokenGrid, run: LoggedRun) -> bool:
     """Whether each mass is the sum of its map over the region's cells, and one region at least has cells."""
     tokens = [_cells(grid, region, run.spec) for region in run.spec.regions]
     for step in run.steps:

@@ -9,33 +9,17 @@ from __future__ import annotations
 import re
 import shlex
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final, Protocol
+from typing import Final
 
-from gazeviz.domain.message_parts import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.logged_run import LoggedRun
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering
 
 _PLAIN_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]*")
 _CODE_COLUMNS: Final = 100
-
-
-class RepeatableRun(Protocol):
-    """What has to be known of a run to repeat it; every logged run knows it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def spec(self) -> GenerateSpec: ...
-    @property
-    def model(self) -> ModelInfo: ...
-    @property
-    def steps(self) -> Sequence[object]: ...
-    @property
-    def summary(self) -> RunSummary | None: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,7 @@ class Wish:
     max_image_tok: int | None = None
 
     @classmethod
-    def of(cls, run: RepeatableRun) -> Wish:
+    def of(cls, run: LoggedRun) -> Wish:
         """Take what really happened where the run ended by itself, else what was asked for.
 
         A run that did not end by itself is repeated up to its last token.
@@ -78,7 +62,7 @@ class Wish:
         )
 
 
-def cli_line(run: RepeatableRun, picture: str | None, mask: str | None = None, log: str | None = None) -> str:
+def cli_line(run: LoggedRun, picture: str | None, mask: str | None = None, log: str | None = None) -> str:
     """Return a line for a POSIX shell that gives the run's tokens again.
 
     picture: what the command line opens as the picture, None where there is no file.
@@ -101,7 +85,7 @@ def cli_line(run: RepeatableRun, picture: str | None, mask: str | None = None, l
     return " ".join(_quoted(word) for word in words)
 
 
-def python_snippet(run: RepeatableRun, picture: str | None, log: str | None = None) -> str:
+def python_snippet(run: LoggedRun, picture: str | None, log: str | None = None) -> str:
     """Return Python that gives the run's tokens again, with every region written out.
 
     picture: the file to open; where there is none, the log has it.  log: its file, None for the usual one.

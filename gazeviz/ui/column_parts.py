@@ -1,4 +1,4 @@
-"""Small parts that columns and dialogs share: names, titles, rows, tips, tinted icons."""
+"""Small parts that columns and dialogs share: names, titles, soft labels, buttons, rows, tips, icons."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TypeVar
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 _GAP_PX = 8
 
 _Widget = TypeVar("_Widget", bound=QWidget)
+_Label = TypeVar("_Label", bound=QLabel)
 
 
 def named(widget: _Widget, name: str) -> _Widget:
@@ -31,6 +32,31 @@ def section_title(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "section")
     return label
+
+
+def soft(label: _Label) -> _Label:
+    """Give a label the soft look of what explains, and is not the matter itself."""
+    label.setProperty("role", "soft")
+    return label
+
+
+def soft_text(name: str, text: str = "") -> QLabel:
+    """A named soft label that takes as many lines as its text needs."""
+    label = soft(named(QLabel(text), name))
+    label.setWordWrap(True)
+    return label
+
+
+def push_button(name: str, text: str, tip: str, spoken: str | None = None, kind: str = "") -> QPushButton:
+    """A button with words on it.
+
+    spoken: its accessible name, for which the tip stands where none is given.  kind: of the style sheet.
+    """
+    button = named(QPushButton(text), name)
+    button.setProperty("kind", kind)
+    button.setAccessibleName(tip if spoken is None else spoken)
+    button.setToolTip(tip)
+    return button
 
 
 def tinted(icon: QIcon, side_px: int, colour: QColor, ratio: float) -> QPixmap:

@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.command_search import Command as Command
 from gazeviz.ui.command_search import Match, find
 
@@ -170,7 +170,7 @@ class CommandPalette(QWidget):
         self._search.setClearButtonEnabled(True)
         self._list = CommandList(self)
         self._view = named(QListView(), "commandList")
-        self._none = named(QLabel("Nothing is called that. Try fewer letters."), "commandNone")
+        self._none = soft(named(QLabel("Nothing is called that. Try fewer letters."), "commandNone"))
         self._make_view()
         self._window = parent
         self._layout = layout = QVBoxLayout(self)
@@ -193,7 +193,6 @@ class CommandPalette(QWidget):
         self._view.setMouseTracking(True)
         self._view.entered.connect(self._view.setCurrentIndex)
         self._view.clicked.connect(lambda index: self._do(index.row()))
-        self._none.setProperty("role", "soft")
         self._none.setContentsMargins(4, 4, 4, 8)
 
     @property

@@ -19,7 +19,7 @@ from gazeviz.domain.token_names import quoted_token, quoted_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.render.report_words import safe_colour
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import as_written, named
+from gazeviz.ui.column_parts import as_written, named, soft, soft_text
 from gazeviz.ui.compare_letters import LetterBadge
 from gazeviz.ui.compare_map import CompareMap
 from gazeviz.ui.controls import ElidedLabel
@@ -102,9 +102,7 @@ class CompareColumn(QWidget):
         self.flow.pointed.connect(lambda index, _: self.token_wanted.emit(index))
         self.flow.stepped.connect(self._on_stepped)
         self.flow.copy_wanted.connect(self._copy)
-        self._state = named(QLabel(), f"compareState{LETTERS[place]}")
-        self._state.setProperty("role", "soft")
-        self._state.setWordWrap(True)
+        self._state = soft_text(f"compareState{LETTERS[place]}")
         self._lay_out()
         self._fill()
 
@@ -114,8 +112,7 @@ class CompareColumn(QWidget):
         layout.setSpacing(theme.SPACE)
         top.setSpacing(theme.SPACE)
         self._label = named(ElidedLabel(), f"compareLabel{LETTERS[self._place]}")
-        self._overlap = named(QLabel(), f"compareOverlap{LETTERS[self._place]}")
-        self._overlap.setProperty("role", "soft")
+        self._overlap = soft(named(QLabel(), f"compareOverlap{LETTERS[self._place]}"))
         open_ = named(QToolButton(), f"compareOpen{LETTERS[self._place]}")
         open_.setText(f"#{self._run.id}")
         open_.setFont(theme.font_mono(11))

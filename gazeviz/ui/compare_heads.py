@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from gazeviz.app.comparison import LETTERS, HeadsCompared, Overlap
 from gazeviz.domain.heads import Head
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft, soft_text
 from gazeviz.ui.compare_letters import draw_letter, letter_colour
 from gazeviz.ui.controls import ElidedLabel
 
@@ -245,13 +245,10 @@ class CompareHeads(QWidget):
         self.setObjectName("compareHeads")
         self._compared: HeadsCompared | None = None
         self._pair = (0, 1)
-        self.figures = named(ElidedLabel(), "compareFigures")
-        self.figures.setProperty("role", "soft")
-        self._why = named(
-            QLabel("These heads are of models of different shapes: no grid shows both."), "compareWhy"
+        self.figures = soft(named(ElidedLabel(), "compareFigures"))
+        self._why = soft_text(
+            "compareWhy", "These heads are of models of different shapes: no grid shows both."
         )
-        self._why.setProperty("role", "soft")
-        self._why.setWordWrap(True)
         self._pairs, self._grid, self._legend = PairTable(), OverlapGrid(), OverlapLegend()
         self._pairs.chosen.connect(self._on_chosen)
         layout, body = QVBoxLayout(self), QHBoxLayout()

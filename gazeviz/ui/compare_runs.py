@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
@@ -17,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.app.comparison import NONE, RunComparison, Setting, differing
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft
 from gazeviz.ui.compare_column import CompareColumn
 from gazeviz.ui.compare_heads import CompareHeads
 from gazeviz.ui.compare_parts import CloseButton
@@ -71,17 +70,13 @@ class CompareRuns(QWidget):
         self._title = named(QLabel(), "compareTitle")
         self._title.setProperty("role", "strong")
         self._different = named(ElidedLabel(), "compareDifferent")
-        self._same = named(ElidedLabel(), "compareSame")
-        self._same.setProperty("role", "soft")
-        self._back = named(QPushButton("All pairs"), "compareBack")
-        self._back.setToolTip("Go back to the pairs of the two sessions")
+        self._same = soft(named(ElidedLabel(), "compareSame"))
+        self._back = push_button("compareBack", "All pairs", "Go back to the pairs of the two sessions")
         self._back.clicked.connect(self.back_wanted)
         self._back.hide()
-        report = named(QPushButton("Report \N{HORIZONTAL ELLIPSIS}"), "compareReport")
-        report.setToolTip("Write a report of these runs; a preview comes first")
+        tip = "Write a report of these runs; a preview comes first"
+        report = push_button("compareReport", "Report \N{HORIZONTAL ELLIPSIS}", tip)
         report.clicked.connect(self._on_report)
-        for button in (self._back, report):
-            button.setAccessibleName(button.toolTip())
         for widget, stretch in (
             (self._back, 0), (self._title, 0), (self._different, 3), (self._same, 2), (report, 0),
             (CloseButton(self.close_wanted.emit), 0),
@@ -123,8 +118,7 @@ class CompareRuns(QWidget):
         column.setSpacing(theme.SPACE)
         title = QLabel("Where the heads look")
         title.setProperty("role", "strong")
-        self._about = named(ElidedLabel(), "comparePlotAbout")
-        self._about.setProperty("role", "soft")
+        self._about = soft(named(ElidedLabel(), "comparePlotAbout"))
         self._regions = choice_button(
             "compareRegion", "The region whose mass is drawn", ((_OWN_TARGET, "Own target"),), self._on_region
         )

@@ -20,7 +20,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import Head
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.compare_letters import letter_colour
 from gazeviz.ui.compare_scatter_points import ScatterPoints, Unit
 from gazeviz.ui.controls import ElidedLabel, choice_button
@@ -58,10 +58,8 @@ class CompareScatter(QWidget):
         self._viewed: tuple[object, ...] = ()
         self._plot: ScatterPlot | None = None
         self._legend, self._about = ScatterLegend(), named(ElidedLabel(), "scatterAbout")
-        self._left_out = named(ElidedLabel(), "scatterLeftOut")
-        self._none = named(QLabel(_NO_HEADS), "scatterNone")
-        for label in (self._left_out, self._none):
-            label.setProperty("role", "soft")
+        self._left_out = soft(named(ElidedLabel(), "scatterLeftOut"))
+        self._none = soft(named(QLabel(_NO_HEADS), "scatterNone"))
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(theme.SPACE)

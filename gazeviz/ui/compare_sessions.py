@@ -29,7 +29,7 @@ from gazeviz.app.session_pairs import ListedRun, Pair, Pairing
 from gazeviz.app.word_diff import different_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.compare_parts import CloseButton
 from gazeviz.ui.controls import ChoiceButton, ElidedLabel, hairline
 
@@ -173,8 +173,7 @@ class CompareSessions(QWidget):
         )
         for place, chooser in enumerate(self._choosers):
             chooser.chosen.connect(lambda key, side=place: self._on_session(side, int(key)))
-        self._figures = named(ElidedLabel(), "comparePairFigures")
-        self._figures.setProperty("role", "soft")
+        self._figures = soft(named(ElidedLabel(), "comparePairFigures"))
         self._model = PairTableModel(self)
         self._table = self._make_table()
         layout = QVBoxLayout(self)

@@ -13,7 +13,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QStackedWidget,
@@ -28,7 +27,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft_text
 from gazeviz.ui.compare_rankings import CompareRankings
 from gazeviz.ui.compare_runs import CompareRuns
 from gazeviz.ui.compare_sessions import CompareSessions
@@ -79,30 +78,23 @@ class CompareView(QWidget):
 
     def _make_message(self) -> QWidget:
         page, buttons = QWidget(), QHBoxLayout()
-        self._sentence, self._next_step = (
-            named(QLabel(), "compareSentence"),
-            named(QLabel(), "compareNextStep"),
-        )
-        self._next_step.setProperty("role", "soft")
-        self._to_rankings = QPushButton("Compare head rankings")
-        self._to_rankings.setToolTip("Lay the best heads of the model's rankings over each other")
-        self._to_sessions = QPushButton("Compare two sessions")
-        self._to_sessions.setToolTip("Pair the runs of the two newest sessions by prompt and target")
+        self._sentence, self._next_step = named(QLabel(), "compareSentence"), soft_text("compareNextStep")
+        self._sentence.setWordWrap(True)
+        tip = "Lay the best heads of the model's rankings over each other"
+        self._to_rankings = push_button("compareToRankings", "Compare head rankings", tip)
+        tip = "Pair the runs of the two newest sessions by prompt and target"
+        self._to_sessions = push_button("compareToSessions", "Compare two sessions", tip)
         self._to_rankings.clicked.connect(lambda: self.show_rankings())
         self._to_sessions.clicked.connect(lambda: self.show_sessions(*(id_ for id_, _ in self._sessions[:2])))
-        for button, name in (
-            (self._to_rankings, "compareToRankings"),
-            (self._to_sessions, "compareToSessions"),
-        ):
-            named(button, name).setAccessibleName(button.text())
+        for button in (self._to_rankings, self._to_sessions):
+            button.setAccessibleName(button.text())
             buttons.addWidget(button)
         buttons.addStretch(1)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(2 * theme.SPACE)
-        for label in (self._sentence, self._next_step):
-            label.setWordWrap(True)
-            layout.addWidget(label)
+        layout.addWidget(self._sentence)
+        layout.addWidget(self._next_step)
         layout.addLayout(buttons)
         layout.addStretch(1)
         return page

@@ -36,7 +36,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import as_written, named
+from gazeviz.ui.column_parts import as_written, named, soft
 
 CARET: Final = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 PART_MARK: Final = " · "
@@ -232,12 +232,10 @@ class LabelledSlider(QWidget):
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.number.setFixedWidth(46)
         self.number.setKeyboardTracking(False)
-        text = QLabel(label)
-        text.setProperty("role", "soft")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)
-        layout.addWidget(text)
+        layout.addWidget(soft(QLabel(label)))
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.number)
         for control in (self.slider, self.number):

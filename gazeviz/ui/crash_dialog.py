@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz import __version__
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft_text
 
 _log = logging.getLogger(__name__)
 
@@ -44,11 +44,10 @@ class CrashDialog(QDialog):
             "gazeviz met a bug. Your session is still there; what you did last may not have happened."
         )
         sentence.setWordWrap(True)
-        next_step = QLabel(
-            "Go on, or save what you need and start again. The text below helps to find the cause."
+        next_step = soft_text(
+            "crashNextStep",
+            "Go on, or save what you need and start again. The text below helps to find the cause.",
         )
-        next_step.setWordWrap(True)
-        next_step.setProperty("role", "soft")
         text = named(QPlainTextEdit(report), "crashReport")
         text.setReadOnly(True)
         text.setFont(theme.font_mono(11))

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from gazeviz.domain.messages import StripsSource
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft
 from gazeviz.ui.controls import ElidedLabel, choice_button
 
 Kind: TypeAlias = Literal["builtin", "folder"]
@@ -40,15 +40,13 @@ class StripsForm(QWidget):
         self._seed = _number(
             "discoverySeed", "Seed that the built-in strips are drawn from", (0, _LAST_SEED), 0
         )
-        self._seed_word = _soft("seed")
-        self._path = named(ElidedLabel(_NO_FOLDER), "discoveryFolder")
-        self._path.setProperty("role", "soft")
-        self._open = named(QPushButton("Choose…"), "discoveryOpen")
-        self._open.setAccessibleName("Choose a folder of strips")
-        self._open.setToolTip(
+        self._seed_word = soft(QLabel("seed"))
+        self._path = soft(named(ElidedLabel(_NO_FOLDER), "discoveryFolder"))
+        tip = (
             "A folder of PNG or JPEG files, or of folders with a picture per panel (p1, p2 ...);\n"
             "a samples.json in it may give layouts and captions"
         )
+        self._open = push_button("discoveryOpen", "Choose…", tip, spoken="Choose a folder of strips")
         self._open.clicked.connect(self._on_open)
         self.setFocusProxy(self._source)
         self._lay_out()
@@ -57,7 +55,7 @@ class StripsForm(QWidget):
     def _lay_out(self) -> None:
         first, self._folder_row = QHBoxLayout(), named(QWidget(), "discoveryFolderRow")
         first.setSpacing(2 * theme.SPACE)
-        for widget in (self._source, _soft("N"), self._count, self._seed_word, self._seed):
+        for widget in (self._source, soft(QLabel("N")), self._count, self._seed_word, self._seed):
             first.addWidget(widget)
         first.addStretch(1)
         second = QHBoxLayout(self._folder_row)
@@ -114,9 +112,3 @@ def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> QSpinB
     box.setAccessibleName(says)
     box.setToolTip(says)
     return box
-
-
-def _soft(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "soft")
-    return label

@@ -12,7 +12,6 @@ from typing import Final
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -22,7 +21,7 @@ from PySide6.QtWidgets import (
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft_text
 from gazeviz.ui.controls import FoldOut
 from gazeviz.ui.discovery_form import StripsForm
 from gazeviz.ui.discovery_outcome import Outcome
@@ -59,12 +58,12 @@ class DiscoveryPanel(QWidget):
         self._outcome = Outcome(model)
         self._rankings = {name: _ranking_button(name, text) for name, text in RANKING_LABELS.items()}
         self._rankings["mass"].setChecked(True)
-        self._measure = named(QPushButton("Measure"), "discoveryMeasure")
-        self._cancel = named(QPushButton("Cancel"), "discoveryCancel")
+        tip = "Ask about every panel of every strip, and score all heads by what they do"
+        self._measure = push_button("discoveryMeasure", "Measure", tip, spoken="Measure")
+        tip = "Stop measuring; what was measured so far is kept under a name that says so"
+        self._cancel = push_button("discoveryCancel", "Cancel", tip, spoken="Cancel")
         self._bar = named(QProgressBar(), "discoveryBar")
-        self._said = named(QLabel(), "discoverySaid")
-        self._said.setProperty("role", "soft")
-        self._said.setWordWrap(True)
+        self._said = soft_text("discoverySaid")
         content = named(QWidget(), "discoveryContent")
         self.fold = FoldOut("Measure heads", "discoveryFold", content)
         self._lay_out(content)
@@ -93,8 +92,6 @@ class DiscoveryPanel(QWidget):
         for place, button in enumerate(self._rankings.values()):
             chips.addWidget(button, place // _COLUMNS, place % _COLUMNS)
         layout.addLayout(chips)
-        self._measure.setToolTip("Ask about every panel of every strip, and score all heads by what they do")
-        self._cancel.setToolTip("Stop measuring; what was measured so far is kept under a name that says so")
         self._bar.setAccessibleName("How far the measurement is")
         self._bar.setTextVisible(False)
         row = QHBoxLayout()
@@ -173,9 +170,7 @@ class DiscoveryPanel(QWidget):
 
 
 def _ranking_button(name: str, text: str) -> QPushButton:
-    button = named(QPushButton(text), f"discovery_{name}")
+    tip = f"{RANKING_TEXTS[name]}\n{_COSTS.get(name, _SHARED_COST)}"
+    button = push_button(f"discovery_{name}", text, tip, f"Measure the ranking {text}", "pill")
     button.setCheckable(True)
-    button.setProperty("kind", "pill")
-    button.setAccessibleName(f"Measure the ranking {text}")
-    button.setToolTip(f"{RANKING_TEXTS[name]}\n{_COSTS.get(name, _SHARED_COST)}")
     return button

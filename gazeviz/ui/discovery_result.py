@@ -16,7 +16,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft_text
 from gazeviz.ui.controls import ElidedLabel
 from gazeviz.ui.head_matrix import HeadMatrix
 
@@ -44,9 +44,9 @@ class DiscoveryResult(QWidget):
         self._rows: dict[str, LikenessRow] = {}
         self._name = named(ElidedLabel(), "resultName")
         self._name.setProperty("role", "strong")
-        self._halves = _soft("resultHalves")
+        self._halves = soft_text("resultHalves")
         self._heading = named(RowHeading(), "resultHeading")
-        self._chance = _soft("resultChance")
+        self._chance = soft_text("resultChance")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.SPACE, 0, 0)
         layout.setSpacing(theme.SPACE)
@@ -202,10 +202,3 @@ def halves_text(ranking: HeadRanking, n: int) -> str:
 
 def _rho(rho: float) -> str:
     return "–" if math.isnan(rho) else figure_text(rho)
-
-
-def _soft(name: str) -> QLabel:
-    label = named(QLabel(), name)
-    label.setProperty("role", "soft")
-    label.setWordWrap(True)
-    return label

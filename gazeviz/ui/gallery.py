@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -21,7 +21,7 @@ from gazeviz.app.session_parts import GalleryMap
 from gazeviz.domain.heads import Head
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import push_button, section_title, soft_text
 from gazeviz.ui.gallery_menu import GalleryMenu, GalleryScale
 from gazeviz.ui.gallery_tile import LABEL_PX, MapPainter, MapTile, TileImage, TileText, dimmed
 from gazeviz.ui.place_label import Place, PlaceLabel, place_of
@@ -45,14 +45,9 @@ class Gallery(QWidget):
         self._choice = GalleryMenu(model)
         self._place = PlaceLabel("galleryPlace")
         self._scale = GalleryScale()
-        self._note = named(QLabel(), "galleryNote")
-        self._note.setProperty("role", "soft")
-        self._note.setWordWrap(True)
-        self._again = named(QPushButton("Run again"), "galleryRunAgain")
-        self._again.setAccessibleName("Run again to see single heads")
-        self._again.setToolTip(
-            "Ask the model once more, with the present settings: it keeps every head's maps"
-        )
+        self._note = soft_text("galleryNote")
+        tip = "Ask the model once more, with the present settings: it keeps every head's maps"
+        self._again = push_button("galleryRunAgain", "Run again", tip, spoken="Run again to see single heads")
         self._again.clicked.connect(self._on_again)
         self._tiles = TileGrid(model, controller)
         layout = QVBoxLayout(self)

@@ -11,7 +11,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.controls import LabelledSlider, MenuButton
 from gazeviz.ui.head_gesture import Gesture
 
@@ -88,14 +88,13 @@ class ChoiceBar(QWidget):
         return entry
 
     def _seed_entry(self, button: MenuButton) -> QWidgetAction:
-        holder, label = QWidget(), QLabel("Seed")
-        label.setProperty("role", "soft")
+        holder = QWidget()
         self._seed.setRange(0, _MAX_SEED)
         self._seed.setAccessibleName("Seed of random draws")
         self._seed.setToolTip("The same seed draws the same heads")
         row = QHBoxLayout(holder)
         row.setContentsMargins(10, 2, 10, 2)
-        row.addWidget(label)
+        row.addWidget(soft(QLabel("Seed")))
         row.addWidget(self._seed, 1)
         entry = QWidgetAction(button)
         entry.setDefaultWidget(holder)

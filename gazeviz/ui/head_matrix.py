@@ -17,7 +17,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft_text
 from gazeviz.ui.controls import ColourScale
 
 _SIDE_PX: Final = 116
@@ -32,10 +32,8 @@ class HeadMatrix(QWidget):
         self.setObjectName("headMatrix")
         self._model = model
         self._cells = MatrixCells()
-        self._name, self._said = named(QLabel(), "matrixHead"), named(QLabel(), "matrixSaid")
+        self._name, self._said = named(QLabel(), "matrixHead"), soft_text("matrixSaid")
         self._name.setProperty("role", "strong")
-        self._said.setProperty("role", "soft")
-        self._said.setWordWrap(True)
         self._scale = ColourScale("matrixScale")
         beside = QVBoxLayout()
         beside.setSpacing(theme.SPACE)

@@ -11,7 +11,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, soft
 from gazeviz.ui.controls import ColourScale, ElidedLabel
 from gazeviz.ui.head_choice_bar import ChoiceBar
 from gazeviz.ui.head_grid import HeadGrid, shown_values
@@ -27,8 +27,7 @@ class HeadPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("headPanel")
         self._model = model
-        self._chosen = named(ElidedLabel(), "chosenHeads")
-        self._chosen.setProperty("role", "soft")
+        self._chosen = soft(named(ElidedLabel(), "chosenHeads"))
         self._chosen.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.ranking_bar, self.sets = RankingBar(model, controller), HeadSets(model, controller)
         self.grid = HeadGrid(model, controller)

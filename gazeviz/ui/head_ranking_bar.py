@@ -21,7 +21,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import GridMetric
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft
 from gazeviz.ui.controls import ElidedLabel, MenuButton
 from gazeviz.ui.place_label import PlaceLabel, place_of
 
@@ -68,10 +68,8 @@ class RankingBar(QWidget):
         self._metrics = {metric: _metric_button(metric, text) for metric, text in METRIC_TEXTS.items()}
         self._rankings = MenuButton("no ranking", "rankingMenu", "Head ranking")
         self._rankings.menu().aboutToShow.connect(self._fill_menu)
-        self._measured = named(ElidedLabel(), "rankingMeasured")
-        self._measured.setProperty("role", "soft")
-        self._agreed = named(QLabel(), "splitHalf")
-        self._agreed.setProperty("role", "soft")
+        self._measured = soft(named(ElidedLabel(), "rankingMeasured"))
+        self._agreed = soft(named(QLabel(), "splitHalf"))
         self._place = PlaceLabel("metricPlace")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -240,9 +238,6 @@ def ranking_title(name: str) -> str:
 
 
 def _metric_button(metric: GridMetric, text: MetricText) -> QPushButton:
-    button = named(QPushButton(text.name), f"metric_{metric}")
-    button.setProperty("kind", "pill")
+    button = push_button(f"metric_{metric}", text.name, text.shows, f"Colour heads by: {text.name}", "pill")
     button.setCheckable(True)
-    button.setAccessibleName(f"Colour heads by: {text.name}")
-    button.setToolTip(text.shows)
     return button

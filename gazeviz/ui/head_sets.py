@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLayout,
     QLayoutItem,
-    QPushButton,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -17,7 +16,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button
 from gazeviz.ui.controls import bring_into_sight
 from gazeviz.ui.region_row import NameEdit
 
@@ -35,10 +34,10 @@ class HeadSets(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self._add = named(QPushButton("+ Save set"), "saveHeadSet")
-        self._add.setProperty("kind", "pill")
-        self._add.setAccessibleName("Save the chosen heads under a name")
-        self._add.setToolTip("Keep the chosen heads under a name, to choose them again")
+        tip = "Keep the chosen heads under a name, to choose them again"
+        self._add = push_button(
+            "saveHeadSet", "+ Save set", tip, spoken="Save the chosen heads under a name", kind="pill"
+        )
         self._add.clicked.connect(self.begin_naming)
         self._name = named(NameEdit(), "headSetName")
         self._name.setPlaceholderText("Name, then Enter")
@@ -106,11 +105,10 @@ class SetChip(QWidget):
     def __init__(self, name: str, heads: HeadSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         shown = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-        self.choose = named(QPushButton(f"{shown} · {len(heads)}"), f"headSet_{name}")
-        self.choose.setProperty("kind", "pill")
+        text = f"{shown} · {len(heads)}"
+        tip = f"{name}: {len(heads)} heads, {heads.origin}. Click to choose them."
+        self.choose = push_button(f"headSet_{name}", text, tip, f"Choose the head set {name}", "pill")
         self.choose.setCheckable(True)
-        self.choose.setAccessibleName(f"Choose the head set {name}")
-        self.choose.setToolTip(f"{name}: {len(heads)} heads, {heads.origin}. Click to choose them.")
         self.forget = named(QToolButton(), f"forgetHeadSet_{name}")
         self.forget.setText("×")
         self.forget.setAccessibleName(f"Forget the head set {name}")

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QPushBut
 
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button
 from gazeviz.ui.controls import CARET
 
 HEIGHT_PX = 44
@@ -82,20 +82,15 @@ class Header(QWidget):
         self._tabs: dict[str, QPushButton] = {}
         group = QButtonGroup(self)
         for tab in tabs:
-            button = named(QPushButton(tab), f"tab{tab}")
-            button.setProperty("kind", "tab")
+            button = push_button(f"tab{tab}", tab, "", spoken=f"Tab {tab}", kind="tab")
             button.setCheckable(True)
-            button.setAccessibleName(f"Tab {tab}")
             button.clicked.connect(lambda _=False, name=tab: self.tab_wanted.emit(name))
             group.addButton(button)
             self._layout.addWidget(button)
             self._tabs[tab] = button
 
     def _chip(self, name: str, tip: str) -> QPushButton:
-        chip = named(QPushButton(), name)
-        chip.setProperty("kind", "pill")
-        chip.setToolTip(tip)
-        chip.setAccessibleName(tip)
+        chip = push_button(name, "", tip, kind="pill")
         self._layout.addWidget(chip)
         return chip
 

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.help_pages import HelpPage, dress, help_pages
 
@@ -49,7 +49,7 @@ class HelpView(QWidget):
         self._page: HelpPage | None = None
         self._search = named(QLineEdit(), "helpSearch")
         self._list = named(QListWidget(), "helpPages")
-        self._found = named(QLabel(), "helpFound")
+        self._found = soft(named(QLabel(), "helpFound"))
         self._text = named(QTextBrowser(), "helpText")
         self._make_parts()
         self._lay_out()
@@ -104,7 +104,6 @@ class HelpView(QWidget):
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._list.itemSelectionChanged.connect(self._on_page_chosen)
-        self._found.setProperty("role", "soft")
         self._text.setAccessibleName("The page")
         self._text.setToolTip("")
         self._text.setOpenLinks(False)

@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtGui import QColor, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, push_button, section_title, soft, soft_text
 from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.look_list import ROW_PX, LookList, LookRows, places_in
 from gazeviz.ui.place_label import Place, PlaceLabel, place_of
@@ -58,14 +58,11 @@ class LookHere(QWidget):
         self._close.setToolTip(self._close.accessibleName())
         self._close.clicked.connect(self._stop)
         self._place = PlaceLabel("lookHerePlace")
-        self._ends = named(QLabel(), "lookHereEnds")
-        self._ends.setProperty("role", "soft")
+        self._ends = soft(named(QLabel(), "lookHereEnds"))
         self._list = LookList("lookHereList")
         self._list.setAccessibleName("Heads by their mass on this place")
         self._list.setToolTip("Point: the head's map. Click or Enter: choose the head, or let it go.")
-        self._note = named(QLabel(), "lookHereNote")
-        self._note.setProperty("role", "soft")
-        self._note.setWordWrap(True)
+        self._note = soft_text("lookHereNote")
         self._lay_out()
         self._listen()
         self._refresh()
@@ -101,10 +98,10 @@ class LookHere(QWidget):
         self._count.setFixedWidth(52)
         self._count.setAccessibleName("How many of the heads that look here most")
         self._count.setToolTip(self._count.accessibleName())
-        self._choose = _button(
+        self._choose = push_button(
             "lookHereChoose", "Choose the best", "Choose the heads that look here most, and no others"
         )
-        self._add = _button("lookHereAdd", "Add them", "Choose them in addition to those that are chosen")
+        self._add = push_button("lookHereAdd", "Add them", "Choose them in addition to those that are chosen")
         self._choose.clicked.connect(lambda: self._choose_best(add=False))
         self._add.clicked.connect(lambda: self._choose_best(add=True))
         for widget in (self._choose, self._count, self._add):
@@ -117,7 +114,7 @@ class LookHere(QWidget):
         for signal in (
             model.metric_changed, model.live_mass_changed, model.chosen_changed, model.ranking_changed,
             model.active_region_changed, model.target_changed, model.regions_changed, model.model_changed,
-            model.rule_changed, model.region_painted, model.grid_changed, model.run_changed,
+            model.rule_changed, model.region_painted, model.grid_changed, model.run_changed
         ):  # fmt: skip
             signal.connect(self._on_changed)
         model.hovered_head_changed.connect(lambda: self._list.set_lit(model.hovered_head))
@@ -273,10 +270,3 @@ class LookHere(QWidget):
 
     def _on_theme(self) -> None:
         self._close.setIcon(theme.icon("close"))
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = named(QPushButton(text), name)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    return button

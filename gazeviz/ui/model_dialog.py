@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QProgressBar,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -30,7 +29,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.settings import AppSettings
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title, side_by_side
+from gazeviz.ui.column_parts import named, push_button, section_title, side_by_side, soft, soft_text
 from gazeviz.ui.controls import choice_button
 from gazeviz.ui.model_rows import ROW_ROLE, ModelRow, ModelRowDelegate, bytes_text, model_text, taken_text
 from gazeviz.ui.notice_bar import NoticeBar
@@ -61,11 +60,11 @@ class ModelDialog(QDialog):
         self.shelf = ModelShelf(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
-        self._said = named(QLabel(), "modelSaid")
+        self._said = soft_text("modelSaid")
         self._memory = MemoryBar()
         self._taken = named(QLabel(), "modelTaken")
         self._progress = named(QProgressBar(), "modelProgress")
-        self._progress_text = named(QLabel(), "modelProgressText")
+        self._progress_text = soft_text("modelProgressText")
         self._make_parts()
         self._lay_out()
         self._connect()
@@ -107,9 +106,7 @@ class ModelDialog(QDialog):
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setAccessibleName("Models on this computer")
         self._list.setToolTip("Choose the model whose heads are shown and steered; Enter loads it")
-        for label, role in ((self._said, "soft"), (self._taken, ""), (self._progress_text, "soft")):
-            label.setProperty("role", role)
-            label.setWordWrap(True)
+        self._taken.setWordWrap(True)
         self._progress.setTextVisible(False)
         self._progress.setAccessibleName("Progress of loading")
         self._device_button = choice_button(
@@ -121,16 +118,21 @@ class ModelDialog(QDialog):
             [(name, "Automatic" if name == "auto" else name) for name in DTYPES],
             self._on_dtype,
         )
-        self._folder = _button(
+        self._folder = push_button(
             "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
         )
-        self._again = _button("modelAgain", "Look again", "Look for models and free memory once more")
-        self._close = _button("modelClose", "Close", "Close this window; a model that is loading goes on")
-        self._load = _button("modelLoad", "Load", "Load this model in the place of the one that is loaded")
-        self._load.setProperty("kind", "primary")
+        self._again = push_button(
+            "modelAgain", "Look again", "Look for models and free memory once more", kind="flat"
+        )
+        self._close = push_button("modelClose", "Close", "Close this window; a model that is loading goes on")
+        self._load = push_button(
+            "modelLoad", "Load", "Load this model in the place of the one that is loaded", kind="primary"
+        )
+        self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
+        for button in (self._folder, self._again, self._close, self._load, self._cancel):
+            button.setAccessibleName(button.text())
+            button.setAutoDefault(False)
         self._load.setDefault(True)
-        self._cancel = _button("modelCancel", "Cancel", "Stop loading")
-        self._again.setProperty("kind", "flat")
 
     def _lay_out(self) -> None:
         self._notice = NoticeBar(self._model, self._controller, about=("model", "worker"))
@@ -141,7 +143,7 @@ class ModelDialog(QDialog):
         body.addWidget(self._list, 1)
         body.addWidget(self._said)
         device, dtype = self._device_button, self._dtype_button
-        body.addLayout(side_by_side(_soft("Device"), device, _soft("Numbers"), dtype, None))
+        body.addLayout(side_by_side(soft(QLabel("Device")), device, soft(QLabel("Numbers")), dtype, None))
         body.addWidget(self._memory)
         body.addWidget(self._taken)
         self._loading = QWidget()
@@ -183,14 +185,14 @@ class ModelDialog(QDialog):
         with QSignalBlocker(self._list):
             self._list.clear()
             for model in self.shelf.shelf.models:
-                self._addside_by_side(model, model.folder == loaded)
+                self._add_row(model, model.folder == loaded)
             rows = [place for place, model in enumerate(self.shelf.shelf.models) if model.folder == wanted]
             self._list.setCurrentRow(rows[0] if rows else 0)
         if not self.shelf.looking:
             self._added = None
         self._on_choice_changed()
 
-    def _addside_by_side(self, model: ShelfModel, loaded: bool) -> None:
+    def _add_row(self, model: ShelfModel, loaded: bool) -> None:
         taken = self._estimate(model)
         item = QListWidgetItem(model.name)
         item.setData(ROW_ROLE, ModelRow(model, taken, loaded))
@@ -343,17 +345,3 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
 def _place_text(place: Place) -> str:
     free = f", {bytes_text(place.free_bytes)} free" if place.free_bytes is not None else ""
     return f"{place.name}{free}" if place.device in ("cpu", "mps") else f"{place.name} ({place.device}){free}"
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = named(QPushButton(text), name)
-    button.setAccessibleName(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    return button
-
-
-def _soft(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", "soft")
-    return label

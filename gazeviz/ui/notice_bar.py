@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QPushButton,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -32,7 +31,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import NoticeKind
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, tinted
+from gazeviz.ui.column_parts import named, push_button, tinted
 from gazeviz.ui.controls import ClosedByEscape
 
 _ICONS: Final[dict[NoticeKind, str]] = {"info": "info", "warning": "warning", "error": "warning"}
@@ -63,11 +62,11 @@ class NoticeBar(ClosedByEscape):
         self._next_step = _line("noticeNextStep", "")
         self._detail = named(QPlainTextEdit(), "noticeDetail")
         self._make_detail()
-        self._more = _button("noticeMore", "Details", "Show or hide what helps to find the cause")
+        tip = "Show or hide what helps to find the cause"
+        self._more = push_button("noticeMore", "Details", tip, spoken="Details of the notice", kind="flat")
         self._more.clicked.connect(lambda: self._show_detail(self._detail.isHidden()))
-        self._copy = _button(
-            "noticeCopy", "Copy", "Copy the sentence and its details, for a report of the problem"
-        )
+        tip = "Copy the sentence and its details, for a report of the problem"
+        self._copy = push_button("noticeCopy", "Copy", tip, spoken="Copy of the notice", kind="flat")
         self._copy.clicked.connect(self._on_copy)
         self._close = named(QToolButton(), "noticeClose")
         self._close.setAccessibleName("Close the notice")
@@ -174,11 +173,3 @@ def _line(name: str, role: str) -> QLabel:
     if role:
         label.setProperty("role", role)
     return label
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = named(QPushButton(text), name)
-    button.setProperty("kind", "flat")
-    button.setAccessibleName(f"{text} of the notice")
-    button.setToolTip(tip)
-    return button

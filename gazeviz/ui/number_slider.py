@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QSta
 
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 
 _SLIDER_PX: Final = 64
 _NUMBER_PX: Final = 46
@@ -53,8 +53,6 @@ class NumberSlider(QWidget):
         self.number.valueChanged.connect(self._on_chosen)
 
     def _lay_out(self, label: str) -> None:
-        text = QLabel(label)
-        text.setProperty("role", "soft")
         self._stack = QStackedWidget()
         self._stack.addWidget(self.number)
         self._stack.addWidget(self._word)
@@ -62,7 +60,7 @@ class NumberSlider(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)
-        layout.addWidget(text)
+        layout.addWidget(soft(QLabel(label)))
         layout.addWidget(self.slider, 1)
         layout.addWidget(self._stack)
 

@@ -14,7 +14,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, soft_text
 
 _PREVIEW_HEIGHT_PX = 96
 _LARGEST_TIMES = 4
@@ -27,16 +27,18 @@ class PicturePanel(QWidget):
         super().__init__(parent)
         self.setObjectName("picturePanel")
         self._model = model
-        self._name = _line("pictureName", "")
-        self._fed = _line("pictureFed", "soft")
-        self._panels = _line("picturePanels", "soft")
+        self._name = named(QLabel(), "pictureName")
+        self._name.setWordWrap(True)
+        self._fed, self._panels = soft_text("pictureFed"), soft_text("picturePanels")
         self._preview = FedPreview(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         layout.addWidget(section_title("Picture"))
-        for widget in (self._name, self._fed, self._panels, self._preview):
-            layout.addWidget(widget)
+        for label in (self._name, self._fed, self._panels):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            layout.addWidget(label)
+        layout.addWidget(self._preview)
         model.picture_changed.connect(self._refresh)
         model.grid_changed.connect(self._refresh)
         self._refresh()
@@ -176,12 +178,3 @@ class FedPreview(QAbstractButton):
         colours = theme.current()
         painter.setPen(colours.accent if self.hasFocus() else colours.line)
         painter.drawPath(path)
-
-
-def _line(name: str, role: str) -> QLabel:
-    label = named(QLabel(), name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if role:
-        label.setProperty("role", role)
-    return label

@@ -25,7 +25,7 @@ from gazeviz.app.runner import Which
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.prompts import PRESETS, Preset
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, tinted
+from gazeviz.ui.column_parts import named, push_button, soft, tinted
 from gazeviz.ui.controls import CARET, ElidedLabel, MenuButton
 from gazeviz.ui.prompt_edit import ONE_LINE_PX, PromptEdit
 from gazeviz.ui.run_button import RunButton, set_kind
@@ -56,9 +56,7 @@ class PromptBar(QWidget):
         self._length = self._make_length()
         self._run = RunButton()
         self._ways = self._make_ways()
-        self._icon, self._reason = named(QLabel(), "runReasonIcon"), ElidedLabel()
-        self._reason.setObjectName("runReason")
-        self._reason.setProperty("role", "soft")
+        self._icon, self._reason = named(QLabel(), "runReasonIcon"), soft(named(ElidedLabel(), "runReason"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(theme.SPACE)
@@ -103,12 +101,10 @@ class PromptBar(QWidget):
         return box
 
     def _make_ways(self) -> QPushButton:
-        button = named(QPushButton(CARET), "runWays")
-        button.setProperty("kind", "primary")
+        tip = "Run the baseline only, or the steered answer only"
+        button = push_button("runWays", CARET, tip, spoken="Other ways to run", kind="primary")
         button.setFixedWidth(24)
         button.setStyleSheet("padding: 0;")
-        button.setAccessibleName("Other ways to run")
-        button.setToolTip("Run the baseline only, or the steered answer only")
         menu = QMenu(button)
         menu.setToolTipsVisible(True)
         for which, text, tip in _WAYS:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QLineEdit, Q
 from gazeviz.app.regions import EditableRegion
 from gazeviz.render.overlay import ink_on
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, tinted
+from gazeviz.ui.column_parts import named, soft, tinted
 
 ROW_HEIGHT_PX = 28
 COUNT_WIDTH_PX = 20
@@ -32,8 +32,7 @@ class RegionRow(QWidget):
         self.setObjectName(f"region_{region_id}")
         self._chip = NumberChip(f"regionColour_{region_id}")
         self._name = NameLabel(f"regionName_{region_id}")
-        self._count = named(QLabel(), f"regionCells_{region_id}")
-        self._count.setProperty("role", "soft")
+        self._count = soft(named(QLabel(), f"regionCells_{region_id}"))
         self._count.setMinimumWidth(COUNT_WIDTH_PX)
         self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._eye = IconToggle(f"regionEye_{region_id}", "eye", "eye-off")

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QProgressBar,
-    QPushButton,
     QSpinBox,
     QTextBrowser,
     QTextEdit,
@@ -34,7 +33,7 @@ from gazeviz.app.reporting import FORMATS, Preview, Reporting, ReportWish, Writt
 from gazeviz.app.settings import AppSettings
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title, side_by_side
+from gazeviz.ui.column_parts import named, push_button, section_title, side_by_side, soft, soft_text
 from gazeviz.ui.controls import ElidedLabel, choice_button, hairline
 from gazeviz.ui.report_said import FORMAT_WORDS, about_preview, place_words, written_words
 
@@ -136,14 +135,11 @@ class ReportDialog(QDialog):
         self._dpi.setAccessibleName("Dots per inch of single figures as PNG")
         self._dpi.setToolTip(self._dpi.accessibleName())
         self._place = named(ElidedLabel(), "reportFolder")
-        self._choose = _button("reportChoose", "Choose ...", "Choose the folder that the files go into")
-        self._there = named(QLabel(), "reportThere")
-        self._there.setProperty("role", "soft")
-        self._there.setWordWrap(True)
+        self._choose = push_button("reportChoose", "Choose ...", "Choose the folder that the files go into")
+        self._there = soft_text("reportThere")
 
     def _make_preview(self) -> None:
-        self._about = named(ElidedLabel(), "reportAbout")
-        self._about.setProperty("role", "soft")
+        self._about = soft(named(ElidedLabel(), "reportAbout"))
         self._page = named(QTextBrowser(), "reportPreview")
         self._page.setAccessibleName("Preview of the report")
         self._page.setToolTip("The report as it will be read")
@@ -160,12 +156,14 @@ class ReportDialog(QDialog):
         self._said.setWordWrap(True)
         self._said.setTextFormat(Qt.TextFormat.PlainText)
         self._said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._show_files = _button("reportShow", "Open it", "Open the page, or the folder of the report")
-        self._show_files.setProperty("kind", "flat")
-        self._stop = _button("reportStop", "Stop", "Write no more; files that are there already stay")
-        self._close = _button("reportClose", "Close", "Close this window; what is being written goes on")
-        self._write = _button("reportWrite", "Write", "Write the ticked formats into the folder")
-        self._write.setProperty("kind", "primary")
+        self._show_files = push_button(
+            "reportShow", "Open it", "Open the page, or the folder of the report", kind="flat"
+        )
+        self._stop = push_button("reportStop", "Stop", "Write no more; files that are there already stay")
+        self._close = push_button("reportClose", "Close", "Close this window; what is being written goes on")
+        self._write = push_button(
+            "reportWrite", "Write", "Write the ticked formats into the folder", kind="primary"
+        )
         self._write.setDefault(True)
 
     def _lay_out(self) -> None:
@@ -375,10 +373,3 @@ def _tick(kind: Format) -> QCheckBox:
     tick.setAccessibleName(label)
     tick.setToolTip(tip)
     return tick
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = named(QPushButton(text), name)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    return button

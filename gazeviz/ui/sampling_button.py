@@ -22,7 +22,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import GenerationSettings
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.controls import CARET
 from gazeviz.ui.popover import Popover
 
@@ -87,9 +87,7 @@ class SamplingSheet(Popover):
             ("Top-p", self._top_p),
             ("Seed", self._seed),
         ):
-            label = QLabel(text)
-            label.setProperty("role", "soft")
-            form.addRow(label, control)
+            form.addRow(soft(QLabel(text)), control)
         return form
 
     def _connect(self) -> None:

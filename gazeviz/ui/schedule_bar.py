@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from gazeviz.app import asking, turns
 from gazeviz.app.run_controller import RunController
@@ -14,7 +14,7 @@ from gazeviz.app.turns import Order
 from gazeviz.errors import UserError
 from gazeviz.ui import schedule_axis as axis
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, push_button, section_title, soft
 from gazeviz.ui.controls import ElidedLabel, MenuButton
 from gazeviz.ui.prompt_edit import ONE_LINE_PX
 from gazeviz.ui.schedule_view import ScheduleView
@@ -40,15 +40,13 @@ class ScheduleBar(QWidget):
         self.setObjectName("scheduleBar")
         self._model, self._controller = model, controller
         self._n_mixed = 0
-        self._note = ElidedLabel()
-        self._note.setObjectName("scheduleNote")
-        self._note.setProperty("role", "soft")
+        self._note = soft(named(ElidedLabel(), "scheduleNote"))
         self._every = self._make_every()
         self._orders = self._make_orders()
-        self._clear = named(QPushButton("Clear"), "scheduleClear")
-        self._clear.setProperty("kind", "flat")
-        self._clear.setToolTip("Take all out: the target alone counts")
-        self._clear.setAccessibleName("Clear the targets laid out beforehand")
+        tip = "Take all out: the target alone counts"
+        self._clear = push_button(
+            "scheduleClear", "Clear", tip, spoken="Clear the targets laid out beforehand", kind="flat"
+        )
         self._clear.clicked.connect(lambda: self._lay_out((), "Clear the targets"))
         self.view = ScheduleView(model, controller)
         layout = QVBoxLayout(self)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import soft_text
 from gazeviz.ui.controls import MenuButton, choice_button
 from gazeviz.ui.session_rows import RUN_COLUMNS
 from gazeviz.ui.session_search import SearchBox, SearchHelp
@@ -28,9 +28,7 @@ class SessionBar(QWidget):
         )  # fmt: skip
         self.columns = MenuButton("Columns", "runColumns", "Choose which columns are shown")
         self._fill_columns()
-        self._trouble = named(QLabel(), "runSearchTrouble")
-        self._trouble.setProperty("role", "soft")
-        self._trouble.setWordWrap(True)
+        self._trouble = soft_text("runSearchTrouble")
         self._trouble.hide()
         self.search.trouble_changed.connect(self._on_trouble)
         row = QHBoxLayout()

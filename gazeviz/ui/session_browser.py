@@ -27,7 +27,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Notice
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.controls import hairline
 from gazeviz.ui.session_bar import SessionBar
 from gazeviz.ui.session_details import MOST_COMPARED, RunDetails
@@ -74,11 +74,9 @@ class SessionBrowser(QWidget):
         self.bar = SessionBar(self.table)
         self.details = RunDetails(archive)
         self.undo_line, self.empty = UndoLine(), EmptyPage()
-        self._footer = named(QLabel(), "runCount")
-        self._weight = named(QLabel(), "logWeight")
+        self._footer = soft(named(QLabel(), "runCount"))
+        self._weight = soft(named(QLabel(), "logWeight"))
         self._weight.setAccessibleName("The log")
-        for label in (self._footer, self._weight):
-            label.setProperty("role", "soft")
         self._pages = QStackedWidget()
         self._lower: QWidget | None = None
         self._put_together()

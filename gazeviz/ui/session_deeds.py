@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from gazeviz.app.archive import Archive, RunLine
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import push_button
 from gazeviz.ui.controls import MenuButton
 from gazeviz.ui.head_sets import FlowLayout
 
@@ -78,11 +78,8 @@ class DeedButtons(QWidget):
         self._copied.timeout.connect(self._say_copy)
 
     def _make(self, deed: _Deed) -> QPushButton:
-        button = named(QPushButton(deed.label), f"run{deed.key.capitalize()}")
-        button.setAccessibleName(deed.label)
-        button.setToolTip(deed.tip)
-        if deed.kind:
-            button.setProperty("kind", deed.kind)
+        name = f"run{deed.key.capitalize()}"
+        button = push_button(name, deed.label, deed.tip, spoken=deed.label, kind=deed.kind)
         button.clicked.connect(lambda: self.deed_wanted.emit(deed.key))
         self._buttons[deed.key] = button
         return button

@@ -17,7 +17,7 @@ from gazeviz.app.archive import Archive, RunLine
 from gazeviz.app.run_facts import RunFacts
 from gazeviz.render.lettering import visible
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, soft, soft_text
 from gazeviz.ui.session_deeds import DeedButtons
 from gazeviz.ui.session_note import NoteEdit
 from gazeviz.ui.session_tags import TagRow
@@ -40,12 +40,13 @@ class RunDetails(QWidget):
         self._ids: tuple[int, ...] = ()
         self._title = named(section_title("No run selected"), "runDetailsTitle")
         self.picture = PictureView()
-        self._picture_note = _soft("runPictureNote")
+        self._picture_note = soft_text("runPictureNote")
+        self._picture_note.setTextFormat(Qt.TextFormat.PlainText)
         self.facts = FactTable()
         self.tags = TagRow(archive)
         self.note = NoteEdit(archive)
         self.deeds = DeedButtons(archive)
-        self._hint = _soft("runDetailsHint")
+        self._hint = soft_text("runDetailsHint")
         self._lay_out()
         self.deeds.deed_wanted.connect(self.deed_wanted)
         archive.facts_found.connect(self._on_facts_found)
@@ -196,8 +197,7 @@ class FactTable(QWidget):
                 value.setAccessibleName(f"{rows[place][0]}: {rows[place][1]}")
 
     def _add(self) -> None:
-        name, value = QLabel(), QLabel()
-        name.setProperty("role", "soft")
+        name, value = soft(QLabel()), QLabel()
         name.setAlignment(Qt.AlignmentFlag.AlignTop)
         name.setMinimumWidth(92)
         value.setTextFormat(Qt.TextFormat.PlainText)
@@ -208,14 +208,6 @@ class FactTable(QWidget):
         self._grid.addWidget(name, row, 0)
         self._grid.addWidget(value, row, 1)
         self._labels.append((name, value))
-
-
-def _soft(name: str) -> QLabel:
-    label = named(QLabel(), name)
-    label.setProperty("role", "soft")
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
 
 
 def _title(run_ids: Sequence[int]) -> str:

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -15,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft_text
 
 
 class UndoLine(QWidget):
@@ -27,9 +26,7 @@ class UndoLine(QWidget):
         super().__init__(parent)
         self.setObjectName("undoLine")
         self._sentence = named(QLabel(), "undoSentence")
-        self._undo = named(QPushButton("Undo"), "undoDelete")
-        self._undo.setToolTip("Bring back what was deleted  Ctrl+Z")
-        self._undo.setAccessibleName("Undo deleting")
+        self._undo = push_button("undoDelete", "Undo", "Bring back what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
         self._close = named(QToolButton(), "undoClose")
         self._close.setToolTip("Close this line; the log keeps deleted runs for 30 days")
@@ -70,11 +67,8 @@ class EmptyPage(QWidget):
         self.setObjectName("noRuns")
         self._sentence = named(QLabel(), "noRunsSentence")
         self._sentence.setFont(theme.font_ui(15, 600))
-        self._next = named(QLabel(), "noRunsNext")
-        self._next.setProperty("role", "soft")
-        self._next.setWordWrap(True)
-        self._step = named(QPushButton(), "noRunsStep")
-        self._step.setToolTip("Change what is shown; no run is touched")
+        self._next = soft_text("noRunsNext")
+        self._step = push_button("noRunsStep", "", "Change what is shown; no run is touched")
         self._step.clicked.connect(self.step_wanted)
         layout = QVBoxLayout(self)
         layout.setSpacing(2 * theme.SPACE)

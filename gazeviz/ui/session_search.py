@@ -9,12 +9,12 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from gazeviz.app.archive import RunFilter
 from gazeviz.errors import UserError
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import push_button, section_title, soft
 from gazeviz.ui.popover import Popover
 
 TYPED_MS: Final = 120
@@ -116,16 +116,12 @@ class SearchHelp(QToolButton):
         layout.setHorizontalSpacing(3 * theme.SPACE)
         layout.addWidget(section_title("What can be searched for; several conditions all hold"), 0, 0, 1, 2)
         for row, (example, meaning) in enumerate(EXAMPLES, start=1):
-            button = named(QPushButton(example), f"runSearchExample{row}")
-            button.setProperty("kind", "flat")
+            spoken = f"Search for {example}: {meaning}"
+            button = push_button(f"runSearchExample{row}", example, "Add this to the search", spoken, "flat")
             button.setFont(theme.font_mono(12))
-            button.setAccessibleName(f"Search for {example}: {meaning}")
-            button.setToolTip("Add this to the search")
             button.clicked.connect(lambda _=False, text=example: self._on_example(text))
-            words = QLabel(meaning)
-            words.setProperty("role", "soft")
             layout.addWidget(button, row, 0, Qt.AlignmentFlag.AlignLeft)
-            layout.addWidget(words, row, 1)
+            layout.addWidget(soft(QLabel(meaning)), row, 1)
 
     def _on_example(self, example: str) -> None:
         self.sheet.close()

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
 from gazeviz.app.model_loader import STOPPING
 from gazeviz.app.run_controller import RunController
@@ -15,7 +15,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import WorkerState, WorkProgress
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft
 from gazeviz.ui.controls import PART_MARK, ElidedLabel
 
 HEIGHT_PX: Final = 28
@@ -42,19 +42,16 @@ class StatusBar(QWidget):
         self.setFixedHeight(HEIGHT_PX)
         self._model, self._controller, self._log_place = model, controller, log_place
         self._dot = StateDot(model)
-        self._state = _soft("workerState")
+        self._state = soft(named(QLabel(), "workerState"))
         self._bar = named(QProgressBar(), "workProgress")
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
-        self._left = _soft("timeLeft")
-        self._cancel = named(QPushButton("Cancel"), "cancelWork")
-        self._cancel.setProperty("kind", "flat")
-        self._cancel.setToolTip("Stop what is being done; what was there before stays")
+        self._left = soft(named(QLabel(), "timeLeft"))
+        tip = "Stop what is being done; what was there before stays"
+        self._cancel = push_button("cancelWork", "Cancel", tip, spoken="Cancel", kind="flat")
         self._cancel.clicked.connect(self._on_cancel)
-        self._speed, self._logged = _soft("speed"), _soft("logged")
-        self._why = ElidedLabel()
-        self._why.setObjectName("whyNotGpu")
-        self._why.setProperty("role", "soft")
+        self._speed, self._logged = soft(named(QLabel(), "speed")), soft(named(QLabel(), "logged"))
+        self._why = soft(named(ElidedLabel(), "whyNotGpu"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 0, 14, 0)
         layout.setSpacing(3 * theme.SPACE)
@@ -150,9 +147,3 @@ def time_left(progress: WorkProgress, in_percent: bool = False) -> str:
         seconds = progress.seconds_left
         parts.append(f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left")
     return ", ".join(parts)
-
-
-def _soft(name: str) -> QLabel:
-    label = named(QLabel(), name)
-    label.setProperty("role", "soft")
-    return label

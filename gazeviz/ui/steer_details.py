@@ -12,7 +12,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import SteeringSettings
 from gazeviz.domain.steering import Hard
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft, soft_text
 from gazeviz.ui.controls import choice_button
 from gazeviz.ui.steer_texts import HARD_WORDS, MODE_WORDS, SCOPE_WORDS, strength_note
 
@@ -58,10 +58,8 @@ class SteerDetails(QWidget):
         limits.addStretch(1)
         rows = (("Mode", self._mode), ("Limit", self._limits), ("Rows", self._scope))
         for row, ((text, control), note) in enumerate(zip(rows, self._notes.values(), strict=True)):
-            label = QLabel(text)
-            label.setProperty("role", "soft")
             control.setFixedWidth(_CHOICE_PX)
-            grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(soft(QLabel(text)), row, 0, Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(control, row, 1, Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(note, row, 2, Qt.AlignmentFlag.AlignVCenter)
 
@@ -110,9 +108,7 @@ def why_not_hard(limit: Hard, settings: SteeringSettings) -> str:
 
 
 def _note(name: str) -> QLabel:
-    label = named(QLabel(), name)
-    label.setProperty("role", "soft")
-    label.setWordWrap(True)
+    label = soft_text(name)
     label.setMinimumHeight(30)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label

@@ -15,7 +15,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, soft
 from gazeviz.ui.controls import ElidedLabel, hairline
 from gazeviz.ui.number_slider import NumberSlider
 from gazeviz.ui.run_button import set_kind
@@ -39,9 +39,7 @@ class SteerPanel(QWidget):
         self.setObjectName("steerPanel")
         self._model, self._controller = model, controller
         self._caret = self._make_caret()
-        self._heads, self._how = named(QLabel(), "steerHeads"), ElidedLabel()
-        self._how.setObjectName("steerSummary")
-        self._how.setProperty("role", "soft")
+        self._heads, self._how = named(QLabel(), "steerHeads"), soft(named(ElidedLabel(), "steerSummary"))
         self._strength = NumberSlider(
             "strength", "Strength", 0.0, _SLIDER_STRENGTH, _STEP,
             "How far the scores of the chosen heads are moved, from the next run on; 0 changes nothing",

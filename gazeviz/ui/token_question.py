@@ -13,7 +13,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.token_cost import TokenCost, token_cost
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button
 from gazeviz.ui.controls import ClosedByEscape
 
 
@@ -29,10 +29,10 @@ class TokenQuestion(ClosedByEscape):
         self._text = named(QLabel(), "tokenQuestionText")
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._all = _button(
-            "tokenQuestionAll", "Runs take longer and more memory; small things are seen better"
+        self._all = push_button(
+            "tokenQuestionAll", "", "Runs take longer and more memory; small things are seen better"
         )
-        self._keep = _button("tokenQuestionKeep", "The picture stays as small as it is fed now  Esc")
+        self._keep = push_button("tokenQuestionKeep", "", "The picture stays as small as it is fed now  Esc")
         self._all.clicked.connect(self._on_all)
         self._keep.clicked.connect(self._on_keep)
         layout = QHBoxLayout(self)
@@ -100,9 +100,3 @@ def question_text(cost: TokenCost) -> str:
         f"The picture is fed smaller than it is, in {cost.now_tok:,} image tokens; as it is, it would take "
         f"about {cost.full_tok:,}."
     )
-
-
-def _button(name: str, tip: str) -> QPushButton:
-    button = named(QPushButton(), name)
-    button.setToolTip(tip)
-    return button

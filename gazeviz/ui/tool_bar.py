@@ -25,7 +25,7 @@ from gazeviz.app.session_model import BRUSH_RANGE_PX, SessionModel
 from gazeviz.app.session_parts import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title, tinted
+from gazeviz.ui.column_parts import named, section_title, soft, tinted
 
 _COLUMNS = 3
 _SLIDER_STEPS = 100
@@ -202,10 +202,9 @@ class ToolButton(QAbstractButton):
 
 
 def _row(text: str, *widgets: QWidget) -> QHBoxLayout:
-    row, label = QHBoxLayout(), QLabel(text)
-    label.setProperty("role", "soft")
+    row = QHBoxLayout()
     row.setSpacing(2 * theme.SPACE)
-    row.addWidget(label)
+    row.addWidget(soft(QLabel(text)))
     for widget in widgets:
         row.addWidget(widget, 0 if isinstance(widget, QSpinBox) else 1)
     return row

@@ -9,10 +9,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import named, push_button, soft
 
 CARD_WIDTH_PX: Final = 320
 POINTER_PX: Final = 9
@@ -69,11 +69,13 @@ class TourCard(QWidget):
         self.setFixedWidth(CARD_WIDTH_PX)
         self._side: Side = "none"
         self._pointer_px = 0
-        self._count = named(QLabel(), "tourCount")
+        self._count = soft(named(QLabel(), "tourCount"))
         self._title = named(QLabel(), "tourTitle")
         self._text = named(QLabel(), "tourText")
-        self._next = named(QPushButton("Next"), "tourNext")
-        self._skip = named(QPushButton("Skip the tour"), "tourSkip")
+        tip = "Show the next step; it also comes by itself once this one is done"
+        self._next = push_button("tourNext", "Next", tip, spoken="Next", kind="primary")
+        tip = "End the tour; Help starts it again  Esc"
+        self._skip = push_button("tourSkip", "Skip the tour", tip, spoken="Skip the tour", kind="flat")
         self._dress()
         self._lay_out()
         self._next.clicked.connect(self.next_wanted)
@@ -82,15 +84,9 @@ class TourCard(QWidget):
         self.hide()
 
     def _dress(self) -> None:
-        self._count.setProperty("role", "soft")
         self._title.setProperty("role", "strong")
         self._text.setWordWrap(True)
-        self._next.setProperty("kind", "primary")
-        self._skip.setProperty("kind", "flat")
-        self._next.setToolTip("Show the next step; it also comes by itself once this one is done")
-        self._skip.setToolTip("End the tour; Help starts it again  Esc")
         for button in (self._next, self._skip):
-            button.setAccessibleName(button.text())
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _lay_out(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gazeviz.backend.base import BackendEvent
+from gazeviz.backend.fake import FakeBackend
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import GenerateSpec, OpenPicture, PictureSource
 from gazeviz.domain.steering import Steering
@@ -74,6 +75,12 @@ def narration(max_new_tokens: int = 48, *, panel: int | None = None, **other: An
     steering = None if panel is None else Steering(GAZE, PANELS[panel - 1])
     fields: dict[str, Any] = {"chosen": GAZE, "regions": PANELS, "prompt": NARRATE} | other
     return GenerateSpec("strip", steering=steering, max_new_tokens=max_new_tokens, **fields)
+
+
+def one_more_token(backend: FakeBackend) -> None:
+    """Allow one more token (strip, part of loading), once the worker has heard all that was sent."""
+    backend.settle()
+    backend.pace.allow(1)
 
 
 def assert_near(values: Any, expected: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gazeviz.backend.base import WorkerLost
 from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, SHAPE_LH, Script
+from gazeviz.backend.scripted import SAYINGS, SHAPE_LH, Script
 from gazeviz.backend.worker import EXIT_DEVICE, EXIT_PROTOCOL
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import (
@@ -33,7 +33,6 @@ from gazeviz.domain.messages import (
     PictureSource,
     Progress,
     RankingPartial,
-    RankingsFinished,
     Ready,
     Refused,
     Retarget,
@@ -43,7 +42,16 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import mass_by_region
-from tests.backend.listening import GAZE, PANELS, SIZE_PX, Heard, assert_near, narration, open_strip
+from tests.backend.listening import (
+    GAZE,
+    PANELS,
+    SIZE_PX,
+    Heard,
+    assert_near,
+    narration,
+    one_more_token,
+    open_strip,
+)
 
 SCRIPT = Script(
     token_s=0.01,
@@ -72,12 +80,6 @@ def write_and_hold(backend: FakeBackend, heard: Heard, request: Generate, n_tok:
     backend.pace.allow(n_tok)
     for _ in range(n_tok):
         heard.until(StepArrived, request.job)
-
-
-def one_more_token(backend: FakeBackend) -> None:
-    """Allow one more token (strip, part of loading), once the worker has heard all that was sent."""
-    backend.settle()
-    backend.pace.allow(1)
 
 
 def test_it_says_what_it_is(backend: FakeBackend, heard: Heard) -> None:
@@ -302,59 +304,6 @@ def test_runs_write_a_token_each_in_turn(backend: FakeBackend, heard: Heard) -> 
     both = jobs[jobs.index(4) : len(jobs) - jobs[::-1].index(3)]
     assert all(one != other for one, other in pairwise(both))
     assert jobs.count(3) == jobs.count(4) == 8
-
-
-def test_discovery_fills_in_and_can_be_asked_about_runs_meanwhile(heard: Heard) -> None:
-    with FakeBackend(heard) as backend:
-        backend.send(LoadModel(1))
-        backend.send(open_strip(2))
-        backend.send(Generate(3, narration(2)))
-        heard.until(RunFinished, 3)
-        backend.pace.hold()
-        backend.send(Discover(4, StripsSource("builtin", 12), ("mass", "causal")))
-        backend.send(AskMap(5, 3, (0,)))
-        backend.pace.allow(2)
-        heard.until(MapReady, 5)
-        assert not heard.of(RankingsFinished)
-        backend.pace.free()
-        rankings = heard.until(RankingsFinished, 4).rankings
-        assert rankings.keys() == {"mass", "causal"}
-        assert set(rankings["mass"].top(9)) == set(GAZE_HEADS)
-        partial = heard.of(RankingPartial, 4)
-        assert [event.done for event in partial if event.name == "mass"] == list(range(1, 13))
-        assert {event.total for event in partial} == {12}
-        assert heard.of(Progress, 4)[-1].done == 12
-
-
-def test_discovery_is_cancelled_between_strips(heard: Heard) -> None:
-    with FakeBackend(heard) as backend:
-        backend.send(LoadModel(1))
-        heard.until(ModelLoaded, 1)
-        backend.pace.hold()
-        backend.send(Discover(2, StripsSource("builtin", 500)))
-        backend.pace.allow(3)
-        for _ in range(3):
-            heard.until(RankingPartial, 2)
-        backend.send(Cancel(2))
-        one_more_token(backend)
-        heard.until(JobCancelled, 2)
-        backend.pace.free()
-        assert len(heard.of(RankingPartial, 2)) in (3, 4)
-        backend.send(Discover(3, StripsSource("builtin", 2)))
-        heard.until(RankingsFinished, 3)
-
-
-def test_loading_is_cancelled_between_its_parts(heard: Heard) -> None:
-    with FakeBackend(heard) as backend:
-        backend.pace.hold()
-        backend.send(LoadModel(1))
-        heard.until(Progress, 1)
-        backend.send(Cancel(1))
-        one_more_token(backend)
-        heard.until(JobCancelled, 1)
-        assert len(heard.of(Progress, 1)) == 1
-        backend.send(open_strip(2))
-        assert "No model" in heard.until(Failed, 2).sentence
 
 
 def test_a_model_that_is_replaced_takes_its_pictures_and_runs_along(

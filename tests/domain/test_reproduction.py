@@ -3,7 +3,7 @@
 import ast
 import shlex
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from gazeviz.domain.reproduction import Wish, cli_line, is_builtin, python_snipp
 from gazeviz.domain.run import Finish, RunRequest, Sampling
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.strip import Layout, panel_regions
+from tests.render.made_runs import MadeRun, made_steps
 
 PANELS = panel_regions(Layout(1, 3), 60, 20)
 HEADS = HeadSet.of("L1H2,L0H3")
@@ -23,24 +24,14 @@ BLOB = Region.ellipse("a blob", (3, 3, 17, 15), (60, 20))
 HOSTILE = '-what\'s "this"\n$HOME `id` \\n <script>alert(1)</script> =1+1 😀'
 
 
-@dataclass
-class LoggedRow:
-    """A run of a log."""
-
-    spec: GenerateSpec
-    model: ModelInfo
-    id: int = 7
-    steps: tuple[object, ...] = ()
-    summary: RunSummary | None = None
-
-
-def row(steering: Steering | None = None, prompt: str = "What is it?", **more: object) -> LoggedRow:
+def row(steering: Steering | None = None, prompt: str = "What is it?", **more: object) -> MadeRun:
     present_LH = np.ones((2, 4), dtype=bool)
     model = ModelInfo("m", "/models/m", "f", (2, 4), present_LH, "cpu", "float32", None, "f0", 64)
-    return LoggedRow(GenerateSpec("ab", prompt, steering, max_new_tokens=5, **more), model)  # type: ignore[arg-type]
+    spec = GenerateSpec("ab", prompt, steering, max_new_tokens=5, **more)  # type: ignore[arg-type]
+    return MadeRun(7, spec, (), model=model)
 
 
-def ended(asked: LoggedRow, steering: Steering | None, finish: Finish = "stop", limit: int = 64) -> LoggedRow:
+def ended(asked: MadeRun, steering: Steering | None, finish: Finish = "stop", limit: int = 64) -> MadeRun:
     """The same run with what really happened."""
     request = RunRequest(
         "/other/m", "f0", "bfloat16", "cuda", "sdpa", asked.spec.prompt, "ab", (60, 20), (60, 20), steering,
@@ -120,7 +111,7 @@ def test_what_happened_counts_more_than_what_was_asked() -> None:
 
 
 def test_a_stopped_run_is_repeated_up_to_its_last_token() -> None:
-    lost = replace(row(), steps=("a", "b"))
+    lost = replace(row(), steps=made_steps(("a", "b"), (0, 1)))
     for run, n_tok in ((lost, "2"), (ended(lost, None, "cancelled"), "2"), (ended(lost, None, "stop"), "5")):
         assert options(cli_line(run, "strip.png"))["--max-new-tokens"] == n_tok
 

@@ -1,18 +1,29 @@
-"""What tests of the log share: logs that are closed, and no thread that is left behind."""
+"""What tests of the log share: logs that are closed, faults that are told, and no thread left behind."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
+from gazeviz.store.faults import LogFault
 
 OpenStore = Callable[..., SessionStore]
+
+
+@contextmanager
+def refused(kind: str, said: str) -> Iterator[None]:
+    """What happens within is refused as a fault of this kind, in a sentence that says so, with a step."""
+    with pytest.raises(LogFault, match=said) as caught:
+        yield
+    assert caught.value.kind == kind
+    assert caught.value.sentence.endswith(".") and "\n" not in caught.value.sentence
+    assert caught.value.next_step.endswith(".")
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
+from PIL import Image
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import ORIGIN_KINDS, Head, HeadOrigin, HeadRanking, HeadSet
@@ -13,6 +15,7 @@ from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSum
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
 from gazeviz.domain.steering import MODES, SCOPES, Schedule, Steering
+from gazeviz.domain.strip import Layout, panel_regions
 
 _T = TypeVar("_T")
 SIZE_PX = (37, 23)
@@ -22,6 +25,7 @@ TEXTS = (
     "ünïcödé 漢字",     "%_\\ wild", "a" * 500,
 )  # fmt: skip
 FINGERPRINT = "f00dfeed"
+SPEC = GenerateSpec("ab", "What?", regions=panel_regions(Layout(1, 2), 64, 32))
 
 
 def tiny_info(fingerprint: str = FINGERPRINT, name: str = "toy") -> ModelInfo:
@@ -37,6 +41,14 @@ def plain_step(index: int, n_regions: int = 2, n_tok: int = 64) -> StepArrived:
     return StepArrived(
         1, index, 7 + index, f" w{index}", -0.1, 1.5, "Panel 1", values_R, values_R, None, map_P, 0
     )
+
+
+def png(size_px: tuple[int, int], seed: int = 0) -> bytes:
+    """A picture of noise as a file holds it."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (*size_px[::-1], 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 class Samples:

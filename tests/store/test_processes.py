@@ -17,8 +17,7 @@ from gazeviz.store import SessionStore, openings
 from gazeviz.store.upkeep import check
 from tests.store import processes
 from tests.store.conftest import OpenStore
-from tests.store.samples import plain_step, tiny_info
-from tests.store.test_session_store import SPEC
+from tests.store.samples import SPEC, plain_step, tiny_info
 
 N_KILLS = 5  # the hundred are in tests/benchmarks/bench_log.py
 N_TRANSACTIONS = 60

@@ -23,9 +23,7 @@ from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import SessionStore
 from gazeviz.store.arrays import BESIDE_BYTES
 from tests.store.conftest import OpenStore
-from tests.store.samples import FINGERPRINT, Samples, alike, plain_step, tiny_info
-
-SPEC = GenerateSpec("ab", "What?", regions=panel_regions(Layout(1, 2), 64, 32))
+from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, png, tiny_info
 
 
 def test_the_log_on_disk_has_the_shape_that_the_app_asks_for(store: SessionStore) -> None:
@@ -202,13 +200,6 @@ def test_every_finished_edit_of_regions_is_kept_and_a_shared_mask_once(
 
 
 # Pictures
-
-
-def png(size_px: tuple[int, int], seed: int = 0) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (*size_px[::-1], 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("size_px", [(64, 32), (600, 400)], ids=["small", "large"])

@@ -22,8 +22,7 @@ from gazeviz.store.place import default_path
 from gazeviz.store.schema import SCHEMA
 from gazeviz.store.upkeep import NEW_FILE_S, check, stats, vacuum
 from tests.store.conftest import OpenStore
-from tests.store.samples import FINGERPRINT, Samples, plain_step, tiny_info
-from tests.store.test_session_store import SPEC, png
+from tests.store.samples import FINGERPRINT, SPEC, Samples, plain_step, png, tiny_info
 
 RNG = np.random.default_rng(0)
 LARGE = HeadRanking("mass", RNG.random((36, 32)), 25, RNG.random((36, 32, 6, 6)))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+from PySide6.QtWidgets import QLabel, QTableWidget, QTableWidgetItem, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.archive import Archive
@@ -20,9 +22,12 @@ from gazeviz.domain.heads import HeadOrigin, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
 from gazeviz.store import SessionStore
+from gazeviz.ui.compare_column import CompareColumn
 from gazeviz.ui.compare_view import CompareView
+from gazeviz.ui.controls import ElidedLabel
 from tests.render.made_runs import CHOSEN, MODEL, PANELS, RANKING, SIZE_PX, MadeRun, made_run
 
+_Part = TypeVar("_Part", bound=QWidget)
 OTHERS = HeadSet.of("L1H2,L1H3", HeadOrigin("random", "mass", 2, 0, "all"))
 
 
@@ -105,3 +110,28 @@ def rankings() -> dict[str, HeadRanking]:
         "causal": HeadRanking("causal", swapped_LH),
         "image_heads": HeadRanking("image_heads", -RANKING.scores_LH),
     }
+
+
+def part(where: QWidget, kind: type[_Part], name: str = "") -> _Part:
+    """The first part of a kind, or the one of a name."""
+    found = where.findChild(kind, name) if name else where.findChild(kind)
+    assert isinstance(found, kind), name
+    return found
+
+
+def cell(table: QTableWidget, row: int, place: int) -> QTableWidgetItem:
+    """A cell of a table."""
+    item = table.item(row, place)
+    assert item is not None
+    return item
+
+
+def column(stage: CompareStage, letter: str) -> CompareColumn:
+    """A run's column."""
+    return part(stage.view, CompareColumn, f"compareColumn{letter}")
+
+
+def said(stage: CompareStage, name: str) -> str:
+    """What a label says, all of it."""
+    found = part(stage.view.runs if stage.view.runs.findChild(QLabel, name) else stage.view, QLabel, name)
+    return found.whole if isinstance(found, ElidedLabel) else found.text()

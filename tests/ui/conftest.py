@@ -1,5 +1,15 @@
 """What tests of the window share: the sessions of the app's tests, and no thread that is left behind."""
 
 from tests.app.conftest import _no_thread_left_behind, open_session, open_stage, stage, strip_path
+from tests.ui.browser_stage import browser, open_browser, store
 
-__all__ = ["_no_thread_left_behind", "open_session", "open_stage", "stage", "strip_path"]
+__all__ = [
+    "_no_thread_left_behind",
+    "browser",
+    "open_browser",
+    "open_session",
+    "open_stage",
+    "stage",
+    "store",
+    "strip_path",
+]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from gazeviz.app.painting import Point
 from gazeviz.app.run_controller import RunController
@@ -21,6 +22,7 @@ from gazeviz.domain.strip import Layout
 from gazeviz.ui.image_canvas import ImageCanvas
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
+ALT, SHIFT = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
 SIZE_PX = (120, 80)
 GRID_RC = (4, 6)
@@ -70,6 +72,16 @@ def open_painting_stage() -> PaintingStage:
     """A session without a worker."""
     model = SessionModel()
     return PaintingStage(model, RunController(model, FakeBackend))
+
+
+def open_canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
+    """A canvas that shows the stage's picture, twice as large as it is."""
+    canvas = ImageCanvas(stage.model, stage.controller)
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.show()
+    canvas.view.zoom_to(2.0)
+    return canvas
 
 
 class Mouse:

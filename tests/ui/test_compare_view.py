@@ -1,38 +1,36 @@
-"""Runs, rankings and sessions side by side, on a log with an archive."""
+"""Runs side by side, on a log with an archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QSignalSpy, QTest
-from PySide6.QtWidgets import (
-    QApplication,
-    QLabel,
-    QPushButton,
-    QTableView,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.pictures import picture_file
 from gazeviz.domain.heads import Head
 from gazeviz.ui import theme
-from gazeviz.ui.compare_column import CompareColumn
 from gazeviz.ui.compare_heads import OverlapGrid, PairTable
 from gazeviz.ui.compare_plot import ComparePlot
-from gazeviz.ui.compare_sessions import PairTableModel
-from gazeviz.ui.controls import ElidedLabel, LabelledSlider
-from tests.render.made_runs import PANELS, made_run
-from tests.ui.compare_stage import OTHERS, CompareStage, open_compare_stage, rankings
+from gazeviz.ui.controls import LabelledSlider
+from tests.render.made_runs import made_run
+from tests.ui.compare_stage import (
+    OTHERS,
+    CompareStage,
+    cell,
+    column,
+    open_compare_stage,
+    part,
+    rankings,
+    said,
+)
 
 
 @pytest.fixture
@@ -40,34 +38,6 @@ def stage(qtbot: QtBot, tmp_path: Path) -> Iterator[CompareStage]:
     """A log to be filled, and a comparison that shows nothing yet."""
     with open_compare_stage(qtbot, tmp_path) as opened:
         yield opened
-
-
-_Part = TypeVar("_Part", bound=QWidget)
-
-
-def part(where: QWidget, kind: type[_Part], name: str = "") -> _Part:
-    """The first part of a kind, or the one of a name."""
-    found = where.findChild(kind, name) if name else where.findChild(kind)
-    assert isinstance(found, kind), name
-    return found
-
-
-def cell(table: QTableWidget, row: int, place: int) -> QTableWidgetItem:
-    """A cell of a table."""
-    item = table.item(row, place)
-    assert item is not None
-    return item
-
-
-def column(stage: CompareStage, letter: str) -> CompareColumn:
-    """A run's column."""
-    return part(stage.view, CompareColumn, f"compareColumn{letter}")
-
-
-def said(stage: CompareStage, name: str) -> str:
-    """What a label says, all of it."""
-    found = part(stage.view.runs if stage.view.runs.findChild(QLabel, name) else stage.view, QLabel, name)
-    return found.whole if isinstance(found, ElidedLabel) else found.text()
 
 
 def test_at_first_it_says_how_to_begin(stage: CompareStage) -> None:
@@ -323,92 +293,6 @@ def test_runs_without_regions_and_tokens_are_shown_empty(stage: CompareStage) ->
     assert said(stage, "compareStateA") == "It ended without a token."
     assert said(stage, "comparePlotAbout").startswith("no region was painted")
     assert not part(stage.view.runs, LabelledSlider).isEnabled()
-
-
-# Rankings
-
-
-def test_rankings_are_compared_by_their_best_heads(stage: CompareStage) -> None:
-    stage.model.put_rankings(rankings())
-    button = part(stage.view, QPushButton, "compareToRankings")
-    assert button.isVisible()
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    page = stage.view.rankings
-    assert page.isVisible()
-    page._on_top(2)
-    figures = part(page, ElidedLabel, "compareFigures").whole
-    assert figures.startswith("A \N{INTERSECTION} B  1 · Jaccard .33 · rank correlation ")
-    table = part(page, QTableWidget, "compareRanks")
-    rows = [[cell(table, row, place).text() for place in range(4)] for row in range(3)]
-    assert rows[0] == ["L0H0", "8", "8", "1"]
-    assert ["L1H3", "1", "1", "8"] in rows
-
-
-def test_which_rankings_are_compared_can_be_chosen(stage: CompareStage) -> None:
-    stage.model.put_rankings(rankings())
-    stage.view.show_rankings(("mass", "causal"))
-    actions = {action.text(): action for action in stage.view.rankings._choose.menu().actions()}
-    assert not actions["mass"].isEnabled() and actions["image heads"].isEnabled()
-    actions["image heads"].trigger()
-    assert len(stage.view.rankings.compared.sets) == 3
-
-
-def test_one_ranking_cannot_be_compared(stage: CompareStage) -> None:
-    stage.model.put_rankings(rankings())
-    stage.view.show_rankings(("mass", "unknown"))
-    assert "1 rankings cannot be compared" in stage.view.message
-
-
-# Sessions
-
-
-def two_sessions(stage: CompareStage) -> tuple[int, int]:
-    """Two sessions with a pair of the same text, one of another text, and a run alone."""
-    first = stage.store.open_session("morning")
-    stage.baseline()
-    stage.steered()
-    second = stage.store.open_session("evening")
-    stage.steered(texts=("a", " bird", " runs", "."))
-    stage.baseline()
-    stage.steered(target=PANELS[2])
-    return first, second
-
-
-def test_sessions_are_paired_by_prompt_and_target(stage: CompareStage) -> None:
-    stage.view.show_sessions(*two_sessions(stage))
-    stage.until(lambda: stage.view.sessions.isVisible())
-    figures = said(stage, "comparePairFigures")
-    assert figures.startswith("2 pairs of one prompt and target · 1 with the same text")
-    assert figures.endswith("1 only in B")
-    table = part(stage.view, QTableView, "comparePairTable")
-    model = table.model()
-    assert isinstance(model, PairTableModel)
-    assert [model.index(row, 1).data() for row in range(3)] == ["baseline", "Panel 2", "Panel 3"]
-    assert model.index(0, 4).data() == "same text"
-    assert model.words_at(1, 1) == (("a", False), ("bird", True), ("runs.", False))
-    assert model.index(2, 5).data() == "only in B"
-
-
-def test_a_pair_is_shown_in_full_and_left_again(stage: CompareStage) -> None:
-    stage.view.show_sessions(*two_sessions(stage))
-    stage.until(lambda: stage.view.sessions.isVisible())
-    table = part(stage.view, QTableView, "comparePairTable")
-    table.activated.emit(table.model().index(1, 0))
-    stage.until(lambda: stage.view.runs.isVisible())
-    assert said(stage, "compareLabelA") == "top 2 of mass · Panel 2"
-    back = part(stage.view, QPushButton, "compareBack")
-    assert back.isVisible()
-    QTest.mouseClick(back, Qt.MouseButton.LeftButton)
-    stage.until(lambda: stage.view.sessions.isVisible())
-    table.activated.emit(table.model().index(2, 0))
-    QTest.qWait(50)
-    assert stage.view.sessions.isVisible()  # a run without a partner has nothing to be shown beside
-
-
-def test_a_session_is_not_compared_with_itself(stage: CompareStage) -> None:
-    first, _ = two_sessions(stage)
-    stage.view.show_sessions(first, first)
-    stage.until(lambda: "with itself" in stage.view.message)
 
 
 @pytest.mark.parametrize("choice", ["light", "dark"])

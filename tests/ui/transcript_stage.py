@@ -1,0 +1,80 @@
+"""Both answers as they are shown, and a hand that runs, points and presses."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
+from pytestqt.qtbot import QtBot
+
+from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS
+from gazeviz.domain.heads import HeadSet
+from gazeviz.ui.transcript_column import TranscriptColumn
+from gazeviz.ui.transcript_cursor import Column
+from gazeviz.ui.transcript_tokens import TokenFlow
+from gazeviz.ui.transcript_view import TranscriptView
+from tests.app.staging import Stage
+from tests.ui.painting_stage import child_of
+
+N_SAID = len(SAYINGS[0])
+CAPTIONS = tuple("".join(saying) for saying in SAYINGS)
+
+
+def shown(stage: Stage, qtbot: QtBot, width_px: int = 731, height_px: int = 170) -> TranscriptView:
+    view = TranscriptView(stage.model, stage.controller)
+    qtbot.addWidget(view)
+    view.resize(width_px, height_px)
+    view.show()
+    return view
+
+
+def aim(stage: Stage, panel: int = 3) -> None:
+    """Point the gaze heads at a panel, counted from 0."""
+    stage.model.chosen = HeadSet(GAZE_HEADS)
+    stage.model.target_region_id = stage.model.regions.ids[panel]
+
+
+def run(stage: Stage, panel: int = 3) -> None:
+    aim(stage, panel)
+    stage.controller.run()
+    stage.until_ended()
+
+
+def column(view: TranscriptView, side: Column = "steered") -> TranscriptColumn:
+    return view.columns[side]
+
+
+def flow(view: TranscriptView, side: Column = "steered") -> TokenFlow:
+    return view.columns[side].flow
+
+
+def click(flow: TokenFlow, index: int, shift: bool = False) -> None:
+    keys = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    QTest.mouseClick(flow.viewport(), Qt.MouseButton.LeftButton, keys, flow.box_of(index).center())
+
+
+def press(flow: TokenFlow, key: Qt.Key, shift: bool = False) -> None:
+    QTest.keyClick(flow, key, Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier)
+
+
+def cursor_of(stage: Stage) -> tuple[int, ...]:
+    """The tokens under the cursor."""
+    return stage.model.cursor.steps if stage.model.cursor is not None else ()
+
+
+def words(view: TranscriptView, side: Column = "steered") -> str:
+    """What the state of a side says; "" while it says nothing."""
+    situation = column(view, side).state.situation
+    return f"{situation.sentence} {situation.next_step}".strip() if situation is not None else ""
+
+
+def verdict(view: TranscriptView, side: Column = "steered") -> str:
+    label = child_of(view, f"{side}Verdict")
+    assert isinstance(label, QLabel)
+    return label.accessibleName() if column(view, side).verdict.isVisible() else ""
+
+
+def push(view: TranscriptView, name: str) -> None:
+    button = child_of(view, name)
+    assert isinstance(button, QPushButton | QToolButton) and button.isVisible(), name
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
