@@ -23,6 +23,7 @@ from gazeviz.app.coco_masks import mask_of_segmentation, run_lengths
 from gazeviz.app.pictures import decoded
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.errors import UserError
+from gazeviz.whole_files import replacing
 
 RegionForm: TypeAlias = Literal["png", "labelme", "coco"]
 
@@ -304,13 +305,10 @@ def _write_json(path: Path, content: object) -> None:
 
 
 def _write(path: Path, save: Callable[[Path], object]) -> None:
-    """Write a file beside its place and then put it there: a full disk leaves the old one whole."""
-    unfinished = path.with_name(path.name + ".part")
     try:
-        save(unfinished)
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            save(unfinished)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise UserError(
             f"{path.name} cannot be written: {error.strerror or error}.",
             next_step="Choose another folder, or free some space.",

@@ -6,7 +6,6 @@ Needs a QGuiApplication for its fonts; it shows no window.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,10 @@ from PySide6.QtGui import (
 )
 
 from gazeviz import __version__
-from gazeviz.errors import UserError
 from gazeviz.render.lettering import one_line
 from gazeviz.render.palette import LIGHT
 from gazeviz.resources import resource_path
+from gazeviz.whole_files import written_whole
 
 if TYPE_CHECKING:  # what draws is loaded when it is needed, and not when a window opens
     from gazeviz.render.report import Report
@@ -110,17 +109,8 @@ def write_pdf(report: Report, path: Path, tokens: Sequence[int] | None = None) -
     from gazeviz.render.report_files import make_folder
 
     make_folder(path.parent)
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".report-") as folder:
-            temporary = Path(folder) / "report.pdf"
-            _print(report, temporary, tokens)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"The report could not be written to {path}: {error.strerror or error}.",
-            next_step="Choose a folder that you may write to, and that has space left.",
-        ) from error
+    with written_whole(path, "report") as unfinished:
+        _print(report, unfinished, tokens)
     return path
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from gazeviz.errors import UserError
+from gazeviz.whole_files import written_whole
 
 _FORMAT = 'a JSON list of {"layer": 4, "head": 1, "score": 0.5}'
 _MAX_INDEX = 2000  # far beyond any model; keeps a nonsense file from asking for a giant grid
@@ -42,29 +42,10 @@ def write_ranking_file(path: Path, entries: Iterable[Entry]) -> None:
     """
     rows = [json.dumps({"layer": layer, "head": head, "score": score}) for layer, head, score in entries]
     text = "[\n" + ",\n".join(rows) + "\n]\n"
-    try:
-        _replace_whole(path, text)
-    except OSError as error:
-        raise UserError(
-            f"The ranking could not be written to {path}: {error.strerror or error}.",
-            next_step="Choose a folder that exists, that you may write to, and that has space left.",
-        ) from error
-
-
-def _replace_whole(path: Path, text: str) -> None:
-    # A temporary file beside the target, then one rename: a crash never leaves half a ranking.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    part = Path(temporary)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)  # mkstemp makes it private; a ranking is there to be shared
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with written_whole(path, "ranking") as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _json_list(path: Path) -> list[object]:

@@ -5,8 +5,6 @@ It does not know what is drawn on it.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from matplotlib.figure import Figure
 from gazeviz.errors import UserError
 from gazeviz.render.lettering import drawable
 from gazeviz.render.palette import Theme, figure_text
+from gazeviz.whole_files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,23 +50,8 @@ def save(figure: Figure, path: str | Path, dpi: int = 200) -> Path:
         )
     # Without the date the same figure is the same file, byte for byte.
     dateless = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[kind]
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=kind)
-        os.close(handle)
-        temporary = Path(name)
-        with rc_context(STYLE):
-            figure.savefig(temporary, format=kind[1:], dpi=dpi, metadata=dateless, facecolor="auto")
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"The figure could not be written to {path}: {error.strerror or error}.",
-            next_step="Choose a folder that exists, that you may write to, and that has space left.",
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with written_whole(path, "figure") as unfinished, rc_context(STYLE):
+        figure.savefig(unfinished, format=kind[1:], dpi=dpi, metadata=dateless, facecolor="auto")
     return path
 
 

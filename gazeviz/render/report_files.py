@@ -5,8 +5,6 @@ PDF is Qt's business (gazeviz.app.report_pdf).
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
@@ -16,6 +14,7 @@ from gazeviz.render.report import Report
 from gazeviz.render.report_figures import FIGURE_DPI, case_figures, entry_figures
 from gazeviz.render.report_pages import html_page, markdown_page
 from gazeviz.render.report_tables import json_text, runs_csv, tokens_csv
+from gazeviz.whole_files import written_whole
 
 Format: TypeAlias = Literal["html", "pdf", "md", "json", "csv", "figures"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -74,22 +73,8 @@ def make_folder(folder: Path) -> None:
 def write_whole(path: Path, content: str | bytes) -> Path:
     """Write a file, all or nothing, and return its path; UserError where that cannot be done."""
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"The report could not be written to {path}: {error.strerror or error}.",
-            next_step="Choose a folder that you may write to, and that has space left.",
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with written_whole(path, "report") as unfinished:
+        unfinished.write_bytes(data)
     return path
 
 

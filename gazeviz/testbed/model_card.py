@@ -15,7 +15,6 @@ import argparse
 import datetime
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from gazeviz.testbed.card_measurement import Measurement
 from gazeviz.testbed.card_plan import Plan
 from gazeviz.testbed.card_pool import Crew, Journal, Pace
 from gazeviz.testbed.card_text import card
+from gazeviz.whole_files import replacing
 
 SECTIONS: Final[Mapping[str, Callable[[Measurement], Any]]] = {
     "unsteered": card_strips.unsteered,
@@ -145,11 +145,9 @@ def _without_nan(data: Any) -> Any:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """All or nothing: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QAbstractItemView, QTableWidget
 
-from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.controls import CloseButton
 
 
-class CloseButton(QToolButton):
+def close_button(on_closed: Callable[[], object]) -> CloseButton:
     """Ends a comparison."""
+    tip = "Close the comparison; the log keeps everything"
+    button = CloseButton("compareClose", tip, on_closed, spoken="Close the comparison")
+    button.setIconSize(QSize(14, 14))
+    return button
 
-    def __init__(self, on_closed: Callable[[], object]) -> None:
-        super().__init__()
-        named(self, "compareClose").setAccessibleName("Close the comparison")
-        self.setToolTip("Close the comparison; the log keeps everything")
-        self.setIconSize(QSize(14, 14))
-        self.clicked.connect(on_closed)
-        theme.changed.connect(self._dress)
-        self._dress()
 
-    def _dress(self) -> None:
-        self.setIcon(theme.icon("close"))
+def make_quiet(table: QTableWidget) -> None:
+    """Let a table be read by whole rows, without lines, and not be edited."""
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTabKeyNavigation(False)
+    table.setShowGrid(False)
+    table.setStyleSheet("QTableView::item { padding-left: 5px; }")
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(22)
+    table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+    table.horizontalHeader().setHighlightSections(False)

@@ -8,7 +8,6 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QHBoxLayout,
     QHeaderView,
@@ -29,7 +28,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named
 from gazeviz.ui.compare_heads import CompareHeads, PairTable
 from gazeviz.ui.compare_letters import LetterBadge
-from gazeviz.ui.compare_parts import CloseButton
+from gazeviz.ui.compare_parts import close_button, make_quiet
 from gazeviz.ui.compare_scatter import CompareScatter, spoken
 from gazeviz.ui.controls import ElidedLabel, LabelledSlider, MenuButton, hairline
 
@@ -91,7 +90,7 @@ class CompareRankings(QWidget):
         header.addWidget(self._heads.figures, 1)
         header.addWidget(self._top, 1)
         header.addWidget(self._choose)
-        header.addWidget(CloseButton(self.close_wanted.emit))
+        header.addWidget(close_button(self.close_wanted.emit))
         return header
 
     def _make_second_row(self) -> QHBoxLayout:
@@ -193,16 +192,8 @@ class RankTable(QTableWidget):
         self.setObjectName("compareRanks")
         self.setAccessibleName("Ranks of the best heads in each ranking")
         self.setToolTip("1 is the best; in bold where the head is among the best that are compared")
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setStyleSheet("QTableView::item { padding-left: 5px; }")
-        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(22)
+        make_quiet(self)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setHighlightSections(False)
         self._shown: tuple[Sequence[HeadRanking], HeadsCompared] | None = None
         theme.changed.connect(self._fill)
 

@@ -19,7 +19,7 @@ from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, push_button, soft
 from gazeviz.ui.compare_column import CompareColumn
 from gazeviz.ui.compare_heads import CompareHeads
-from gazeviz.ui.compare_parts import CloseButton
+from gazeviz.ui.compare_parts import close_button
 from gazeviz.ui.compare_plot import ComparePlot
 from gazeviz.ui.compare_settings import CompareSettings
 from gazeviz.ui.controls import ColourScale, ElidedLabel, LabelledSlider, choice_button, hairline
@@ -79,7 +79,7 @@ class CompareRuns(QWidget):
         report.clicked.connect(self._on_report)
         for widget, stretch in (
             (self._back, 0), (self._title, 0), (self._different, 3), (self._same, 2), (report, 0),
-            (CloseButton(self.close_wanted.emit), 0),
+            (close_button(self.close_wanted.emit), 0),
         ):  # fmt: skip
             self._header.addWidget(widget, stretch)
 

@@ -30,7 +30,7 @@ from gazeviz.app.word_diff import different_tokens
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, soft
-from gazeviz.ui.compare_parts import CloseButton
+from gazeviz.ui.compare_parts import close_button
 from gazeviz.ui.controls import ChoiceButton, ElidedLabel, hairline
 
 COLUMNS: Final = ("Prompt", "Target", "A", "B", "Overlap", "Settings that differ")
@@ -194,7 +194,7 @@ class CompareSessions(QWidget):
         parts = (title, letters[0], self._choosers[0], letters[1], self._choosers[1], self._figures)
         for widget in parts:
             header.addWidget(widget, int(widget is self._figures))
-        header.addWidget(CloseButton(self.close_wanted.emit))
+        header.addWidget(close_button(self.close_wanted.emit))
         return header
 
     def _make_table(self) -> QTableView:

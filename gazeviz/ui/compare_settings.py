@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from gazeviz.app.comparison import LETTERS, Setting
 from gazeviz.ui import theme
+from gazeviz.ui.compare_parts import make_quiet
 
 DIFFERS = "\N{NOT EQUAL TO}"
 
@@ -24,16 +24,8 @@ class CompareSettings(QTableWidget):
         super().__init__(parent)
         self.setObjectName("compareSettings")
         self.setAccessibleName("Settings of the compared runs")
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setStyleSheet("QTableView::item { padding-left: 5px; }")
+        make_quiet(self)
         self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(22)
-        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        self.horizontalHeader().setHighlightSections(False)
         self._settings: Sequence[Setting] = ()
         theme.changed.connect(self._fill)
 

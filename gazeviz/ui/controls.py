@@ -173,6 +173,24 @@ class FoldOut(QWidget):
         self._header.setIcon(theme.icon("caret-right" if self.folded else "caret-down"))
 
 
+class CloseButton(QToolButton):
+    """A small cross. spoken: its accessible name, for which the tip stands where none is given."""
+
+    def __init__(
+        self, name: str, tip: str, on_closed: Callable[[], object], spoken: str | None = None
+    ) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setAccessibleName(tip if spoken is None else spoken)
+        self.clicked.connect(on_closed)
+        theme.changed.connect(self._draw_cross)
+        self._draw_cross()
+
+    def _draw_cross(self) -> None:
+        self.setIcon(theme.icon("close"))
+
+
 class MagmaBar(QWidget):
     """The colour map of scores and attention as a bar."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -21,7 +21,7 @@ from gazeviz.app.session_parts import GalleryMap
 from gazeviz.domain.heads import Head
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import push_button, section_title, soft_text
+from gazeviz.ui.column_parts import push_button, section_title, side_by_side, soft_text
 from gazeviz.ui.gallery_menu import GalleryMenu, GalleryScale
 from gazeviz.ui.gallery_tile import LABEL_PX, MapPainter, MapTile, TileImage, TileText, dimmed
 from gazeviz.ui.place_label import Place, PlaceLabel, place_of
@@ -53,8 +53,8 @@ class Gallery(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
-        layout.addLayout(_row(section_title("Maps at this token"), None, self._choice))
-        layout.addLayout(_row(self._place, self._scale))
+        layout.addLayout(side_by_side(section_title("Maps at this token"), None, self._choice))
+        layout.addLayout(side_by_side(self._place, self._scale))
         for widget in (self._tiles, self._note):
             layout.addWidget(widget)
         layout.addWidget(self._again, 0, Qt.AlignmentFlag.AlignLeft)
@@ -309,15 +309,3 @@ def map_size(aspect: float, width_px: int, columns: int) -> QSize:
     if height <= _MOST_HEIGHT_PX:
         return QSize(width, height)
     return QSize(max(1, round(_MOST_HEIGHT_PX * aspect)), _MOST_HEIGHT_PX)
-
-
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    """Widgets side by side, None for the room between."""
-    row = QHBoxLayout()
-    row.setSpacing(_GAP_PX)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(widget)
-    return row

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtGui import QColor, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
@@ -19,7 +19,7 @@ from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, push_button, section_title, soft, soft_text
-from gazeviz.ui.controls import MenuButton
+from gazeviz.ui.controls import CloseButton, MenuButton
 from gazeviz.ui.look_list import ROW_PX, LookList, LookRows, places_in
 from gazeviz.ui.place_label import Place, PlaceLabel, place_of
 from gazeviz.ui.region_badge import badge_icon
@@ -53,10 +53,8 @@ class LookHere(QWidget):
             "Sort the heads by their mass on a place; the head grid shows the same masses",
         )  # fmt: skip
         self._ask.menu().aboutToShow.connect(self._fill_menu)
-        self._close = named(QToolButton(), "lookHereClose")
-        self._close.setAccessibleName("Stop asking: the head grid shows the ranking again")
-        self._close.setToolTip(self._close.accessibleName())
-        self._close.clicked.connect(self._stop)
+        tip = "Stop asking: the head grid shows the ranking again"
+        self._close = CloseButton("lookHereClose", tip, self._stop)
         self._place = PlaceLabel("lookHerePlace")
         self._ends = soft(named(QLabel(), "lookHereEnds"))
         self._list = LookList("lookHereList")
@@ -120,8 +118,6 @@ class LookHere(QWidget):
         model.hovered_head_changed.connect(lambda: self._list.set_lit(model.hovered_head))
         self._list.pointed.connect(self._on_pointed)
         self._list.chosen.connect(self._on_chosen)
-        theme.changed.connect(self._on_theme)
-        self._on_theme()
 
     # What is asked
 
@@ -267,6 +263,3 @@ class LookHere(QWidget):
             names = self._names_for(masses_LH.shape[0], masses_LH.shape[1])
             best = [names.heads[at] for at in self._best_first()[: self._count.value()]]
             self._controller.attempt(lambda: self._controller.heads.choose(best, add=add), about="heads")
-
-    def _on_theme(self) -> None:
-        self._close.setIcon(theme.icon("close"))

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -32,7 +31,7 @@ from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import NoticeKind
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, push_button, tinted
-from gazeviz.ui.controls import ClosedByEscape
+from gazeviz.ui.controls import CloseButton, ClosedByEscape
 
 _ICONS: Final[dict[NoticeKind, str]] = {"info": "info", "warning": "warning", "error": "warning"}
 _SPOKEN: Final[dict[NoticeKind, str]] = {"info": "Note", "warning": "Warning", "error": "Error"}
@@ -68,10 +67,8 @@ class NoticeBar(ClosedByEscape):
         tip = "Copy the sentence and its details, for a report of the problem"
         self._copy = push_button("noticeCopy", "Copy", tip, spoken="Copy of the notice", kind="flat")
         self._copy.clicked.connect(self._on_copy)
-        self._close = named(QToolButton(), "noticeClose")
-        self._close.setAccessibleName("Close the notice")
-        self._close.setToolTip("Close the notice; nothing else is changed  Esc")
-        self._close.clicked.connect(self._on_close)
+        tip = "Close the notice; nothing else is changed  Esc"
+        self._close = CloseButton("noticeClose", tip, self._on_close, spoken="Close the notice")
         self._lay_out()
         model.notice_changed.connect(self._on_notice_changed)
         theme.changed.connect(self._on_theme_changed)
@@ -127,7 +124,6 @@ class NoticeBar(ClosedByEscape):
         if notice is not None:
             icon = theme.icon(_ICONS[notice.kind])
             self._icon.setPixmap(tinted(icon, 18, edge_colour(notice.kind), self.devicePixelRatioF()))
-        self._close.setIcon(theme.icon("close"))
         self.update()
 
     def _show_detail(self, shown: bool) -> None:

@@ -8,13 +8,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import named, push_button, soft_text
+from gazeviz.ui.controls import CloseButton
 
 
 class UndoLine(QWidget):
@@ -28,19 +28,15 @@ class UndoLine(QWidget):
         self._sentence = named(QLabel(), "undoSentence")
         self._undo = push_button("undoDelete", "Undo", "Bring back what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
-        self._close = named(QToolButton(), "undoClose")
-        self._close.setToolTip("Close this line; the log keeps deleted runs for 30 days")
-        self._close.setAccessibleName("Close this line")
-        self._close.clicked.connect(self.hide)
+        tip = "Close this line; the log keeps deleted runs for 30 days"
+        close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
         layout.setSpacing(2 * theme.SPACE)
         layout.addWidget(self._sentence)
         layout.addWidget(self._undo)
         layout.addStretch(1)
-        layout.addWidget(self._close)
-        theme.changed.connect(self._dress)
-        self._dress()
+        layout.addWidget(close)
         self.hide()
 
     def say(self, sentence: str) -> None:
@@ -52,9 +48,6 @@ class UndoLine(QWidget):
     def sentence(self) -> str:
         """What it says."""
         return self._sentence.text()
-
-    def _dress(self) -> None:
-        self._close.setIcon(theme.icon("close"))
 
 
 class EmptyPage(QWidget):
