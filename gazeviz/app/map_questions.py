@@ -156,19 +156,21 @@ class MapQuestions:
     def _listen(self) -> None:
         model = self._desk.model
         for signal in (
-            model.cursor_changed, model.run_changed, model.chosen_changed,
+            model.cursor_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
             model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
             model.ranking_changed, model.worker_changed, model.view_changed,
         ):  # fmt: skip
             signal.connect(self._wish)
-        model.step_arrived.connect(self._on_step_arrived)
+        for stream in (model.run_changed, model.step_arrived):
+            stream.connect(self._on_streamed)
 
     def _wish(self, *_: object) -> None:
         if not self._timer.isActive() or self._timer.interval():
             self._timer.start(0)
 
-    def _on_step_arrived(self, *_: object) -> None:
+    def _on_streamed(self, *_: object) -> None:
+        """Soon enough for an eye; a run that begins has mostly its first token by then."""
         if not self._timer.isActive():
             self._timer.start(_FRAME_MS)
 

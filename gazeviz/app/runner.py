@@ -6,7 +6,7 @@ run streams: each next token then follows, and the run keeps what happened. Know
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
@@ -23,6 +23,7 @@ from gazeviz.domain.messages import (
     Generate,
     GenerateSpec,
     JobCancelled,
+    ModelInfo,
     Refused,
     Retarget,
     RunFinished,
@@ -45,6 +46,7 @@ class SpecMaker:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._drawn: tuple[HeadSet, ModelInfo, HeadSet | None] | None = None
 
     def baseline(self) -> GenerateSpec:
         """The prompt without steering."""
@@ -111,15 +113,20 @@ class SpecMaker:
 
     def _control(self) -> HeadSet | None:
         """As many heads as are chosen, drawn at random from the others; None where there are too few."""
-        model = self._desk.model
-        if model.model_info is None or not len(model.chosen):
+        chosen, info = self._desk.model.chosen, self._desk.model.model_info
+        if info is None or not len(chosen):
             return None
-        present_LH = model.model_info.heads_present_LH
-        everyone = HeadRanking("all heads", np.where(present_LH, 0.0, np.nan))
-        try:
-            return everyone.random(len(model.chosen), CONTROL_SEED, exclude=model.chosen)
-        except UserError:
-            return None
+        if self._drawn is None or self._drawn[0] is not chosen or self._drawn[1] is not info:
+            self._drawn = chosen, info, _control_of(chosen, info)
+        return self._drawn[2]
+
+
+def _control_of(chosen: HeadSet, info: ModelInfo) -> HeadSet | None:
+    everyone = HeadRanking("all heads", np.where(info.heads_present_LH, 0.0, np.nan))
+    try:
+        return everyone.random(len(chosen), CONTROL_SEED, exclude=chosen)
+    except UserError:
+        return None
 
 
 class Runner:
@@ -171,18 +178,13 @@ class Runner:
                     "Choose heads to steer.",
                     about="run",
                 )
-        for spec in specs:
-            self._create(spec)
-        model.cursor = None
-        self._begin_next()
+        self._begin(specs)
 
     def repeat(self, spec: GenerateSpec) -> None:
         """Run exactly this, whatever is set now; UserErrors of `run`."""
         if self.active:
             raise UserError("A run is under way.", next_step="Stop it first, or wait.")
-        self._create(spec)
-        self._desk.model.cursor = None
-        self._begin_next()
+        self._begin([spec])
 
     def stop(self) -> None:
         """Stop what is under way, within a token, and what waits."""
@@ -225,19 +227,31 @@ class Runner:
             and shown.spec == spec
         )
 
-    def _create(self, spec: GenerateSpec) -> None:
-        """Write a run down, show it and let it wait; what waits already goes where that cannot be done."""
-        try:
-            record = create_record(self._desk, spec)
-        except UserError:
-            self.stop()
-            raise
-        self._waiting.append(record)
-        self._desk.model.show_run(record.side, record)
+    def _begin(self, specs: Sequence[GenerateSpec]) -> None:
+        """Write runs down, send the first one, and then show them: the worker reads while the screen draws.
 
-    def _begin_next(self) -> None:
+        Where one cannot be written down none begins.
+        """
+        model = self._desk.model
+        records: list[RunRecord] = []
+        try:
+            for spec in specs:
+                records.append(create_record(self._desk, spec))
+        except UserError:
+            for record in records:
+                self._close(record, "cancelled", message=_NEVER_BEGAN)
+                model.show_run(record.side, record)
+            raise
+        self._waiting += records
+        model.cursor = None
+        self._begin_next()
+        for record in records:
+            model.show_run(record.side, record)
+
+    def _begin_next(self) -> RunRecord | None:
+        """Send the run whose turn it is, and return it; None where there is none."""
         if self._running is not None or not self._waiting:
-            return
+            return None
         record = self._running = self._waiting.pop(0)
         record.state, record.worker = "loading", self._desk.jobs.worker
         try:
@@ -247,8 +261,7 @@ class Runner:
         except UserError as error:
             self._desk.refuse(error, "run")
             self._end(record, "failed", message=str(error))
-            return
-        self._desk.model.note_run(record.id)
+        return record
 
     def _on_event(self, record: RunRecord, event: JobEvent) -> None:
         match event:
@@ -278,7 +291,9 @@ class Runner:
         self._close(record, state, summary=summary, message=message)
         for other in waiting:
             self._close(other, "cancelled", message="The run before it did not end.")
-        self._begin_next()
+        next_record = self._begin_next()
+        if next_record is not None:
+            self._desk.model.note_run(next_record.id)
         if not self.active:
             self._on_idle()
 

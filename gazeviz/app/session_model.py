@@ -342,7 +342,7 @@ class SessionModel(QObject):
         return self._runs.get(self._shown.get(side, -1))
 
     def show_run(self, side: Side, record: RunRecord | None) -> None:
-        """Show a run on a side, None for none; a cursor that points to what was there goes."""
+        """Show a run on a side, None for none (then run_changed tells the one that was); its cursor goes."""
         before = self._shown.get(side)
         if record is None:
             self._shown.pop(side, None)
@@ -354,9 +354,9 @@ class SessionModel(QObject):
             return
         if self.cursor is not None and self.cursor.side == side:
             self.cursor = None
-        for run_id in (before, now):
-            if run_id is not None:
-                self.run_changed.emit(run_id)
+        changed = now if now is not None else before
+        if changed is not None:
+            self.run_changed.emit(changed)
 
     def forget_run(self, run_id: int) -> None:
         """Let a run go from the session; the log keeps it."""

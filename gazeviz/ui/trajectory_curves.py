@@ -1,17 +1,18 @@
 """The curves of a trajectory and their axes: mass on each region, token by token.
 
-Solid lines are the chosen heads, dashed ones a random control.  Drawn lines are kept in a picture, and tokens
-that arrive are only added to it: drawing 300 tokens of 12 regions anew would take longer than a frame.  Knows
-no session.
+Solid lines are the chosen heads, dashed ones a random control.  Axes and drawn lines are kept in a picture;
+tokens that arrive are only added to it, and only what they add is painted: drawing 300 tokens of 12 regions
+anew would take longer than a frame.  Knows no session.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
@@ -23,6 +24,7 @@ _LINE_PX, _CONTROL_PX = 1.8, 1.2
 _CONTROL_ALPHA = 0.8
 _DASH_PX, _GAP_PX = 4.0, 3.0
 _FIGURE_PX = 12
+_NEAR_PX = 10  # how far before a token something is drawn with it: the rest of a dash, a line's width
 
 Masses = NDArray[np.float32]
 
@@ -38,7 +40,7 @@ class TrajectoryCurves(QWidget):
         self._masses_TR: Masses = np.zeros((0, 0), dtype=np.float32)
         self._control_TR: Masses | None = None
         self._colours: list[QColor] = []
-        self._lines = QPixmap()
+        self._drawn = QPixmap()
         self._n_drawn = 0  # tokens whose lines are in the picture
         self._key: tuple[object, ...] = ()
         theme.changed.connect(self.update)
@@ -61,17 +63,15 @@ class TrajectoryCurves(QWidget):
         if not (_goes_on(self._masses_TR, masses_TR) and _goes_on(self._control_TR, control_TR)):
             n_before = 0
         self._n_drawn = min(self._n_drawn, n_before)
+        only_more = self._n_drawn > 0 and place == self._place and list(colours) == self._colours
         self._place, self._masses_TR, self._control_TR = place, masses_TR, control_TR
         self._colours = list(colours)
-        self.update()
+        self.update(self._new_part() if only_more else self.rect())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the axes and lay the lines over them."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.current().panel)
-        self._draw_axes(painter)
+        """Show the picture of axes and lines, with what has come since."""
         self._bring_up_to_date()
-        painter.drawPixmap(0, 0, self._lines)
+        QPainter(self).drawPixmap(0, 0, self._drawn)
 
     # Lines
 
@@ -79,14 +79,17 @@ class TrajectoryCurves(QWidget):
         """Add what has arrived to the picture, or draw it anew where anything else has changed."""
         ratio = self.devicePixelRatioF()
         names = tuple(colour.name() for colour in self._colours)
-        key = (self._place, self.width(), self.height(), ratio, names)
+        key = (self._place, self.width(), self.height(), ratio, names, theme.current())
         if key != self._key or self._n_drawn == 0:
             self._key, self._n_drawn = key, 0
-            self._lines = QPixmap(self.size() * ratio)
-            self._lines.setDevicePixelRatio(ratio)
-            self._lines.fill(Qt.GlobalColor.transparent)
+            self._drawn = QPixmap(self.size() * ratio)
+            self._drawn.setDevicePixelRatio(ratio)
+            self._drawn.fill(theme.current().panel)
+            painter = QPainter(self._drawn)
+            self._draw_axes(painter)
+            painter.end()
         if self._n_drawn < len(self._masses_TR):
-            painter = QPainter(self._lines)
+            painter = QPainter(self._drawn)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._control_TR is not None:
                 self._draw_controls(painter, self._control_TR)
@@ -96,6 +99,12 @@ class TrajectoryCurves(QWidget):
                 painter.drawLines(_pieces(xy_T2[max(0, self._n_drawn - 1) :]))
             painter.end()
             self._n_drawn = len(self._masses_TR)
+
+    def _new_part(self) -> QRect:
+        """Where lines are added to those that are drawn."""
+        left = math.floor(self._place.x_of(self._n_drawn - 1)) - _NEAR_PX
+        right = math.ceil(self._place.x_of(len(self._masses_TR) - 1)) + _NEAR_PX
+        return QRect(left, 0, right - left, self.height())
 
     def _draw_controls(self, painter: QPainter, control_TR: Masses) -> None:
         for number, colour in enumerate(self._colours):

@@ -136,10 +136,8 @@ class TrajectoryPlot(QWidget):
             self._timer.start()
 
     def _on_run_changed(self, _: int) -> None:
-        """Another run is drawn at once; more of the same one in a turn of its own, as its tokens are."""
-        if self._drawn is None or self._shown() is not self._drawn.record:
-            self.refresh()
-        elif not self._timer.isActive():
+        """In a turn of its own; a run that begins has mostly its first token by then."""
+        if not self._timer.isActive():
             self._timer.start()
 
     def _on_cursor_changed(self) -> None:

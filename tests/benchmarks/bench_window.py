@@ -29,6 +29,7 @@ from tests.ui.screen_driver import Screen
 ROOT = Path(__file__).parents[2]
 LAUNCHES, NARRATIONS, KEYS, KILLS = 10, 12, 50, 50
 TICK_MS = 10
+PAUSE_S = 0.1
 
 
 def main() -> None:
@@ -135,6 +136,11 @@ class Live:
         if not holds():
             raise RuntimeError("it never came")
 
+    def rest(self) -> None:
+        """Until what was begun is drawn."""
+        end_s = time.monotonic() + PAUSE_S
+        self.live_until(lambda: time.monotonic() > end_s)
+
     def close(self) -> None:
         """End the worker and the log."""
         self.window.end()
@@ -177,6 +183,7 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     for number in range(1 if look else NARRATIONS):
         controller.retarget(ids[number % len(ids)])
+        live.rest()
         last_s[0] = time.perf_counter()
         timer.start(TICK_MS)
         controller.run("steered")

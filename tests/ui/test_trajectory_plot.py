@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session_parts import Cursor, RunRecord
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, Side, StepArrived
-from gazeviz.domain.region import Region
+from gazeviz.domain.region import REGION_COLOURS, Region
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.ui.trajectory_curves import TrajectoryCurves, dashes
 from gazeviz.ui.trajectory_legend import TrajectoryLegend
@@ -73,7 +73,12 @@ class Shown:
             target = steering.target_at(index) if steering is not None else None
             record.steps.append(step(index, len(regions), target.name if target else None, control))
         self.model.show_run(side, record)
+        self.settle()
         return record
+
+    def settle(self) -> None:
+        """Wait until what was shown is drawn."""
+        self.qtbot.waitUntil(lambda: not self.plot._timer.isActive())
 
     def add(self, record: RunRecord) -> None:
         """Let a token arrive."""
@@ -105,7 +110,11 @@ class Shown:
 
 
 def pixels_of(widget: QWidget) -> np.ndarray:
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return pixels_in(widget.grab())
+
+
+def pixels_in(pixmap: QPixmap) -> np.ndarray:
+    image = pixmap.toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), dtype=np.uint8).reshape(image.height(), image.width(), 4)
     return pixels[..., :3].astype(np.int64)
 
@@ -164,6 +173,22 @@ def test_curves_drawn_token_by_token_look_like_those_drawn_at_once(shown, qtbot)
     shown.curves._n_drawn = 0
     assert np.abs(streamed - pixels_of(shown.curves)).max() <= 80  # where dashes meet, one over the other
     assert np.abs(streamed - pixels_of(shown.curves)).mean() < 0.2
+
+
+def test_the_part_that_is_painted_of_each_token_is_all_that_it_adds(qtbot, rng):
+    """The pixels on the screen, where only parts were painted, against a whole painting."""
+    curves = TrajectoryCurves()
+    qtbot.addWidget(curves)
+    curves.resize(400, 120)
+    with qtbot.waitExposed(curves):
+        curves.show()
+    place, masses_TR = PlotPlace.within(curves.size(), 16, 1.0), rng.random((16, 3)).astype(np.float32)
+    for n_tok in range(1, 17):
+        control_TR = 0.5 * masses_TR[:n_tok]
+        curves.show_masses(place, masses_TR[:n_tok], control_TR, [QColor(c) for c in REGION_COLOURS[:3]])
+        QApplication.processEvents()
+    on_screen = pixels_in(curves.screen().grabWindow(curves.winId()))
+    assert (on_screen == pixels_of(curves)).all()
 
 
 def test_another_theme_and_another_size_are_drawn_anew(shown):
