@@ -18,6 +18,7 @@ import threading
 from multiprocessing.connection import Connection, wait
 from typing import Final
 
+_NICER: Final = 5
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 
 
@@ -29,6 +30,7 @@ def begin(connection: Connection, stderr_path: str, load: bytes, *, dies_with_st
     """
     # The app decides what Ctrl+C in its terminal means; the terminal sends it to this process too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _give_way_to_the_screen()
     _end_with_the_app(dies_with_starter)
     _send_stderr_to(stderr_path)
     from gazeviz.backend.worker import Worker
@@ -66,6 +68,12 @@ class PipeChannel:
         Nothing gentler ends a computation in the middle of a pass.
         """
         os._exit(exit_code)
+
+
+def _give_way_to_the_screen() -> None:
+    """Where both want the same core the screen goes first: it needs little, and a person waits for it."""
+    if sys.platform != "win32":
+        os.nice(_NICER)
 
 
 def _end_with_the_app(dies_with_starter: bool) -> None:
