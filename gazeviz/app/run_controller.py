@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.desk import Desk, Jobs
@@ -67,7 +67,7 @@ class RunController(QObject):
         self.heads = HeadChooser(self._desk)
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
-        self._runner = Runner(self._desk, self._settle)
+        self._runner = Runner(self._desk, lambda: QTimer.singleShot(0, self, self._settle))  # drawn apart
         self._discovery = Discovery(self._desk, self._settle)
         self._glance = Glance(self._desk, self._is_free)
         self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
@@ -383,7 +383,7 @@ class RunController(QObject):
     def _settle(self) -> None:
         """Say what the worker is doing."""
         state: WorkerState
-        if self.model.worker_state == "lost" and self._gave_up:
+        if self._closed or (self.model.worker_state == "lost" and self._gave_up):
             return
         if not self._ready:
             state = "starting"

@@ -233,7 +233,9 @@ class TranscriptColumn(QWidget):
         elif record is not None and record.id == run_id:
             self._append_new()
             self.refresh_mark()
-        self._refresh_words()  # what the other side does can be what this one waits for
+            self._refresh_words()
+        elif record is None or record.state == "queued":
+            self._refresh_words()  # what the other side does can be what this one waits for
 
     def _on_step_arrived(self, run_id: int, index: int) -> None:
         record = self._record
