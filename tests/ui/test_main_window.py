@@ -209,13 +209,21 @@ def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: QtBot)
     dialogs[0].reject()
 
 
+def settled_heights(window: MainWindow, qtbot: QtBot) -> list[int]:
+    """Heights of the panels once a quarter of a second has changed nothing."""
+    before: list[int] = []
+    while before != (now := [dock.height() for dock in window.explore.docks]):
+        before = now
+        qtbot.wait(250)
+    return before
+
+
 def test_what_is_unfolded_finds_room_in_a_small_window_and_gives_it_back(window, stage, qtbot):
     stage.controller.retarget(stage.model.regions.ids[3])
     stage.controller.run()
     stage.until_ended("steered")
     stage.until_at_rest()
-    qtbot.wait(150)  # the verdict's line and the notice of the last turn take their room
-    before_px = [dock.height() for dock in window.explore.docks]
+    before_px = settled_heights(window, qtbot)  # verdict, plot and notices have taken their room
     audit = cast(QToolButton, child(window, "steeredAudit"))
     fold = cast(QToolButton, child(window, "steerFold"))
     fold.click()

@@ -49,7 +49,7 @@ def test_loading_shows_how_far_it_is_and_can_be_cancelled(open_stage: OpenStage,
     bar = show(stage, qtbot)
     stage.controller.load_model(None)
     stage.until(lambda: part(bar, "workProgress", QProgressBar).isVisible())
-    assert "%" in part(bar, "timeLeft", QLabel).text()
+    stage.until(lambda: "%" in part(bar, "timeLeft", QLabel).text())
     part(bar, "cancelWork", QPushButton).click()
     stage.until(lambda: not part(bar, "workProgress", QProgressBar).isVisible())
 
