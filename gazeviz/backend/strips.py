@@ -42,15 +42,17 @@ def folder_strips(folder: Path, n: int | None = None, layout: Layout | None = No
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of strips.")
     known = _contents(folder)
-    paths = [folder / name for name in known] or [
-        path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES or _holds_panels(path)
+    names = list(known) or [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES or _holds_panels(path)
     ]
-    if not paths:
+    if not names:
         raise UserError(
             f"The folder {folder} holds no strips.",
             next_step="Put strips into it as PNG or JPEG files, or folders of panels: p1.png, p2.png ...",
         )
-    return tuple(_strip(path, known.get(path.name, {}), layout) for path in paths[:n])
+    return tuple(_strip(folder / name, known.get(name, {}), layout) for name in names[:n])
 
 
 def _holds_panels(path: Path) -> bool:

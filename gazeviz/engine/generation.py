@@ -142,7 +142,7 @@ class Decoding:
         plan, outcome = self._computed()
         if revised is not None and self._reader.can_step_back and revised():
             self._reader.step_back()
-            plan, outcome = self._computed()
+            plan, outcome = self._computed(again=True)
         in_scope = plan is not None and self._reader.past_tok > plan.first_row
         logits_BV = outcome.logits_BNV[:, -1]
         rows_BHP = None if outcome.rows_BHNP is None else outcome.rows_BHNP[:, :, -1].cpu().numpy()
@@ -155,9 +155,9 @@ class Decoding:
         self._drop_ended(steps)
         return steps
 
-    def _computed(self) -> tuple[SteerPlan | None, Outcome]:
-        """The next token's pass, and how it was steered."""
-        plan = self._current_plan()
+    def _computed(self, again: bool = False) -> tuple[SteerPlan | None, Outcome]:
+        """The next token's pass, and how it was steered. again: the schedule has had its say."""
+        plan = self._current_plan(follow=not again)
         with self._turn:
             return plan, self._pass(plan)
 
@@ -172,10 +172,10 @@ class Decoding:
                 writing.tally.add(self._reader.prefix_account, row, produced_token=False)
         return outcome
 
-    def _current_plan(self) -> SteerPlan | None:
+    def _current_plan(self, follow: bool) -> SteerPlan | None:
         """The plan for the next pass, made anew only where a target moved."""
         aims = [writing.aim for writing in self._active if writing.aim is not None]
-        moved = [aim.move_to(self._active[0].n_written) for aim in aims]
+        moved = [aim.move_to(self._active[0].n_written) for aim in aims] if follow else []
         if self._plan_is_stale or any(moved):
             let_go = not aims or aims[0].target is None
             self._plan = None if let_go else plan_for(aims, self._first_row(aims[0]))

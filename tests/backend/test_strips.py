@@ -60,6 +60,14 @@ def test_a_folder_of_panels_in_it_is_a_strip_beside_the_others(folder: Path) -> 
     assert reds == [20, 40, 200]
 
 
+def test_a_list_may_name_files_of_folders_within(folder: Path) -> None:
+    (folder / "more").mkdir()
+    (folder / "b.png").rename(folder / "more" / "b.png")
+    (folder / CONTENTS_FILE).write_text(json.dumps([{"file": "more/b.png", "layout": "1x3"}]))
+    (strip,) = strips_of(StripsSource("folder", folder=str(folder)))
+    assert (strip.name, len(strip.panels)) == ("b", 3)
+
+
 def test_a_layout_that_is_named_holds_for_every_picture(folder: Path) -> None:
     assert [len(strip.panels) for strip in folder_strips(folder, layout=Layout(1, 2))] == [2, 2]
 

@@ -191,6 +191,23 @@ class TestTargetsThatMove:
         assert scheduled.audit is not None and by_hand.audit is not None
         assert scheduled.audit.to_json() == by_hand.audit.to_json()
 
+    def test_a_hand_that_comes_after_the_schedules_step_wins_there_too(self, qwen: TinyEngine) -> None:
+        wish = replace(steering(), schedule=Targets(((3, QUARTERS[1]),)))
+        stream = qwen.stream(PICTURES[2], PROMPT, steering=wish, max_new_tokens=6)
+
+        def move_at_the_third() -> bool:
+            now = len(stream.run().tokens) == 3
+            if now:
+                stream.retarget(QUARTERS[0])
+            return now
+
+        stream.revised = move_at_the_third
+        targets = [step.target for step in stream]
+        assert targets == ["bottom right"] * 3 + ["top left"] * 3
+        by_hand = stream.run()
+        again = by_hand.request.steering
+        assert_same(by_hand, qwen.generate(PICTURES[2], PROMPT, steering=again, max_new_tokens=6))
+
     def test_without_a_move_nothing_is_computed_again(self, qwen: TinyEngine) -> None:
         passes: list[object] = []
         qwen.loaded.model.register_forward_hook(lambda *_: passes.append(None))
