@@ -13,7 +13,6 @@ from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QTimer
 
 from gazeviz.app.desk import Desk, JobEvent
 from gazeviz.app.session_parts import LookAt, MapView, RunRecord
@@ -124,10 +123,8 @@ class MapQuestions:
         self._label = ""
         self._shown_gallery: tuple[MapKey, bytes] | None = None
         # Several signals of one turn of the event loop become one refresh.
-        self._timer = QTimer(desk.model)
-        self._timer.setSingleShot(True)
+        self._frame = desk.model.frames.part(desk.model, self.refresh)
         self._gallery_s = 0.0
-        self._timer.timeout.connect(self.refresh)
         self._listen()
 
     @property
@@ -137,7 +134,7 @@ class MapQuestions:
 
     def stop(self) -> None:
         """Ask no more."""
-        self._timer.stop()
+        self._frame.drop()
 
     def refresh(self) -> None:
         """Ask for what is shown now, as far as it is not known."""
@@ -166,13 +163,11 @@ class MapQuestions:
             stream.connect(self._on_streamed)
 
     def _wish(self, *_: object) -> None:
-        if not self._timer.isActive() or self._timer.interval():
-            self._timer.start(0)
+        self._frame.wish()
 
     def _on_streamed(self, *_: object) -> None:
         """Soon enough for an eye; a run that begins has mostly its first token by then."""
-        if not self._timer.isActive():
-            self._timer.start(_FRAME_MS)
+        self._frame.wish(_FRAME_MS)
 
     def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.desk import Desk, Jobs
@@ -67,7 +67,8 @@ class RunController(QObject):
         self.heads = HeadChooser(self._desk)
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
-        self._runner = Runner(self._desk, lambda: QTimer.singleShot(0, self, self._settle))  # drawn apart
+        self._settling = model.frames.part(self, self._settle)
+        self._runner = Runner(self._desk, self._settling.wish)
         self._discovery = Discovery(self._desk, self._settle)
         self._glance = Glance(self._desk, self._is_free)
         self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
@@ -359,7 +360,8 @@ class RunController(QObject):
                 self._desk.jobs.hear(event)
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
-        self._settle()
+        else:
+            self._settling.wish()  # in a frame of its own: much is drawn when the worker falls idle
 
     def _recover(self, lost: WorkerLost) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from gazeviz.app.cells import SelectedCells
+from gazeviz.app.frames import Frames
 from gazeviz.app.regions import EditableRegion, RegionList
 from gazeviz.app.session_parts import (
     Cursor,
@@ -154,6 +155,7 @@ class SessionModel(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.frames = Frames(self)
         self._regions = RegionList()
         self._grid: TokenGrid | None = None
         self._cells: SelectedCells | None = None
@@ -291,14 +293,12 @@ class SessionModel(QObject):
             self._show_some_ranking()
 
     def _show_some_ranking(self) -> None:
-        known = {**self._rankings, **self._partials}
-        if self.ranking_name in known:
-            self.ranking_changed.emit()
-            return
+        known = [*self._rankings, *self._partials]
         first = next(iter(known), None)
-        if first == self.ranking_name:
+        if self.ranking_name in (*known, first):
             self.ranking_changed.emit()
-        self.ranking_name = first
+        else:
+            self.ranking_name = first
 
     @property
     def saved_sets(self) -> Mapping[str, HeadSet]:

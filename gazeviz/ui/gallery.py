@@ -41,6 +41,7 @@ class Gallery(QWidget):
         self.setObjectName("gallery")
         self._model, self._controller = model, controller
         self._stale = True
+        self._frame = model.frames.part(self, self._on_changed)
         self._scaled: tuple[tuple[GalleryMap, ...], float] = ((), 0.0)
         self._choice = GalleryMenu(model)
         self._place = PlaceLabel("galleryPlace")
@@ -63,11 +64,13 @@ class Gallery(QWidget):
     def _listen(self) -> None:
         model = self._model
         for signal in (
-            model.gallery_changed, model.view_changed, model.target_changed, model.regions_changed,
+            model.view_changed, model.target_changed, model.regions_changed,
             model.grid_changed, model.picture_changed, model.chosen_changed, model.ranking_changed,
-            model.run_changed, model.cursor_changed, model.worker_changed, model.prompt_changed,
+            model.cursor_changed, model.prompt_changed,
         ):  # fmt: skip
             signal.connect(self._on_changed)
+        for stream in (model.gallery_changed, model.run_changed, model.worker_changed):
+            stream.connect(lambda *_: self._frame.wish())
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what has changed while nobody looked."""
@@ -82,6 +85,7 @@ class Gallery(QWidget):
 
     def _refresh(self) -> None:
         self._stale = False
+        self._frame.drop()
         model = self._model
         own = model.gallery_choice.own_scale
         maps = self._fitting_maps()

@@ -51,6 +51,8 @@ class PlaceLabel(QWidget):
 
     def show_place(self, before: str, place: Place, after: str = "") -> None:
         """Name a place between two pieces of soft text."""
+        if (before, after, place) == (self._before, self._after, self._place):
+            return
         self._before, self._after, self._place = before, after, place
         self.setToolTip(self.text)
         self.setAccessibleName(self.text)

@@ -55,6 +55,7 @@ class PromptBar(QWidget):
         self._about_panel.setToolTipsVisible(True)
         self._length = self._make_length()
         self._run = RunButton()
+        self._frame = model.frames.part(self, self._refresh)
         self._ways = self._make_ways()
         self._icon, self._reason = named(QLabel(), "runReasonIcon"), soft(named(ElidedLabel(), "runReason"))
         layout = QVBoxLayout(self)
@@ -134,12 +135,14 @@ class PromptBar(QWidget):
         self._length.valueChanged.connect(self._on_length)
         self._presets.menu().aboutToShow.connect(self._fill_presets)
         for signal in (
-            model.model_changed, model.worker_changed, model.picture_changed, model.grid_changed,
+            model.model_changed, model.picture_changed, model.grid_changed,
             model.regions_changed, model.region_painted, model.target_changed, model.rule_changed,
             model.chosen_changed, model.prompt_changed, model.generation_changed, model.schedule_changed,
-            model.ranking_changed, model.run_changed,
+            model.ranking_changed,
         ):  # fmt: skip
             signal.connect(self._refresh)
+        for stream in (model.run_changed, model.worker_changed):
+            stream.connect(lambda *_: self._frame.wish())
         for signal in (model.prompt_changed, model.regions_changed):
             signal.connect(self._refresh_preset)
         theme.changed.connect(self._refresh)
@@ -186,6 +189,7 @@ class PromptBar(QWidget):
     # Showing
 
     def _refresh(self) -> None:
+        self._frame.drop()
         model = self._model
         with QSignalBlocker(self._length):
             self._length.setValue(model.generation.max_new_tokens)

@@ -23,12 +23,15 @@ class RunButton(QPushButton):
         self.setObjectName("runButton")
         self.setProperty("kind", "primary")
         self._running = False
+        self._shown: tuple[bool, bool, str] | None = None
         self.show_state(running=False, can_run=False, tip="")
         theme.changed.connect(self.update)
 
     def show_state(self, *, running: bool, can_run: bool, tip: str) -> None:
         """Take in what a click would do."""
-        self._running = running
+        if (running, can_run, tip) == self._shown:
+            return
+        self._running, self._shown = running, (running, can_run, tip)
         self.setAccessibleName("Stop" if running else "Run")
         self.setAccessibleDescription(tip)
         self.setToolTip(tip)

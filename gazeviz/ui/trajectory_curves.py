@@ -42,6 +42,7 @@ class TrajectoryCurves(QWidget):
         self._colours: list[QColor] = []
         self._drawn = QPixmap()
         self._n_drawn = 0  # tokens whose lines are in the picture
+        self._along_R = np.zeros(0)  # how long each dashed line is up to there
         self._key: tuple[object, ...] = ()
         theme.changed.connect(self.update)
 
@@ -93,10 +94,9 @@ class TrajectoryCurves(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._control_TR is not None:
                 self._draw_controls(painter, self._control_TR)
-            for number, colour in enumerate(self._colours):
-                xy_T2 = self._on_screen(self._masses_TR[:, number])
+            for xy_T2, colour in zip(self._on_screen(self._masses_TR), self._colours, strict=True):
                 painter.setPen(QPen(colour, _LINE_PX))
-                painter.drawLines(_pieces(xy_T2[max(0, self._n_drawn - 1) :]))
+                painter.drawLines(_pieces(xy_T2))
             painter.end()
             self._n_drawn = len(self._masses_TR)
 
@@ -107,20 +107,23 @@ class TrajectoryCurves(QWidget):
         return QRect(left, 0, right - left, self.height())
 
     def _draw_controls(self, painter: QPainter, control_TR: Masses) -> None:
-        for number, colour in enumerate(self._colours):
-            xy_T2 = self._on_screen(control_TR[:, number])
+        if not self._n_drawn:
+            self._along_R = np.zeros(control_TR.shape[1])
+        drawn, self._along_R = dashes(self._on_screen(control_TR), self._along_R)
+        for lines, colour in zip(drawn, self._colours, strict=True):
             soft = QColor(colour)
             soft.setAlphaF(_CONTROL_ALPHA)
             painter.setPen(QPen(soft, _CONTROL_PX))
-            painter.drawLines([QLineF(*dash) for dash in dashes(xy_T2, self._n_drawn)])
+            painter.drawLines([QLineF(*dash) for dash in lines])
 
-    def _on_screen(self, mass_T: Masses) -> NDArray[np.float64]:
-        """The points of a line, x and y, float64 (T, 2); a mass that is not a number lies at the bottom."""
-        place = self._place
-        x_T = place.left_px + (np.arange(len(mass_T)) + 0.5) * place.token_px
-        mass_T = np.where(np.isnan(mass_T), 0.0, mass_T)  # a tenth of what nan_to_num takes
-        y_T = place.top_px + place.height_px * (1 - mass_T / place.top)
-        return np.stack([x_T, y_T], axis=1)
+    def _on_screen(self, mass_TR: Masses) -> NDArray[np.float64]:
+        """Points of each line from the last one drawn, x and y, float64 (R, T, 2); no number: the bottom."""
+        place, first = self._place, max(0, self._n_drawn - 1)
+        mass_RT = mass_TR[first:].T
+        mass_RT = np.where(np.isnan(mass_RT), 0.0, mass_RT)  # a tenth of what nan_to_num takes
+        y_RT = place.top_px + place.height_px * (1 - mass_RT / place.top)
+        x_T = place.left_px + (np.arange(first, len(mass_TR)) + 0.5) * place.token_px
+        return np.stack([np.broadcast_to(x_T, y_RT.shape), y_RT], axis=2)
 
     # Axes
 
@@ -141,22 +144,30 @@ class TrajectoryCurves(QWidget):
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, str(token))
 
 
-def dashes(xy_T2: NDArray[np.float64], n_drawn: int = 0) -> list[list[float]]:
-    """Dashes of equal length along a curve: x0, y0, x1, y1 each.
+def dashes(
+    xy_RT2: NDArray[np.float64], along_R: NDArray[np.float64]
+) -> tuple[list[list[list[float]]], NDArray[np.float64]]:
+    """Dashes of equal length along curves: x0, y0, x1, y1 of each, for each curve.
 
-    n_drawn: leave out those that end before the curve's first so many points do.
+    along_R: how long each curve was before its first point here, so that its dashes go on where they ended.
+    Returns with them how long each is at its last point.
     """
-    if len(xy_T2) < 2:
-        return []
-    along_T = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy_T2, axis=0).T))])
-    step = _DASH_PX + _GAP_PX
-    first = int(along_T[max(0, n_drawn - 1)] / step)
-    begins = np.arange(first * step, along_T[-1], step)
-    ends = np.minimum(begins + _DASH_PX, along_T[-1])
-    x, y = xy_T2.T
-    ways = [np.interp(at, along_T, axis) for at in (begins, ends) for axis in (x, y)]
-    dashed: list[list[float]] = np.stack(ways, axis=1).tolist()
-    return dashed
+    steps_RT = np.hypot(*np.moveaxis(np.diff(xy_RT2, axis=1), 2, 0))
+    along_RT = np.cumsum(np.concatenate([along_R[:, None], steps_RT], axis=1), axis=1)
+    ends_R, step = along_RT[:, -1], _DASH_PX + _GAP_PX
+    first_R = (along_R // step).astype(int)
+    counts_R = np.ceil(ends_R / step).astype(int) - first_R
+    curve_N = np.repeat(np.arange(len(along_R)), counts_R)
+    begins_N = (np.arange(len(curve_N)) + (first_R + counts_R - np.cumsum(counts_R))[curve_N]) * step
+    from_N = np.maximum(begins_N, along_R[curve_N])
+    to_N = np.minimum(begins_N + _DASH_PX, ends_R[curve_N])
+    # All curves are one for the interpolation, each so far along that it cannot meet the one before.
+    apart = float(ends_R.max(initial=0.0)) + 1
+    at_RT, far_N = along_RT + apart * np.arange(len(along_R))[:, None], apart * curve_N
+    ways = [np.interp(at_N + far_N, at_RT.ravel(), xy_RT2[..., axis].ravel())
+            for at_N in (from_N, to_N) for axis in (0, 1)]  # fmt: skip
+    pieces_N4, seen_N = np.stack(ways, axis=1), to_N > from_N
+    return [pieces_N4[seen_N & (curve_N == curve)].tolist() for curve in range(len(along_R))], ends_R
 
 
 def _pieces(xy_T2: NDArray[np.float64]) -> list[QLineF]:

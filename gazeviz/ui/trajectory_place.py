@@ -19,7 +19,7 @@ BOTTOM_PX: Final = 20
 RIGHT_PX: Final = 8
 BLOCK_PX: Final = 13
 
-_SPANS: Final = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+_SPANS: Final = (16, 32, 64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)

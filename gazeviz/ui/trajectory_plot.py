@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QSize, QTimer
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QSize
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -32,7 +32,8 @@ from gazeviz.ui.transcript_cues import RunCues
 from gazeviz.ui.transcript_cursor import COLUMNS, Column, TokenCursor
 
 REFRESH_MS = 50
-"""Between two drawings while tokens stream."""
+LEGEND_MS = 125
+"""Between two drawings while tokens stream: of what moves, and of what is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ class TrajectoryPlot(QWidget):
         self._empty = named(QLabel(self._stage), "trajectoryEmpty")
         self._empty.setProperty("role", "soft")
         self._empty.setWordWrap(True)
-        self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._frame = model.frames.part(self, self._follow)
+        self._legend_frame = model.frames.part(self, self._show_legend)
         self._lay_out()
         self._connect()
         self.refresh()
@@ -132,13 +133,12 @@ class TrajectoryPlot(QWidget):
 
     def _on_step_arrived(self, run_id: int, _: int) -> None:
         shown = self._shown()
-        if shown is not None and shown.id == run_id and not self._timer.isActive():
-            self._timer.start()
+        if shown is not None and shown.id == run_id:
+            self._frame.wish(REFRESH_MS)
 
     def _on_run_changed(self, _: int) -> None:
         """In a turn of its own; a run that begins has mostly its first token by then."""
-        if not self._timer.isActive():
-            self._timer.start()
+        self._frame.wish(REFRESH_MS)
 
     def _on_cursor_changed(self) -> None:
         shown = self._shown()
@@ -165,9 +165,20 @@ class TrajectoryPlot(QWidget):
 
     # Drawing
 
+    def _follow(self) -> None:
+        """Draw what has come since; its legend in a frame of its own."""
+        record, drawn = self._shown(), self._drawn
+        if record is None or drawn is None or record is not drawn.record or record.ended:
+            self.refresh()
+            return
+        self._drawn = self._collect(record)
+        self._draw(self._drawn)
+        self._show_mark()
+        self._legend_frame.wish(LEGEND_MS)
+
     def refresh(self) -> None:
         """Draw what is shown now."""
-        self._timer.stop()
+        self._frame.drop()
         record = self._shown()
         self._drawn = None if record is None or not record.regions else self._collect(record)
         for widget in (self._curves, self._marks, self._legend):
@@ -224,12 +235,16 @@ class TrajectoryPlot(QWidget):
         self._control.setEnabled(measured and not self._model.weighted)
 
     def _show_cursor(self) -> None:
+        self._show_mark()
+        self._show_legend()
+
+    def _show_mark(self) -> None:
         shown = self._model.shown_steps()
         self._marks.show_cursor(None if shown is None else (shown[1][0], shown[1][-1]))
-        self._show_legend()
 
     def _show_legend(self) -> None:
         """Masses at the token under the mouse, else the mean over those of the cursor."""
+        self._legend_frame.drop()
         drawn, shown = self._drawn, self._model.shown_steps()
         if drawn is None or shown is None:
             return

@@ -39,6 +39,8 @@ from gazeviz.ui.transcript_words import (
 
 _TITLES = {"baseline": "Baseline", "steered": "Steered"}
 _ANY_HEIGHT_PX: Final = 16777215  # Qt's QWIDGETSIZE_MAX
+_PROGRESS_MS: Final = 125
+"""How often is said how far a run is: tokens come faster than anybody reads figures."""
 _JUNK_EVERY_TOK: Final = 8
 """How often a text that is being written is looked at for loops."""
 
@@ -64,6 +66,8 @@ class TranscriptColumn(QWidget):
         self.verdict = VerdictLine(side)
         self.details = AuditDetails(side)
         self.head_row = QHBoxLayout()
+        self._foot = model.frames.part(self, self._refresh_foot)
+        self._progress = model.frames.part(self, self._refresh_verdict)
         self._build()
         self._connect()
         self.refresh()
@@ -97,8 +101,9 @@ class TranscriptColumn(QWidget):
         model.step_arrived.connect(self._on_step_arrived)
         model.cursor_changed.connect(self.refresh_mark)
         model.regions_changed.connect(self._on_regions_changed)
-        for signal in (model.worker_changed, model.picture_changed, model.chosen_changed,
-                       model.target_changed, model.schedule_changed, model.prompt_changed):  # fmt: skip
+        model.worker_changed.connect(self._foot.wish)
+        for signal in (model.picture_changed, model.chosen_changed, model.target_changed,
+                       model.schedule_changed, model.prompt_changed):  # fmt: skip
             signal.connect(self._refresh_words)
         flow.pointed.connect(self._on_pointed)
         flow.stepped.connect(lambda by, extend: self._cursor.step(self._side, by, extend))
@@ -186,6 +191,7 @@ class TranscriptColumn(QWidget):
             self.header.show_parts(steering_parts(record, cues), header_tip(record))
 
     def _refresh_foot(self) -> None:
+        self._foot.drop()
         record = self._record
         shown = situation(self._model, self._side, record)
         if shown is None and record is not None and self._live_junk is not None and not record.ended:
@@ -204,6 +210,7 @@ class TranscriptColumn(QWidget):
         self.flow.setMaximumHeight(self.flow.content_height_px if self.verdict.open else _ANY_HEIGHT_PX)
 
     def _refresh_verdict(self) -> None:
+        self._progress.drop()
         record = self._record
         self.verdict.setVisible(
             record is not None and bool(record.steps) and record.state not in ("failed", "lost")
@@ -233,9 +240,10 @@ class TranscriptColumn(QWidget):
         elif record is not None and record.id == run_id:
             self._append_new()
             self.refresh_mark()
-            self._refresh_words()
+            self._refresh_header()
+            self._foot.wish()
         elif record is None or record.state == "queued":
-            self._refresh_words()  # what the other side does can be what this one waits for
+            self._foot.wish()  # what the other side does can be what this one waits for
 
     def _on_step_arrived(self, run_id: int, index: int) -> None:
         record = self._record
@@ -251,7 +259,7 @@ class TranscriptColumn(QWidget):
         if first or record.steps[index].target != before:
             self._refresh_words()
         else:
-            self._refresh_verdict()
+            self._progress.wish(_PROGRESS_MS)
 
     def _look_for_loops(self, record: RunRecord) -> None:
         junk = junk_kind(record.text)
