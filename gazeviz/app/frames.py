@@ -27,11 +27,6 @@ class Part:
     owner: QObject
     draw: Callable[[], object]
 
-    @property
-    def waits(self) -> bool:
-        """Whether it has asked for a turn."""
-        return self in self.frames.waiting
-
     def wish(self, wait_ms: int = 0) -> None:
         """Draw after so long, or when the parts before it have drawn; one that waits waits no longer."""
         self.frames.ask(self, monotonic() + wait_ms / 1000)

@@ -150,7 +150,8 @@ class RunController(QObject):
 
     def load_model(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
-        self._stop_all()
+        self._runner.stop()
+        self._discovery.cancel()
         self._loader.want(source, device, dtype)
         if self._ready:
             self._loader.load()
@@ -323,10 +324,6 @@ class RunController(QObject):
         """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
         self._runner.stop()
         self._region_log.save_pending()
-
-    def _stop_all(self) -> None:
-        self._runner.stop()
-        self._discovery.cancel()
 
     # Events
 

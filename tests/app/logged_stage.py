@@ -74,7 +74,7 @@ class LoggedStage:
         self.controller.heads.top(n_heads)
         self.model.target_region_id = self.model.regions.ids[panel]
         self.controller.run()
-        self.until(lambda: not self.controller.running)
+        self.until(lambda: not self.controller.running and not self.model.frames.waiting)
         baseline_id, steered_id = self.model.baseline_run_id, self.model.steered_run_id
         assert baseline_id is not None and steered_id is not None
         return baseline_id, steered_id

@@ -47,6 +47,10 @@ class Stage:
         self.until(lambda: (record := self.model.run_of(side)) is not None and record.ended)
         return self.shown(side)
 
+    def until_drawn(self) -> None:
+        """Let the session live until no part of the screen waits for a frame to draw in."""
+        self.until(lambda: not self.model.frames.waiting)
+
     def until_at_rest(self) -> None:
         """Let the session live until model, picture and glance are there and nothing is under way."""
         self.until(

@@ -71,10 +71,11 @@ def test_facts_begin_with_the_mass_that_the_grid_shows(stage):
     assert head_facts(stage.model, HEAD)[1] == "mass .25"
 
 
-def test_only_its_own_map_is_shown(stage, anchor):
+def test_only_its_own_map_is_shown(stage, anchor, qtbot):
     show_picture(stage)
     card = HeadCard(stage.model, anchor)
     card.show_head(HEAD, anchor)
+    qtbot.waitUntil(lambda: not stage.model.frames.waiting)
     values_P = np.zeros(12, dtype=np.float32)
     values_P[3] = 0.4
     stage.model.map = MapView.of(values_P, "another head", (OTHER,))

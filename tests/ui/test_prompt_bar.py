@@ -201,10 +201,12 @@ def test_the_button_runs_and_then_stops(stage, bar):
     assert (button.label, button.accessibleName()) == ("Run", "Run")
     width_px = button.width()
     QTest.mouseClick(button, LEFT)
+    stage.until_drawn()
     assert stage.controller.running and button.label == "Stop" and button.width() == width_px
     QTest.mouseClick(button, LEFT)
     stage.backend.pace.free()
     stage.until(lambda: not stage.controller.running)
+    stage.until_drawn()
     assert button.label == "Run"
     assert stage.shown("steered").state == "cancelled"
 
@@ -213,6 +215,7 @@ def test_the_button_is_run_again_after_a_run_has_ended(stage, bar):
     point_at(stage, 4)
     QTest.mouseClick(run_button(bar), LEFT)
     stage.until_ended("steered")
+    stage.until_drawn()
     assert run_button(bar).label == "Run"
 
 

@@ -78,7 +78,7 @@ class Shown:
 
     def settle(self) -> None:
         """Wait until what was shown is drawn."""
-        self.qtbot.waitUntil(lambda: not self.plot._timer.isActive())
+        self.qtbot.waitUntil(lambda: not self.model.frames.waiting)
 
     def add(self, record: RunRecord) -> None:
         """Let a token arrive."""
@@ -171,7 +171,7 @@ def test_curves_drawn_token_by_token_look_like_those_drawn_at_once(shown, qtbot)
         shown.curves.grab()
     streamed = pixels_of(shown.curves)
     shown.curves._n_drawn = 0
-    assert np.abs(streamed - pixels_of(shown.curves)).max() <= 80  # where dashes meet, one over the other
+    assert np.abs(streamed - pixels_of(shown.curves)).max() <= 80  # where the two halves of a dash meet
     assert np.abs(streamed - pixels_of(shown.curves)).mean() < 0.2
 
 
@@ -303,14 +303,22 @@ def test_without_a_control_there_is_no_dashed_line(shown):
 
 
 def test_dashes_lie_on_the_curve_and_go_on_where_they_ended(rng):
-    xy_T2 = np.stack([np.arange(40) * 25.0, rng.random(40) * 5], axis=1)
-    whole = np.array(dashes(xy_T2))
-    assert np.allclose(np.interp(whole[:, 0], *xy_T2.T), whole[:, 1])
-    assert np.allclose(np.hypot(whole[:-1, 2] - whole[:-1, 0], whole[:-1, 3] - whole[:-1, 1]), 4, atol=0.1)
-    later = np.array(dashes(xy_T2, n_drawn=20))
-    assert np.allclose(later, whole[-len(later) :])
-    assert xy_T2[19, 0] - 7 <= later[0, 0] <= xy_T2[19, 0]
-    assert dashes(xy_T2[:1]) == []
+    x_T = np.arange(40) * 25.0
+    xy_RT2 = np.stack([np.stack([x_T, rng.random(40) * high], axis=1) for high in (5, 12, 0)])
+    drawn, ends_R = dashes(xy_RT2, np.zeros(3))
+    assert np.allclose(ends_R, np.hypot(*np.diff(xy_RT2, axis=1).transpose(2, 0, 1)).sum(axis=1))
+    before, along_R = dashes(xy_RT2[:, :20], np.zeros(3))
+    after, _ = dashes(xy_RT2[:, 19:], along_R)
+    for xy_T2, whole_N4, first_N4, rest_N4 in zip(
+        xy_RT2, *(map(np.array, lines) for lines in (drawn, before, after)), strict=True
+    ):
+        assert np.allclose(np.interp(whole_N4[:, 0], *xy_T2.T), whole_N4[:, 1])
+        lengths_N = np.hypot(whole_N4[:-1, 2] - whole_N4[:-1, 0], whole_N4[:-1, 3] - whole_N4[:-1, 1])
+        assert np.all(lengths_N < 4.001) and np.median(lengths_N) > 3.9  # a chord where the curve bends
+        assert np.allclose(first_N4[:-1], whole_N4[: len(first_N4) - 1])
+        assert np.allclose(rest_N4[1:], whole_N4[-(len(rest_N4) - 1) :])
+        assert rest_N4[0, 0] >= xy_T2[19, 0] - 0.001
+    assert dashes(xy_RT2[:, :1], np.zeros(3))[0] == [[], [], []]
 
 
 def test_tokens_and_pixels_agree():
@@ -330,7 +338,7 @@ def test_the_axis_ends_on_a_round_number(highest, weighted, top):
 
 
 def test_the_span_leaps_while_tokens_come_and_fits_at_the_end():
-    assert [span_of(n_tok, 60, False) for n_tok in (1, 7, 8, 31, 59)] == [8, 8, 16, 32, 60]
+    assert [span_of(n_tok, 60, False) for n_tok in (1, 7, 16, 31, 59)] == [16, 16, 32, 32, 60]
     assert span_of(31, 60, True) == 31
     assert all(len(token_ticks(n_tok, 600)) <= 15 for n_tok in (1, 12, 60, 300, 1000))
 

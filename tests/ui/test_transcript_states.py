@@ -104,6 +104,7 @@ def test_a_lost_run_keeps_its_tokens_and_says_what_comes_next(open_stage, qtbot)
 
 
 def test_a_worker_that_is_gone_for_good_can_be_restarted(stage, view):
+    stage.until_drawn()
     stage.model.worker_state, stage.model.worker_message = "lost", "The worker was ended by SIGSEGV."
     assert words(view, "baseline") == "The worker was ended by SIGSEGV."
     push(view, "baselineStateButton")

@@ -74,6 +74,7 @@ def test_tokens_arrive_one_by_one_and_only_what_is_new_is_painted(open_stage, qt
     stage.controller.run("steered")
     stage.backend.pace.allow(4)
     stage.until(lambda: flow(view).n_tok == 4)
+    stage.until_drawn()
     qtbot.wait(20)
     painted = Painted(flow(view))
     stage.backend.pace.allow(1)

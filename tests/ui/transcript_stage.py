@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
@@ -38,6 +40,7 @@ def run(stage: Stage, panel: int = 3) -> None:
     aim(stage, panel)
     stage.controller.run()
     stage.until_ended()
+    stage.until_drawn()
 
 
 def column(view: TranscriptView, side: Column = "steered") -> TranscriptColumn:
@@ -62,19 +65,29 @@ def cursor_of(stage: Stage) -> tuple[int, ...]:
     return stage.model.cursor.steps if stage.model.cursor is not None else ()
 
 
+def until_drawn(view: TranscriptView) -> None:
+    """Let the session live until nothing waits for a frame to draw in."""
+    end_s = monotonic() + 5
+    while view.columns["steered"]._model.frames.waiting and monotonic() < end_s:
+        QTest.qWait(2)
+
+
 def words(view: TranscriptView, side: Column = "steered") -> str:
     """What the state of a side says; "" while it says nothing."""
+    until_drawn(view)
     situation = column(view, side).state.situation
     return f"{situation.sentence} {situation.next_step}".strip() if situation is not None else ""
 
 
 def verdict(view: TranscriptView, side: Column = "steered") -> str:
+    until_drawn(view)
     label = child_of(view, f"{side}Verdict")
     assert isinstance(label, QLabel)
     return label.accessibleName() if column(view, side).verdict.isVisible() else ""
 
 
 def push(view: TranscriptView, name: str) -> None:
+    until_drawn(view)
     button = child_of(view, name)
     assert isinstance(button, QPushButton | QToolButton) and button.isVisible(), name
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
