@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, Qt
+from PySide6.QtCore import QPointF, QSize
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QPainter, QPixmap, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 _GAP_PX = 8
@@ -69,6 +69,14 @@ def tinted(icon: QIcon, side_px: int, colour: QColor, ratio: float) -> QPixmap:
     painter.fillRect(pixmap.rect(), colour)
     painter.end()
     return pixmap
+
+
+def draw_words(painter: QPainter, at: QPointF, text: str, end_px: float) -> float:
+    """Draw text from a point of its baseline on, in dots where it goes beyond `end_px`; returns its end."""
+    metrics = QFontMetricsF(painter.font())
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, end_px - at.x())
+    painter.drawText(at, shown)
+    return end_px if shown != text else at.x() + metrics.horizontalAdvance(text)
 
 
 def side_by_side(*widgets: QWidget | None) -> QHBoxLayout:

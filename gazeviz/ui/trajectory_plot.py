@@ -250,9 +250,9 @@ class TrajectoryPlot(QWidget):
             return
         hovered = self._marks.hover
         steps = [hovered] if hovered >= 0 else list(shown[1])
-        steps = [step for step in steps if step < len(drawn.masses_TR)]
-        if not steps:
+        if not len(drawn.masses_TR):
             return
+        steps = sorted({min(step, len(drawn.masses_TR) - 1) for step in steps})  # others come with the curves
         masses_R = drawn.masses_TR[steps].mean(axis=0)
         controls_R = None if drawn.control_TR is None else drawn.control_TR[steps].mean(axis=0)
         rows = [

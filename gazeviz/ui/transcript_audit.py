@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import Final
+from typing import Final, TypeAlias
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -24,7 +23,7 @@ from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import GROUP_NAMES, TARGET
 from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named
+from gazeviz.ui.column_parts import as_written, draw_words, named
 from gazeviz.ui.transcript_words import arrived, audit_text, mass_text, rerouting_text
 
 _ROW_PX: Final = 18
@@ -36,6 +35,53 @@ _JUDGED_HOW: Final = (
     " by the rare words that it shares with the captions; ✓ where that is the target."
 )
 _ORDER: Final = (TARGET, *(group for group in range(len(GROUP_NAMES)) if group != TARGET))
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+
+class VerdictWords(QWidget):
+    """Words and what they are found to be, "junk no"; dots and a tooltip where there is no room for all.
+
+    No label: one that changes with every token would have the whole window laid out anew each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pairs: Pairs = ()
+        self._indent_px = 0
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        theme.changed.connect(self.update)
+
+    def show_pairs(self, pairs: Pairs, indent_px: int) -> None:
+        """Take the pairs; one without its first word is a remark."""
+        self._pairs, self._indent_px = pairs, indent_px
+        said = ", ".join(f"{key} {value}".strip() for key, value in pairs)
+        self.setAccessibleName(said)
+        self.setToolTip(as_written(f"{said}\n{_JUDGED_HOW}" if any(key for key, _ in pairs) else said))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """One line, as wide as there is room."""
+        return QSize(160, _ROW_PX)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw word after word."""
+        painter, colours = QPainter(self), theme.current()
+        plain, strong = theme.font_ui(12), theme.font_ui(12, 600)
+        metrics = QFontMetricsF(plain)
+        y_px = (self.height() + metrics.ascent() - metrics.descent()) / 2
+        x_px = float(self._indent_px)
+        for key, value in self._pairs:
+            for text, font, ink in (
+                (f"{key} " if key else "", plain, colours.soft),
+                (value, strong if key else plain, colours.ink if key else colours.soft),
+            ):
+                if x_px >= self.width():
+                    return
+                painter.setFont(font)
+                painter.setPen(ink)
+                x_px = draw_words(painter, QPointF(x_px, y_px), text, self.width())
+            x_px += 3 * theme.SPACE
 
 
 class VerdictLine(QWidget):
@@ -52,12 +98,8 @@ class VerdictLine(QWidget):
         self._fold.setToolTip("Attention of the steered heads on the target, before and after the bias; shows"
                               " the audit and where the attention came from")  # fmt: skip
         self._fold.clicked.connect(self._on_clicked)
-        self._words = named(QLabel(), f"{name}Verdict")
-        self._words.setTextFormat(Qt.TextFormat.RichText)
-        self._words.setProperty("role", "soft")
-        self._words.setToolTip(_JUDGED_HOW)
-        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._pairs: tuple[tuple[str, str], ...] = ()
+        self._words = named(VerdictWords(), f"{name}Verdict")
+        self._pairs: Pairs = ()
         self._audit: Audit | None = None
         self._open = False
         layout = QHBoxLayout(self)
@@ -67,8 +109,8 @@ class VerdictLine(QWidget):
         layout.addWidget(self._words, 1)
         theme.changed.connect(self._draw)
         self._fold.hide()
-        self._words.setIndent(theme.SPACE)
         self._draw()
+        self.setMinimumHeight(self._fold.sizeHint().height())  # both sides' words stand on one line
 
     @property
     def open(self) -> bool:
@@ -85,31 +127,21 @@ class VerdictLine(QWidget):
 
     def show_verdict(self, junk: Junk | None, judged: tuple[str, str] | None, audit: Audit | None) -> None:
         """Say what became of it. judged: what its words are about, None where there are no captions."""
-        pairs: list[tuple[str, str]] = [("junk", junk or "no")]
-        if judged is not None:
-            pairs.append(judged)
-        self._show(tuple(pairs), audit)
+        said = ("junk", junk or "no")
+        self._show((said,) if judged is None else (said, judged), audit)
 
-    def _show(self, pairs: tuple[tuple[str, str], ...], audit: Audit | None) -> None:
+    def _show(self, pairs: Pairs, audit: Audit | None) -> None:
         if pairs == self._pairs and audit is self._audit:
             return
         self._pairs, self._audit = pairs, audit
         self._fold.setVisible(audit is not None)
-        self._words.setIndent(0 if audit is not None else theme.SPACE)
         if audit is not None:
             self._fold.setText(mass_text(audit))
             self._fold.setAccessibleName(f"Audit: {mass_text(audit)}")
         self._draw()
 
     def _draw(self) -> None:
-        ink = theme.current().ink.name()
-        bold = f'style="color:{ink}; font-weight:600"'
-        said = [
-            f"{escape(key)} <span {bold}>{escape(value)}</span>" if key else escape(value)
-            for key, value in self._pairs
-        ]
-        self._words.setText("&nbsp;&nbsp;&nbsp;".join(said))
-        self._words.setAccessibleName(", ".join(f"{key} {value}".strip() for key, value in self._pairs))
+        self._words.show_pairs(self._pairs, 0 if self._audit is not None else theme.SPACE)
         self._fold.setFont(theme.font_ui(12, 500))
         self._fold.setIcon(theme.icon("caret-down" if self._open else "caret-right"))
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gazeviz.ui import theme
+from gazeviz.ui.column_parts import draw_words
 from gazeviz.ui.transcript_cues import RegionCue
 from gazeviz.ui.transcript_words import Part
 
@@ -66,13 +67,9 @@ class HeaderLine(QWidget):
 
     def _draw_text(self, painter: QPainter, x_px: float, text: str, font: QFont, colour: QColor) -> float:
         """Draw text on the line's baseline; returns where it ends."""
-        metrics = QFontMetricsF(font)
-        room_px = self.width() - x_px
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room_px)
         painter.setFont(font)
         painter.setPen(colour)
-        painter.drawText(QPointF(x_px, _BASELINE_PX), shown)
-        return self.width() if shown != text else x_px + metrics.horizontalAdvance(text)
+        return draw_words(painter, QPointF(x_px, _BASELINE_PX), text, self.width())
 
     def _draw_region(self, painter: QPainter, x_px: float, text: str, cue: RegionCue) -> float:
         if cue.number:

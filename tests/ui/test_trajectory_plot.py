@@ -245,6 +245,18 @@ def test_the_legend_names_the_token_also_where_it_adds_no_text(shown):
     assert titles == ["token 0 “Panel 1”", "token 1 ‹1›", "token 2 <|im_end|>"]
 
 
+def test_the_legend_keeps_up_with_tokens_whose_curves_are_not_drawn_yet(shown):
+    record = shown.run("baseline", 2, panels(), ended=False)
+    shown.add(record)
+    shown.add(record)
+    shown.plot._follow()
+    shown.add(record)
+    shown.plot._show_legend()
+    assert child_of(shown.plot, "trajectoryLegend").toolTip().startswith("token 3 ")
+    shown.settle()
+    assert child_of(shown.plot, "trajectoryLegend").toolTip().startswith("token 4 ")
+
+
 def test_targets_are_blocks_and_those_to_come_are_planned(shown):
     one, two, three = panels()
     steering = Steering(HEADS, one, schedule=Schedule(((0, one), (4, None), (6, three), (12, two))))

@@ -6,7 +6,7 @@ from time import monotonic
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS
@@ -82,7 +82,6 @@ def words(view: TranscriptView, side: Column = "steered") -> str:
 def verdict(view: TranscriptView, side: Column = "steered") -> str:
     until_drawn(view)
     label = child_of(view, f"{side}Verdict")
-    assert isinstance(label, QLabel)
     return label.accessibleName() if column(view, side).verdict.isVisible() else ""
 
 
