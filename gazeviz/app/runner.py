@@ -209,7 +209,7 @@ class Runner:
         if record.job is not None:
             self._desk.jobs.tell(Retarget(record.job, region, due=len(record.steps) + 1))
             return
-        spec = replace(record.spec, steering=_beginning_at(record.spec.steering, region))
+        spec = replace(record.spec, steering=record.spec.steering.beginning_at(region))
         self._desk.log.run_respecified(record.id, spec)
         record.spec = spec
 
@@ -300,15 +300,6 @@ class Runner:
     def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
                message: str = "") -> None:  # fmt: skip
         close_record(self._desk, record, state, summary=summary, message=message)
-
-
-def _beginning_at(steering: Steering, region: Region | None) -> Steering:
-    """The same wish with another first target (None: none); what was laid out for later stays."""
-    turns = steering.schedule.switches if steering.schedule else ()
-    later = tuple(turn for turn in turns if turn[0] > 0)
-    if region is None:
-        return replace(steering, schedule=Schedule(((0, None), *later)))
-    return replace(steering, target=region, schedule=Schedule(later) if later else None)
 
 
 def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:

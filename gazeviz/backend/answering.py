@@ -20,8 +20,6 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Step, mass_by_region
-from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.errors import UserError
 
 
 class Answer:
@@ -46,7 +44,7 @@ class Answer:
         self._machine, self._picture, self._spec, self._revised = machine, picture, spec, revised
         self._chosen = self.kept.places(spec.chosen or heads)
         self._control = self.kept.places(spec.control) if spec.control else None
-        self._tokens_R = [_tokens(grid, region, spec) for region in spec.regions]
+        self._tokens_R = [grid.watched_tokens(region, spec.rule, spec.share) for region in spec.regions]
         self._stream = self._begin(spec)
         self._norms_HP: NDArray[np.float32] | None = None
         self._started_s = time.perf_counter()
@@ -69,7 +67,7 @@ class Answer:
             self._stream.retarget(region)
             return
         # Nothing is computed yet: a run that began with this target is the same, and says so in its request.
-        spec = replace(self._spec, steering=_beginning_at(self._spec.steering, region))
+        spec = replace(self._spec, steering=self._spec.steering.beginning_at(region))
         self._stream, self._spec = self._begin(spec), spec
 
     def cancel(self) -> None:
@@ -108,21 +106,3 @@ class Answer:
     ) -> NDArray[np.float32]:
         norms = None if norms_HP is None else norms_HP[places]
         return np.asarray(mass_by_region(rows_HP[None, places], self._tokens_R, norms)[0])
-
-
-def _beginning_at(steering: Steering, region: Region | None) -> Steering:
-    """A steering whose first target is another one (None: none), until its schedule moves it."""
-    later = tuple(turn for turn in (steering.schedule.switches if steering.schedule else ()) if turn[0] > 0)
-    if region is None:
-        return replace(steering, schedule=Schedule(((0, None), *later)))
-    return replace(steering, target=region, schedule=Schedule(later) if later else None)
-
-
-def _tokens(grid: TokenGrid, region: Region, spec: GenerateSpec) -> NDArray[np.int64]:
-    """The image tokens of a region that is only watched: none, where it selects none."""
-    if region.size_px != grid.picture_size_px:
-        return grid.tokens(region)  # which refuses it, and says why
-    try:
-        return grid.tokens(region, spec.rule, spec.share)
-    except UserError:
-        return np.zeros(0, dtype=np.int64)

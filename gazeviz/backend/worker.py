@@ -313,12 +313,11 @@ class Worker:
         self._say(answer.finished())
 
     def _revised(self, job: int) -> bool:
-        """Follow a target that was due for the token that has just been computed; whether there was one."""
+        """Follow a target that was due for the token that has just been computed; whether one was."""
         self._ear.take_in()
         moved, token = False, self._answers[job].kept.n_tok
         while (request := self._inbox.next_overdue(job, token)) is not None:
-            self._move_target(request)
-            moved = True
+            moved |= self._move_target(request)
         return moved
 
     # Questions and changes, at once
@@ -357,17 +356,20 @@ class Worker:
         )
         self._end(EXIT_PROTOCOL)
 
-    def _move_target(self, request: Retarget) -> None:
+    def _move_target(self, request: Retarget) -> bool:
+        """Move a run's target; whether it is under way and follows."""
         answer = self._answers.get(request.job)
         if answer is None:
             # A run that waits begins with it; one that has ended is not changed any more.
             if self._inbox.is_waiting(request.job):
                 self._early_targets[request.job] = request.region
-            return
+            return False
         try:
             answer.retarget(request.region)
         except UserError as error:
             self._say(Refused(request.job, error.sentence, error.next_step))
+            return False
+        return True
 
 
 def _versions() -> dict[str, str]:

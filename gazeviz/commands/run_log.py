@@ -271,7 +271,9 @@ class _Watched:
         self._regions = tuple(regions) if len(run.tracked) else ()
         self._rule: Rule = steering.rule if steering else "centre"
         self._share = steering.share if steering else 0.5
-        self._tokens_R = [_tokens(run, region, self._rule, self._share) for region in self._regions]
+        self._tokens_R = [
+            run.grid.watched_tokens(region, self._rule, self._share) for region in self._regions
+        ]
         self.norms_HP: NDArray[np.float32] | None = None
 
     def spec(self, picture_sha256: str) -> GenerateSpec:
@@ -323,16 +325,6 @@ class _Watched:
 
         masses_R: NDArray[np.float32] = mass_by_region(rows_HP[None], self._tokens_R, norms_HP)[0]
         return masses_R
-
-
-def _tokens(run: Run, region: Region, rule: Rule, share: float) -> NDArray[np.int64]:
-    """The image tokens of a region that is only watched: none, where it selects none."""
-    import numpy as np
-
-    try:
-        return run.grid.tokens(region, rule, share)
-    except UserError:
-        return np.zeros(0, dtype=np.int64)
 
 
 def _png(shown: inputs.NamedPicture) -> bytes:

@@ -81,6 +81,16 @@ class TokenGrid(HoldsArrays):
         rule "share": cells of whose area inside the picture at least `share`, in (0, 1], is covered.
         Raises UserError when the region belongs to a picture of another size, or selects no cell.
         """
+        tokens = self.watched_tokens(region, rule, share)
+        if not tokens.size:
+            raise self._nothing_selected(region, rule, share)
+        return tokens
+
+    def watched_tokens(self, region: Region, rule: Rule = "centre", share: float = 0.5) -> NDArray[np.int64]:
+        """Return `tokens` for a region that nothing is pointed at: none, where it selects no cell.
+
+        Raises UserError when the region belongs to a picture of another size.
+        """
         self._check_size(region)
         check_rule(rule, share)
         if rule == "centre":
@@ -88,10 +98,7 @@ class TokenGrid(HoldsArrays):
         else:
             # The tolerance keeps a cell that is covered by exactly `share` despite rounding.
             selected_P = self.covered_share(region) >= share - 1e-9
-        tokens = np.flatnonzero(selected_P).astype(np.int64)
-        if not tokens.size:
-            raise self._nothing_selected(region, rule, share)
-        return tokens
+        return np.flatnonzero(selected_P).astype(np.int64)
 
     def covered_share(self, region: Region) -> NDArray[np.float64]:
         """Return each cell's covered share of its area inside the picture, float64 (P,) in [0, 1].

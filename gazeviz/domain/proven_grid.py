@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.logged_run import LoggedRun
-from gazeviz.domain.message_parts import GenerateSpec
-from gazeviz.domain.region import Region
-from gazeviz.errors import UserError
 
 _SAME_MASS: Final = 1e-4
 _FLATTEST: Final = 4.0
@@ -48,7 +44,10 @@ def _shapes(n_tok: int, fed_px: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 def _explains(grid: TokenGrid, run: LoggedRun) -> bool:
     """Whether each mass is the sum of its map over the region's cells, and one region at least has cells."""
-    tokens = [_cells(grid, region, run.spec) for region in run.spec.regions]
+    spec = run.spec
+    if any(region.size_px != grid.picture_size_px for region in spec.regions):
+        return False
+    tokens = [grid.watched_tokens(region, spec.rule, spec.share) for region in spec.regions]
     for step in run.steps:
         if len(step.map_P) != grid.n_tokens or len(step.masses_R) != len(tokens):
             return False
@@ -56,10 +55,3 @@ def _explains(grid: TokenGrid, run: LoggedRun) -> bool:
         if not np.allclose(sums, step.masses_R, rtol=0.0, atol=_SAME_MASS):
             return False
     return bool(np.any([step.masses_R for step in run.steps]))
-
-
-def _cells(grid: TokenGrid, region: Region, spec: GenerateSpec) -> NDArray[np.int64]:
-    try:
-        return grid.tokens(region, spec.rule, spec.share)
-    except UserError:
-        return np.zeros(0, dtype=np.int64)  # a region that is only watched may have no cell

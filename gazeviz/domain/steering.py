@@ -126,6 +126,13 @@ class Steering:
         """Return the same wish for another region."""
         return replace(self, target=region)
 
+    def beginning_at(self, region: Region | None) -> Steering:
+        """Return the same wish with another first target (None: none); what was laid out for later stays."""
+        later = tuple(turn for turn in (self.schedule.switches if self.schedule else ()) if turn[0] > 0)
+        if region is None:
+            return replace(self, schedule=Schedule(((0, None), *later)))
+        return replace(self, target=region, schedule=Schedule(later) if later else None)
+
     def target_at(self, step: int) -> Region | None:
         """Return the target while answer token `step` is produced; None where the heads are let go."""
         return self.schedule.target_at(step, before=self.target) if self.schedule else self.target

@@ -246,6 +246,7 @@ def test_a_target_that_is_overdue_and_cannot_be_followed_is_refused(
     backend.send(Retarget(3, Region.box("Speck", (0, 0, 1, 1), SIZE_PX), due=2))
     one_more_token(backend)
     assert "Speck" in heard.until(Refused, 3).sentence
+    assert heard.until(StepArrived, 3).index == 3  # which was not computed once more for it
     backend.pace.free()
     run = heard.until(RunFinished, 3).run
     assert (run.finish, run.n_tok, run.switches) == ("length", 16, ())

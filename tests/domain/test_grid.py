@@ -106,6 +106,15 @@ class TestRefusals:
             plain.tokens(dot, "share")
         assert "smaller share" in caught.value.next_step
 
+    def test_a_region_that_is_only_watched_may_select_nothing(self, plain):
+        dot = Region.box("dot", (15, 15, 17, 17), SIZE_PX)
+        assert plain.watched_tokens(dot).shape == (0,) and plain.watched_tokens(dot).dtype == np.int64
+        assert (
+            plain.watched_tokens(dot, "share", 0.003).tolist() == plain.tokens(dot, "share", 0.003).tolist()
+        )
+        with pytest.raises(UserError, match="belongs to a picture of"):
+            plain.watched_tokens(Region.box("dog", (0, 0, 5, 5), (20, 10)))
+
     def test_a_region_where_nothing_is_fed(self):
         cropped = TokenGrid(even_boxes((2, 2), (16, 0, 80, 64)), SIZE_PX, (64, 64))
         with pytest.raises(UserError, match="that the model is not shown"):

@@ -289,6 +289,17 @@ class TestWish:
         steering = Steering(HeadSet.of("L0H0"), first, mode="mass", alpha=0.4)
         assert steering.with_target(second) == Steering(HeadSet.of("L0H0"), second, mode="mass", alpha=0.4)
 
+    def test_another_beginning_keeps_what_was_laid_out_for_later(self):
+        first, second, third = boxes()
+        heads, later = HeadSet.of("L0H0"), ((4, first), (9, None))
+        steering = Steering(heads, first, alpha=0.4, schedule=Schedule(((0, second), *later)))
+        begun = steering.beginning_at(third)
+        assert [begun.target_at(step) for step in (0, 3, 4, 9)] == [third, third, first, None]
+        assert begun == Steering(heads, third, alpha=0.4, schedule=Schedule(later))
+        let_go = steering.beginning_at(None)
+        assert [let_go.target_at(step) for step in (0, 3, 4, 9)] == [None, None, first, None]
+        assert Steering(heads, first).beginning_at(second) == Steering(heads, second)
+
     def test_equal_wishes_are_equal_and_hash_alike(self):
         assert Steering(HeadSet.of("L0H0"), boxes()[0]) == Steering(HeadSet.of("L0H0"), boxes()[0])
         assert len({Steering(HeadSet.of("L0H0"), boxes()[0]), Steering(HeadSet.of("L0H0"), boxes()[0])}) == 1
