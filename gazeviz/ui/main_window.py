@@ -34,7 +34,7 @@ from gazeviz.ui.controls import hairline
 from gazeviz.ui.explore import ExploreView
 from gazeviz.ui.header import Header
 from gazeviz.ui.notice_bar import NoticeBar
-from gazeviz.ui.offers import offers
+from gazeviz.ui.offers import offers, run_offers
 from gazeviz.ui.picture_drop import PictureDrop
 from gazeviz.ui.picture_menu import PictureMenu
 from gazeviz.ui.status_bar import StatusBar
@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
             if self.actions_.action(deed.name).isEnabled()
         ]
         if self._stack.currentWidget() is not self.explore:
-            return deeds
+            return [*deeds, *run_offers(self.sessions().browser)]
         return [*deeds, *offers(self._model, self._controller, self.explore), *self.pictures.commands()]
 
     def show_help(self) -> None:

@@ -1,6 +1,7 @@
 """What the command palette offers besides the window's own deeds: whatever the session has at the moment.
 
-Questions, rankings, head sets and regions come and go, so they are gathered anew each time the palette opens.
+Questions, rankings, head sets, regions and selected runs come and go, so they are gathered anew each time the
+palette opens.
 Shows nothing itself.
 """
 
@@ -18,6 +19,8 @@ from gazeviz.ui.command_search import Command
 from gazeviz.ui.explore import ExploreView
 from gazeviz.ui.head_ranking_bar import METRIC_TEXTS, RANKING_TEXTS, ranking_title
 from gazeviz.ui.region_list import EXPORTS
+from gazeviz.ui.session_browser import SessionBrowser
+from gazeviz.ui.session_table import DEED_KEYS
 
 _FEW_HEADS = 10
 """How many the best and the lowest are while none are chosen."""
@@ -32,6 +35,21 @@ def offers(model: SessionModel, controller: RunController, explore: ExploreView)
         *_head_sets(model, controller, explore),
         *_regions(model, explore),
     ]
+
+
+def run_offers(browser: SessionBrowser) -> list[Command]:
+    """What can be done with the runs that are selected in the list."""
+    n_runs, deeds = len(browser.details.ids), browser.details.deeds
+    if not n_runs:
+        return []
+    which = "the selected run" if n_runs == 1 else f"{n_runs} selected runs"
+    keys = {deed: key for key, deed in reversed(DEED_KEYS.items())}  # the first key of each
+    return [
+        *(Command(f"{name}: {which}", keys.get(key, ""), does, partial(browser.do, key))
+          for key, name, does in (*deeds.commands, ("tag", "Tag", "Type or tick what they are called."))),
+        *(Command(f"Judge: {verdict[0].lower()}{verdict[1:]}", "", f"Of {which}.", judge)
+          for verdict, judge in deeds.verdicts),
+    ]  # fmt: skip
 
 
 def _questions(model: SessionModel, controller: RunController) -> Iterator[Command]:

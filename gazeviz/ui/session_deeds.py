@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -101,6 +101,18 @@ class DeedButtons(QWidget):
     def offered(self) -> list[tuple[str, str]]:
         """What can be done now: keys and what they are called."""
         return [(key, button.text()) for key, button in self._buttons.items() if not button.isHidden()]
+
+    @property
+    def commands(self) -> list[tuple[str, str, str]]:
+        """What can be done now: keys, what they are called, and what they do in words."""
+        tips = {deed.key: deed.tip.split("  ")[0] for deed in _DEEDS}
+        return [(key, label.removesuffix(" ..."), f"{tips[key]}.") for key, label in self.offered]
+
+    @property
+    def verdicts(self) -> list[tuple[str, Callable[[], object]]]:
+        """What can be said of the runs, and how it is said; none while there are none to judge."""
+        actions = [] if self._verdict.isHidden() else self._verdict.menu().actions()
+        return [(action.text(), action.trigger) for action in actions if not action.isSeparator()]
 
     def _is_for(self, key: str) -> bool:
         return key in ("restore", "open") if self.deleted else key != "restore"

@@ -1,4 +1,4 @@
-"""What the palette offers of the session as it is: questions, rankings, head sets, regions."""
+"""What the palette offers of the session as it is: questions, rankings, head sets, regions, selected runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pytestqt.qtbot import QtBot
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.prompts import PRESETS
+from gazeviz.store import SessionStore
 from gazeviz.ui.command_search import Command, find
 from gazeviz.ui.explore import ExploreView
 from gazeviz.ui.head_ranking_bar import ranking_title
-from gazeviz.ui.offers import offers
+from gazeviz.ui.offers import offers, run_offers
+from gazeviz.ui.session_browser import SessionBrowser
 from tests.app.staging import Stage
+from tests.ui.browser_stage import select
 from tests.ui.painting_stage import child_of
 
 
@@ -101,3 +104,32 @@ def test_the_views_own_keys_add_a_region_and_go_to_the_prompt(stage: Stage, expl
     explore.activateWindow()
     by_name["Write the prompt"].run()
     stage.until(explore.prompt.edit.hasFocus)
+
+
+def test_selected_runs_are_opened_compared_starred_and_judged(
+    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+) -> None:
+    browser.table.clearSelection()
+    qtbot.waitUntil(lambda: not browser.details.ids)
+    assert run_offers(browser) == []
+    select(browser, qtbot, 2)
+    qtbot.waitUntil(lambda: browser.details.ids == (2,))
+    names = [command.name for command in run_offers(browser)]
+    assert {"Open in Explore: the selected run", "Replay: the selected run", "Tag: the selected run"} <= {
+        *names
+    }
+    with qtbot.waitSignal(browser.open_wanted) as opened:
+        find(run_offers(browser), "open")[0].command.run()
+    assert opened.args == [2]
+    select(browser, qtbot, 2, 3)
+    qtbot.waitUntil(lambda: set(browser.details.ids) == {2, 3})
+    found = {command.name: command for command in run_offers(browser)}
+    assert not any(name.startswith("Open") for name in found)
+    compare = found["Compare: 2 selected runs"]
+    assert (compare.key, compare.tip) == ("C", "Show two to six runs side by side.")
+    with qtbot.waitSignal(browser.compare_wanted) as compared:
+        compare.run()
+    assert set(compared.args[0]) == {2, 3}
+    found["Star: 2 selected runs"].run()
+    found["Judge: junk"].run()
+    qtbot.waitUntil(lambda: all(line.starred and line.verdict == "junk" for line in store.list.lines([2, 3])))
