@@ -67,6 +67,7 @@ class ReportDialog(QDialog):
         self._files: QFileDialog | None = None
         self._folder = Path(self._settings.last_folder or Path.home()) / "gazeviz-report"
         self._written: Written | None = None
+        self._fell_to: QWidget | None = None  # what had the focus while the button was switched off
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self._ask_preview)
         self._make_choices()
@@ -297,7 +298,9 @@ class ReportDialog(QDialog):
         self._say("Writing")
         self._bar.setRange(0, 0)
         self._reporting.write(self.wish, self._folder, self.formats, self._dpi.value())
+        from_button = self._write.hasFocus()
         self._refresh()
+        self._fell_to = self.focusWidget() if from_button else None
 
     def _on_progressed(self, kind: str, done: int, total: int) -> None:
         self._bar.setRange(0, total)
@@ -321,6 +324,9 @@ class ReportDialog(QDialog):
         if self._preview is None and not self._reporting.previewing and sentence and self._written:
             self._ask_preview()  # writing came between
         self._refresh()
+        if self._fell_to is not None and self._fell_to is self.focusWidget() and self._write.isEnabled():
+            self._write.setFocus()  # where the keyboard was before the button was switched off
+            self._fell_to = None
 
     def _on_choose(self) -> None:
         self._files = QFileDialog(self, "A folder for the report", str(self._folder.parent))

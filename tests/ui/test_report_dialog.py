@@ -95,6 +95,7 @@ def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
     assert said.text().startswith("Wrote report.json, runs.csv and tokens.csv.")
     assert said.text().endswith("The picture of this run was never written into the log.")
     assert (tmp_path / "out" / "report.json").exists()
+    assert dialog.focusWidget() is write
     assert part(dialog, QPushButton, "reportShow").isVisible()
     assert "will be replaced: report.json, runs.csv" in part(dialog, QLabel, "reportThere").text()
 
