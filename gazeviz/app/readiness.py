@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from PySide6.QtCore import SignalInstance
+
 from gazeviz.app.runner import Which
 from gazeviz.app.session_model import SessionModel
 
@@ -37,6 +39,15 @@ class Readiness:
 READY: Final = Readiness(True, True)
 LOADING: Final = ("The model is being loaded.", "Wait until it is there.")
 OTHER_MODEL: Final = "The model of the run that is shown is not loaded."
+
+
+def reasons(model: SessionModel) -> tuple[SignalInstance, ...]:
+    """Signals after which `readiness` may be another; one more, `worker_changed`, comes with every run."""
+    return (
+        model.model_changed, model.picture_changed, model.grid_changed, model.regions_changed,
+        model.region_painted, model.target_changed, model.rule_changed, model.chosen_changed,
+        model.prompt_changed, model.generation_changed, model.schedule_changed, model.ranking_changed,
+    )  # fmt: skip
 
 
 def readiness(model: SessionModel, which: Which = "both") -> Readiness:

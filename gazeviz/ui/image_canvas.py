@@ -137,8 +137,7 @@ class ImageCanvas(QWidget):
 
     def _on_view_changed(self) -> None:
         self._set_map()
-        self._regions.changed()
-        self.update()
+        self._on_regions_changed()
 
     def _on_map_changed(self) -> None:
         """Fade from the map on the screen; while maps stream in, each just takes the last one's place."""
@@ -173,6 +172,8 @@ class ImageCanvas(QWidget):
 
     def _update_picture(self, _: object = None) -> None:
         self.update(self.view.picture_rect().toAlignedRect())
+        if self._hover is not None:
+            self.update(self._status_rect())  # it says what the map gives the cell
 
     # Zoom
 
@@ -313,8 +314,7 @@ class ImageCanvas(QWidget):
 
     def _follow_pointer(self) -> None:
         """Notice which cell is under the pointer."""
-        at = self._pointer
-        hover = None if at is None else self.desk.cell_at(self.view.to_picture(at))
+        hover = None if self._pointer is None else self.desk.cell_at(self.view.to_picture(self._pointer))
         if hover != self._hover:
             self._update_hover()
             self._hover = hover

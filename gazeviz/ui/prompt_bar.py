@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app import asking
-from gazeviz.app.readiness import Readiness, readiness
+from gazeviz.app.readiness import Readiness, readiness, reasons
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.runner import Which
 from gazeviz.app.session_model import SessionModel
@@ -134,12 +134,7 @@ class PromptBar(QWidget):
         self._run.clicked.connect(self._controller.run_or_stop)
         self._length.valueChanged.connect(self._on_length)
         self._presets.menu().aboutToShow.connect(self._fill_presets)
-        for signal in (
-            model.model_changed, model.picture_changed, model.grid_changed,
-            model.regions_changed, model.region_painted, model.target_changed, model.rule_changed,
-            model.chosen_changed, model.prompt_changed, model.generation_changed, model.schedule_changed,
-            model.ranking_changed,
-        ):  # fmt: skip
+        for signal in reasons(model):
             signal.connect(self._refresh)
         for stream in (model.run_changed, model.worker_changed):
             stream.connect(lambda *_: self._frame.wish())

@@ -49,6 +49,14 @@ class PromptEdit(QPlainTextEdit):
         """Room for a few words."""
         return QSize(120, self.height())
 
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc from the window's shortcuts while something is written here."""
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter runs and Esc leaves; anything else writes."""
         shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)

@@ -34,7 +34,7 @@ from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.ui import theme
-from gazeviz.ui.column_parts import named, section_title
+from gazeviz.ui.column_parts import named, section_title, soft_text
 from gazeviz.ui.region_row import KEY_ROOM_PX, ROW_HEIGHT_PX, RegionRow
 
 _ID = Qt.ItemDataRole.UserRole
@@ -60,11 +60,13 @@ class RegionListView(QWidget):
         self._rows: dict[int, RegionRow] = {}
         self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
+        self._none = soft_text("noRegion")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         layout.addLayout(self._make_header())
         layout.addWidget(self._list)
+        layout.addWidget(self._none)
         layout.addLayout(self._make_footer())
         self._connect()
         self._rebuild()
@@ -131,7 +133,9 @@ class RegionListView(QWidget):
             self._list.clear()
             self._rows = {region.id: self._add_row(region) for region in self._model.regions}
             self._list.blockSignals(False)
-            self._list.setFixedHeight(ROW_HEIGHT_PX * min(max(len(self._rows), 1), _MAX_ROWS) + 2)
+        self._list.setFixedHeight(ROW_HEIGHT_PX * min(len(self._rows), _MAX_ROWS) + 2)
+        self._list.setVisible(bool(self._rows))
+        self._none.setVisible(not self._rows)
         self._refresh()
         self._show_active()
 
@@ -153,7 +157,9 @@ class RegionListView(QWidget):
     def _refresh(self) -> None:
         for region_id in self._rows:
             self._refresh_row(region_id)
-        self._new.setEnabled(self._model.picture is not None)
+        there = self._model.picture is not None
+        self._new.setEnabled(there)
+        self._none.setText("No region yet. Draw one on the picture." if there else "Open a picture first.")
 
     def _refresh_row(self, region_id: int) -> None:
         region, row = self._model.regions.get(region_id), self._rows.get(region_id)

@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app.judgement import judgement
+from gazeviz.app.readiness import reasons
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
 from gazeviz.app.session_parts import Picture, RunRecord
@@ -101,10 +102,8 @@ class TranscriptColumn(QWidget):
         model.step_arrived.connect(self._on_step_arrived)
         model.cursor_changed.connect(self.refresh_mark)
         model.regions_changed.connect(self._on_regions_changed)
-        model.worker_changed.connect(self._foot.wish)
-        for signal in (model.picture_changed, model.chosen_changed, model.target_changed,
-                       model.schedule_changed, model.prompt_changed):  # fmt: skip
-            signal.connect(self._refresh_words)
+        for signal in (*reasons(model), model.worker_changed):
+            signal.connect(lambda *_: self._foot.wish())
         flow.pointed.connect(self._on_pointed)
         flow.stepped.connect(lambda by, extend: self._cursor.step(self._side, by, extend))
         flow.follow_wanted.connect(self._cursor.follow)

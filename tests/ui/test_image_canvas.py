@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QSizeF, Qt
-from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtGui import QImage, QRegion, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -20,7 +20,15 @@ from gazeviz.ui.canvas_items import cell_lines, fed_box, outline
 from gazeviz.ui.canvas_labels import hover_text
 from gazeviz.ui.canvas_view import FIT_MARGIN_PX, PictureView
 from gazeviz.ui.image_canvas import FADE_MS, ImageCanvas
-from tests.ui.painting_stage import ALT, SIZE_PX, Mouse, PaintingStage, open_canvas, open_painting_stage
+from tests.ui.painting_stage import (
+    ALT,
+    SIZE_PX,
+    Mouse,
+    Painted,
+    PaintingStage,
+    open_canvas,
+    open_painting_stage,
+)
 
 
 @pytest.fixture
@@ -169,6 +177,17 @@ def test_pointing_at_a_cell_says_which_and_how_much(stage):
     values_P[8] = 0.0002
     assert hover_text(stage.model, 8).endswith("mass <.001")
     assert hover_text(stage.model, 0).endswith("mass 0")
+
+
+def test_what_is_said_of_a_cell_is_painted_anew_with_the_map(stage, canvas, mouse, qtbot):
+    mouse.move((10, 10))
+    qtbot.wait(20)
+    place, picture = canvas._status_rect(), canvas.view.picture_rect().toAlignedRect()
+    assert not picture.contains(place)
+    painted = Painted(canvas)
+    stage.model.map = MapView.of(np.ones(24, dtype=np.float32), "")
+    qtbot.waitUntil(lambda: not painted.region.isEmpty())
+    assert painted.region.intersected(place) == QRegion(place)
 
 
 @pytest.mark.parametrize("size_px", [(60, 400), (1200, 100)])

@@ -75,6 +75,15 @@ def test_space_runs_and_a_digit_aims(window: MainWindow, stage: Stage, qtbot: Qt
     assert target is not None and target.name == "Panel 4"
 
 
+def test_esc_leaves_the_prompt_and_keys_are_keys_again(window, stage, qtbot):
+    edit = window.explore.prompt.edit
+    window.explore.prompt.focus_prompt()
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+    assert not edit.hasFocus() and QApplication.focusWidget() is child(window, "runButton")
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_4)
+    assert stage.model.target_region_id == stage.model.regions.ids[3]
+
+
 def test_a_token_that_is_chosen_by_key_is_on_the_map(window, stage, qtbot):
     stage.controller.run("baseline")
     stage.until_ended("baseline")

@@ -84,6 +84,16 @@ def test_every_control_lies_inside_the_row(stage, view, qtbot, column_px):
             assert control.accessibleName()
 
 
+def test_without_regions_it_says_how_to_get_one(stage, view):
+    none = child_of(view, "noRegion")
+    assert isinstance(none, QLabel) and not none.isVisible()
+    stage.controller.apply_layout(None)
+    assert none.isVisible() and not rows(view).isVisible()
+    assert none.text() == "No region yet. Draw one on the picture."
+    push(view, "newRegion")
+    assert rows(view).isVisible() and rows(view).height() < 40 and not none.isVisible()
+
+
 def test_the_selected_row_is_the_active_region(stage, view):
     rows(view).setCurrentRow(2)
     assert stage.model.active_region_id == stage.model.regions.ids[2]

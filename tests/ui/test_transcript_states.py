@@ -53,6 +53,18 @@ def test_before_anything_is_run_each_side_says_what_is_missing(stage, view):
     assert flow(view).n_tok and flow(view, "baseline").n_tok
 
 
+def test_a_side_follows_everything_that_a_run_needs(stage, view):
+    stage.until_drawn()
+    model, grid = stage.model, stage.model.grid
+    aim(stage)
+    model.set_grid(None, None)
+    assert "not ready yet" in words(view) and "not ready yet" in words(view, "baseline")
+    model.set_grid(grid, None)
+    assert "will be pointed at" in words(view) and "Run asks the model" in words(view, "baseline")
+    model.generation = replace(model.generation, max_new_tokens=1)
+    assert "single token is no text" in words(view, "baseline")
+
+
 def test_a_run_that_waits_reads_and_writes_says_so(open_stage, qtbot):
     stage = open_stage()
     view = shown(stage, qtbot)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QHelpEvent, QKeyEvent, QPaintEvent, QRegion
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
@@ -16,10 +16,9 @@ from pytestqt.qtbot import QtBot
 from gazeviz.app.session_parts import Cursor
 from gazeviz.backend.scripted import Script
 from gazeviz.ui.token_chips import LINE_PX
-from gazeviz.ui.transcript_tokens import TokenFlow
 from gazeviz.ui.transcript_view import TranscriptView
 from tests.app.staging import OpenStage, Stage
-from tests.ui.painting_stage import child_of
+from tests.ui.painting_stage import Painted, child_of
 from tests.ui.steering_stage import steering_stage
 from tests.ui.transcript_stage import (
     CAPTIONS,
@@ -76,27 +75,13 @@ def test_tokens_arrive_one_by_one_and_only_what_is_new_is_painted(open_stage, qt
     stage.until(lambda: flow(view).n_tok == 4)
     stage.until_drawn()
     qtbot.wait(20)
-    painted = Painted(flow(view))
+    painted = Painted(flow(view).viewport())
     stage.backend.pace.allow(1)
     stage.until(lambda: flow(view).n_tok == 5 and not painted.region.isEmpty())
     box = painted.region.boundingRect()
     touched = flow(view).box_of(3).united(flow(view).box_of(4)).adjusted(-4, -4, 4, 12)
     assert touched.contains(box)
     assert "token 5 of at most 60" in verdict(view)
-
-
-class Painted(QObject):
-    """What a flow paints from now on."""
-
-    def __init__(self, flow: TokenFlow) -> None:
-        super().__init__(flow)
-        self.region = QRegion()
-        flow.viewport().installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QPaintEvent):
-            self.region = self.region.united(event.region())
-        return False
 
 
 def test_the_end_of_a_long_text_stays_in_sight_unless_somebody_looks_elsewhere(stage, view):
