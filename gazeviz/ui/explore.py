@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
@@ -69,6 +69,7 @@ class ExploreView(QMainWindow):
         self._trajectory = self._dock("Trajectory", TrajectoryPlot(model, controller), bottom)
         self.splitDockWidget(self._answers, self._trajectory, Qt.Orientation.Vertical)
         self._placed = self._arranging = False
+        self._before_large: QByteArray | None = None
         self._folds = UnfoldedRoom(self, self._answers, self._trajectory)
         steering.unfolded.connect(self._folds.note)
         for column in self.transcript.columns.values():
@@ -91,8 +92,10 @@ class ExploreView(QMainWindow):
         """What can be done with its parts by name and key."""
         return [
             Deed("Run", "Write the prompt", "Ctrl+P", "Go to the prompt; Enter runs it, Esc leaves it.",
-                 self.prompt.focus_prompt),
+                 self._write_prompt),
             Deed("Edit", "New region", "N", "Add an empty region and paint on it.", self.regions.add_region),
+            Deed("View", "Large picture", "F", "Hide heads, answers and trajectory, or bring them back.",
+                 lambda: self.set_large(not self.large), lambda: self.large),
             Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
                  lambda: self.set_arranging(not self.arranging), lambda: self.arranging),
             Deed("View", "Panels as at first", "", "Put every panel back.", self.arrange_as_at_first),
@@ -107,12 +110,36 @@ class ExploreView(QMainWindow):
             if old is not None:
                 old.deleteLater()
 
+    @property
+    def large(self) -> bool:
+        """Whether the picture has the room of the panels beside and beneath it."""
+        return self._before_large is not None
+
+    def set_large(self, on: bool) -> None:
+        """Give the picture the room of heads, answers and trajectory, or put these back as they stood."""
+        if on and self._before_large is None:
+            self._before_large = self.saveState()
+            for dock in (self._heads, self._answers, self._trajectory):
+                dock.hide()
+        elif not on and self._before_large is not None:
+            before, self._before_large = self._before_large, None
+            self.restoreState(before)
+
+    def _write_prompt(self) -> None:
+        self.set_large(False)
+        self.prompt.focus_prompt()
+
+    def state(self) -> bytes:
+        """Where the panels are, for `restore`; of a large picture where they were before."""
+        return bytes((self._before_large or self.saveState()).data())
+
     def restore(self, state: bytes) -> None:
-        """Put the panels where they were, as `saveState` tells."""
+        """Put the panels where they were, as `state` tells."""
         self._placed = self.restoreState(state)
 
     def arrange_as_at_first(self) -> None:
         """Put every panel back where it stood on the first start."""
+        self._before_large = None
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         for dock, area in zip(self.docks, (left, right, bottom, bottom), strict=True):

@@ -80,6 +80,8 @@ class MainWindow(QMainWindow):
         self._put_together(said, StatusBar(model, controller, place))
         self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
+        self.tour.started.connect(partial(self.show_tab, "Explore"))
+        self.tour.started.connect(partial(self.explore.set_large, False))
         self._binding = SettingsBinding(model, settings)
         self.actions_ = Actions(self, self._deeds())
         self.actions_.fill(self._menu)
@@ -130,8 +132,7 @@ class MainWindow(QMainWindow):
             *self._session_deeds(),
             Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
                  self.show_palette),
-            Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: in four steps.",
-                 self.tour.start),
+            Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: four steps.", self.tour.start),
             Deed("Help", "Help", "F1", "Read the help.", self.show_help),
         ]  # fmt: skip
 
@@ -267,8 +268,7 @@ class MainWindow(QMainWindow):
         if self._ended:
             return
         self._ended = True
-        geometry, state = self.saveGeometry(), self.explore.saveState()
-        self._settings.save_window_layout(bytes(geometry.data()), bytes(state.data()))
+        self._settings.save_window_layout(bytes(self.saveGeometry().data()), self.explore.state())
         self._settings.sync()
         if self._sessions is not None:
             self._sessions.close_log()

@@ -66,9 +66,9 @@ STEPS: Final = (
 
 
 class Tour(QObject):
-    """Begins with `start`; remembers in the settings that it was seen. Signal `ended`."""
+    """Begins with `start`; remembers in the settings that it was seen. Signals `started` and `ended`."""
 
-    ended = Signal()
+    started, ended = Signal(), Signal()
 
     def __init__(
         self, window: QWidget, model: SessionModel, controller: RunController, settings: AppSettings
@@ -95,7 +95,8 @@ class Tour(QObject):
         return STEPS[self._at] if self._at is not None else None
 
     def start(self) -> None:
-        """Begin with the first step."""
+        """Begin with the first step; whoever hears `started` brings what it points at into sight."""
+        self.started.emit()
         self._window.removeEventFilter(self)
         self._window.installEventFilter(self)
         self._show(0)

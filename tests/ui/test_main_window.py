@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -160,6 +161,33 @@ def test_the_panels_are_arranged_and_put_back(window: MainWindow) -> None:
     assert explore.docks[0].titleBarWidget() is not None
 
 
+def test_a_large_picture_has_the_room_of_the_panels_and_gives_it_back(window, qtbot, settings):
+    explore = window.explore
+    explore.docks[3].hide()
+    canvas, small = explore.canvas, explore.canvas.height()
+    qtbot.keyClick(canvas, Qt.Key.Key_F)
+    assert explore.large and [dock.isVisible() for dock in explore.docks] == [True, False, False, False]
+    qtbot.waitUntil(lambda: canvas.height() > small + 100)
+    state = explore.state()
+    qtbot.keyClick(canvas, Qt.Key.Key_F)
+    assert [dock.isVisible() for dock in explore.docks] == [True, True, True, False]
+    qtbot.waitUntil(lambda: canvas.height() == small)
+    explore.set_large(True)
+    explore.restore(state)  # what would be remembered is the arrangement before
+    assert [dock.isHidden() for dock in explore.docks] == [False, False, False, True]
+
+
+def test_what_needs_the_panels_brings_them_back(window, qtbot):
+    explore = window.explore
+    control = Qt.KeyboardModifier.ControlModifier
+    write = partial(qtbot.keyClick, explore.canvas, Qt.Key.Key_P, control)
+    for bring in (write, window.tour.start, explore.arrange_as_at_first):
+        explore.set_large(True)
+        bring()
+        assert not explore.large and all(dock.isVisible() for dock in explore.docks)
+    window.tour.skip()
+
+
 def test_where_panels_stood_is_remembered(open_window, open_stage, settings, qtbot):
     first = open_window(open_stage())
     first.explore.docks[3].hide()
@@ -302,3 +330,12 @@ def test_on_the_sessions_tab_space_runs_nothing_and_explore_comes_back_with_its_
     qtbot.keyClick(browser.table, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
     qtbot.keyClick(window.explore.canvas, Qt.Key.Key_4)
     assert logged.model.target_region_id == logged.model.regions.ids[3]
+
+
+def test_a_tour_called_from_another_tab_begins_on_the_first(logged_window):
+    window, _ = logged_window
+    window.show_tab("Sessions")
+    assert not window.explore.isVisible()
+    window.tour.start()
+    assert window.explore.isVisible()
+    window.tour.skip()
