@@ -110,7 +110,14 @@ class VerdictLine(QWidget):
         theme.changed.connect(self._draw)
         self._fold.hide()
         self._draw()
-        self.setMinimumHeight(self._fold.sizeHint().height())  # both sides' words stand on one line
+
+    def sizeHint(self) -> QSize:
+        """As high without the button as with it, so that both sides' words stand on one line."""
+        return super().sizeHint().expandedTo(QSize(0, self._fold.sizeHint().height()))
+
+    def minimumSizeHint(self) -> QSize:
+        """The same height."""
+        return super().minimumSizeHint().expandedTo(QSize(0, self._fold.sizeHint().height()))
 
     @property
     def open(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -185,6 +186,15 @@ def test_the_audit_is_a_line_and_the_ledger_folds_out(stage, view):
     assert flow(view).maximumHeight() == flow(view).content_height_px > lines_px
     push(view, "steeredAudit")
     assert not ledger.isVisible()
+
+
+def test_the_verdicts_of_both_sides_stand_on_one_line(stage, view):
+    run(stage)
+    tops = {
+        name: child_of(view, f"{name}Verdict").mapTo(view, QPoint()).y() for name in ("baseline", "steered")
+    }
+    middles = {name: top + child_of(view, f"{name}Verdict").height() / 2 for name, top in tops.items()}
+    assert middles["baseline"] == middles["steered"]
 
 
 def test_a_target_that_moves_is_followed_by_the_header(stage, view):
