@@ -1,13 +1,13 @@
 """What the command palette offers besides the window's own deeds: whatever the session has at the moment.
 
 Questions, rankings, head sets, regions and selected runs come and go, so they are gathered anew each time the
-palette opens.
-Shows nothing itself.
+palette opens. Shows nothing itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from gazeviz.app import asking
@@ -28,13 +28,13 @@ _FEW_HEADS = 10
 
 def offers(model: SessionModel, controller: RunController, explore: ExploreView) -> list[Command]:
     """All of them, as the session is now."""
-    return [
+    beside_the_picture = (
         *_questions(model, controller),
         *_heads(model, controller),
         *_rankings(model, explore),
         *_head_sets(model, controller, explore),
-        *_regions(model, explore),
-    ]
+    )
+    return [*(_in_sight(command, explore) for command in beside_the_picture), *_regions(model, explore)]
 
 
 def run_offers(browser: SessionBrowser) -> list[Command]:
@@ -110,6 +110,16 @@ def _regions(model: SessionModel, explore: ExploreView) -> Iterator[Command]:
         for form, text in EXPORTS.items():
             yield Command(f"Export regions: {text.rstrip('…')}", "", "Write all painted regions.",
                           partial(regions.export_regions, form))  # fmt: skip
+
+
+def _in_sight(command: Command, explore: ExploreView) -> Command:
+    """The same, with the panels that it is about brought back where the picture has their room."""
+
+    def run() -> object:
+        explore.set_large(False)
+        return command.run()
+
+    return replace(command, run=run)
 
 
 def _attempt(controller: RunController, deed: Callable[[], object], about: str) -> Callable[[], object]:

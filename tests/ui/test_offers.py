@@ -106,6 +106,14 @@ def test_the_views_own_keys_add_a_region_and_go_to_the_prompt(stage: Stage, expl
     stage.until(explore.prompt.edit.hasFocus)
 
 
+def test_what_is_about_the_heads_brings_their_panel_back(stage: Stage, explore: ExploreView) -> None:
+    explore.set_large(True)
+    names = [command.name for command in offers(stage.model, stage.controller, explore)]
+    assert "Import regions" in names and not explore.head_panel.isVisible()
+    offered(stage, explore, "best").run()
+    assert explore.head_panel.isVisible()
+
+
 def test_selected_runs_are_opened_compared_starred_and_judged(
     browser: SessionBrowser, store: SessionStore, qtbot: QtBot
 ) -> None:
