@@ -28,13 +28,12 @@ from PySide6.QtWidgets import (
 from gazeviz.app.asking import take_recommended
 from gazeviz.app.run_controller import RunController
 from gazeviz.app.session_model import SessionModel
+from gazeviz.ui.controls import OWNS_ESCAPE
 from gazeviz.ui.image_canvas import ImageCanvas
 from gazeviz.ui.tool_bar import TOOL_TEXTS
 from gazeviz.ui.transcript_cursor import TokenCursor
 
 BRUSH_STEP: Final = 1.25
-OWNS_ARROWS: Final = "ownsArrows"
-"""Property of a widget that moves by the arrow keys itself: the token cursor leaves them to it."""
 
 OF_EXPLORE: Final = ("Edit", "Run", "Tools", "Steering", "Heads", "Tokens")
 """Groups that are about the picture: on another tab their keys mean something else, or nothing."""
@@ -111,7 +110,7 @@ class Actions(QObject):
 
 
 class KeyGuard(QObject):
-    """Leaves Space and arrows to the control that has the focus where it needs them itself.
+    """Leaves Space, arrows and Esc to the control that has the focus where it needs them itself.
 
     Watches that control alone: a filter of the whole application would see every event of every widget.
     """
@@ -146,9 +145,8 @@ def needs_key(widget: QWidget, key: Qt.Key) -> bool:
     if key in _ARROWS:
         if isinstance(widget, QListView) and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             return False  # its rows are above each other
-        own = isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox | QAbstractItemView)
-        return own or bool(widget.property(OWNS_ARROWS))
-    return False
+        return isinstance(widget, QAbstractSlider | QAbstractSpinBox | QComboBox | QAbstractItemView)
+    return key == Qt.Key.Key_Escape and bool(widget.property(OWNS_ESCAPE))
 
 
 def run_deeds(controller: RunController) -> list[Deed]:

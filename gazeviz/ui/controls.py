@@ -38,6 +38,8 @@ from gazeviz.render.palette import figure_text
 from gazeviz.ui import theme
 from gazeviz.ui.column_parts import as_written, named, soft
 
+OWNS_ESCAPE: Final = "ownsEscape"
+"""Property of a widget that Esc leaves: no shortcut of the window takes the key while it has the focus."""
 CARET: Final = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 PART_MARK: Final = " · "
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
 from gazeviz.app.session_model import SessionModel
 from gazeviz.ui import theme
+from gazeviz.ui.controls import OWNS_ESCAPE
 
 MOST_LINES: Final = 3
 ONE_LINE_PX: Final = 34
@@ -27,6 +28,7 @@ class PromptEdit(QPlainTextEdit):
         super().__init__(parent)
         self.setObjectName("promptEdit")
         self._model = model
+        self.setProperty(OWNS_ESCAPE, True)
         self.setAccessibleName("Prompt")
         self.setToolTip(
             "What the model is asked about the picture.  Enter runs, Shift+Enter begins a new line"
@@ -48,14 +50,6 @@ class PromptEdit(QPlainTextEdit):
     def minimumSizeHint(self) -> QSize:
         """Room for a few words."""
         return QSize(120, self.height())
-
-    def event(self, event: QEvent) -> bool:
-        """Keep Esc from the window's shortcuts while something is written here."""
-        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if is_key and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter runs and Esc leaves; anything else writes."""

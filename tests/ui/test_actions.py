@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QSlider, QVBoxLayout, QWid
 from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.actions import (
-    OWNS_ARROWS,
     Actions,
     Deed,
     cursor_deeds,
@@ -19,6 +18,7 @@ from gazeviz.ui.actions import (
     target_deeds,
     tool_deeds,
 )
+from gazeviz.ui.controls import OWNS_ESCAPE
 from tests.ui.painting_stage import PaintingStage, open_painting_stage
 
 Key = Qt.Key
@@ -85,12 +85,12 @@ def test_a_button_is_still_pressed_by_space(qtbot, window):
         press(qtbot, window, "button", Key.Key_Space)
 
 
-def test_a_widget_can_claim_the_arrows(qtbot):
-    grid = QWidget()
-    qtbot.addWidget(grid)
-    assert not needs_key(grid, Key.Key_Left)
-    grid.setProperty(OWNS_ARROWS, True)
-    assert needs_key(grid, Key.Key_Left) and not needs_key(grid, Key.Key_B)
+def test_a_widget_can_claim_esc(qtbot):
+    line = QWidget()
+    qtbot.addWidget(line)
+    assert not needs_key(line, Key.Key_Escape)
+    line.setProperty(OWNS_ESCAPE, True)
+    assert needs_key(line, Key.Key_Escape) and not needs_key(line, Key.Key_B)
 
 
 def test_tools_have_the_keys_that_the_bar_shows(stage: PaintingStage):
