@@ -22,19 +22,16 @@ def gazeviz(capsys: pytest.CaptureFixture[str], fresh_logging: None) -> Run:
     return command_line(capsys)
 
 
+def of_the_pasted(kept: Kept, folder: Path, form: str) -> tuple[str | Path, ...]:
+    """The words that report the run on a pasted picture."""
+    number = str(kept.runs["pasted"].id)
+    return "report", number, "--log", kept.path, "--out", folder, "--format", form
+
+
 def test_a_report_names_a_log_that_is_not_the_usual_one(
     kept: Kept, tmp_path: Path, gazeviz: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = (
-        "report",
-        str(kept.runs["pasted"].id),
-        "--log",
-        kept.path,
-        "--out",
-        tmp_path,
-        "--format",
-        "json",
-    )
+    arguments = of_the_pasted(kept, tmp_path, "json")
     gazeviz(*arguments)
     (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
     assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']} --log {kept.path}"
@@ -82,18 +79,7 @@ def test_a_steered_run_brings_its_baseline_unless_it_is_to_stand_alone(
 
 
 def test_a_pdf_comes_from_the_command_line(kept: Kept, tmp_path: Path, gazeviz: Run, qapp: object) -> None:
-    code, _, err = gazeviz(
-        "report",
-        str(kept.runs["pasted"].id),
-        "--log",
-        kept.path,
-        "--out",
-        tmp_path,
-        "--format",
-        "pdf",
-        "--title",
-        "T",
-    )
+    code, _, err = gazeviz(*of_the_pasted(kept, tmp_path, "pdf"), "--title", "T")
     assert code == 0, err
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
 

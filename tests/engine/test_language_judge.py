@@ -123,7 +123,7 @@ def test_nobody_at_the_address() -> None:
         LanguageModelJudge(address, "small").judge("a text", ITEM)
 
 
-@pytest.mark.parametrize("address", ["localhost:8000", "file:///page.html", "", "http://"])
+@pytest.mark.parametrize("address", ["judge.example:8000", "file://judge.example/page", "", "http://"])
 def test_an_address_must_be_one(address: str) -> None:
     with pytest.raises(UserError, match="no address"):
         LanguageModelJudge(address, "small")

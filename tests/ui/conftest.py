@@ -2,10 +2,13 @@
 
 from tests.app.conftest import _no_thread_left_behind, open_session, open_stage, stage, strip_path
 from tests.ui.browser_stage import browser, open_browser, store
+from tests.ui.painting_stage import canvas, mouse
 
 __all__ = [
     "_no_thread_left_behind",
     "browser",
+    "canvas",
+    "mouse",
     "open_browser",
     "open_session",
     "open_stage",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QPaintEvent, QRegion
@@ -66,6 +67,18 @@ class PaintingStage:
         """End the session."""
         self.controller.undo_stack.clear()
         self.controller.shutdown()
+
+
+@pytest.fixture
+def canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
+    """A canvas on the session of the test."""
+    return open_canvas(stage, qtbot)
+
+
+@pytest.fixture
+def mouse(canvas: ImageCanvas) -> Mouse:
+    """A mouse on it."""
+    return Mouse(canvas)
 
 
 def open_painting_stage() -> PaintingStage:

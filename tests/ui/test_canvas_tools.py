@@ -15,7 +15,6 @@ from gazeviz.app.session_parts import Tool
 from gazeviz.domain.region import Region
 from gazeviz.ui.canvas_menu import place_menu
 from gazeviz.ui.canvas_tools import MAKERS
-from gazeviz.ui.image_canvas import ImageCanvas
 from tests.ui.painting_stage import (
     ALT,
     SHIFT,
@@ -33,16 +32,6 @@ def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
     stage.show()
     yield stage
     stage.close()
-
-
-@pytest.fixture
-def canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
-    return open_canvas(stage, qtbot)
-
-
-@pytest.fixture
-def mouse(canvas: ImageCanvas) -> Mouse:
-    return Mouse(canvas)
 
 
 def test_every_tool_of_the_session_is_made():

@@ -39,16 +39,6 @@ def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
     stage.close()
 
 
-@pytest.fixture
-def canvas(stage: PaintingStage, qtbot: QtBot) -> ImageCanvas:
-    return open_canvas(stage, qtbot)
-
-
-@pytest.fixture
-def mouse(canvas: ImageCanvas) -> Mouse:
-    return Mouse(canvas)
-
-
 def seen(canvas: ImageCanvas) -> NDArray[np.int64]:
     """What the canvas shows, (H, W, 3), without the zoom in its corner."""
     image = canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
