@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, SignalInstance
 from shiboken6 import isValid
 
 GAP_MS: Final = 8
@@ -30,6 +30,11 @@ class Part:
     def wish(self, wait_ms: int = 0) -> None:
         """Draw after so long, or when the parts before it have drawn; one that waits waits no longer."""
         self.frames.ask(self, monotonic() + wait_ms / 1000)
+
+    def follow(self, *signals: SignalInstance, wait_ms: int = 0) -> None:
+        """Wish to draw at each of these signals, whatever they tell."""
+        for signal in signals:
+            signal.connect(lambda *_: self.wish(wait_ms))
 
     def drop(self) -> None:
         """Ask for nothing any more."""

@@ -152,22 +152,14 @@ class MapQuestions:
 
     def _listen(self) -> None:
         model = self._desk.model
-        for signal in (
+        self._frame.follow(
             model.cursor_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
             model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
             model.ranking_changed, model.worker_changed, model.view_changed,
-        ):  # fmt: skip
-            signal.connect(self._wish)
-        for stream in (model.run_changed, model.step_arrived):
-            stream.connect(self._on_streamed)
-
-    def _wish(self, *_: object) -> None:
-        self._frame.wish()
-
-    def _on_streamed(self, *_: object) -> None:
-        """Soon enough for an eye; a run that begins has mostly its first token by then."""
-        self._frame.wish(_FRAME_MS)
+        )  # fmt: skip
+        # Soon enough for an eye; a run that begins has mostly its first token by then.
+        self._frame.follow(model.run_changed, model.step_arrived, wait_ms=_FRAME_MS)
 
     def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""

@@ -69,8 +69,7 @@ class Gallery(QWidget):
             model.cursor_changed, model.prompt_changed,
         ):  # fmt: skip
             signal.connect(self._on_changed)
-        for stream in (model.gallery_changed, model.run_changed, model.worker_changed):
-            stream.connect(lambda *_: self._frame.wish())
+        self._frame.follow(model.gallery_changed, model.run_changed, model.worker_changed)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what has changed while nobody looked."""

@@ -134,10 +134,7 @@ class PromptBar(QWidget):
         self._run.clicked.connect(self._controller.run_or_stop)
         self._length.valueChanged.connect(self._on_length)
         self._presets.menu().aboutToShow.connect(self._fill_presets)
-        for signal in reasons(model):
-            signal.connect(self._refresh)
-        for stream in (model.run_changed, model.worker_changed):
-            stream.connect(lambda *_: self._frame.wish())
+        self._frame.follow(*reasons(model), model.run_changed, model.worker_changed)
         for signal in (model.prompt_changed, model.regions_changed):
             signal.connect(self._refresh_preset)
         theme.changed.connect(self._refresh)

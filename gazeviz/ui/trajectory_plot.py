@@ -118,7 +118,7 @@ class TrajectoryPlot(QWidget):
     def _connect(self) -> None:
         model, marks = self._model, self._marks
         model.step_arrived.connect(self._on_step_arrived)
-        model.run_changed.connect(self._on_run_changed)
+        self._frame.follow(model.run_changed, wait_ms=REFRESH_MS)  # a run that begins soon has a token
         model.cursor_changed.connect(self._on_cursor_changed)
         model.view_changed.connect(self.refresh)
         model.regions_changed.connect(self.refresh)
@@ -135,10 +135,6 @@ class TrajectoryPlot(QWidget):
         shown = self._shown()
         if shown is not None and shown.id == run_id:
             self._frame.wish(REFRESH_MS)
-
-    def _on_run_changed(self, _: int) -> None:
-        """In a turn of its own; a run that begins has mostly its first token by then."""
-        self._frame.wish(REFRESH_MS)
 
     def _on_cursor_changed(self) -> None:
         shown = self._shown()

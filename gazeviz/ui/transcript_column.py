@@ -102,8 +102,9 @@ class TranscriptColumn(QWidget):
         model.step_arrived.connect(self._on_step_arrived)
         model.cursor_changed.connect(self.refresh_mark)
         model.regions_changed.connect(self._on_regions_changed)
-        for signal in (*reasons(model), model.worker_changed):
-            signal.connect(lambda *_: self._foot.wish())
+        for signal in reasons(model):
+            signal.connect(self._on_reason_changed)
+        self._foot.follow(model.worker_changed, model.picture_changed)
         flow.pointed.connect(self._on_pointed)
         flow.stepped.connect(lambda by, extend: self._cursor.step(self._side, by, extend))
         flow.follow_wanted.connect(self._cursor.follow)
@@ -231,6 +232,11 @@ class TranscriptColumn(QWidget):
         return last[2]
 
     # What happens
+
+    def _on_reason_changed(self, *_: object) -> None:
+        """While there is no run, what one needs is said."""
+        if self._record is None:
+            self._foot.wish()
 
     def _on_run_changed(self, run_id: int) -> None:
         record = self._model.run_of(self._side)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from PySide6.QtCore import SignalInstance
-from PySide6.QtTest import QSignalSpy
+from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.run_controller import RunController
@@ -20,6 +21,13 @@ from gazeviz.domain.messages import PictureSource, Side
 
 N_PANELS = 6
 STRIP_SIZE_PX = (384, 64)
+
+
+def until_drawn(model: SessionModel) -> None:
+    """Let a session live until no part of the screen waits for a frame to draw in."""
+    end_s = monotonic() + 8
+    while model.frames.waiting and monotonic() < end_s:
+        QTest.qWait(2)
 
 
 @dataclass
@@ -49,7 +57,7 @@ class Stage:
 
     def until_drawn(self) -> None:
         """Let the session live until no part of the screen waits for a frame to draw in."""
-        self.until(lambda: not self.model.frames.waiting)
+        until_drawn(self.model)
 
     def until_at_rest(self) -> None:
         """Let the session live until model, picture and glance are there and nothing is under way."""

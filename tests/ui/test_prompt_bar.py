@@ -19,7 +19,7 @@ from gazeviz.ui.prompt_bar import PromptBar
 from gazeviz.ui.prompt_edit import MOST_LINES
 from gazeviz.ui.run_button import RunButton
 from gazeviz.ui.sampling_button import SamplingButton, sampling_text
-from tests.app.staging import N_PANELS, OpenStage, Stage
+from tests.app.staging import N_PANELS, OpenStage, Stage, until_drawn
 from tests.ui.painting_stage import child_of
 from tests.ui.steering_stage import steering_stage
 
@@ -57,6 +57,7 @@ def run_button(bar: PromptBar) -> RunButton:
 
 
 def reason(bar: PromptBar) -> str:
+    until_drawn(bar._model)
     label = child_of(bar, "runReason")
     assert isinstance(label, ElidedLabel)
     return label.whole if label.isVisible() else ""
@@ -131,6 +132,7 @@ def test_the_length_is_bound_both_ways(stage, bar):
     box = child_of(bar, "newTokens")
     assert isinstance(box, QSpinBox)
     stage.model.generation = GenerationSettings(max_new_tokens=33)
+    stage.until_drawn()
     assert box.text() == "33 tokens"
     box.setValue(15)
     assert stage.model.generation.max_new_tokens == 15

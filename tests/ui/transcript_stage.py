@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QToolButton
@@ -15,7 +13,7 @@ from gazeviz.ui.transcript_column import TranscriptColumn
 from gazeviz.ui.transcript_cursor import Column
 from gazeviz.ui.transcript_tokens import TokenFlow
 from gazeviz.ui.transcript_view import TranscriptView
-from tests.app.staging import Stage
+from tests.app.staging import Stage, until_drawn
 from tests.ui.painting_stage import child_of
 
 N_SAID = len(SAYINGS[0])
@@ -65,28 +63,21 @@ def cursor_of(stage: Stage) -> tuple[int, ...]:
     return stage.model.cursor.steps if stage.model.cursor is not None else ()
 
 
-def until_drawn(view: TranscriptView) -> None:
-    """Let the session live until nothing waits for a frame to draw in."""
-    end_s = monotonic() + 5
-    while view.columns["steered"]._model.frames.waiting and monotonic() < end_s:
-        QTest.qWait(2)
-
-
 def words(view: TranscriptView, side: Column = "steered") -> str:
     """What the state of a side says; "" while it says nothing."""
-    until_drawn(view)
+    until_drawn(view.columns["steered"]._model)
     situation = column(view, side).state.situation
     return f"{situation.sentence} {situation.next_step}".strip() if situation is not None else ""
 
 
 def verdict(view: TranscriptView, side: Column = "steered") -> str:
-    until_drawn(view)
+    until_drawn(view.columns["steered"]._model)
     label = child_of(view, f"{side}Verdict")
     return label.accessibleName() if column(view, side).verdict.isVisible() else ""
 
 
 def push(view: TranscriptView, name: str) -> None:
-    until_drawn(view)
+    until_drawn(view.columns["steered"]._model)
     button = child_of(view, name)
     assert isinstance(button, QPushButton | QToolButton) and button.isVisible(), name
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
