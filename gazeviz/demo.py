@@ -16,12 +16,12 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import percentile_of
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.engine.evaluation import Examiner
-from gazeviz.engine.judging import GrammarJudge
-from gazeviz.engine.protocols import DYNAMIC, STATIC, Treatment, controls
-from gazeviz.engine.recommendation import usual_count
-from gazeviz.testbed import grammar
-from gazeviz.testbed.world import DrawnStrip, builtin_strips
+from gazeviz.engine.evaluation.evaluation import Examiner
+from gazeviz.engine.evaluation.judges import GrammarJudge
+from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC, Treatment, controls
+from gazeviz.engine.models.description import usual_count
+from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world.world import DrawnStrip, builtin_strips
 
 if TYPE_CHECKING:
     from gazeviz.engine.engine import Engine

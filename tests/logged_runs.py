@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun, MemoryLog, SessionLog
+from gazeviz.app.session.store_port import LoggedRun, MemoryLog, SessionLog
 from gazeviz.backend.answering import Answer
-from gazeviz.backend.machine import EngineMachine, load_engine
+from gazeviz.backend.engine_adapter import EngineMachine, load_engine
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import GenerateSpec, LoadModel, PictureSource
@@ -79,6 +79,6 @@ def as_png(image: Image.Image) -> bytes:
 
 def sha256_of(image: Image.Image) -> str:
     """A picture's name in requests: as RunRequest.image_sha256."""
-    from gazeviz.engine.description import picture_sha256
+    from gazeviz.engine.models.description import picture_sha256
 
     return picture_sha256(image.convert("RGB"))

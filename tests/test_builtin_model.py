@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import gazeviz
-from gazeviz.backend.machine import EngineMachine
+from gazeviz.backend.engine_adapter import EngineMachine
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.testbed import grammar
-from gazeviz.testbed.world import DrawnStrip, builtin_scenes, builtin_strips
+from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world.world import DrawnStrip, builtin_scenes, builtin_strips
 
 AMBIGUOUS = grammar.AMBIGUOUS[0]
 N_PANELS = 6

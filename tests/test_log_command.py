@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from gazeviz import cli
-from gazeviz.app.pictures import picture_sha256
+from gazeviz.app.runs.picture_opener import picture_sha256
 from gazeviz.commands import log as log_command
-from gazeviz.engine.generation import Stream
+from gazeviz.engine.generation.decoding import Stream
 from gazeviz.store import SessionStore
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import Reader
 from gazeviz.store.upkeep import check
 from tests.command_line import Run, answered, command_line
 from tests.store.samples import SPEC, Samples, plain_step, tiny_info
@@ -156,7 +156,7 @@ def test_a_log_that_fills_up_does_not_stand_in_the_way(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gazeviz.store.entries.Entries.run", full)
+    monkeypatch.setattr("gazeviz.store.session_store.Entries.run", full)
     code, out, err = gazeviz(*steer("--json"))
     assert code == 0 and json.loads(out)["steered"]["text"] is not None
     assert err.count("Logging ends here") == 1 and "no space left" in err

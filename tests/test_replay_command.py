@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun
+from gazeviz.app.session.store_port import LoggedRun
 from gazeviz.domain.reproduction import cli_line, python_snippet
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import Reader
 from tests.command_line import Run, command_line
 from tests.kept_log import Kept
 

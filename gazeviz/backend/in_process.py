@@ -9,8 +9,8 @@ import queue
 import threading
 from collections import deque
 
-from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
-from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.client import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
+from gazeviz.backend.engine_adapter import Load, load_engine
 from gazeviz.backend.worker import Worker
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.store.reading import Reader, StoredRun, StoredSession
+    from gazeviz.store.reader import Reader, StoredRun, StoredSession
 
 LAST = "last"
 _MOST_RUNS = 1000
@@ -24,7 +24,7 @@ _MOST_RUNS = 1000
 
 def log_path(options: argparse.Namespace) -> Path:
     """Return the log that is meant."""
-    from gazeviz.store.place import default_path
+    from gazeviz.store.connection import default_path
 
     named = options.log or os.environ.get("GAZEVIZ_LOG")
     return Path(named).expanduser() if named else default_path()
@@ -32,7 +32,7 @@ def log_path(options: argparse.Namespace) -> Path:
 
 def is_usual(options: argparse.Namespace) -> bool:
     """Whether the log is the one that a command finds without being told."""
-    from gazeviz.store.place import default_path
+    from gazeviz.store.connection import default_path
 
     return log_path(options) == default_path()
 
@@ -40,7 +40,7 @@ def is_usual(options: argparse.Namespace) -> bool:
 @contextmanager
 def open_log(options: argparse.Namespace) -> Iterator[Reader]:
     """Read the log while this lasts; LogFaults."""
-    from gazeviz.store.reading import Reader
+    from gazeviz.store.reader import Reader
 
     reader = Reader(log_path(options))
     try:

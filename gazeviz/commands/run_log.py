@@ -90,7 +90,7 @@ class RunLog:
         engine = inputs.load_engine(options, self._terminal)
         if self._store is None:
             return engine
-        from gazeviz.backend.machine import EngineMachine
+        from gazeviz.backend.engine_adapter import EngineMachine
 
         try:
             self._info = info = EngineMachine(engine).info()
@@ -108,7 +108,7 @@ class RunLog:
     def picture(self, shown: inputs.NamedPicture) -> str:
         """A picture was opened; returns the digest that runs know it by."""
         from gazeviz.domain.messages import PictureSource
-        from gazeviz.engine.description import picture_sha256
+        from gazeviz.engine.models.description import picture_sha256
 
         sha256 = picture_sha256(shown.image)
         if self._store is not None:
@@ -224,8 +224,8 @@ class RunLog:
             return
         import numpy as np
 
-        from gazeviz.app.judgement import logged_verdict
-        from gazeviz.app.session_parts import Picture, RunRecord
+        from gazeviz.app.history.judgement import logged_verdict
+        from gazeviz.app.session.values import Picture, RunRecord
         from gazeviz.domain.messages import PictureSource
 
         sha256 = run.request.image_sha256

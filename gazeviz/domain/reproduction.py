@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from gazeviz.domain.logged_run import LoggedRun
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering

@@ -13,10 +13,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gazeviz.domain.answer_text import Junk, junk_kind
 from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.grid import Rule, TokenGrid
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.junk import Junk, junk_kind
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import GROUP_NAMES, TARGET, Steering
 from gazeviz.errors import UserError

@@ -13,8 +13,7 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from gazeviz.store.connection import APPLICATION_ID, immediate
-from gazeviz.store.schema import SCHEMA, schema_of
+from gazeviz.store.connection import APPLICATION_ID, SCHEMA, immediate, schema_of
 
 MIGRATIONS: Final = Migrations("gazeviz")
 

@@ -29,15 +29,14 @@ from typing import Any, Final
 from PIL import Image
 
 from gazeviz.errors import UserError
-from gazeviz.pictures import open_picture
-from gazeviz.store import moving
+from gazeviz.imaging import open_picture
+from gazeviz.store import session_transfer
 from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.backup import copy_files
-from gazeviz.store.connection import connect, immediate
+from gazeviz.store.connection import SCHEMA, connect, immediate, schema_of
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import migrate, schema_sql
-from gazeviz.store.reading import Reader
-from gazeviz.store.schema import SCHEMA, schema_of
+from gazeviz.store.reader import Reader
 from gazeviz.store.session_store import open_to_write
 from gazeviz.store.upkeep import check, wrong_types
 
@@ -77,11 +76,11 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
             small = Path(folder) / DEFAULT_NAME
             with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
-                n_runs = moving.take_out(connection, log, session_id)
+                n_runs = session_transfer.take_out(connection, log, session_id)
             with closing(sqlite3.connect(small)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("VACUUM")
-            moving.copy_named_files(log, small)
+            session_transfer.copy_named_files(log, small)
             part = Path(folder) / "part.zip"
             _pack(small, names[session_id], part)
             part.replace(out)
@@ -99,7 +98,7 @@ def import_session(log: Path, file: Path) -> Imported:
         _unpack(file, small.parent)
         _check_log(file, small)
         with closing(open_to_write(log)) as connection:
-            moving.attach(connection, small, "incoming")
+            session_transfer.attach(connection, small, "incoming")
             with immediate(connection):
                 known = connection.execute(
                     "SELECT name FROM sessions WHERE uid = (SELECT uid FROM incoming.sessions)"
@@ -110,7 +109,7 @@ def import_session(log: Path, file: Path) -> Imported:
                         next_step="Delete that one for good (gazeviz log vacuum) before importing it again.",
                     )
                 copy_files(small, log)
-                session_id, n_runs = moving.put_in(connection, file.name)
+                session_id, n_runs = session_transfer.put_in(connection, file.name)
         with closing(Reader(log)) as reader:
             name = next(session.name for session in reader.sessions() if session.id == session_id)
     return Imported(session_id, name, n_runs)

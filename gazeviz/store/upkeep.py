@@ -17,16 +17,13 @@ from typing import Any, Final
 
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
-from gazeviz.store.backup import backups_of, problems
+from gazeviz.store.backup import TABLES, backups_of, problems
 from gazeviz.store.codec import ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
-from gazeviz.store.marks import purge
-from gazeviz.store.moving import named_files
-from gazeviz.store.reading import Reader
-from gazeviz.store.salvage import TABLES
-from gazeviz.store.session_store import open_to_write
-from gazeviz.store.token_grids import FIRST_SCHEMA, grid_digest
+from gazeviz.store.reader import FIRST_SCHEMA, Reader, grid_digest
+from gazeviz.store.session_store import open_to_write, purge
+from gazeviz.store.session_transfer import named_files
 from gazeviz.store.words import hex_digest
 
 MOST_PROBLEMS: Final = 100

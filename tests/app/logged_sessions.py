@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.junk import Junk
 from gazeviz.domain.messages import GenerateSpec, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering

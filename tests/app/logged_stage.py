@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.reopening import LoggedView, Reopener, logged_view
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import RunRecord
-from gazeviz.backend.base import Backend, Listener
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.history.reopening import LoggedView, Reopener, logged_view
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import RunRecord
+from gazeviz.backend.client import Backend, Listener
 from gazeviz.domain.messages import Side
 from gazeviz.store import SessionStore
+from tests.fakes.fake import FakeBackend
 
 PROMPT = "What is happening in this panel?"
 

@@ -11,13 +11,13 @@ from PySide6.QtCore import SignalInstance
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Picture, RunRecord
-from gazeviz.app.store_port import MemoryLog
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.store_port import MemoryLog
+from gazeviz.app.session.values import Picture, RunRecord
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import PictureSource, Side
+from tests.fakes.fake import FakeBackend
 
 N_PANELS = 6
 STRIP_SIZE_PX = (384, 64)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.archive import Archive, Overview, RunFilter, RunLine, Wish
-from gazeviz.app.run_facts import RunFacts
+from gazeviz.app.history.log_browser import Archive, Overview, RunFilter, RunLine, Wish
+from gazeviz.app.history.run_details import RunFacts
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 from tests.app.logged_sessions import fill

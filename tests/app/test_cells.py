@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gazeviz.app import painting
-from gazeviz.app.cells import SelectedCells
-from gazeviz.app.painting import Stroke
-from gazeviz.app.regions import EditableRegion, RegionLook
+from gazeviz.app.editing import painting
+from gazeviz.app.editing.painting import Stroke
+from gazeviz.app.editing.regions import EditableRegion, RegionLook
+from gazeviz.app.editing.selected_cells import SelectedCells
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.errors import UserError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.app.coco_masks import mask_of_runs, mask_of_segmentation, run_lengths, unpacked
+from gazeviz.app.editing.region_files import mask_of_runs, mask_of_segmentation, run_lengths, unpacked
 
 SIZE_PX = (7, 5)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app import comparing
-from gazeviz.app.comparing import KnownGrid, NotCompared, read_runs, read_sessions, told
-from gazeviz.app.pictures import picture_file
+from gazeviz.app.history import comparison_sources as comparing
+from gazeviz.app.history.comparison_sources import KnownGrid, NotCompared, read_runs, read_sessions, told
+from gazeviz.app.runs.picture_opener import picture_file
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadOrigin, HeadSet
 from gazeviz.domain.steering import Steering

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gazeviz.app.comparison import (
+from gazeviz.app.history.comparison import (
     MOST,
     HeadsCompared,
     Overlap,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gazeviz.app.desk import Desk, Jobs
-from gazeviz.app.region_editor import RegionEditor
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.store_port import MemoryLog
-from gazeviz.backend.base import WorkerLost
+from gazeviz.app.editing.editor import RegionEditor
+from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.store_port import MemoryLog
+from gazeviz.backend.client import WorkerLost
 from gazeviz.domain.messages import JobCancelled, LoadModel, Progress
 from gazeviz.errors import UserError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gazeviz.backend.scripted import Script
 from gazeviz.domain.messages import StripsSource
+from tests.fakes.scripted import Script
 
 FOUR = StripsSource("builtin", 4)
 

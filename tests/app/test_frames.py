@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
-from gazeviz.app.frames import GAP_MS, Frames
+from gazeviz.app.session.redraw_queue import GAP_MS, Frames
 
 
 @pytest.fixture

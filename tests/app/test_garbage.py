@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gazeviz.app.garbage import GarbageInScreenThread
+from gazeviz.app.session.garbage import GarbageInScreenThread
 
 
 class Node:

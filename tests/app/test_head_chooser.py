@@ -7,11 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from gazeviz.app.desk import Desk, Jobs
-from gazeviz.app.head_chooser import HeadChooser
-from gazeviz.app.region_editor import RegionEditor
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.store_port import MemoryLog
+from gazeviz.app.editing.editor import HeadChooser, RegionEditor
+from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.store_port import MemoryLog
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.errors import UserError

@@ -7,12 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gazeviz.app.session_parts import Cursor, GalleryChoice
-from gazeviz.backend.scripted import GAZE_HEADS, Script
+from gazeviz.app.session.values import Cursor, GalleryChoice
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import AskGallery, AskMap, AskMass
 from gazeviz.domain.strip import Layout
 from tests.app.staging import N_PANELS
+from tests.fakes.scripted import GAZE_HEADS, Script
 
 ASKS = (AskMap, AskMass, AskGallery)
 

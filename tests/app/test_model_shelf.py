@@ -11,8 +11,9 @@ import pytest
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.model_shelf import (
+from gazeviz.app.runs.model_catalogue import (
     ModelShelf,
+    Place,
     ShelfModel,
     cache_folder,
     cached_models,
@@ -20,8 +21,7 @@ from gazeviz.app.model_shelf import (
     look_around,
     look_into,
 )
-from gazeviz.app.places import Place
-from gazeviz.app.settings import AppSettings
+from gazeviz.app.session.settings import AppSettings
 
 GIB = 1024**3
 TEXT = {

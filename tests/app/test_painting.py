@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gazeviz.app import painting
-from gazeviz.app.painting import Cover, Patch, Stroke
+from gazeviz.app.editing import painting
+from gazeviz.app.editing.painting import Cover, Patch, Stroke
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 

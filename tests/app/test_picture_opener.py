@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gazeviz.app.pictures import picture_file
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.picture_opener import picture_file
 from gazeviz.domain.messages import OpenPicture
 from gazeviz.domain.strip import Layout
 from tests.app.staging import N_PANELS, counted
+from tests.fakes.scripted import Script
 
 
 def other_picture(tmp_path, number: int = 0):

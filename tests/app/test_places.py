@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gazeviz.app.places import nvidia_places, places
+from gazeviz.app.runs.model_catalogue import nvidia_places, places
 
 TABLE = """\
 0, GPU-aa11, NVIDIA RTX 4090, 24564, 20000

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from gazeviz.app.readiness import READY, readiness
-from gazeviz.app.runner import Which
-from gazeviz.app.session_parts import GenerationSettings
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.readiness import READY, readiness
+from gazeviz.app.runs.runner import Which
+from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import StripsSource
 from tests.app.staging import Stage
+from tests.fakes.scripted import Script
 
 
 def tried(stage: Stage, which: Which) -> str:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from gazeviz.app.recommended import recommended_heads, recommended_ranking, recommended_steering
-from gazeviz.app.session_parts import SteeringSettings
-from gazeviz.backend.scripted import Script, ScriptedModel
+from gazeviz.app.runs.model_loader import recommended_heads, recommended_ranking, recommended_steering
+from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.messages import LoadModel, ModelInfo, Recommended
 from gazeviz.errors import UserError
+from tests.fakes.scripted import Script, ScriptedModel
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gazeviz.app import painting
-from gazeviz.app.region_editor import RegionEditor
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.undo import PaintCommand
+from gazeviz.app.editing import painting
+from gazeviz.app.editing.editor import RegionEditor
+from gazeviz.app.editing.undo import PaintCommand
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.region_files import (
+from gazeviz.app.editing.region_files import (
     read_coco,
     read_labelme,
     read_png_mask,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.app.regions import EditableRegion, PackedRegion, RegionList, RegionLook
+from gazeviz.app.editing.regions import EditableRegion, PackedRegion, RegionList, RegionLook
 from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.errors import UserError
 

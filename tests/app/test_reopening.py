@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.session_parts import Cursor, GenerationSettings, SteeringSettings
-from gazeviz.backend.scripted import SPECIAL_TOKENS
+from gazeviz.app.session.values import Cursor, GenerationSettings, SteeringSettings
 from gazeviz.domain.heads import Head
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from tests.app.logged_stage import LoggedStage
 from tests.app.staging import N_PANELS
+from tests.fakes.scripted import SPECIAL_TOKENS
 
 
 @pytest.fixture

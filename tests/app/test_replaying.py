@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.app.pictures import samples
-from gazeviz.app.replaying import Replay, Replayer, wish_of
-from gazeviz.app.session_parts import GenerationSettings
+from gazeviz.app.history.replaying import Replay, Replayer, wish_of
+from gazeviz.app.runs.picture_opener import samples
+from gazeviz.app.session.values import GenerationSettings
 from gazeviz.backend.process import ProcessBackend
 from gazeviz.domain.messages import LoadModel
 from tests.app.logged_stage import LoggedStage, OpenLogged

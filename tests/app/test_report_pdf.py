@@ -7,10 +7,10 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.report_pdf import report_document, write_pdf
+from gazeviz.app.report.pdf import report_document, write_pdf
 from gazeviz.errors import UserError
-from gazeviz.render.lettering import visible
-from gazeviz.render.report import Sources
+from gazeviz.render.report.report import Sources
+from gazeviz.render.style import visible
 from tests.render.made_runs import HOSTILE, hostile_report, made_report, made_run
 
 SMALL = made_report(made_run(1, regions=()), sources=Sources())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.app.report_pdf import laid_out
-from gazeviz.app.reporting import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportWish, Written
+from gazeviz.app.report.pdf import laid_out
+from gazeviz.app.report.report_task import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportWish, Written
 from gazeviz.errors import UserError
-from gazeviz.render import report_files
+from gazeviz.render.report import files as report_files
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_the_formats_are_those_that_are_written():
 
 
 def test_what_draws_is_not_loaded_with_the_window():
-    code = "import sys, gazeviz.ui.sessions; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, gazeviz.ui.sessions.sessions_page; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 

@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from gazeviz.app.run_controller import MAX_LOSSES_IN_A_ROW
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from tests.app.staging import N_PANELS, counted
+from tests.fakes.scripted import Script
 
 
 def test_a_model_loads_behind_its_progress(open_stage):
@@ -309,7 +309,8 @@ def test_an_attempt_that_is_refused_becomes_a_notice(stage):
 
 
 @pytest.mark.parametrize(
-    "module", ["gazeviz.app.run_controller", "gazeviz.app.settings", "gazeviz.app.pictures"]
+    "module",
+    ["gazeviz.app.runs.run_controller", "gazeviz.app.session.settings", "gazeviz.app.runs.picture_opener"],
 )
 def test_the_app_loads_no_torch_and_no_widgets(module):
     heavy = ("torch", "transformers", "PySide6.QtWidgets", "sqlite_utils", "matplotlib")

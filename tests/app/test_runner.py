@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gazeviz.app.session_parts import GenerationSettings, SteeringSettings
-from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, Script
+from gazeviz.app.session.values import GenerationSettings, SteeringSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.logged_run import Verdict
-from gazeviz.domain.messages import Generate, Retarget
+from gazeviz.domain.messages import Generate, Retarget, Verdict
 from gazeviz.domain.steering import Schedule
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from tests.app.staging import N_PANELS, counted
+from tests.fakes.scripted import GAZE_HEADS, SAYINGS, Script
 
 SAID = ["".join(words) for words in SAYINGS]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gazeviz.app.regions import RegionLook
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import (
+from gazeviz.app.editing.regions import RegionLook
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import (
     Cursor,
     GalleryChoice,
     GenerationSettings,

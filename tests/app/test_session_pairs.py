@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from gazeviz.app.session_pairs import ListedRun, pair_sessions, word_overlap
+from gazeviz.app.history.session_pairs import ListedRun, pair_sessions, word_overlap
 
 
 @dataclass(frozen=True)

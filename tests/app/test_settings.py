@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSettings
 
-from gazeviz.app.settings import RECENT_KEPT, AppSettings
+from gazeviz.app.session.settings import RECENT_KEPT, AppSettings
 
 
 @pytest.fixture

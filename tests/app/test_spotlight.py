@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gazeviz.backend.scripted import GAZE_HEADS, Script
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Retarget
 from gazeviz.domain.strip import Layout
 from tests.app.staging import N_PANELS
+from tests.fakes.scripted import GAZE_HEADS, Script
 
 
 def streaming(open_stage, strip_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazeviz.app.store_port import MemoryLog, SessionLog
+from gazeviz.app.session.store_port import MemoryLog, SessionLog
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, StepArrived
 

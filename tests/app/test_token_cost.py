@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.token_cost import TokenCost, token_cost
+from gazeviz.app.runs.picture_opener import TokenCost, token_cost
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import ModelInfo
 from tests.app.staging import model_with_picture

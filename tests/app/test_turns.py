@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazeviz.app import turns
-from gazeviz.app.turns import Block
+from gazeviz.app.editing import schedule as turns
+from gazeviz.app.editing.schedule import Block
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule
 from gazeviz.errors import UserError

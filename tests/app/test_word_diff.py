@@ -2,7 +2,7 @@
 
 import pytest
 
-from gazeviz.app.word_diff import different_tokens, words_of
+from gazeviz.app.history.comparison import different_tokens, words_of
 
 
 def marked(*answers: str, reference: int = 0) -> list[list[str]]:

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from gazeviz.backend.base import BackendEvent
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.client import BackendEvent
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import GenerateSpec, OpenPicture, PictureSource
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
+from tests.fakes.fake import FakeBackend
 
 PATIENCE_S = 120.0
 """For what takes a fraction of a second on an idle machine."""

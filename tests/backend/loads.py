@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from gazeviz.backend.machine import LoadProgress, Machine
+from gazeviz.backend.engine_adapter import LoadProgress, Machine
 from gazeviz.domain.messages import LoadModel
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gazeviz.backend.base import Client, Ending, Link, WorkerLost, WorkerStarted
+from gazeviz.backend.client import Client, Ending, Link, WorkerLost, WorkerStarted
 from gazeviz.backend.wire import decode, encode
 from gazeviz.domain.messages import (
     AskMap,
@@ -141,7 +141,7 @@ def test_an_end_that_was_asked_for_is_no_loss(heard: Heard) -> None:
 
 
 def test_a_worker_that_does_not_end_is_killed(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gazeviz.backend.base.STOP_PATIENCE_S", 0.05)
+    monkeypatch.setattr("gazeviz.backend.client.STOP_PATIENCE_S", 0.05)
     backend = PuppetBackend(heard, obeys=False)
     backend.start()
     backend.stop()
@@ -170,7 +170,7 @@ def test_an_answered_cancel_ends_nothing(heard: Heard) -> None:
 
 
 def test_a_caller_never_waits_for_a_full_pipe(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gazeviz.backend.base.STOP_PATIENCE_S", 0.05)
+    monkeypatch.setattr("gazeviz.backend.client.STOP_PATIENCE_S", 0.05)
     with PuppetBackend(heard) as backend:
         backend.puppet.full.set()
         started_s = time.monotonic()

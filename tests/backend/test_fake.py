@@ -2,10 +2,10 @@
 
 import pytest
 
-from gazeviz.backend.base import WorkerLost
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.client import WorkerLost
 from gazeviz.domain.messages import Failed, Generate, LoadModel, ModelLoaded, StepArrived
 from tests.backend.listening import Heard, narration, open_strip
+from tests.fakes.fake import FakeBackend
 
 
 def test_a_held_pace_goes_as_far_as_it_is_allowed(heard: Heard) -> None:

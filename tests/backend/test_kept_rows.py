@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.backend.kept_rows import KeptRun, RowShelf
+from gazeviz.backend.answering import KeptRun, RowShelf
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import Side
 from gazeviz.errors import UserError

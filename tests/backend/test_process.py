@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.backend.base import WorkerLost, WorkerStarted
-from gazeviz.backend.machine import Load
+from gazeviz.backend.client import WorkerLost, WorkerStarted
+from gazeviz.backend.engine_adapter import Load
 from gazeviz.backend.process import ProcessBackend
-from gazeviz.backend.scripted import Script
 from gazeviz.domain.messages import (
     ENDING,
     AskMap,
@@ -37,6 +36,7 @@ from gazeviz.domain.messages import (
 from tests.backend import loads
 from tests.backend.listening import PANELS, PATIENCE_S, Heard, is_alive, narration, open_strip
 from tests.backend.listening import seconds_until_gone as gone
+from tests.fakes.scripted import Script
 
 SCRIPT = Script(load_s=0.3, token_s=0.01, strip_s=0.02)
 

@@ -6,9 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gazeviz.backend.base import WorkerLost
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import SAYINGS, SHAPE_LH, Script
+from gazeviz.backend.client import WorkerLost
 from gazeviz.backend.worker import EXIT_DEVICE, EXIT_PROTOCOL
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import (
@@ -52,6 +50,8 @@ from tests.backend.listening import (
     one_more_token,
     open_strip,
 )
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import SAYINGS, SHAPE_LH, Script
 
 SCRIPT = Script(
     token_s=0.01,

@@ -1,7 +1,5 @@
 """The worker's loop at what takes long: measuring heads and loading a model, and how both are stopped."""
 
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import GAZE_HEADS
 from gazeviz.domain.messages import (
     AskMap,
     Cancel,
@@ -19,6 +17,8 @@ from gazeviz.domain.messages import (
     StripsSource,
 )
 from tests.backend.listening import Heard, narration, one_more_token, open_strip
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import GAZE_HEADS
 
 
 def test_discovery_fills_in_and_can_be_asked_about_runs_meanwhile(heard: Heard) -> None:

@@ -22,10 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gazeviz.backend.base import BackendEvent, WorkerLost, WorkerStarted
-from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.client import BackendEvent, WorkerLost, WorkerStarted
+from gazeviz.backend.engine_adapter import Load, load_engine
 from gazeviz.backend.process import ProcessBackend
-from gazeviz.backend.scripted import Script
 from gazeviz.backend.wire import decode, encode
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import (
@@ -55,6 +54,7 @@ from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.resources import resource_path
 from tests.backend.listening import Heard, is_alive, seconds_until_gone
 from tests.benchmarks.performance_page import conditions, write_section
+from tests.fakes.scripted import Script
 
 FULL_KILLS = 50
 STRIP = resource_path("samples", "strip-1-1x6.png")

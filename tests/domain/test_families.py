@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gazeviz.domain.families import PROVEN, REFUSED, family_name, takes_pictures
+from gazeviz.domain.model_files import PROVEN, REFUSED, family_name, takes_pictures
 
 
 def test_no_family_both_works_and_is_refused() -> None:

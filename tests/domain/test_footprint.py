@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.domain.footprint import ModelSizes, needed_bytes, stored_weights
+from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 
 TEXT = {
     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,

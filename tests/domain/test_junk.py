@@ -2,7 +2,7 @@
 
 import pytest
 
-from gazeviz.domain.junk import junk_kind
+from gazeviz.domain.answer_text import junk_kind
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "!?!?!?!?", "- - -", "…", "“”"])

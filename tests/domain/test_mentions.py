@@ -2,7 +2,7 @@
 
 import pytest
 
-from gazeviz.domain.mentions import named_regions
+from gazeviz.domain.answer_text import named_regions
 
 PANELS = tuple(f"Panel {number}" for number in range(1, 13))
 

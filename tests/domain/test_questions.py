@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gazeviz.domain.questions import panel_questions
+from gazeviz.domain.prompts import panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.errors import UserError

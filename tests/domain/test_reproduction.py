@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.message_parts import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import Wish, cli_line, is_builtin, python_snippet
 from gazeviz.domain.run import Finish, RunRequest, Sampling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gazeviz.domain.run import Step
-from gazeviz.domain.token_names import quoted_token, quoted_tokens, token_sign
+from gazeviz.domain.wording import quoted_token, quoted_tokens, token_sign
 
 NAMES = {2: "<|im_end|>"}
 

@@ -21,8 +21,8 @@ from PIL import Image
 from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.engine.loading import LoadedModel
-from gazeviz.engine.prompt import Prepared, prepare
+from gazeviz.engine.models.loading import LoadedModel
+from gazeviz.engine.models.prompt import Prepared, prepare
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from gazeviz.engine.loading import LoadedModel, load_model
-from gazeviz.testbed.model import build_model, save_pretrained
-from gazeviz.testbed.world import DrawnStrip, builtin_strips
+from gazeviz.engine.models.loading import LoadedModel, load_model
+from gazeviz.testbed.training.model import build_model, save_pretrained
+from gazeviz.testbed.world.world import DrawnStrip, builtin_strips
 
 
 def random_comic_model(folder: Path, n_layers: int = 4, seed: int = 0) -> LoadedModel:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
-from gazeviz.engine.attention import (
+from gazeviz.engine.attention.hook import (
     ATTENTION_NAME,
     AttentionHook,
     CapturePlan,

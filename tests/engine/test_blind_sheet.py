@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.evaluation import Answer, Evaluation
-from gazeviz.engine.blind_sheet import BlindSheet, agreement
+from gazeviz.engine.evaluation.blind_sheet import BlindSheet, agreement
 from gazeviz.errors import UserError
 
 ANSWERS = tuple(

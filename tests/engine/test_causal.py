@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from gazeviz.engine import causal
-from gazeviz.engine.causal import Contrast, contrast_at, effects
-from gazeviz.engine.loading import LoadedModel, load_model
-from gazeviz.engine.prompt import prepare
-from gazeviz.engine.shared_prefix import PicturePrefix
+from gazeviz.engine.discovery import causal
+from gazeviz.engine.discovery.causal import Contrast, contrast_at, effects
+from gazeviz.engine.generation.shared_prefix import PicturePrefix
+from gazeviz.engine.models.loading import LoadedModel, load_model
+from gazeviz.engine.models.prompt import prepare
 from tests.engine.random_comic import random_comic_model, strips
 from tests.engine.tiny_checkpoints import write_checkpoint
 

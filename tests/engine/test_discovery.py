@@ -14,16 +14,16 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.domain.prompts import NARRATION_PROMPT
-from gazeviz.domain.questions import panel_questions
+from gazeviz.domain.prompts import NARRATION_PROMPT, panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, Strip, panel_regions
-from gazeviz.engine import discovery, shared_prefix
-from gazeviz.engine.discovery import KINDS, RANKINGS, discover
-from gazeviz.engine.loading import LoadedModel, load_model
-from gazeviz.engine.narration import narration_of
-from gazeviz.engine.prompt import prepare
-from gazeviz.engine.shared_prefix import PicturePrefix
+from gazeviz.engine.discovery import discovery
+from gazeviz.engine.discovery.discovery import KINDS, RANKINGS, discover
+from gazeviz.engine.evaluation.protocols import narration_of
+from gazeviz.engine.generation import shared_prefix
+from gazeviz.engine.generation.shared_prefix import PicturePrefix
+from gazeviz.engine.models.loading import LoadedModel, load_model
+from gazeviz.engine.models.prompt import prepare
 from gazeviz.errors import Cancelled, UserError
 from tests.engine.random_comic import random_comic_model, strips
 from tests.engine.tiny_checkpoints import write_checkpoint

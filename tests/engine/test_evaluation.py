@@ -11,11 +11,11 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Strip
 from gazeviz.engine.engine import Engine
-from gazeviz.engine.evaluation import Examiner, derangement_of
-from gazeviz.engine.judging import GrammarJudge, LexicalJudge
-from gazeviz.engine.protocols import DYNAMIC, REGION, Treatment
+from gazeviz.engine.evaluation.evaluation import Examiner, derangement_of
+from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge
+from gazeviz.engine.evaluation.protocols import DYNAMIC, REGION, Treatment
 from gazeviz.errors import Cancelled, UserError
-from gazeviz.testbed.grammar import parse
+from gazeviz.testbed.world.grammar import parse
 from tests.engine.scripted_engine import CAPTIONS, PANELS, ScriptedEngine, obedient, panel_of, strips
 from tests.engine.tiny_engine import PICTURES, QUARTERS, TinyEngine
 

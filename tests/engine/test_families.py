@@ -9,9 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from gazeviz.domain.families import PROVEN
-from gazeviz.engine.families import FAMILIES, REFUSED, family_of
-from gazeviz.engine.loading import LoadedModel, load_model
+from gazeviz.domain.model_files import PROVEN
+from gazeviz.engine.models.families import FAMILIES, REFUSED, family_of
+from gazeviz.engine.models.loading import LoadedModel, load_model
 from gazeviz.errors import UserError
 from tests.engine.coordinate_picture import Read, coordinate_pictures, read_back
 from tests.engine.tiny_checkpoints import write_checkpoint

@@ -12,7 +12,7 @@ from gazeviz.domain.run import Run, RunRequest, Sampling
 from gazeviz.domain.steering import SCOPES, Scope
 from gazeviz.domain.steering import Schedule as Targets
 from gazeviz.errors import UserError
-from gazeviz.pictures import Picture
+from gazeviz.imaging import Picture
 from tests.engine.tiny_engine import (
     HEADS,
     PICTURES,

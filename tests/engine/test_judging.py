@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from gazeviz.domain.region import Region
-from gazeviz.engine.judging import GrammarJudge, LexicalJudge, LikelihoodJudge
+from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge, LikelihoodJudge
 from gazeviz.errors import UserError
-from gazeviz.testbed import grammar
+from gazeviz.testbed.world import grammar
 
 SIZE_PX = (30, 10)
 PANELS = tuple(Region.box(f"Panel {k + 1}", (10 * k, 0, 10 * k + 10, 10), size_px=SIZE_PX) for k in range(3))

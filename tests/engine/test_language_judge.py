@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gazeviz.domain.evaluation import Verdict
-from gazeviz.engine.language_judge import LanguageModelJudge
+from gazeviz.engine.evaluation.judges import LanguageModelJudge
 from gazeviz.errors import UserError
 from tests.engine.scripted_engine import CAPTIONS, strips
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from gazeviz.engine.layer_call import LayerCall, head_indices
+from gazeviz.engine.attention.layer_call import LayerCall, head_indices
 
 
 class Layer(nn.Module):
@@ -104,10 +104,10 @@ def test_a_softcap_bends_the_scores() -> None:
 @pytest.mark.parametrize("n_chosen", [1, 6])
 def test_chunks_hold_no_more_scores_than_allowed(monkeypatch: pytest.MonkeyPatch, n_chosen: int) -> None:
     call = LayerCall.of(Layer(), states(50, 50), None, 0, {})
-    monkeypatch.setattr("gazeviz.engine.layer_call._SCORES_PER_CHUNK", 2000)
+    monkeypatch.setattr("gazeviz.engine.attention.layer_call._SCORES_PER_CHUNK", 2000)
     parts = list(call.chunks(range(3, 50), n_chosen))
     assert [row for part in parts for row in part] == list(range(3, 50))
     assert all(2 * n_chosen * len(part) * 50 <= 2000 for part in parts)
     assert len(parts) > 1
-    monkeypatch.setattr("gazeviz.engine.layer_call._SCORES_PER_CHUNK", 1)
+    monkeypatch.setattr("gazeviz.engine.attention.layer_call._SCORES_PER_CHUNK", 1)
     assert all(len(part) == 1 for part in call.chunks((4, 9), n_chosen))

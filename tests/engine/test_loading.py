@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
-from gazeviz.engine import loading
-from gazeviz.engine.attention import ATTENTION_NAME
-from gazeviz.engine.loading import choose_device, choose_dtype, load_model
+from gazeviz.engine.attention.hook import ATTENTION_NAME
+from gazeviz.engine.models import loading
+from gazeviz.engine.models.loading import choose_device, choose_dtype, load_model
 from gazeviz.errors import UserError
 from tests.engine.tiny_checkpoints import write_checkpoint
 

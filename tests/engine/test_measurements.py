@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.grid import TokenGrid, even_boxes
-from gazeviz.engine import measurements, rankings
-from gazeviz.engine.measurements import Effect, Looks, Narrated
+from gazeviz.engine.discovery import measurements
+from gazeviz.engine.discovery import scores as rankings
+from gazeviz.engine.discovery.measurements import Effect, Looks, Narrated
 
 HALVES = (np.array([0, 2]), np.array([1, 3]))
 """The left and the right column of a grid of 2 x 2 cells."""

@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, Qwen3VLConfig
 
-from gazeviz.engine import memory
-from gazeviz.engine.memory import estimate_memory
+from gazeviz.engine.models import loading
+from gazeviz.engine.models.loading import estimate_memory
 from tests.engine.tiny_checkpoints import write_checkpoint
 
 
@@ -22,9 +22,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_weights_are_counted_exactly(checkpoint: Path) -> None:
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
     n_weights = sum(weight.numel() for weight in model.parameters())
-    assert memory._weights_of_files(checkpoint, None) == 4 * n_weights
-    assert memory._weights_of_files(checkpoint, torch.bfloat16) == 2 * n_weights
-    assert memory._weights_of_config(AutoConfig.from_pretrained(checkpoint), torch.float16) == 2 * n_weights
+    assert loading._weights_of_files(checkpoint, None) == 4 * n_weights
+    assert loading._weights_of_files(checkpoint, torch.bfloat16) == 2 * n_weights
+    assert loading._weights_of_config(AutoConfig.from_pretrained(checkpoint), torch.float16) == 2 * n_weights
 
 
 def test_folder_and_config_agree(checkpoint: Path) -> None:
@@ -52,7 +52,7 @@ def test_an_8b_model_comes_out_near_its_known_size() -> None:
 
 def test_free_memory_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (5, 9))
-    assert memory.free_memory(torch.device("cuda")) == 5
+    assert loading.free_memory(torch.device("cuda")) == 5
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 9)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2)
-    assert memory.free_memory(torch.device("mps")) == 7
+    assert loading.free_memory(torch.device("mps")) == 7

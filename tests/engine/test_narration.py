@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gazeviz.engine.narration import captions_in, narration_of, panel_of_tokens, spans
-from gazeviz.testbed.model import build_tokenizer
+from gazeviz.engine.evaluation.protocols import captions_in, narration_of, panel_of_tokens, spans
+from gazeviz.testbed.training.model import build_tokenizer
 
 
 class Pieces:

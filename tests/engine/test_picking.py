@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gazeviz.engine.picking import Speller
+from gazeviz.engine.generation.decoding import Speller
 from tests.engine.tiny_engine import PICTURES, PROMPT, N, TinyEngine
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from transformers import AutoConfig
 
-from gazeviz.engine.processors import ImageTap, load_processor
+from gazeviz.engine.models.processors import ImageTap, load_processor
 from gazeviz.errors import UserError
 from tests.engine.tiny_checkpoints import write_checkpoint
 

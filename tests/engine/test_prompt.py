@@ -12,9 +12,9 @@ from PIL import Image
 
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
-from gazeviz.engine.layouts import Square
-from gazeviz.engine.loading import LoadedModel, load_model
-from gazeviz.engine.prompt import RopePositions, prepare, render_prompt
+from gazeviz.engine.models.layouts import Square
+from gazeviz.engine.models.loading import LoadedModel, load_model
+from gazeviz.engine.models.prompt import RopePositions, prepare, render_prompt
 from gazeviz.errors import UserError
 from tests.engine.tiny_checkpoints import write_checkpoint
 

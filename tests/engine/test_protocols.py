@@ -7,7 +7,7 @@ import pytest
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.region import Region
-from gazeviz.engine.protocols import PROTOCOLS, Treatment, controls, elsewhere
+from gazeviz.engine.evaluation.protocols import PROTOCOLS, Treatment, controls, elsewhere
 from gazeviz.errors import UserError
 
 RANKING = HeadRanking("mass", np.linspace(1, 0, 24).reshape(3, 8))

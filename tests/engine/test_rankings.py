@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from gazeviz.engine import rankings
-from gazeviz.engine.rankings import Places
+from gazeviz.engine.discovery import scores as rankings
+from gazeviz.engine.discovery.scores import Places
 
 
 def one_head(matrix: list[list[float]]) -> np.ndarray:

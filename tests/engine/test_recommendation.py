@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.engine.recommendation import recommendation, usual_count
+from gazeviz.engine.models.description import recommendation, usual_count
 from gazeviz.errors import UserError
 
 SHAPE_LH = (4, 4)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gazeviz.engine import layer_call
-from gazeviz.engine.attention import CapturePlan, SteerPlan
+from gazeviz.engine.attention import layer_call
+from gazeviz.engine.attention.hook import CapturePlan, SteerPlan
 from tests.engine.test_attention import ANSWER_BT, follow
 from tests.engine.tiny_models import group_codes, hooked, read, tiny_model, tiny_prompt
 

@@ -10,9 +10,9 @@ from gazeviz.domain.reproduction import Wish
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import Engine, load
-from gazeviz.engine.replay import Original, first_difference, replay
+from gazeviz.engine.generation.replay import Original, first_difference, replay
 from gazeviz.errors import UserError
-from gazeviz.testbed.world import builtin_strips
+from gazeviz.testbed.world.world import builtin_strips
 
 STRIP = builtin_strips(1)[0]
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from gazeviz.engine import shared_prefix
-from gazeviz.engine.loading import LoadedModel, load_model
-from gazeviz.engine.prompt import Prepared, prepare
-from gazeviz.engine.shared_prefix import PicturePrefix, common_start, pack, picture_inputs
+from gazeviz.engine.generation import shared_prefix
+from gazeviz.engine.generation.shared_prefix import PicturePrefix, common_start, pack, picture_inputs
+from gazeviz.engine.models.loading import LoadedModel, load_model
+from gazeviz.engine.models.prompt import Prepared, prepare
 from tests.engine.random_comic import random_comic_model, strips
 from tests.engine.tiny_checkpoints import write_checkpoint
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from gazeviz.engine.shelf import Shelf, tensor_bytes
+from gazeviz.engine.generation.vision_cache import Shelf, tensor_bytes
 
 
 def kilobytes(n: int) -> torch.Tensor:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gazeviz.domain.steering import DECODED, GROUP_NAMES, OTHER_IMAGE, TARGET
-from gazeviz.engine import layer_call
-from gazeviz.engine.attention import AttentionHook, CapturePlan, PassAccount, SteerPlan
-from gazeviz.engine.layer_call import head_indices
+from gazeviz.engine.attention import layer_call
+from gazeviz.engine.attention.hook import AttentionHook, CapturePlan, PassAccount, SteerPlan
+from gazeviz.engine.attention.layer_call import head_indices
 from tests.engine.eager_reference import REFERENCE_NAME, reset_reference
 from tests.engine.test_attention import ANSWER_BT, close, follow, left_padded
 from tests.engine.tiny_models import (

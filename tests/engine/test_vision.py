@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gazeviz.engine.vision import Vision, digest_of
+from gazeviz.engine.generation.vision_cache import Vision, digest_of
 from tests.engine.tiny_models import FAMILIES, tiny_model, tiny_prompt
 
 

@@ -20,11 +20,11 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run
 from gazeviz.domain.steering import Scope, Steering
 from gazeviz.engine.engine import Engine
-from gazeviz.engine.families import Family
-from gazeviz.engine.layouts import MergedGrid
-from gazeviz.engine.loading import LoadedModel
-from gazeviz.engine.prompt import Prepared, rope_positions
-from gazeviz.pictures import Picture
+from gazeviz.engine.models.families import Family
+from gazeviz.engine.models.layouts import MergedGrid
+from gazeviz.engine.models.loading import LoadedModel
+from gazeviz.engine.models.prompt import Prepared, rope_positions
+from gazeviz.imaging import Picture
 from tests.engine.tiny_models import hooked, tiny_model, tiny_prompt
 
 SIZE_PX = (32, 32)

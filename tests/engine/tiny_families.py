@@ -1,7 +1,7 @@
 """The tiny configuration of every family that gazeviz works with: real architectures, a few numbers wide.
 
-Data for `tiny_checkpoints`. A family's row in the table of `gazeviz.engine.families` stands and falls with
-its entry here, because the coordinate picture is read back through it.
+Data for `tiny_checkpoints`. A family's row in the table of `gazeviz.engine.models.families` stands and
+falls with its entry here, because the coordinate picture is read back through it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
-from gazeviz.engine.attention import ATTENTION_NAME, AttentionHook, register
+from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
 
 VOCABULARY = 100
 IMAGE_TOKEN = 90

@@ -4,8 +4,8 @@ import pytest
 
 from gazeviz.domain.evaluation import Answer, Evaluation
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.render import report_words as words
-from gazeviz.render.report import Sources, make_report
+from gazeviz.render.report import report as words
+from gazeviz.render.report.report import Sources, make_report
 from tests.render.made_runs import (
     CHOSEN,
     GRID,

@@ -11,8 +11,8 @@ from PIL import Image
 
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.render.report import Sources
-from gazeviz.render.report_figures import NamedFigure, case_figures, entry_figures, telling_tokens
+from gazeviz.render.report.figures import NamedFigure, case_figures, entry_figures, telling_tokens
+from gazeviz.render.report.report import Sources
 from tests.render.made_runs import (
     CHOSEN,
     PANELS,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gazeviz.errors import UserError
-from gazeviz.render.report import Sources
-from gazeviz.render.report_files import FORMATS, write_report, write_whole
+from gazeviz.render.report.files import FORMATS, write_report, write_whole
+from gazeviz.render.report.report import Sources
 from tests.render.made_runs import made_report, made_run
 
 SMALL = made_report(made_run(1, regions=()), sources=Sources())

@@ -9,10 +9,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from gazeviz.domain.evaluation import Answer, Evaluation
-from gazeviz.render.lettering import one_line, visible
-from gazeviz.render.report import Report, Sources, make_report
-from gazeviz.render.report_figures import NamedFigure
-from gazeviz.render.report_pages import document_html, fenced, html_page, markdown_page, markdown_text
+from gazeviz.render.report.figures import NamedFigure
+from gazeviz.render.report.pages import document_html, fenced, html_page, markdown_page, markdown_text
+from gazeviz.render.report.report import Report, Sources, make_report
+from gazeviz.render.style import one_line, visible
 from tests.render.made_runs import HOSTILE, hostile_report, made_report, made_run
 
 VOID = {"meta", "img", "source", "br", "link", "input", "hr"}

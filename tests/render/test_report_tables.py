@@ -11,7 +11,7 @@ from PIL import Image
 
 from gazeviz.domain.run import RunRequest
 from gazeviz.domain.steering import Steering
-from gazeviz.render.report_tables import csv_text, json_text, runs_csv, tokens_csv
+from gazeviz.render.report.files import csv_text, json_text, runs_csv, tokens_csv
 from tests.render.made_runs import CHOSEN, PANELS, hostile_report, made_picture, made_report, made_run
 
 

@@ -14,7 +14,7 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.store import codec
-from gazeviz.store.token_grids import grid_digest
+from gazeviz.store.reader import grid_digest
 from tests.store.samples import TEXTS, Samples, alike
 
 SEEDS = range(60)

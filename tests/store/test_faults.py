@@ -19,9 +19,9 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore, openings, writer
+from gazeviz.store.connection import SCHEMA
 from gazeviz.store.faults import LogFault, fault_of
-from gazeviz.store.reading import Reader
-from gazeviz.store.schema import SCHEMA
+from gazeviz.store.reader import Reader
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore, refused
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, tiny_info
@@ -121,7 +121,7 @@ def test_a_log_that_may_not_be_written_can_still_be_read(open_store: OpenStore, 
     code = (
         "import os, sys, pathlib, gazeviz.store.backup, gazeviz.resources\n"
         "from gazeviz.store.session_file import export_session\n"
-        "from gazeviz.store.reading import Reader; from gazeviz.store import SessionStore\n"
+        "from gazeviz.store.reader import Reader; from gazeviz.store import SessionStore\n"
         "from gazeviz.errors import UserError\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "os.getuid() or os.setuid(65534)\n"  # root may write anywhere

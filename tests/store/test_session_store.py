@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun, LoggedSession, MemoryLog, SessionLog
+from gazeviz.app.session.store_port import LoggedRun, LoggedSession, MemoryLog, SessionLog
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.logged_run import Verdict
-from gazeviz.domain.messages import GenerateSpec, PictureSource
+from gazeviz.domain.messages import GenerateSpec, PictureSource, Verdict
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import SessionStore

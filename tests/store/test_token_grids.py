@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazeviz.app.report_sources import logged_grid
+from gazeviz.app.report.sources import logged_grid
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.messages import GenerateSpec, RunSummary
 from gazeviz.store import SessionStore
 from gazeviz.store.faults import LogFault
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import Reader
 from gazeviz.store.session_file import export_session, import_session
 from gazeviz.store.upkeep import check, stats, vacuum
 from tests.store.conftest import OpenStore

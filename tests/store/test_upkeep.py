@@ -16,10 +16,9 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import PictureSource
 from gazeviz.store import SessionStore, backup
 from gazeviz.store.backup import back_up, backups_of, restore
+from gazeviz.store.connection import SCHEMA, default_path
 from gazeviz.store.faults import LogFault
 from gazeviz.store.migrations import MIGRATIONS, schema_sql
-from gazeviz.store.place import default_path
-from gazeviz.store.schema import SCHEMA
 from gazeviz.store.upkeep import NEW_FILE_S, check, stats, vacuum
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, SPEC, Samples, plain_step, png, tiny_info

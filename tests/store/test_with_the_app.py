@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.base import Listener
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
 from gazeviz.store.upkeep import check
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 from tests.store.conftest import OpenStore
 from tests.store.samples import alike
 

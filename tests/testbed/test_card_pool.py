@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gazeviz.testbed import card_pool
-from gazeviz.testbed.card_pool import Crew, Journal, Pace
-from gazeviz.testbed.card_tasks import Pictures, Task
+from gazeviz.testbed.card import pool as card_pool
+from gazeviz.testbed.card.pool import Crew, Journal, Pace
+from gazeviz.testbed.card.tasks import Pictures, Task
 
 TASKS = tuple(Task("told", Pictures(seed, 2)) for seed in range(3))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.testbed.card_settings import (
+from gazeviz.testbed.card.settings import (
     MORE_MODES,
     Setting,
     choose,

@@ -9,8 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gazeviz.testbed import grammar
-from gazeviz.testbed.data import (
+from gazeviz.testbed.training.data import (
     GRID_SIZES_PX,
     PHASES,
     ROW_SIZES_PX,
@@ -24,7 +23,14 @@ from gazeviz.testbed.data import (
     pack,
     patchify,
 )
-from gazeviz.testbed.model import CELL_PX, IMAGE_PAD, MAX_IMAGE_TOKENS, build_processor, build_tokenizer
+from gazeviz.testbed.training.model import (
+    CELL_PX,
+    IMAGE_PAD,
+    MAX_IMAGE_TOKENS,
+    build_processor,
+    build_tokenizer,
+)
+from gazeviz.testbed.world import grammar
 
 TOKENIZER: Any = build_tokenizer()
 STRIPS = Phase("strips", 3, {(1, 6): 1.0})

@@ -9,12 +9,12 @@ import pytest
 
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.engine.engine import Engine
-from gazeviz.engine.loading import LoadedModel
-from gazeviz.engine.protocols import Treatment
-from gazeviz.testbed import model_card
-from gazeviz.testbed.card_plan import MAIN_LAYOUT, Plan
-from gazeviz.testbed.card_tasks import SCENES, Pictures, Task, run_task
-from gazeviz.testbed.remembering import RememberingEngine
+from gazeviz.engine.evaluation.protocols import Treatment
+from gazeviz.engine.models.loading import LoadedModel
+from gazeviz.testbed.card import model_card
+from gazeviz.testbed.card.plan import MAIN_LAYOUT, Plan
+from gazeviz.testbed.card.remembering import RememberingEngine
+from gazeviz.testbed.card.tasks import SCENES, Pictures, Task, run_task
 from tests.engine.random_comic import random_comic_model
 
 TINY = replace(

@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-from gazeviz.testbed.data import PHASES, Phase, draw_batch
-from gazeviz.testbed.model import build_model, build_tokenizer, save_pretrained
-from gazeviz.testbed.muon import Muon, orthogonalised
-from gazeviz.testbed.packed_pass import PackedPass
-from gazeviz.testbed.train import DECAY_REQUEST, Progress, Settings, Trainer
-from gazeviz.testbed.training_check import check
+from gazeviz.testbed.training.data import PHASES, Phase, draw_batch
+from gazeviz.testbed.training.model import build_model, build_tokenizer, save_pretrained
+from gazeviz.testbed.training.muon import Muon, orthogonalised
+from gazeviz.testbed.training.packed_pass import PackedPass
+from gazeviz.testbed.training.train import DECAY_REQUEST, Progress, Settings, Trainer
+from gazeviz.testbed.training.training_check import check
 
 TINY = {
     "text_config": {"num_hidden_layers": 3, "hidden_size": 64, "intermediate_size": 96},
@@ -32,8 +32,8 @@ def tiny():
 def tiny_runs(monkeypatch):
     """Trainers that train the tiny model on small batches."""
     small = [Phase("small", 2, {(1, 2): 1.0})] * len(PHASES)
-    monkeypatch.setattr("gazeviz.testbed.data.PHASES", small)
-    monkeypatch.setattr("gazeviz.testbed.train.build_model", lambda seed: build_model(TINY, seed))
+    monkeypatch.setattr("gazeviz.testbed.training.data.PHASES", small)
+    monkeypatch.setattr("gazeviz.testbed.training.train.build_model", lambda seed: build_model(TINY, seed))
 
 
 @pytest.mark.parametrize("layout", [(1, 6), (2, 3), (0, 0)])

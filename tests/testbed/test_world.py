@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from gazeviz.testbed import grammar
-from gazeviz.testbed.drawing import draw_object, draw_panel, draw_scene, draw_strip
-from gazeviz.testbed.grammar import Fact
-from gazeviz.testbed.placing import find_spots
-from gazeviz.testbed.world import builtin_scenes, builtin_strips, drawn_scene, drawn_strip, write_samples
+from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world.drawing import draw_object, draw_panel, draw_scene, draw_strip
+from gazeviz.testbed.world.grammar import Fact
+from gazeviz.testbed.world.placing import find_spots
+from gazeviz.testbed.world.world import (
+    builtin_scenes,
+    builtin_strips,
+    drawn_scene,
+    drawn_strip,
+    write_samples,
+)
 
 ALL_FACTS = [
     Fact(colour, character, action, setting)

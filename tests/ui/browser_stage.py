@@ -10,14 +10,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.archive import Archive
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.store import SessionStore
-from gazeviz.ui.session_browser import SessionBrowser
-from gazeviz.ui.session_rows import PLACES
+from gazeviz.ui.sessions.run_table_model import PLACES
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from tests.app.logged_sessions import fill
+from tests.fakes.fake import FakeBackend
 from tests.ui.head_stage import CTRL, LEFT, NO_KEYS
 from tests.ui.painting_stage import child_of
 

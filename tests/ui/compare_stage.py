@@ -13,18 +13,18 @@ from PIL import Image
 from PySide6.QtWidgets import QLabel, QTableWidget, QTableWidgetItem, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.archive import Archive
-from gazeviz.app.pictures import picture_file
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.runs.picture_opener import picture_file
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadOrigin, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
 from gazeviz.store import SessionStore
-from gazeviz.ui.compare_column import CompareColumn
-from gazeviz.ui.compare_view import CompareView
-from gazeviz.ui.controls import ElidedLabel
+from gazeviz.ui.compare.compare_page import CompareView
+from gazeviz.ui.compare.run_column import CompareColumn
+from gazeviz.ui.widgets.controls import ElidedLabel
+from tests.fakes.fake import FakeBackend
 from tests.render.made_runs import CHOSEN, MODEL, PANELS, RANKING, SIZE_PX, MadeRun, made_run
 
 _Part = TypeVar("_Part", bound=QWidget)

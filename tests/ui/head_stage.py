@@ -10,12 +10,12 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.messages import ModelInfo
-from gazeviz.ui.head_grid import HeadGrid
+from gazeviz.ui.heads.head_grid import HeadGrid
+from tests.fakes.fake import FakeBackend
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier

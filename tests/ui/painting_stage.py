@@ -12,15 +12,15 @@ from PySide6.QtGui import QMouseEvent, QPaintEvent, QRegion
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.painting import Point
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Picture
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.editing.painting import Point
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import PictureSource
 from gazeviz.domain.strip import Layout
-from gazeviz.ui.image_canvas import ImageCanvas
+from gazeviz.ui.picture.canvas import ImageCanvas
+from tests.fakes.fake import FakeBackend
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 ALT, SHIFT = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier

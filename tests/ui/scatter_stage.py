@@ -13,15 +13,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
-from gazeviz.ui.compare_rankings import CompareRankings
-from gazeviz.ui.compare_scatter import CompareScatter
-from gazeviz.ui.compare_scatter_plot import ScatterPlot
-from gazeviz.ui.compare_scatter_points import ScatterPoints
-from gazeviz.ui.controls import ChoiceButton, ElidedLabel
+from gazeviz.ui.compare.compare_rankings import CompareRankings
+from gazeviz.ui.compare.ranking_scatter import CompareScatter, ScatterPoints
+from gazeviz.ui.compare.scatter_plot import ScatterPlot
+from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel
+from tests.fakes.fake import FakeBackend
 from tests.render.made_runs import MODEL
 from tests.ui.head_stage import LEFT, NO_KEYS
 

@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.store_port import MemoryLog
-from gazeviz.backend.base import Listener
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.store_port import MemoryLog
+from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
 from tests.app.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui.actions import (
+from gazeviz.ui.shell.commands import (
     Actions,
     Deed,
     cursor_deeds,
@@ -18,7 +18,7 @@ from gazeviz.ui.actions import (
     target_deeds,
     tool_deeds,
 )
-from gazeviz.ui.controls import OWNS_ESCAPE
+from gazeviz.ui.widgets.controls import OWNS_ESCAPE
 from tests.ui.painting_stage import PaintingStage, open_painting_stage
 
 Key = Qt.Key

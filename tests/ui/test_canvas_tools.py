@@ -11,10 +11,10 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import Tool
+from gazeviz.app.session.values import Tool
 from gazeviz.domain.region import Region
-from gazeviz.ui.canvas_menu import place_menu
-from gazeviz.ui.canvas_tools import MAKERS
+from gazeviz.ui.picture.canvas import place_menu
+from gazeviz.ui.picture.tools import MAKERS
 from tests.ui.painting_stage import (
     ALT,
     SHIFT,

@@ -12,8 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui.command_palette import CommandPalette
-from gazeviz.ui.command_search import Command, find
+from gazeviz.ui.shell.command_palette import Command, CommandPalette, find
 from tests.ui.painting_stage import child_of
 
 NAMES = {

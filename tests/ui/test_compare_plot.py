@@ -11,10 +11,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.comparison import MOST, Curve
-from gazeviz.ui import theme
-from gazeviz.ui.compare_letters import letter_colour
-from gazeviz.ui.compare_plot import ComparePlot, pieces, spread
+from gazeviz.app.history.comparison import MOST, Curve
+from gazeviz.ui.answers.curve_plot import ComparePlot, pieces, spread
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.letters import letter_colour
 
 
 def curve(*masses: float) -> Curve:

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui.controls import ElidedLabel
+from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.ui.compare_stage import CompareStage, cell, open_compare_stage, part, rankings
 
 

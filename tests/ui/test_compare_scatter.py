@@ -15,13 +15,13 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.comparison import compare_rankings
-from gazeviz.app.session_model import SessionModel
+from gazeviz.app.history.comparison import compare_rankings
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
-from gazeviz.ui import theme
-from gazeviz.ui.compare_scatter import CompareScatter, ScatterLegend
-from gazeviz.ui.compare_scatter_plot import half_square
-from gazeviz.ui.controls import ChoiceButton, ElidedLabel
+from gazeviz.ui.compare.ranking_scatter import CompareScatter, ScatterLegend
+from gazeviz.ui.compare.scatter_plot import half_square
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel
 from tests.render.made_runs import MODEL
 from tests.ui.scatter_stage import SHAPE_LH, Page, drawn, made_rankings, open_scatter, pointed
 
@@ -153,7 +153,7 @@ def test_both_themes(page: Page, qapp: QApplication) -> None:
 
 
 def test_pyqtgraph_is_loaded_when_the_plot_is_shown_and_not_before() -> None:
-    code = "import gazeviz.ui.compare_rankings, sys; print('pyqtgraph' in sys.modules)"
+    code = "import gazeviz.ui.compare.compare_rankings, sys; print('pyqtgraph' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
 

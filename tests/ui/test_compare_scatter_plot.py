@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_model import SessionModel
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.ui.compare_rankings import CompareRankings
-from gazeviz.ui.compare_scatter import CompareScatter
-from gazeviz.ui.compare_scatter_plot import tick_text
-from gazeviz.ui.controls import ElidedLabel
+from gazeviz.ui.compare.compare_rankings import CompareRankings
+from gazeviz.ui.compare.ranking_scatter import CompareScatter
+from gazeviz.ui.compare.scatter_plot import tick_text
+from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.ui.head_stage import CTRL, LEFT, NO_KEYS, SHIFT
 from tests.ui.scatter_stage import NONE, Page, chosen, drawn, made_rankings, open_scatter, pointed, to_scatter
 

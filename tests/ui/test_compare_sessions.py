@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QTableView
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui.compare_sessions import PairTableModel
+from gazeviz.ui.compare.compare_sessions import PairTableModel
 from tests.render.made_runs import PANELS
 from tests.ui.compare_stage import CompareStage, open_compare_stage, part, said
 

@@ -14,12 +14,12 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.pictures import picture_file
+from gazeviz.app.runs.picture_opener import picture_file
 from gazeviz.domain.heads import Head
-from gazeviz.ui import theme
-from gazeviz.ui.compare_heads import OverlapGrid, PairTable
-from gazeviz.ui.compare_plot import ComparePlot
-from gazeviz.ui.controls import LabelledSlider
+from gazeviz.ui.answers.curve_plot import ComparePlot
+from gazeviz.ui.compare.compare_heads import OverlapGrid, PairTable
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import LabelledSlider
 from tests.render.made_runs import made_run
 from tests.ui.compare_stage import (
     OTHERS,

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from gazeviz.ui.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
+from gazeviz.ui.widgets.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
 
 
 def test_a_choice_is_told_once_and_shown(qtbot):

@@ -12,14 +12,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QSpinBox, QWidget
 
-from gazeviz.backend.scripted import RANKINGS, Script
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import StripsSource
-from gazeviz.ui.discovery_form import StripsForm
-from gazeviz.ui.discovery_panel import RANKING_LABELS, DiscoveryPanel
-from gazeviz.ui.discovery_result import DiscoveryResult, LikenessRow, halves_text, likeness
-from gazeviz.ui.head_matrix import HeadMatrix, matrix_text
+from gazeviz.ui.heads.discovery_panel import RANKING_LABELS, DiscoveryPanel, StripsForm
+from gazeviz.ui.heads.discovery_result import (
+    DiscoveryResult,
+    HeadMatrix,
+    LikenessRow,
+    halves_text,
+    likeness,
+    matrix_text,
+)
 from tests.app.staging import OpenStage, Stage
+from tests.fakes.scripted import RANKINGS, Script
 from tests.ui.painting_stage import child_of
 
 

@@ -11,14 +11,13 @@ from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
-from gazeviz.app.session_parts import GalleryChoice
+from gazeviz.app.session.values import GalleryChoice
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.render.palette import figure_text
-from gazeviz.ui.gallery import Gallery, TileGrid, columns_for, map_size, shared_end
-from gazeviz.ui.gallery_menu import GalleryMenu
-from gazeviz.ui.gallery_tile import MapPainter
-from gazeviz.ui.place_label import PlaceLabel
+from gazeviz.render.style import figure_text
+from gazeviz.ui.heads.gallery import Gallery, GalleryMenu, TileGrid, columns_for, map_size, shared_end
+from gazeviz.ui.heads.gallery_tile import MapPainter
+from gazeviz.ui.widgets.region_badge import PlaceLabel
 from tests.ui.painting_stage import child_of
 
 WIDTH_PX = 313

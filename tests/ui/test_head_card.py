@@ -10,11 +10,11 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import MapView, Picture
+from gazeviz.app.session.values import MapView, Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.messages import PictureSource
-from gazeviz.ui.head_card import HeadCard, head_facts
+from gazeviz.ui.heads.head_card import HeadCard, head_facts
 from tests.ui.head_stage import ABSENT, HeadStage, open_head_stage
 
 HEAD, OTHER = Head(3, 1), Head(2, 2)

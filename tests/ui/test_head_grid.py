@@ -12,15 +12,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.messages import ModelInfo
-from gazeviz.ui import theme
-from gazeviz.ui.head_card import HeadCard
-from gazeviz.ui.head_grid import HeadGrid
-from gazeviz.ui.head_grid_frame import part_tip
+from gazeviz.ui.heads.head_card import HeadCard
+from gazeviz.ui.heads.head_grid import HeadGrid, part_tip
+from gazeviz.ui.widgets import theme
+from tests.fakes.fake import FakeBackend
 from tests.ui.head_stage import ABSENT, CTRL, MIDDLE, NO_KEYS, SHIFT, GridMouse, HeadStage, open_head_stage
 
 Key = Qt.Key

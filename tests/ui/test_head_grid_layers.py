@@ -8,8 +8,8 @@ from PySide6.QtCore import QSizeF
 from PySide6.QtGui import QColor, QImage
 
 from gazeviz.domain.heads import Head
-from gazeviz.ui import theme
-from gazeviz.ui.head_grid_layers import (
+from gazeviz.ui.heads.grid_geometry import GridView
+from gazeviz.ui.heads.head_grid import (
     KeptImage,
     colours_argb,
     draw_absent,
@@ -17,7 +17,7 @@ from gazeviz.ui.head_grid_layers import (
     draw_outlines,
     scale_of,
 )
-from gazeviz.ui.head_grid_view import GridView
+from gazeviz.ui.widgets import theme
 
 GREY, RED = QColor(90, 90, 90), QColor(255, 0, 0)
 DARKEST = QColor(*theme.magma_lut()[0].tolist())

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPointF, QSizeF
 
 from gazeviz.domain.heads import Head
-from gazeviz.ui.head_grid_view import MAX_BOX_PX, GridPart, GridView
+from gazeviz.ui.heads.grid_geometry import MAX_BOX_PX, GridPart, GridView
 
 
 def view_of(shape_LH: tuple[int, int], size: tuple[int, int] = (317, 300), ratio: float = 1.0) -> GridView:

@@ -13,19 +13,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import LookAt, WorkProgress
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import LookAt, WorkProgress
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import StripsSource
-from gazeviz.ui import theme
-from gazeviz.ui.controls import ElidedLabel, MenuButton
-from gazeviz.ui.head_gesture import Gesture
-from gazeviz.ui.head_panel import HeadPanel, HeadSigns
-from gazeviz.ui.head_ranking_bar import RANKING_TEXTS, RankingBar, split_half_text
-from gazeviz.ui.place_label import PlaceLabel
+from gazeviz.ui.heads.grid_selection import Gesture
+from gazeviz.ui.heads.heads_panel import HeadPanel, HeadSigns
+from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS, RankingBar, split_half_text
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
+from gazeviz.ui.widgets.region_badge import PlaceLabel
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 from tests.ui.head_stage import HeadStage, child_of, open_head_stage, ranking
 
 

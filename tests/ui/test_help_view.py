@@ -11,9 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QTextBrowser
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui import theme
-from gazeviz.ui.help_pages import DECISIONS, HelpPage, help_pages
-from gazeviz.ui.help_view import HelpView
+from gazeviz.ui.shell.help_window import DECISIONS, HelpPage, HelpView, help_pages
+from gazeviz.ui.widgets import theme
 from tests.ui.painting_stage import child_of
 
 FIRST = """# Heads

@@ -13,13 +13,12 @@ from PySide6.QtGui import QImage, QRegion, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import MapView
+from gazeviz.app.session.values import MapView
 from gazeviz.domain.grid import TokenGrid, even_boxes
-from gazeviz.ui.canvas_attention import cells, surface
-from gazeviz.ui.canvas_items import cell_lines, fed_box, outline
-from gazeviz.ui.canvas_labels import hover_text
-from gazeviz.ui.canvas_view import FIT_MARGIN_PX, PictureView
-from gazeviz.ui.image_canvas import FADE_MS, ImageCanvas
+from gazeviz.ui.picture.canvas import FADE_MS, ImageCanvas
+from gazeviz.ui.picture.layers import cell_lines, cells, fed_box, outline, surface
+from gazeviz.ui.picture.region_layer import hover_text
+from gazeviz.ui.picture.view import FIT_MARGIN_PX, PictureView
 from tests.ui.painting_stage import (
     ALT,
     SIZE_PX,

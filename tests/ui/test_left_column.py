@@ -12,12 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import MapView, Tool
+from gazeviz.app.session.values import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
-from gazeviz.ui.controls import ElidedLabel
-from gazeviz.ui.map_bar import MapBar
-from gazeviz.ui.picture_panel import FedPreview, PicturePanel, fed_text
-from gazeviz.ui.tool_bar import TOOL_TEXTS, ToolBar
+from gazeviz.ui.picture.map_bar import MapBar
+from gazeviz.ui.picture.model_input_panel import FedPreview, PicturePanel, fed_text
+from gazeviz.ui.picture.tool_bar import TOOL_TEXTS, ToolBar
+from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.ui.painting_stage import PaintingStage, child_of, open_painting_stage
 
 

@@ -9,13 +9,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSpinBox, QToolButton
 
-from gazeviz.app.session_parts import Cursor
-from gazeviz.backend.scripted import GAZE_HEADS
+from gazeviz.app.session.values import Cursor
 from gazeviz.domain.heads import Head
-from gazeviz.ui.controls import MenuButton
-from gazeviz.ui.look_here import LookHere
-from gazeviz.ui.look_list import LookList
-from gazeviz.ui.place_label import PlaceLabel
+from gazeviz.ui.heads.heads_by_region import LookHere, LookList
+from gazeviz.ui.widgets.controls import MenuButton
+from gazeviz.ui.widgets.region_badge import PlaceLabel
+from tests.fakes.scripted import GAZE_HEADS
 from tests.ui.painting_stage import child_of
 
 

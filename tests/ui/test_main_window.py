@@ -14,14 +14,14 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.archive import Archive
-from gazeviz.app.settings import AppSettings
-from gazeviz.backend.scripted import Script
-from gazeviz.ui import theme
-from gazeviz.ui.crash_dialog import CrashDialog
-from gazeviz.ui.main_window import MainWindow
+from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.session.settings import AppSettings
+from gazeviz.ui.shell.crash_dialog import CrashDialog
+from gazeviz.ui.shell.main_window import MainWindow
+from gazeviz.ui.widgets import theme
 from tests.app.logged_stage import LoggedStage
 from tests.app.staging import Stage
+from tests.fakes.scripted import Script
 
 OpenWindow = Callable[[Stage], MainWindow]
 

@@ -12,20 +12,18 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget, QProgressBar
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app import model_shelf
-from gazeviz.app.model_shelf import look_into
-from gazeviz.app.places import Place
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.settings import AppSettings
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs import model_catalogue as model_shelf
+from gazeviz.app.runs.model_catalogue import Place, look_into
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.settings import AppSettings
 from gazeviz.model_folder import find_folder
-from gazeviz.ui import theme
-from gazeviz.ui.controls import ChoiceButton
-from gazeviz.ui.model_dialog import ModelDialog
-from gazeviz.ui.model_rows import bytes_text, count_text
+from gazeviz.ui.shell.model_dialog import ModelDialog, bytes_text, count_text
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import ChoiceButton
 from tests.app.test_model_shelf import write_model, write_snapshot
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import child_of
 
 GIB = 1024**3

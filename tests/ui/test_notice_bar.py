@@ -11,9 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import Notice
-from gazeviz.ui import theme
-from gazeviz.ui.notice_bar import NoticeBar
+from gazeviz.app.session.values import Notice
+from gazeviz.ui.shell.notice_bar import NoticeBar
+from gazeviz.ui.widgets import theme
 from tests.ui.painting_stage import PaintingStage, child_of, open_painting_stage
 
 LOST = Notice("error", "The worker was lost.", "Another one is being started.", "worker", "Traceback\nboom")

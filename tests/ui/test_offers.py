@@ -9,11 +9,11 @@ from pytestqt.qtbot import QtBot
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.prompts import PRESETS
 from gazeviz.store import SessionStore
-from gazeviz.ui.command_search import Command, find
-from gazeviz.ui.explore import ExploreView
-from gazeviz.ui.head_ranking_bar import ranking_title
-from gazeviz.ui.offers import offers, run_offers
-from gazeviz.ui.session_browser import SessionBrowser
+from gazeviz.ui.heads.ranking_bar import ranking_title
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
+from gazeviz.ui.shell.command_palette import Command, find
+from gazeviz.ui.shell.explore_page import ExploreView
+from gazeviz.ui.shell.session_commands import offers, run_offers
 from tests.app.staging import Stage
 from tests.ui.browser_stage import select
 from tests.ui.painting_stage import child_of

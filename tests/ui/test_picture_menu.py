@@ -14,15 +14,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.pictures import samples
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.settings import AppSettings
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
-from gazeviz.ui.picture_drop import PictureDrop
-from gazeviz.ui.picture_menu import PictureMenu, sample_text
-from gazeviz.ui.token_question import TokenQuestion
+from gazeviz.app.runs.picture_opener import samples
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.settings import AppSettings
+from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu, sample_text
+from gazeviz.ui.shell.notice_bar import TokenQuestion
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import child_of
 
 

@@ -11,14 +11,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import GenerationSettings
+from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.prompts import NARRATION, NARRATION_PROMPT, OPEN_QUESTION, PRESETS
-from gazeviz.ui.controls import ElidedLabel, MenuButton
-from gazeviz.ui.prompt_bar import PromptBar
-from gazeviz.ui.prompt_edit import MOST_LINES
-from gazeviz.ui.run_button import RunButton
-from gazeviz.ui.sampling_button import SamplingButton, sampling_text
+from gazeviz.ui.steering.prompt_bar import MOST_LINES, PromptBar, RunButton, SamplingButton, sampling_text
+from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
 from tests.app.staging import N_PANELS, OpenStage, Stage, until_drawn
 from tests.ui.painting_stage import child_of
 from tests.ui.steering_stage import steering_stage

@@ -13,9 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app import painting
-from gazeviz.ui import theme
-from gazeviz.ui.region_list import OrderedList, RegionListView
+from gazeviz.app.editing import painting
+from gazeviz.ui.picture.regions_panel import OrderedList, RegionListView
+from gazeviz.ui.widgets import theme
 from tests.ui.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
 COLUMN_PX = 188

@@ -9,14 +9,13 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QTextBrowser, QWidget
 
-from gazeviz.app.archive import Archive
-from gazeviz.app.report_pdf import DrawnReport
-from gazeviz.app.reporting import Preview, ReportWish, Written
-from gazeviz.app.settings import AppSettings
+from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.report.pdf import DrawnReport
+from gazeviz.app.report.report_task import Preview, ReportWish, Written
+from gazeviz.app.session.settings import AppSettings
 from gazeviz.domain.messages import GenerateSpec
 from gazeviz.store import SessionStore
-from gazeviz.ui.report_dialog import ReportDialog
-from gazeviz.ui.report_said import about_preview, place_words, written_words
+from gazeviz.ui.sessions.report_dialog import ReportDialog, about_preview, place_words, written_words
 from tests.store.samples import plain_step, tiny_info
 
 _Widget = TypeVar("_Widget", bound=QWidget)

@@ -13,15 +13,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import Cursor
-from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS
+from gazeviz.app.session.values import Cursor
 from gazeviz.domain.heads import HeadSet
-from gazeviz.ui import schedule_axis as axis
-from gazeviz.ui.controls import ElidedLabel
-from gazeviz.ui.schedule_axis import Ran, Scale
-from gazeviz.ui.schedule_bar import ScheduleBar
-from gazeviz.ui.schedule_view import ScheduleView
+from gazeviz.ui.steering import schedule_axis as axis
+from gazeviz.ui.steering.schedule_axis import Ran, Scale
+from gazeviz.ui.steering.schedule_editor import ScheduleBar, ScheduleView
+from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.app.staging import N_PANELS, OpenStage, Stage
+from tests.fakes.scripted import GAZE_HEADS, SAYINGS
 from tests.ui.painting_stage import child_of
 from tests.ui.steering_stage import steering_stage
 

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from gazeviz.store import SessionStore
-from gazeviz.ui.session_browser import SessionBrowser
-from gazeviz.ui.session_menu import like_it
-from gazeviz.ui.session_rows import PLACES, RUN_COLUMNS
+from gazeviz.ui.sessions.run_commands import like_it
+from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from tests.app.logged_sessions import fill
 from tests.ui.browser_stage import Open, choose, click, press, select, shown_ids, shown_texts, until_shown
 from tests.ui.head_stage import CTRL, LEFT, NO_KEYS

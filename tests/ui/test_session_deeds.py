@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from gazeviz.store import SessionStore
-from gazeviz.ui.controls import MenuButton
-from gazeviz.ui.session_browser import SessionBrowser
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
+from gazeviz.ui.widgets.controls import MenuButton
 from tests.ui.browser_stage import choose, click, point, press, select, until_shown
 from tests.ui.head_stage import CTRL, LEFT, NO_KEYS, SHIFT
 from tests.ui.painting_stage import child_of

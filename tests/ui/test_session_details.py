@@ -9,7 +9,7 @@ from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.ui.session_browser import SessionBrowser
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from tests.ui.browser_stage import click, point, press, select
 from tests.ui.head_stage import CTRL, LEFT, NO_KEYS, SHIFT
 from tests.ui.painting_stage import child_of

@@ -9,11 +9,11 @@ import pytest
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import WorkProgress
-from gazeviz.backend.scripted import Script
-from gazeviz.ui.controls import ElidedLabel
-from gazeviz.ui.status_bar import StatusBar, place_text, time_left
+from gazeviz.app.session.values import WorkProgress
+from gazeviz.ui.shell.status_bar import StatusBar, place_text, time_left
+from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.app.staging import OpenStage, Stage
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import child_of
 
 _W = TypeVar("_W", bound=QWidget)

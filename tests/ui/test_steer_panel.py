@@ -13,18 +13,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app import asking
-from gazeviz.app.session_parts import SteeringSettings
+from gazeviz.app.runs import presets
+from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Recommended
 from gazeviz.domain.prompts import NARRATION
 from gazeviz.domain.steering import HARD, MODES, SCOPES, Steering
-from gazeviz.ui.controls import ChoiceButton, ElidedLabel
-from gazeviz.ui.number_slider import NumberSlider
-from gazeviz.ui.steer_details import why_not_hard
-from gazeviz.ui.steer_panel import SteerPanel
-from gazeviz.ui.steer_texts import HARD_WORDS, MODE_WORDS, SCOPE_WORDS, steering_text, strength_note
-from gazeviz.ui.target_menu import TargetMenu
+from gazeviz.ui.steering.steer_panel import SteerPanel, why_not_hard
+from gazeviz.ui.steering.steer_text import HARD_WORDS, MODE_WORDS, SCOPE_WORDS, steering_text, strength_note
+from gazeviz.ui.steering.target_menu import TargetMenu
+from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel, NumberSlider
 from tests.app.staging import OpenStage, Stage
 from tests.ui.painting_stage import child_of
 from tests.ui.steering_stage import steering_stage
@@ -218,7 +216,7 @@ def test_recommended_brings_heads_mode_strength_and_rows(stage, panel):
 def test_recommended_leaves_a_narration_its_rows(stage, panel):
     advice = Recommended(3, scope="after_image")
     stage.model.model_info = replace(stage.model.model_info, recommended=advice)
-    asking.ask(stage.model, NARRATION)
+    presets.ask(stage.model, NARRATION)
     QTest.mouseClick(button(panel, "steerRecommended"), LEFT)
     assert stage.model.steering.scope == "decode_only"
 
@@ -226,12 +224,12 @@ def test_recommended_leaves_a_narration_its_rows(stage, panel):
 def test_a_narration_is_steered_by_other_heads_where_the_model_says_so(stage, panel):
     moving = Recommended(5, scope="decode_only", ranking="causal")
     stage.model.model_info = replace(stage.model.model_info, recommended_moving=moving)
-    assert asking.is_recommended(stage.model) and not button(panel, "steerRecommended").icon().isNull()
-    asking.ask(stage.model, NARRATION)
-    assert not asking.is_recommended(stage.model) and button(panel, "steerRecommended").icon().isNull()
+    assert presets.is_recommended(stage.model) and not button(panel, "steerRecommended").icon().isNull()
+    presets.ask(stage.model, NARRATION)
+    assert not presets.is_recommended(stage.model) and button(panel, "steerRecommended").icon().isNull()
     assert "5 best heads of “causal”" in button(panel, "steerRecommended").toolTip()
     QTest.mouseClick(button(panel, "steerRecommended"), LEFT)
-    assert asking.is_recommended(stage.model) and stage.model.ranking_name == "causal"
+    assert presets.is_recommended(stage.model) and stage.model.ranking_name == "causal"
     assert stage.model.chosen == stage.model.rankings["causal"].top(5)
 
 

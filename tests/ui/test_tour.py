@@ -11,15 +11,14 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.settings import AppSettings
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.settings import AppSettings
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.ui import tour as tour_module
-from gazeviz.ui.tour import STEPS, Tour
-from gazeviz.ui.tour_card import TourCard, place_card
+from gazeviz.ui.shell import tour as tour_module
+from gazeviz.ui.shell.tour import STEPS, Tour, TourCard, place_card
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import child_of
 
 PARTS = {
@@ -83,7 +82,7 @@ def stage(tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def strip_path() -> Path:
-    from gazeviz.app.pictures import samples
+    from gazeviz.app.runs.picture_opener import samples
 
     return samples()[0].path
 

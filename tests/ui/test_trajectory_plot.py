@@ -13,17 +13,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import Cursor, RunRecord
+from gazeviz.app.session.values import Cursor, RunRecord
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, Side, StepArrived
 from gazeviz.domain.region import REGION_COLOURS, Region
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.ui.trajectory_curves import TrajectoryCurves, dashes
-from gazeviz.ui.trajectory_legend import TrajectoryLegend
-from gazeviz.ui.trajectory_marks import Marks, TrajectoryMarks, _place_numbers
-from gazeviz.ui.trajectory_place import PlotPlace, span_of, token_ticks, top_of
-from gazeviz.ui.trajectory_plot import REFRESH_MS, TrajectoryPlot, blocks_of, mentions_of
-from gazeviz.ui.transcript_cues import RunCues
+from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, dashes, span_of, token_ticks, top_of
+from gazeviz.ui.answers.run_text import RunCues
+from gazeviz.ui.answers.trajectory import REFRESH_MS, TrajectoryLegend, TrajectoryPlot, blocks_of, mentions_of
+from gazeviz.ui.answers.trajectory_marks import Marks, TrajectoryMarks, _place_numbers
 from tests.ui.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
 HEADS = HeadSet((Head(0, 1), Head(2, 3)))

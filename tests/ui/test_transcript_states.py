@@ -10,12 +10,12 @@ import pytest
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
-from gazeviz.backend.scripted import Script
 from gazeviz.domain.heads import HeadSet
-from gazeviz.ui import theme
-from gazeviz.ui.transcript_audit import VerdictLine
-from gazeviz.ui.transcript_view import TranscriptView
+from gazeviz.ui.answers.audit_view import VerdictLine
+from gazeviz.ui.answers.transcript import TranscriptView
+from gazeviz.ui.widgets import theme
 from tests.app.staging import OpenStage, Stage
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import child_of
 from tests.ui.steering_stage import steering_stage
 from tests.ui.transcript_stage import CAPTIONS, N_SAID, aim, column, flow, push, run, shown, verdict, words
@@ -140,7 +140,7 @@ def test_junk_is_warned_of_and_steered_less_hard_at_a_push(stage, view, qtbot):
 
 
 def test_a_loop_is_warned_of_while_it_is_written(stage, view, monkeypatch):
-    monkeypatch.setattr("gazeviz.ui.transcript_column.junk_kind", lambda text: "looping")
+    monkeypatch.setattr("gazeviz.ui.answers.transcript.junk_kind", lambda text: "looping")
     stage.model.prompt = "Narrate each panel"
     aim(stage)
     stage.backend.pace.hold()

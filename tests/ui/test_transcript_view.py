@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.session_parts import Cursor
-from gazeviz.backend.scripted import Script
-from gazeviz.ui.token_chips import LINE_PX
-from gazeviz.ui.transcript_view import TranscriptView
+from gazeviz.app.session.values import Cursor
+from gazeviz.ui.answers.token_flow import LINE_PX
+from gazeviz.ui.answers.transcript import TranscriptView
 from tests.app.staging import OpenStage, Stage
+from tests.fakes.scripted import Script
 from tests.ui.painting_stage import Painted, child_of
 from tests.ui.steering_stage import steering_stage
 from tests.ui.transcript_stage import (

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazeviz.app.judgement import judgement, logged_verdict
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Picture, RunRecord, SteeringSettings
+from gazeviz.app.history.judgement import judgement, logged_verdict
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Picture, RunRecord, SteeringSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.logged_run import Verdict
-from gazeviz.domain.messages import GenerateSpec, PictureSource, StepArrived
+from gazeviz.domain.messages import GenerateSpec, PictureSource, StepArrived, Verdict
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.ui.transcript_cues import RunCues, targets_of
-from gazeviz.ui.transcript_state import junk_warning, weaker
-from gazeviz.ui.transcript_words import (
+from gazeviz.ui.answers.run_status import junk_warning, weaker
+from gazeviz.ui.answers.run_text import (
+    RunCues,
     arrived,
     header_tip,
     mass_text,
     rerouting_text,
     steering_parts,
+    targets_of,
     token_tip,
     tokens_table,
 )

@@ -7,13 +7,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS
 from gazeviz.domain.heads import HeadSet
-from gazeviz.ui.transcript_column import TranscriptColumn
-from gazeviz.ui.transcript_cursor import Column
-from gazeviz.ui.transcript_tokens import TokenFlow
-from gazeviz.ui.transcript_view import TranscriptView
+from gazeviz.ui.answers.token_cursor import Column
+from gazeviz.ui.answers.token_flow import TokenFlow
+from gazeviz.ui.answers.transcript import TranscriptColumn, TranscriptView
 from tests.app.staging import Stage, until_drawn
+from tests.fakes.scripted import GAZE_HEADS, SAYINGS
 from tests.ui.painting_stage import child_of
 
 N_SAID = len(SAYINGS[0])
