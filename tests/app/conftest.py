@@ -17,8 +17,8 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.store_port import MemoryLog
 from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
-from tests.app.logged_stage import LoggedStage, OpenLogged
-from tests.app.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
+from tests.app.fixtures.logged_stage import LoggedStage, OpenLogged
+from tests.app.fixtures.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.performance_page import write_section
-from tests.ui.screen_driver import Screen
+from tests.ui.fixtures.screen_driver import Screen
 
 ROOT = Path(__file__).parents[2]
 LAUNCHES, NARRATIONS, KEYS, KILLS = 10, 12, 50, 50

@@ -20,7 +20,7 @@ from gazeviz.engine.generation.read_along import run_map
 from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import Cancelled, UserError
 from gazeviz.testbed.world.world import DrawnStrip
-from tests.engine.random_comic import random_comic_model, strips
+from tests.engine.fixtures.random_comic import random_comic_model, strips
 
 PROMPT = "What is happening here?"
 HEADS = HeadSet.of("L1H2,L3H0,L3H7")

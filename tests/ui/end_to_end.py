@@ -24,7 +24,7 @@ from gazeviz.domain.prompts import NARRATION_PROMPT, OPEN_QUESTION
 from gazeviz.store import SessionStore
 from gazeviz.ui.shell.main_window import MainWindow
 from gazeviz.ui.widgets import theme
-from tests.ui.screen_driver import Hand
+from tests.ui.fixtures.screen_driver import Hand
 
 PAINTED_PANEL = 3  # the fourth
 SIZES_PX = {"1280x800": (1280, 800), "1920x1080": (1920, 1080)}
