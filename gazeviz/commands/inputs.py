@@ -199,7 +199,7 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     match = re.fullmatch(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?", named)
     if match:
         return _drawn_strips(int(match[1] or 50), int(match[2] or 0), layout)
-    from gazeviz.backend.engine_adapter import folder_strips
+    from gazeviz.backend.strips import folder_strips
     from gazeviz.domain.strip import Layout
 
     folder = Path(named).expanduser()

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
+    from gazeviz.domain.region import Region
     from gazeviz.domain.steering import Scope
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.backend.engine_adapter import CONTENTS_FILE, folder_strips, strips_of
+from gazeviz.backend.strips import CONTENTS_FILE, folder_strips, strips_of
 from gazeviz.domain.messages import StripsSource
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.store_port import SessionLog
 from gazeviz.app.session.values import Notice, NoticeKind
 from gazeviz.backend.client import WorkerLost
 from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
 from gazeviz.errors import UserError
+
+if TYPE_CHECKING:
+    from gazeviz.app.editing.editor import RegionEditor
 
 _T = TypeVar("_T")
 

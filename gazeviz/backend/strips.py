@@ -1,0 +1,91 @@
+"""The strips that rankings are measured on, from where a request says: drawn ones, or a folder of pictures.
+
+A folder may hold a `samples.json`, a list of {"file", "layout", "captions"} of which the last two are
+optional; otherwise every picture in it is a strip whose panels its gutters show, and every folder in it a
+strip of one picture per panel (p1, p2 ... pN).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gazeviz.domain.messages import StripsSource
+from gazeviz.domain.strip import Layout, Strip, gutters, panel_regions
+from gazeviz.errors import UserError
+from gazeviz.imaging import SUFFIXES, open_picture, panel_strip, pictures_in
+
+CONTENTS_FILE: Final = "samples.json"
+
+
+def strips_of(source: StripsSource) -> tuple[Strip, ...]:
+    """Return the strips that a request names; UserErrors of a folder that holds none."""
+    if source.folder is not None:
+        return folder_strips(Path(source.folder), source.n)
+    from gazeviz.testbed.world.world import builtin_strips
+
+    return tuple(drawn.strip for drawn in builtin_strips(source.n or 1, source.seed))
+
+
+def folder_strips(folder: Path, n: int | None = None, layout: Layout | None = None) -> tuple[Strip, ...]:
+    """Read the first `n` strips of a folder (None: all of them).
+
+    layout: of every strip that is one picture; None: as the list says, or else as the gutters show.
+
+    Raises UserError for a folder that is missing, holds no strip, or whose list of strips is damaged, and for
+    pictures that cannot be read or whose panels cannot be told.
+    """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of strips.")
+    known = _contents(folder)
+    names = list(known) or [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES or _holds_panels(path)
+    ]
+    if not names:
+        raise UserError(
+            f"The folder {folder} holds no strips.",
+            next_step="Put strips into it as PNG or JPEG files, or folders of panels: p1.png, p2.png ...",
+        )
+    return tuple(_strip(folder / name, known.get(name, {}), layout) for name in names[:n])
+
+
+def _holds_panels(path: Path) -> bool:
+    return path.is_dir() and len(pictures_in(path)) > 1
+
+
+def _contents(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What the folder's list says of each strip, by file name; empty where there is no list."""
+    path = folder / CONTENTS_FILE
+    if not path.exists():
+        return {}
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+        return {str(entry["file"]): entry for entry in entries if entry.get("kind", "strip") == "strip"}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} is no list of strips.",
+            next_step='Write [{"file": "a.png", "layout": "1x6"}], or delete it.',
+        ) from error
+
+
+def _strip(path: Path, known: Mapping[str, Any], layout: Layout | None) -> Strip:
+    if path.is_dir():
+        image, n_panels = panel_strip(path)
+        layout = Layout(1, n_panels)
+    else:
+        image = open_picture(path)
+        named = known.get("layout")
+        layout = layout or (Layout.parse(str(named)) if named is not None else gutters(np.asarray(image)))
+    if layout is None:
+        raise UserError(
+            f"The panels of {path.name} cannot be told by its gutters.",
+            next_step=f"Write its layout into {CONTENTS_FILE}, or take it out of the folder.",
+        )
+    captions = tuple(str(caption) for caption in known.get("captions", ()))
+    return Strip(image, panel_regions(layout, *image.size), captions, path.stem)
