@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gazeviz.domain.evaluation import Answer, Evaluation, Verdict
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer, Verdict
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import percentile_of
@@ -60,7 +60,7 @@ class Demonstration:
     narration: Run
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[JudgedAnswer, ...]:
         """The steered answers about `strip`, in the order of its panels."""
         return self.steered.answers[: len(self.strip.panels)]
 

@@ -15,7 +15,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import SessionStore
 from gazeviz.testbed.world.world import builtin_strips
 from tests.logged_runs import Notebook, as_png, sha256_of
@@ -48,7 +48,7 @@ class Kept:
         ids["pasted"] = notebook.write(spec).id
         store.note_run(ids["box"], "the one")
         store.close()
-        self.reader = Reader(self.path)
+        self.reader = LogReader(self.path)
         self.runs: dict[str, LoggedRun] = {name: self.reader.run(run_id) for name, run_id in ids.items()}
 
     def _specs(self) -> Iterator[tuple[Any, ...]]:

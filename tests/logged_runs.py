@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from gazeviz.app.session.store_port import LoggedRun, MemoryLog, SessionLog
-from gazeviz.backend.answering import Answer
-from gazeviz.backend.engine_adapter import EngineMachine, load_engine
+from gazeviz.backend.answering import AnswerJob
+from gazeviz.backend.engine_adapter import EngineAdapter, load_engine
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import GenerateSpec, LoadModel, PictureSource
@@ -26,7 +26,7 @@ class Notebook:
     def __init__(self, model: Path | None = None, log: SessionLog | None = None) -> None:
         request = LoadModel(1, None if model is None else str(model), "cpu", "float32")
         machine = load_engine(request, lambda: None, lambda _text, _part: None)
-        assert isinstance(machine, EngineMachine)
+        assert isinstance(machine, EngineAdapter)
         self.machine = machine
         self.info = machine.info()
         self.log: SessionLog = MemoryLog() if log is None else log
@@ -56,7 +56,7 @@ class Notebook:
         """Answer, and keep everything."""
         run_id = self.log.run_created(spec.side, spec, self.info)
         grid = self.grids[spec.picture_sha256]
-        answer = Answer(run_id, spec, self.machine, self._opened[spec.picture_sha256], grid)
+        answer = AnswerJob(run_id, spec, self.machine, self._opened[spec.picture_sha256], grid)
         moves = dict(retargets)
         while (step := answer.advance()) is not None:
             self.log.step_appended(run_id, step)

@@ -10,7 +10,7 @@ from gazeviz.app.report.sources import log_sources, reported_picture
 from gazeviz.domain.messages import PictureSource
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import make_report
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import SessionStore
 from tests.command_line import Run, command_line
 from tests.kept_log import Kept
@@ -147,7 +147,7 @@ def test_a_picture_whose_file_changed_has_no_path_and_a_changed_one_is_not_shown
 
 
 def test_sources_say_once_what_is_missing(kept: Kept) -> None:
-    reader, said = Reader(kept.path), list[str]()
+    reader, said = LogReader(kept.path), list[str]()
     run = reader.run(kept.runs["box"].id)
     sources = log_sources(reader, said.append)
     assert sources.picture("00") is None

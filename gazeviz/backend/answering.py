@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.backend.engine_adapter import Machine, StreamLike
+from gazeviz.backend.engine_adapter import ModelBackend, StreamLike
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, Side, StepArrived
@@ -114,7 +114,7 @@ class KeptRun:
         return mass_LH
 
 
-class RowShelf:
+class AttentionCache:
     """The latest runs of each side, within the budget."""
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -157,7 +157,7 @@ class RowShelf:
         return sum(run.n_bytes for run in self._runs.values())
 
 
-class Answer:
+class AnswerJob:
     """A run that has begun; `advance` computes one token.
 
     revised: asked while a token can still be computed again; says whether it has moved the target for it.
@@ -167,7 +167,7 @@ class Answer:
         self,
         job: int,
         spec: GenerateSpec,
-        machine: Machine,
+        machine: ModelBackend,
         picture: Any,
         grid: TokenGrid,
         revised: Callable[[], bool] | None = None,

@@ -2,7 +2,7 @@
 
 `Backend` is the protocol, `Client` its one implementation: it keeps which jobs are open, delivers events from
 one reader thread, ends a worker that does not answer a cancel, and says what was lost when a worker is gone.
-What a worker is made of (a process, a thread) is a `Link`, which the subclasses open.
+What a worker is made of (a process, a thread) is a `Transport`, which the subclasses open.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WorkerStarted:
 
 
 @dataclass(frozen=True)
-class WorkerLost:
+class WorkerEnded:
     """The worker is gone without having been asked to end. What it had loaded is gone with it.
 
     exit: as multiprocessing reports it, negative for a signal; None where it is no process.
@@ -51,7 +51,7 @@ class WorkerLost:
     cancelled: bool = False
 
 
-BackendEvent: TypeAlias = Event | WorkerStarted | WorkerLost
+BackendEvent: TypeAlias = Event | WorkerStarted | WorkerEnded
 Listener: TypeAlias = Callable[[BackendEvent], None]
 
 
@@ -86,7 +86,7 @@ class Ending:
     stderr_tail: str = ""
 
 
-class Link(Protocol):
+class Transport(Protocol):
     """One conversation with one worker."""
 
     @property
@@ -120,13 +120,13 @@ class Client(ABC):
     def __init__(self, listener: Listener, *, cancel_patience_s: float = CANCEL_PATIENCE_S) -> None:
         self._listener = listener
         self._patience_s = cancel_patience_s
-        self._talk: _Talk | None = None
+        self._talk: _Connection | None = None
 
     def start(self) -> None:
         """Begin a worker; RuntimeError when there is one."""
         if self.running:
             raise RuntimeError("there is a worker already")
-        self._talk = _Talk(self._open(), self._listener, self._patience_s)
+        self._talk = _Connection(self._open(), self._listener, self._patience_s)
 
     def send(self, request: Request) -> bool:
         """Hand over a request; see Backend."""
@@ -169,18 +169,18 @@ class Client(ABC):
         self.stop()
 
     @abstractmethod
-    def _open(self) -> Link:
+    def _open(self) -> Transport:
         """Begin a worker."""
 
 
-class _Talk:
+class _Connection:
     """One link and its two threads: one only hears, one writes, so that no caller waits for a full pipe.
 
     What can be sent without waiting is sent by the caller itself: waking a thread up takes longer, and a new
     target or a cancel is for the very next token.
     """
 
-    def __init__(self, link: Link, listener: Listener, patience_s: float) -> None:
+    def __init__(self, link: Transport, listener: Listener, patience_s: float) -> None:
         self.link = link
         self.over = False
         self._listener = listener
@@ -281,7 +281,7 @@ class _Talk:
         if timer is not None:
             timer.cancel()
 
-    def _conclude(self, ending: Ending) -> WorkerLost | None:
+    def _conclude(self, ending: Ending) -> WorkerEnded | None:
         """Close the books; None when the end was asked for."""
         with self._lock:
             self.over = True
@@ -293,6 +293,6 @@ class _Talk:
         if self._parting:
             return None
         job = self._overdue if self._overdue is not None else next(iter(jobs), None)
-        return WorkerLost(
+        return WorkerEnded(
             ending.exit, ending.signal_name, ending.stderr_tail, job, tuple(jobs), self._overdue is not None
         )

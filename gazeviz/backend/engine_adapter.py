@@ -59,7 +59,7 @@ class StreamLike(Protocol):
     def run(self) -> Run: ...
 
 
-class Machine(Protocol):
+class ModelBackend(Protocol):
     """A loaded model."""
 
     def info(self) -> ModelInfo: ...
@@ -88,7 +88,7 @@ class Machine(Protocol):
     def release_memory(self) -> None: ...
 
 
-Load: TypeAlias = Callable[[LoadModel, Callable[[], None], LoadProgress], Machine]
+Load: TypeAlias = Callable[[LoadModel, Callable[[], None], LoadProgress], ModelBackend]
 """Loads what a request names. The second argument is called once, before memory is needed: then the model
 before has to go. Raises UserError, before that call where it can."""
 
@@ -101,7 +101,7 @@ class OpenedPicture:
     max_image_tok: int | None
 
 
-class EngineMachine:
+class EngineAdapter:
     """The real thing."""
 
     def __init__(self, engine: Engine) -> None:
@@ -188,7 +188,7 @@ class EngineMachine:
         return picture.image
 
 
-def load_engine(request: LoadModel, make_room: Callable[[], None], progress: LoadProgress) -> Machine:
+def load_engine(request: LoadModel, make_room: Callable[[], None], progress: LoadProgress) -> ModelBackend:
     """Load a model with the engine; what can be refused by looking at its folder is refused before that."""
     progress("starting PyTorch", 0.0)
     from transformers.utils.logging import disable_progress_bar
@@ -204,7 +204,7 @@ def load_engine(request: LoadModel, make_room: Callable[[], None], progress: Loa
     make_room()
     # Ours is on the screen, and the lock of a bar outlives a worker that is killed.
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    return EngineMachine(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
+    return EngineAdapter(load(request.source, device=request.device, dtype=request.dtype, progress=progress))
 
 
 @cache

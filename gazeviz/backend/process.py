@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Final
 
-from gazeviz.backend.client import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
+from gazeviz.backend.client import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Listener, Transport
 from gazeviz.backend.engine_adapter import Load, load_engine
 
 # The first lines of a worker process: bound to its app before anything slow is imported.
@@ -134,11 +134,11 @@ class ProcessBackend(Client):
         super().__init__(listener, cancel_patience_s=cancel_patience_s)
         self._load = load
 
-    def _open(self) -> Link:
-        return ProcessLink(self._load)
+    def _open(self) -> Transport:
+        return ProcessTransport(self._load)
 
 
-class ProcessLink:
+class ProcessTransport:
     """One spawned worker, its pipe and the file of its stderr."""
 
     def __init__(self, load: Load) -> None:

@@ -2,7 +2,7 @@
 
 Two threads: one listens and only fills the inbox, so that a cancel or the app's end is noticed in the middle
 of a computation; the other computes. The same loop serves a process (gazeviz.backend.process) and a thread
-(gazeviz.backend.in_process). What a model is it does not know: it works on a Machine.
+(gazeviz.backend.in_process). What a model is it does not know: it works on a ModelBackend.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol
 
-from gazeviz.backend.answering import Answer, RowShelf
-from gazeviz.backend.engine_adapter import Load, Machine
+from gazeviz.backend.answering import AnswerJob, AttentionCache
+from gazeviz.backend.engine_adapter import Load, ModelBackend
 from gazeviz.backend.wire import decode, encode, failure
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
@@ -35,6 +35,7 @@ from gazeviz.domain.messages import (
     Generate,
     Hello,
     JobCancelled,
+    JobProgress,
     LoadModel,
     MapReady,
     MassReady,
@@ -42,7 +43,6 @@ from gazeviz.domain.messages import (
     ModelLoaded,
     OpenPicture,
     PicturePrepared,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Ready,
@@ -173,7 +173,7 @@ class Channel(Protocol):
         """End the worker now, from the listening thread; a thread cannot and returns."""
 
 
-class Mouth:
+class MessageSender:
     """Says events, from either thread."""
 
     def __init__(self, channel: Channel, on_loss: Callable[[], None]) -> None:
@@ -194,7 +194,7 @@ class Mouth:
             self._on_loss()
 
 
-class Ear:
+class MessageReader:
     """Takes messages off the channel into the inbox: in its own thread, and for whoever cannot wait for that.
 
     The computing thread takes in what has come itself between two tokens. Otherwise the listening thread,
@@ -239,15 +239,15 @@ class Worker:
 
     def __init__(self, channel: Channel, load: Load) -> None:
         self._inbox = Inbox()
-        self._say = Mouth(channel, self._inbox.close).say
-        self._ear = Ear(channel, self._inbox, self._say)
+        self._say = MessageSender(channel, self._inbox.close).say
+        self._ear = MessageReader(channel, self._inbox, self._say)
         self._listener = threading.Thread(target=self._ear.listen, name="worker inbox", daemon=True)
         self._load = load
-        self._machine: Machine | None = None
+        self._machine: ModelBackend | None = None
         self._pictures: OrderedDict[str, Any] = OrderedDict()
-        self._answers: OrderedDict[int, Answer] = OrderedDict()
+        self._answers: OrderedDict[int, AnswerJob] = OrderedDict()
         self._early_targets: dict[int, Region | None] = {}
-        self._shelf = RowShelf()
+        self._shelf = AttentionCache()
         self._exit_code = 0
 
     def serve(self) -> int:
@@ -309,7 +309,7 @@ class Worker:
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
             self._breathe(request.job)
-            self._say(Progress(request.job, round(100 * part), 100, text))
+            self._say(JobProgress(request.job, round(100 * part), 100, text))
 
         machine = self._load(request, lambda: self._forget_model(request.job), progress)
         self._breathe(request.job)
@@ -346,7 +346,7 @@ class Worker:
         self._pictures.move_to_end(request.spec.picture_sha256)
         picture, grid = self._pictures[request.spec.picture_sha256]
         revised = partial(self._revised, request.job)
-        answer = Answer(request.job, request.spec, machine, picture, grid, revised)
+        answer = AnswerJob(request.job, request.spec, machine, picture, grid, revised)
         self._answers[request.job] = answer
         self._shelf.open(request.job, answer.kept)
         if request.job in self._early_targets:
@@ -359,7 +359,7 @@ class Worker:
             nonlocal done, total
             done, total = done_now, total_now
             self._breathe(request.job)
-            self._say(Progress(request.job, done, total, "measuring heads", seconds_left))
+            self._say(JobProgress(request.job, done, total, "measuring heads", seconds_left))
 
         def on_partial(ranking: HeadRanking) -> None:
             # The measurement that it adds is counted by the next call of progress.
@@ -374,7 +374,7 @@ class Worker:
         )
         self._say(RankingsFinished(request.job, dict(rankings)))
 
-    def _loaded(self) -> Machine:
+    def _loaded(self) -> ModelBackend:
         if self._machine is None:
             raise UserError("No model is loaded.", next_step="Load a model first.")
         return self._machine
@@ -392,7 +392,7 @@ class Worker:
         self._answers.move_to_end(job)
         self._guarded(job, lambda: self._advance(answer))
 
-    def _advance(self, answer: Answer) -> None:
+    def _advance(self, answer: AnswerJob) -> None:
         if self._inbox.is_cancelled(answer.job):
             answer.cancel()
         step = answer.advance()

@@ -163,7 +163,7 @@ def _window(
     application: QApplication, theme_choice: ThemeChoice | None, store: SessionStore | None = None
 ) -> tuple[MainWindow, RunController]:
     """Everything behind the window, put together; without a store nothing is logged."""
-    from gazeviz.app.history.log_browser import Archive
+    from gazeviz.app.history.log_browser import LogBrowser
     from gazeviz.app.runs.run_controller import RunController
     from gazeviz.app.session.session_model import SessionModel
     from gazeviz.app.session.settings import AppSettings
@@ -176,7 +176,7 @@ def _window(
     theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
     controller = RunController(model, ProcessBackend, store or MemoryLog())
-    archive = Archive(store) if store is not None else None
+    archive = LogBrowser(store) if store is not None else None
     window = MainWindow(model, controller, settings, archive)
     theme.dress(application)
     return window, controller

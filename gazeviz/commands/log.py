@@ -17,7 +17,7 @@ from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.store.reader import Reader
+    from gazeviz.store.reader import LogReader
     from gazeviz.store.run_query import RunFilter, SortKey
 
 HELP = "List, show, check, tidy, back up and move what has been logged."
@@ -101,7 +101,7 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
     return DONE
 
 
-def _wanted(options: argparse.Namespace, reader: Reader) -> RunFilter:
+def _wanted(options: argparse.Namespace, reader: LogReader) -> RunFilter:
     from dataclasses import replace
 
     from gazeviz.store.run_query import RunFilter
@@ -312,10 +312,10 @@ def browse_command(path: Path, port: int, open_browser: bool) -> list[str]:
     return [*command, "--port", str(port), *opening]
 
 
-def _reader(path: Path) -> Reader:
-    from gazeviz.store.reader import Reader
+def _reader(path: Path) -> LogReader:
+    from gazeviz.store.reader import LogReader
 
-    return Reader(path)
+    return LogReader(path)
 
 
 def _nothing(_parser: argparse.ArgumentParser) -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gazeviz.domain.reproduction import Wish, is_builtin
+from gazeviz.domain.reproduction import ReplayRequest, is_builtin
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from gazeviz.engine.generation.replay import Original
-    from gazeviz.store.reader import Reader, StoredRun
+    from gazeviz.store.reader import LogReader, StoredRun
 
 _MOST_BYTES = 512 * 2**20
 
@@ -31,7 +31,7 @@ class KeptOriginal:
     in_log: bool
 
 
-def from_log(run: StoredRun, reader: Reader) -> KeptOriginal:
+def from_log(run: StoredRun, reader: LogReader) -> KeptOriginal:
     """Return a run of the log; UserErrors of its picture."""
     from gazeviz.app.report.sources import reported_picture
     from gazeviz.engine.generation.replay import Original
@@ -40,7 +40,7 @@ def from_log(run: StoredRun, reader: Reader) -> KeptOriginal:
     summary = run.summary
     original = Original(
         run.id,
-        Wish.of(run),
+        ReplayRequest.of(run),
         picture.image,
         summary.fingerprint if summary else run.model.fingerprint,
         tuple(step.token_id for step in run.steps),
@@ -115,7 +115,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
     )
 
 
-def _wish(run: Mapping[str, Any], model: str | None) -> Wish:
+def _wish(run: Mapping[str, Any], model: str | None) -> ReplayRequest:
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.steering import Steering
 
@@ -127,7 +127,7 @@ def _wish(run: Mapping[str, Any], model: str | None) -> Wish:
         )
     request = run["request"] or {}
     limit, usual = request.get("max_image_tokens"), run["model"]["max_image_tokens"]
-    return Wish(
+    return ReplayRequest(
         model_path=model,
         device=str(request.get("device", run["model"]["device"])),
         dtype=str(request.get("dtype", run["model"]["dtype"])),

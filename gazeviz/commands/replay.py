@@ -12,7 +12,7 @@ from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from gazeviz.commands.originals import KeptOriginal
-    from gazeviz.domain.reproduction import Wish
+    from gazeviz.domain.reproduction import ReplayRequest
     from gazeviz.engine.engine import Engine
     from gazeviz.engine.generation.replay import Replay
 
@@ -67,7 +67,7 @@ def _kept(options: argparse.Namespace) -> list[KeptOriginal]:
 
 
 def _engine(
-    wish: Wish,
+    wish: ReplayRequest,
     engines: dict[tuple[str | None, str, str], Engine],
     options: argparse.Namespace,
     terminal: Terminal,

@@ -90,10 +90,10 @@ class RunLog:
         engine = inputs.load_engine(options, self._terminal)
         if self._store is None:
             return engine
-        from gazeviz.backend.engine_adapter import EngineMachine
+        from gazeviz.backend.engine_adapter import EngineAdapter
 
         try:
-            self._info = info = EngineMachine(engine).info()
+            self._info = info = EngineAdapter(engine).info()
         except UserError as error:  # rankings in its folder are damaged: no reason not to run it
             self._give_up(error)
             return engine

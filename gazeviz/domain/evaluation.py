@@ -54,7 +54,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Answer:
+class JudgedAnswer:
     """One judged answer about one item.
 
     item: which picture.  target, n_regions: the region meant (from 0) of how many.
@@ -104,7 +104,7 @@ class Evaluation:
     protocol: str
     treatment: Mapping[str, Any]
     judge: str
-    answers: tuple[Answer, ...]
+    answers: tuple[JudgedAnswer, ...]
     seconds: float = 0.0
 
     def share(self, measure: Measure = "hit") -> float:
@@ -193,13 +193,13 @@ class Evaluation:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
         """Rebuild an evaluation from `to_json()`; its figures are computed anew."""
-        answers = tuple(Answer(**row) for row in data["answers"])
+        answers = tuple(JudgedAnswer(**row) for row in data["answers"])
         return cls(data["protocol"], data["treatment"], data["judge"], answers, data["seconds"])
 
     def _marks(self, measure: Measure) -> NDArray[np.float64]:
         return np.array([bool(getattr(answer, measure)) for answer in self.answers], dtype=np.float64)
 
-    def _mean(self, holds: Callable[[Answer], bool]) -> float:
+    def _mean(self, holds: Callable[[JudgedAnswer], bool]) -> float:
         return float(np.mean([holds(answer) for answer in self.answers])) if self.answers else float("nan")
 
 

@@ -363,7 +363,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """How far a job is: `done` of `total`, what is being done, and a guess of the rest where there is one."""
 
     job: int
@@ -536,7 +536,7 @@ class Failed:
 
 Event: TypeAlias = (
     Ready
-    | Progress
+    | JobProgress
     | ModelForgotten
     | ModelLoaded
     | PicturePrepared
@@ -575,7 +575,7 @@ WITHOUT_ANSWER = (Hello, Retarget, Cancel, Shutdown)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """What a judge says of a run's text. ok: whether it met its target, None where it had none."""
 
     words: str

@@ -18,11 +18,11 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.generation.batching import Turn, batches
-from gazeviz.engine.generation.decoding import Decoding, Stream, Writing
-from gazeviz.engine.generation.passes import Memory, Reader
+from gazeviz.engine.generation.decoding import Answer, Decoding, Stream
+from gazeviz.engine.generation.passes import Memory, PromptRunner
 from gazeviz.engine.generation.read_along import Reading, read_along
-from gazeviz.engine.generation.target_tracker import Aim, first_biased_row, plan_for
-from gazeviz.engine.generation.vision_cache import Shelf
+from gazeviz.engine.generation.target_tracker import TargetTracker, first_biased_row, plan_for
+from gazeviz.engine.generation.vision_cache import ByteCache
 from gazeviz.engine.models.description import ModelDescription, picture_sha256, request_for
 from gazeviz.engine.models.loading import LoadedModel, Progress, load_model
 from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
@@ -50,7 +50,7 @@ class Engine:
         self._loaded = loaded
         self._turn = Turn()
         self._memory = Memory(loaded.model)
-        self._prepared: Shelf[Prepared] = Shelf(_PREPARED_BYTES)
+        self._prepared: ByteCache[Prepared] = ByteCache(_PREPARED_BYTES)
         self.max_image_tokens = max_image_tokens
 
     @property
@@ -232,9 +232,13 @@ class Engine:
         heads = self.all_heads() if heads is None else heads
         prompted = self.prepared(image, prompt)
         self._check(heads, steering)
-        plan = plan_for([Aim(prompted, steering)], first_biased_row(steering, prompted)) if steering else None
+        plan = (
+            plan_for([TargetTracker(prompted, steering)], first_biased_row(steering, prompted))
+            if steering
+            else None
+        )
         with self._turn:
-            outcome = Reader(self._loaded, [prompted], heads, self._memory).prefill(plan)
+            outcome = PromptRunner(self._loaded, [prompted], heads, self._memory).prefill(plan)
         if outcome.rows_BHNP is None:
             return np.zeros((0, prompted.grid.n_tokens), dtype=np.float32)
         return np.asarray(outcome.rows_BHNP[0, :, -1].cpu().numpy(), dtype=np.float32)
@@ -295,9 +299,9 @@ class Engine:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _decoding(self, writings: Sequence[Writing]) -> Decoding:
+    def _decoding(self, writings: Sequence[Answer]) -> Decoding:
         tracked = writings[0].request.tracked
-        reader = Reader(self._loaded, [writing.prompt for writing in writings], tracked, self._memory)
+        reader = PromptRunner(self._loaded, [writing.prompt for writing in writings], tracked, self._memory)
         return Decoding(reader, writings, self._turn)
 
     def _writing(
@@ -308,14 +312,14 @@ class Engine:
         max_new_tokens: int,
         sampling: Sampling,
         tracked: HeadSet,
-    ) -> Writing:
+    ) -> Answer:
         """A checked wish, with the request that tells all about it."""
         self._check(tracked, steering)
         self._check_room(prompted, max_new_tokens)
         request = request_for(
             self.describe_model(), prompted, prompt, steering, sampling, max_new_tokens, tracked
         )
-        return Writing(self._loaded, prompted, request)
+        return Answer(self._loaded, prompted, request)
 
     def _check(self, tracked: HeadSet, steering: Steering | None) -> None:
         """Refuse heads that the model lacks."""

@@ -18,7 +18,6 @@ from typing import Any, Final
 from gazeviz.store.arrays import beside
 from gazeviz.store.connection import connect, connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
-from gazeviz.store.migrations import migrate
 
 KEPT: Final = 5
 """So many backups are kept beside a log; making one more removes the oldest."""
@@ -170,6 +169,9 @@ def salvage(log: Path, out: Path) -> dict[str, int]:
     """
     if out.exists():
         raise LogFault(f"There is a file {out} already.", next_step="Choose another name for what is saved.")
+    # A log of the present version is opened without the library that migrates.
+    from gazeviz.store.migrations import migrate
+
     saved: dict[str, int] = {}
     with faults_told(log), closing(_source(log)) as source, closing(connect(out)) as target:
         migrate(target)

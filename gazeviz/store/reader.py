@@ -72,7 +72,7 @@ def keep_grid(connection: sqlite3.Connection, log: Path, grid: TokenGrid) -> str
     return digest
 
 
-def read_grid(reader: Reader, digest: str) -> TokenGrid:
+def read_grid(reader: LogReader, digest: str) -> TokenGrid:
     """Return a grid by its digest; KeyError where the log has none, LogFault where its array is at fault."""
     width_px, height_px, fed_width_px, fed_height_px, rows, columns, note, boxes = reader.one(
         "SELECT width_px, height_px, fed_width_px, fed_height_px, grid_rows, grid_columns, note, boxes "
@@ -84,7 +84,7 @@ def read_grid(reader: Reader, digest: str) -> TokenGrid:
     return TokenGrid(reader.array(boxes), (width_px, height_px), fed_size_px, shape_RC, text_of(note))
 
 
-def neighbours_grid(reader: Reader, run_id: int, n_tok: int) -> TokenGrid | None:
+def neighbours_grid(reader: LogReader, run_id: int, n_tok: int) -> TokenGrid | None:
     """Return the grid of another run of the same model on the same picture, of so many image tokens.
 
     None where no such run has written one down.
@@ -140,7 +140,7 @@ class StoredPicture:
 class StoredRun:
     """A run; spec, model, steps and summary are read from the log when they are first asked for."""
 
-    def __init__(self, reader: Reader, row: Sequence[Any]) -> None:
+    def __init__(self, reader: LogReader, row: Sequence[Any]) -> None:
         self._reader = reader
         self.id: int = row[0]
         self.session_id: int = row[1]
@@ -183,7 +183,7 @@ class StoredRun:
 class StoredRuns(Sequence[StoredRun]):
     """Runs by their numbers, read when they are asked for."""
 
-    def __init__(self, reader: Reader, ids: Sequence[int]) -> None:
+    def __init__(self, reader: LogReader, ids: Sequence[int]) -> None:
         self._reader = reader
         self._ids = ids
 
@@ -200,7 +200,7 @@ class StoredRuns(Sequence[StoredRun]):
         return self._reader.run(int(self._ids[place]))
 
 
-class Reader:
+class LogReader:
     """Reads one log; LogFaults wherever its file, or what is in it, is at fault."""
 
     def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gazeviz.domain.messages import Side
 from gazeviz.errors import UserError
 from gazeviz.store.codec import text_of
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 
 Operator: TypeAlias = Literal["has", "is", "above", "below", "at_least", "at_most"]
 SortKey: TypeAlias = Literal[
@@ -332,7 +332,7 @@ class RunCounts:
 class RunList:
     """Questions about runs, answered from the columns of the table alone."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: LogReader) -> None:
         self._reader = reader
 
     def count(self, wanted: RunFilter = _ALL) -> int:

@@ -36,7 +36,7 @@ from gazeviz.store.backup import copy_files
 from gazeviz.store.connection import SCHEMA, connect, immediate, schema_of
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import migrate, schema_sql
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import open_to_write
 from gazeviz.store.upkeep import check, wrong_types
 
@@ -64,7 +64,7 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
     Deleted runs stay behind; runs under way are lost in the copy. LogFault where there is no such session,
     for files that the log has lost, and where the file cannot be written: it is there whole, or not at all.
     """
-    with closing(Reader(log)) as reader:
+    with closing(LogReader(log)) as reader:
         names = {session.id: session.name for session in reader.sessions()}
     if session_id not in names:
         raise LogFault(
@@ -110,7 +110,7 @@ def import_session(log: Path, file: Path) -> Imported:
                     )
                 copy_files(small, log)
                 session_id, n_runs = session_transfer.put_in(connection, file.name)
-        with closing(Reader(log)) as reader:
+        with closing(LogReader(log)) as reader:
             name = next(session.name for session in reader.sessions() if session.id == session_id)
     return Imported(session_id, name, n_runs)
 
@@ -223,7 +223,7 @@ def _check_log(file: Path, small: Path) -> None:
 
 def _forget_false_pictures(connection: sqlite3.Connection, small: Path) -> None:
     """Bytes that are not the picture that they go by must not stand in its way."""
-    with closing(Reader(small)) as reader:
+    with closing(LogReader(small)) as reader:
         for (sha256,) in reader.rows("SELECT sha256 FROM images WHERE kept <> 'path'"):
             source = reader.picture(sha256).source
             if source is None or source.data is None or _picture_digest(source.data) != sha256:

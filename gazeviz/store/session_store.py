@@ -26,9 +26,9 @@ from gazeviz.domain.messages import (
     ModelInfo,
     PictureSource,
     RunSummary,
+    RunVerdict,
     Side,
     StepArrived,
-    Verdict,
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
@@ -50,7 +50,7 @@ from gazeviz.store.codec import (
 )
 from gazeviz.store.connection import SCHEMA, connect, default_path, immediate, is_foreign, schema_of
 from gazeviz.store.faults import LogFault, faults_told, log_fault
-from gazeviz.store.reader import Reader, StoredRun, StoredRuns, StoredSession, keep_grid
+from gazeviz.store.reader import LogReader, StoredRun, StoredRuns, StoredSession, keep_grid
 from gazeviz.store.run_query import RunList
 from gazeviz.store.words import hex_digest, session_name, steering_words
 from gazeviz.store.writer import Writer
@@ -542,7 +542,7 @@ class SessionStore:
                     openings.forget_empty_sessions(connection)
                     purge(connection, time.time() - KEEP_DELETED_S)
                     self._opening_id = openings.begin(connection, program)
-                self.reader = Reader(self.path)
+                self.reader = LogReader(self.path)
             except BaseException:
                 connection.close()
                 raise
@@ -623,7 +623,7 @@ class SessionStore:
         state: str,
         summary: RunSummary | None,
         message: str,
-        verdict: Verdict | None = None,
+        verdict: RunVerdict | None = None,
     ) -> Future[None]:
         """A run is done, cancelled, failed or lost; it and all its tokens are on the disk when that is done.
 
@@ -781,4 +781,4 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 def _check(path: Path) -> None:
     """Look before touching: a file that is not ours, or newer, must not even be switched to WAL."""
     if path.is_file() and path.stat().st_size:
-        Reader(path).close()
+        LogReader(path).close()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gazeviz.backend import engine_adapter as machine
-from gazeviz.backend.engine_adapter import EngineMachine, decoded_image
+from gazeviz.backend.engine_adapter import EngineAdapter, decoded_image
 from gazeviz.backend.in_process import InProcessBackend
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
@@ -20,13 +20,13 @@ from gazeviz.domain.messages import (
     GalleryReady,
     Generate,
     GenerateSpec,
+    JobProgress,
     LoadModel,
     MassReady,
     ModelLoaded,
     OpenPicture,
     PicturePrepared,
     PictureSource,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Recommended,
@@ -53,7 +53,7 @@ def engine(untrained_model: Path) -> Engine:
 @pytest.fixture
 def backend(heard: Heard, engine: Engine) -> Iterator[InProcessBackend]:
     """A worker with a real model (job 1) and a picture (job 2)."""
-    with InProcessBackend(heard, load=lambda _request, _room, _progress: EngineMachine(engine)) as backend:
+    with InProcessBackend(heard, load=lambda _request, _room, _progress: EngineAdapter(engine)) as backend:
         backend.send(LoadModel(1))
         backend.send(open_strip(2))
         heard.until(PicturePrepared, 2)
@@ -145,7 +145,7 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         assert info.recommended_moving == Recommended(12, ranking="gaze_head_ranking")
         assert info.rankings["causal"].order() == ranking.order()
         assert (info.shape_LH, info.device, info.dtype) == ((8, 8), "cpu", "float32")
-        assert [event.done for event in heard.of(Progress, 1)][-1] == 100
+        assert [event.done for event in heard.of(JobProgress, 1)][-1] == 100
         backend.send(LoadModel(2, str(tmp_path / "nothing")))
         assert heard.until(Failed, 2).kind == "user"
         backend.send(open_strip(3))
@@ -160,9 +160,9 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
 def test_special_tokens_are_named_as_far_as_there_is_room(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert dict(EngineMachine(engine).info().special_tokens) == engine.loaded.special_tokens
+    assert dict(EngineAdapter(engine).info().special_tokens) == engine.loaded.special_tokens
     monkeypatch.setattr(machine, "NAMED_TOKENS", 2)
-    assert EngineMachine(engine).info().special_tokens == {0: "<|endoftext|>", 1: "<|im_start|>"}
+    assert EngineAdapter(engine).info().special_tokens == {0: "<|endoftext|>", 1: "<|im_start|>"}
 
 
 def test_a_picture_may_cost_fewer_tokens(backend: InProcessBackend, heard: Heard) -> None:

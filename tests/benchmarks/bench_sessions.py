@@ -18,7 +18,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.store import SessionStore
@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.app: QApplication = dressed_app()
         self.store = SessionStore(path)
-        self.archive = Archive(self.store)
+        self.archive = LogBrowser(self.store)
         self.controller = RunController(SessionModel(), FakeBackend)
         self.browser = self.make()
         self.listings = 0

@@ -118,10 +118,10 @@ class Live:
         self.ready_s = time.time() - started_s
 
     def _note(self, event: Any) -> None:
-        from gazeviz.backend.client import WorkerLost
+        from gazeviz.backend.client import WorkerEnded
         from gazeviz.domain.messages import StepArrived
 
-        self.n_lost += isinstance(event, WorkerLost)
+        self.n_lost += isinstance(event, WorkerEnded)
         if isinstance(event, StepArrived):
             self.produced_s[event.job, event.index] = time.perf_counter()
 

@@ -21,7 +21,7 @@ from gazeviz.errors import UserError
 from gazeviz.store import SessionStore, openings, writer
 from gazeviz.store.connection import SCHEMA
 from gazeviz.store.faults import LogFault, fault_of
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore, refused
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, tiny_info
@@ -177,7 +177,7 @@ def test_a_log_that_is_locked_as_a_whole_cannot_be_opened(open_store: OpenStore,
         other.execute("PRAGMA journal_mode = DELETE").fetchone()
         other.execute("BEGIN EXCLUSIVE")
         with refused("locked", "locked by another program"):
-            Reader(path, busy_s=0.1)
+            LogReader(path, busy_s=0.1)
 
 
 # Other people's files
@@ -190,7 +190,7 @@ def test_a_log_of_a_newer_version_is_left_alone(open_store: OpenStore, path: Pat
         database.commit()
         database.execute("PRAGMA journal_mode = DELETE").fetchone()
     before = path.read_bytes()
-    for attempt in (lambda: open_store(), lambda: Reader(path)):
+    for attempt in (lambda: open_store(), lambda: LogReader(path)):
         with refused("newer", "newer gazeviz"):
             attempt()
     assert path.read_bytes() == before
@@ -208,7 +208,7 @@ def test_a_database_of_another_program_is_left_alone(open_store: OpenStore, path
 
 def test_a_log_that_is_not_there_cannot_be_read(path: Path) -> None:
     with pytest.raises(LogFault, match="There is no log"):
-        Reader(path)
+        LogReader(path)
 
 
 # Closed

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gazeviz.app.session.store_port import LoggedRun, LoggedSession, MemoryLog, SessionLog
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, PictureSource, Verdict
+from gazeviz.domain.messages import GenerateSpec, PictureSource, RunVerdict
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import SessionStore
@@ -85,7 +85,9 @@ def test_whatever_is_logged_is_read_by_the_next_start(open_store: OpenStore, see
 
 def test_a_run_and_its_verdict_are_on_the_disk_together(store: SessionStore) -> None:
     run_id = store.run_created("baseline", SPEC, tiny_info())
-    ending = store.run_ended(run_id, "done", Samples(1).summary(), "", Verdict("Panel 2", True, "captions"))
+    ending = store.run_ended(
+        run_id, "done", Samples(1).summary(), "", RunVerdict("Panel 2", True, "captions")
+    )
     assert ending.result(timeout=10) is None
     sql = "SELECT state, verdict, verdict_ok, judge FROM runs JOIN judgements USING (verdict)"
     assert [tuple(row) for row in store.reader.rows(sql)] == [("done", "Panel 2", 1, "captions")]

@@ -16,7 +16,7 @@ from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.messages import GenerateSpec, RunSummary
 from gazeviz.store import SessionStore
 from gazeviz.store.faults import LogFault
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_file import export_session, import_session
 from gazeviz.store.upkeep import check, stats, vacuum
 from tests.store.conftest import OpenStore
@@ -100,7 +100,7 @@ def test_cells_that_were_changed_are_found(store: SessionStore) -> None:
     with closing(sqlite3.connect(store.path)) as database:
         database.execute("UPDATE token_grids SET grid_rows = 3, grid_columns = 3")
         database.commit()
-    with closing(Reader(store.path)) as fresh, pytest.raises(LogFault):
+    with closing(LogReader(store.path)) as fresh, pytest.raises(LogFault):
         _ = fresh.run(run_id).grid
 
 
@@ -128,7 +128,7 @@ def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(
     session_id, run_id = old.open_session("old"), logged(old, tiled())
     old.close()
     as_of_schema_1(path)
-    with closing(Reader(path)) as reader:
+    with closing(LogReader(path)) as reader:
         assert reader.run(run_id).summary is not None and reader.run(run_id).grid is None
     assert check(path) == [] and stats(path).rows["runs"] == 1
     export_session(path, session_id, tmp_path / "s.zip")

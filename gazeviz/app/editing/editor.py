@@ -164,7 +164,7 @@ MAX_UNDO_STEPS = 500
 
 
 @dataclass
-class _Drag:
+class _StrokeDrag:
     """A stroke in progress. born: whether its region was made for it and is not in the undo stack yet."""
 
     region: EditableRegion
@@ -182,7 +182,7 @@ class RegionEditor:
         self._model = model
         self.undo_stack = stack if stack is not None else QUndoStack(model)
         self.undo_stack.setUndoLimit(MAX_UNDO_STEPS)
-        self._drag: _Drag | None = None
+        self._drag: _StrokeDrag | None = None
 
     # Painting
 
@@ -203,7 +203,7 @@ class RegionEditor:
         region, born = self._region_to_paint(erase)
         text = "Erase" if erase else "Paint"
         stroke = Stroke(region.mask_HW, erase=erase)
-        self._drag = _Drag(region, stroke, text, point_px, born, active_before)
+        self._drag = _StrokeDrag(region, stroke, text, point_px, born, active_before)
         if brush:
             self.extend_stroke(point_px)
 
@@ -430,14 +430,14 @@ class RegionEditor:
         self._model.active_region_id = region.id
         return region, True
 
-    def _take_back_birth(self, drag: _Drag) -> None:
+    def _take_back_birth(self, drag: _StrokeDrag) -> None:
         if drag.born:
             rest = [region for region in self._model.regions if region is not drag.region]
             self._model.regions.replace_all(rest)
             self._model.note_regions()
             self._model.active_region_id = drag.active_before
 
-    def _dragging(self) -> _Drag:
+    def _dragging(self) -> _StrokeDrag:
         if self._drag is None:
             raise RuntimeError("no stroke is in progress")
         return self._drag

@@ -21,7 +21,7 @@ Order: TypeAlias = Literal["forwards", "backwards", "mixed"]
 
 
 @dataclass(frozen=True)
-class Block:
+class ScheduleBlock:
     """Answer tokens `first` up to but without `end`, under one target (None: the heads are let go).
 
     turn: its place in the schedule; None for what holds before the first turn.
@@ -33,7 +33,7 @@ class Block:
     turn: int | None
 
 
-def blocks(turns: Turns, length_tok: int, before: int | None = None) -> tuple[Block, ...]:
+def blocks(turns: Turns, length_tok: int, before: int | None = None) -> tuple[ScheduleBlock, ...]:
     """The whole axis of an answer of so many tokens; `before` is the target until the first turn."""
     starts: list[tuple[int, int | None, int | None]] = [
         (first, region_id, turn) for turn, (first, region_id) in enumerate(turns) if first < length_tok
@@ -42,7 +42,8 @@ def blocks(turns: Turns, length_tok: int, before: int | None = None) -> tuple[Bl
         starts.insert(0, (0, before, None))
     ends = [first for first, _, _ in starts[1:]] + [length_tok]
     return tuple(
-        Block(first, end, region_id, turn) for (first, region_id, turn), end in zip(starts, ends, strict=True)
+        ScheduleBlock(first, end, region_id, turn)
+        for (first, region_id, turn), end in zip(starts, ends, strict=True)
     )
 
 

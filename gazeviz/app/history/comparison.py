@@ -108,7 +108,7 @@ _LABELLED: Final = (
 
 
 @dataclass(frozen=True)
-class Setting:
+class ComparedSetting:
     """One setting of all compared runs. values: in words; keys: what decides whether two are the same."""
 
     name: str
@@ -121,7 +121,7 @@ class Setting:
         return any(key != self.keys[0] for key in self.keys)
 
 
-def settings_of(runs: Sequence[LoggedRun], picture_names: Mapping[str, str]) -> tuple[Setting, ...]:
+def settings_of(runs: Sequence[LoggedRun], picture_names: Mapping[str, str]) -> tuple[ComparedSetting, ...]:
     """Return everything that can change the result, a setting each.
 
     picture_names: by sha256; a picture without a name is called by the beginning of its digest.
@@ -130,11 +130,11 @@ def settings_of(runs: Sequence[LoggedRun], picture_names: Mapping[str, str]) -> 
     made = []
     for name in rows[0]:
         keys = tuple(row[name][1] for row in rows)
-        made.append(Setting(name, _told_apart([row[name][0] for row in rows], keys), keys))
+        made.append(ComparedSetting(name, _told_apart([row[name][0] for row in rows], keys), keys))
     return tuple(made)
 
 
-def differing(settings: Sequence[Setting]) -> tuple[str, ...]:
+def differing(settings: Sequence[ComparedSetting]) -> tuple[str, ...]:
     """Name what differs, shortly: a baseline among steered runs differs in "steering" and not in all of it.
 
     The heads that are watched are not named where those that are steered differ anyway.
@@ -353,7 +353,7 @@ class RunComparison:
         check_count(len(self.runs), "runs")
 
     @cached_property
-    def settings(self) -> tuple[Setting, ...]:
+    def settings(self) -> tuple[ComparedSetting, ...]:
         """Everything that can change the result."""
         return settings_of(self.runs, self.picture_names)
 

@@ -24,7 +24,7 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import Sources
-from gazeviz.store.reader import Reader, StoredSession
+from gazeviz.store.reader import LogReader, StoredSession
 from gazeviz.store.run_query import RunFilter, RunLine, RunList
 
 _T = TypeVar("_T")
@@ -60,10 +60,10 @@ class NotCompared:
     next_step: str
 
 
-def told(question: Callable[[Reader], _T]) -> Callable[[Reader], _T | NotCompared]:
+def told(question: Callable[[LogReader], _T]) -> Callable[[LogReader], _T | NotCompared]:
     """Make a question whose UserErrors are answers, so that they are shown in place."""
 
-    def ask(reader: Reader) -> _T | NotCompared:
+    def ask(reader: LogReader) -> _T | NotCompared:
         try:
             return question(reader)
         except UserError as error:
@@ -72,7 +72,7 @@ def told(question: Callable[[Reader], _T]) -> Callable[[Reader], _T | NotCompare
     return ask
 
 
-def read_runs(reader: Reader, ids: Sequence[int], known: KnownGrid | None = None) -> RunComparison:
+def read_runs(reader: LogReader, ids: Sequence[int], known: KnownGrid | None = None) -> RunComparison:
     """Read two to six runs and all that is drawn of them.
 
     Raises UserError for a number of runs that cannot be compared, one that is not in the log, and what cannot
@@ -87,7 +87,7 @@ def read_runs(reader: Reader, ids: Sequence[int], known: KnownGrid | None = None
     return RunComparison(runs, names, pictures, grids, tuple(_ranking_of(sources, run) for run in runs))
 
 
-def read_sessions(reader: Reader, first: int, second: int) -> SessionsCompared:
+def read_sessions(reader: LogReader, first: int, second: int) -> SessionsCompared:
     """Read the rows of two sessions and pair them; UserError for one that is not in the log, or for twice
     the same."""
     if first == second:
@@ -99,7 +99,7 @@ def read_sessions(reader: Reader, first: int, second: int) -> SessionsCompared:
     return SessionsCompared(sessions[first], sessions[second], pairing)
 
 
-def _lines_of(reader: Reader, session_id: int) -> list[RunLine]:
+def _lines_of(reader: LogReader, session_id: int) -> list[RunLine]:
     """A session's rows, the oldest first."""
     runs = RunList(reader)
     ids = runs.ids(RunFilter(session_id=session_id), descending=False)
@@ -108,7 +108,7 @@ def _lines_of(reader: Reader, session_id: int) -> list[RunLine]:
     ]
 
 
-def _read_run(reader: Reader, run_id: int) -> LoggedRun:
+def _read_run(reader: LogReader, run_id: int) -> LoggedRun:
     """A run with everything of it read."""
     try:
         run = reader.run(run_id)
@@ -120,7 +120,7 @@ def _read_run(reader: Reader, run_id: int) -> LoggedRun:
 
 
 def _read_pictures(
-    reader: Reader, sources: Sources, runs: Sequence[LoggedRun]
+    reader: LogReader, sources: Sources, runs: Sequence[LoggedRun]
 ) -> tuple[dict[str, str], dict[str, NDArray[np.uint8]]]:
     """Names and small pixels of the runs' pictures, of those that are known."""
     names: dict[str, str] = {}
@@ -135,7 +135,7 @@ def _read_pictures(
     return names, pictures
 
 
-def _thumbnail(reader: Reader, sha256: str) -> NDArray[np.uint8] | None:
+def _thumbnail(reader: LogReader, sha256: str) -> NDArray[np.uint8] | None:
     """What the log itself keeps of a picture whose pixels cannot be had any more."""
     data = reader.thumbnails([sha256]).get(sha256)
     if data is None:

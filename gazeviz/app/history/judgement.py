@@ -13,7 +13,7 @@ from typing import Final
 from gazeviz.app.session.values import Picture, RunRecord
 from gazeviz.domain.answer_text import named_regions
 from gazeviz.domain.evaluation import describes
-from gazeviz.domain.messages import Verdict
+from gazeviz.domain.messages import RunVerdict
 from gazeviz.domain.strip import panel_boxes_px
 
 JUDGE: Final = "captions"
@@ -23,16 +23,16 @@ _TOLD: Final = 0.6
 """Share of a caption's rare words above which a text tells of it: most, but for a word or two."""
 
 
-def logged_verdict(record: RunRecord, picture: Picture | None) -> Verdict | None:
+def logged_verdict(record: RunRecord, picture: Picture | None) -> RunVerdict | None:
     """What the log is to say of a run; None where the captions are not known."""
     if not _panel_names(record, picture):
         return None
     kind, words = judgement(record, picture) or ("", "")
     if kind == "follows":
         n_met, _, n_turns = words.partition(" of ")
-        return Verdict(f"follows {words}", n_met == n_turns, JUDGE)
+        return RunVerdict(f"follows {words}", n_met == n_turns, JUDGE)
     met = words.endswith(" ✓")
-    return Verdict(words.removesuffix(" ✓"), met if record.spec.steering is not None else None, JUDGE)
+    return RunVerdict(words.removesuffix(" ✓"), met if record.spec.steering is not None else None, JUDGE)
 
 
 def judgement(record: RunRecord, picture: Picture | None) -> tuple[str, str] | None:

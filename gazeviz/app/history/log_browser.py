@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QUndoCommand, QUndoStack
 
-from gazeviz.app.history import log_browser as deeds
 from gazeviz.app.history.run_details import RunFacts, SmallPictures, facts_of, shell_line, snippet
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 from gazeviz.store.backup import backups_of
 from gazeviz.store.codec import text_of
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.reader import StoredPicture as StoredPicture
 from gazeviz.store.reader import StoredRun as StoredRun
 from gazeviz.store.reader import StoredSession as StoredSession
@@ -45,7 +44,7 @@ from gazeviz.store.run_query import SortKey as SortKey
 
 
 TakeBack: TypeAlias = Callable[[SessionStore], None]
-Deed: TypeAlias = Callable[[SessionStore, Reader], TakeBack]
+Deed: TypeAlias = Callable[[SessionStore, LogReader], TakeBack]
 
 _AT_ONCE: Final = 500
 
@@ -53,7 +52,7 @@ _AT_ONCE: Final = 500
 def star(ids: Sequence[int], starred: bool) -> Deed:
     """Give or take stars."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE starred <> ? AND id IN", starred)
         store.star_runs(changed, starred)
         return lambda store: store.star_runs(changed, not starred)
@@ -69,10 +68,10 @@ def tag_word(tag: str) -> str:
     return word
 
 
-def tag(ids: Sequence[int], word: str, present: bool) -> Deed:
+def tag_runs(ids: Sequence[int], word: str, present: bool) -> Deed:
     """Put a tag on runs, or take it away."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         tagged = set(_those(reader, ids, "SELECT run_id FROM run_tags WHERE tag = ? AND run_id IN", word))
         changed = [run_id for run_id in ids if (run_id in tagged) != present]
         store.tag_runs(changed, word, present)
@@ -94,7 +93,7 @@ def note_session(session_id: int, text: str) -> Deed:
 def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> Deed:
     """Write down what a person says of runs."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         sql = "SELECT verdict, ok FROM judgements WHERE judge = 'person' AND run_id = ?"
         before = {run_id: next(iter(reader.rows(sql, (run_id,))), ("", None)) for run_id in ids}
         for run_id in ids:
@@ -112,7 +111,7 @@ def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> Deed:
 def delete(ids: Sequence[int]) -> Deed:
     """Take runs out of the list."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE deleted_s IS NULL AND id IN")
         store.delete_runs(changed)
         return lambda store: store.restore_runs(changed)
@@ -123,7 +122,7 @@ def delete(ids: Sequence[int]) -> Deed:
 def restore(ids: Sequence[int]) -> Deed:
     """Bring deleted runs back."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE deleted_s IS NOT NULL AND id IN")
         store.restore_runs(changed)
         return lambda store: store.delete_runs(changed)
@@ -139,7 +138,7 @@ def rename_session(session_id: int, name: str) -> Deed:
 def delete_session(session_id: int) -> Deed:
     """Take a session and its runs out of the lists."""
 
-    def deed(store: SessionStore, _reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, _reader: LogReader) -> TakeBack:
         store.delete_session(session_id)
         return lambda store: store.restore_session(session_id)
 
@@ -149,7 +148,7 @@ def delete_session(session_id: int) -> Deed:
 def _write(write: Callable[[SessionStore, int, str], None], key: int, text: str, sql: str) -> Deed:
     """Write a text that belongs to a key; sql finds the one before, which may be none."""
 
-    def deed(store: SessionStore, reader: Reader) -> TakeBack:
+    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
         rows = reader.rows(sql, (key,))
         before = text_of(rows[0][0]) if rows else ""
         write(store, key, text)
@@ -158,7 +157,7 @@ def _write(write: Callable[[SessionStore, int, str], None], key: int, text: str,
     return deed
 
 
-def _those(reader: Reader, ids: Sequence[int], sql: str, *values: Any) -> list[int]:
+def _those(reader: LogReader, ids: Sequence[int], sql: str, *values: Any) -> list[int]:
     """Which of some runs a condition holds for; asked a few hundred at a time."""
     found: list[int] = []
     for some in _portions(ids):
@@ -173,7 +172,7 @@ def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 _T = TypeVar("_T")
-_Question: TypeAlias = Callable[[Reader], Any]
+_Question: TypeAlias = Callable[[LogReader], Any]
 _Answer: TypeAlias = Callable[[Any], object]
 
 LOOK_EVERY_MS: Final = 2000
@@ -185,7 +184,7 @@ _URGENT: Final = ("lines", "list")
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunQuery:
     """Which runs a list shows, and in which order."""
 
     wanted: RunFilter = field(default_factory=RunFilter)
@@ -200,7 +199,7 @@ class Listing:
     first: the rows that most likely come first on the screen.
     """
 
-    wish: Wish
+    wish: RunQuery
     ids_N: NDArray[np.int64]
     sessions_N: NDArray[np.int64]
     first: tuple[RunLine, ...] = ()
@@ -226,7 +225,7 @@ class _Wishes:
     closing: bool = False
 
 
-class Archive(QObject):
+class LogBrowser(QObject):
     """The log as the window sees it.
 
     store: open to be written; stays somebody else's to close, after this.
@@ -257,7 +256,7 @@ class Archive(QObject):
         self._wanted_thumbnails: dict[str, None] = {}
         self._small_pictures: SmallPictures = {}  # the thread's own
         self._version: int | None = None
-        self._reader: Reader | None = None
+        self._reader: LogReader | None = None
         queued = Qt.ConnectionType.QueuedConnection
         self._answered.connect(self._on_answered, queued)
         self._written.connect(self.changed, queued)
@@ -283,7 +282,7 @@ class Archive(QObject):
 
     # Asking
 
-    def ask(self, topic: str, question: Callable[[Reader], _T], answer: Callable[[_T], object]) -> None:
+    def ask(self, topic: str, question: Callable[[LogReader], _T], answer: Callable[[_T], object]) -> None:
         """Ask the log something in the archive's thread; `answer` is called in the screen's.
 
         topic: of several wishes about one, only the newest is answered. A UserError becomes `failed`.
@@ -294,10 +293,10 @@ class Archive(QObject):
             self._wishes.questions[topic] = number, question
             self._wishes.wake.notify()
 
-    def ask_list(self, wish: Wish) -> None:
+    def ask_list(self, wish: RunQuery) -> None:
         """Ask which runs there are: `listed`."""
 
-        def look(reader: Reader) -> Listing:
+        def look(reader: LogReader) -> Listing:
             runs = RunList(reader)
             pairs_N2 = runs.ids_and_sessions(wish.wanted, wish.sort, wish.descending)
             ids_N, sessions_N = pairs_N2[:, 0], pairs_N2[:, 1]
@@ -345,45 +344,45 @@ class Archive(QObject):
     def star(self, run_ids: Iterable[int], starred: bool = True) -> None:
         """Give runs a star, or take it away."""
         ids = _numbers(run_ids)
-        self._do("Star" if starred else "Unstar", deeds.star(ids, starred), ids)
+        self._do("Star" if starred else "Unstar", star(ids, starred), ids)
 
     def tag(self, run_ids: Iterable[int], tag: str, present: bool = True) -> None:
         """Put a tag on runs, or take it away; UserError for an empty one."""
-        ids, word = _numbers(run_ids), deeds.tag_word(tag)
-        self._do(f"Tag “{word}”" if present else f"Take tag “{word}”", deeds.tag(ids, word, present), ids)
+        ids, word = _numbers(run_ids), tag_word(tag)
+        self._do(f"Tag “{word}”" if present else f"Take tag “{word}”", tag_runs(ids, word, present), ids)
 
     def note(self, run_id: int, text: str) -> None:
         """Write a run's note; "" takes it away."""
-        self._do("Note", deeds.note(run_id, text), (run_id,))
+        self._do("Note", note(run_id, text), (run_id,))
 
     def note_session(self, session_id: int, text: str) -> None:
         """Write a session's note; "" takes it away."""
-        self._do("Note of a session", deeds.note_session(session_id, text), ())
+        self._do("Note of a session", note_session(session_id, text), ())
 
     def judge(self, run_ids: Iterable[int], verdict: str, ok: bool | None = None) -> None:
         """Write down what a person says of runs; "" takes it back."""
         ids = _numbers(run_ids)
-        self._do("Verdict", deeds.judge(ids, verdict, ok), ids)
+        self._do("Verdict", judge(ids, verdict, ok), ids)
 
     def delete(self, run_ids: Iterable[int]) -> None:
         """Take runs out of the list; the log keeps them for 30 days."""
         ids = _numbers(run_ids)
-        self._do("Delete runs", deeds.delete(ids), ids)
+        self._do("Delete runs", delete(ids), ids)
 
     def restore(self, run_ids: Iterable[int]) -> None:
         """Bring deleted runs back."""
         ids = _numbers(run_ids)
-        self._do("Bring runs back", deeds.restore(ids), ids)
+        self._do("Bring runs back", restore(ids), ids)
 
     def rename_session(self, session_id: int, name: str) -> None:
         """Give a session another name; UserError for an empty one."""
         if not name.strip():
             raise UserError("A session needs a name.", next_step="Write one, or press Esc to keep the old.")
-        self._do("Rename session", deeds.rename_session(session_id, name.strip()), ())
+        self._do("Rename session", rename_session(session_id, name.strip()), ())
 
     def delete_session(self, session_id: int) -> None:
         """Take a session and its runs out of the lists; the log keeps them for 30 days."""
-        self._do("Delete session", deeds.delete_session(session_id), ())
+        self._do("Delete session", delete_session(session_id), ())
 
     def _do(self, text: str, deed: Deed, ids: tuple[int, ...]) -> None:
         self.undo_stack.push(_Command(self, text, deed, ids))
@@ -418,7 +417,7 @@ class Archive(QObject):
     def _ask_thumbnails(self) -> None:
         sha256s = list(self._wanted_thumbnails)
 
-        def look(reader: Reader) -> dict[str, QImage]:
+        def look(reader: LogReader) -> dict[str, QImage]:
             found = reader.thumbnails(sha256s)
             return {sha256: QImage.fromData(data) for sha256, data in found.items()}
 
@@ -473,7 +472,7 @@ class Archive(QObject):
         """What a piece of work returns, or raises: a bug is raised again in the screen's thread."""
         try:
             if self._reader is None:
-                self._reader = Reader(self.path)
+                self._reader = LogReader(self.path)
             return work(self._reader)
         except Exception as error:
             return error
@@ -482,7 +481,7 @@ class Archive(QObject):
 class _Command(QUndoCommand):
     """Something that was written, and what takes it back; both are done by the archive's thread, in order."""
 
-    def __init__(self, archive: Archive, text: str, deed: Deed, ids: tuple[int, ...]) -> None:
+    def __init__(self, archive: LogBrowser, text: str, deed: Deed, ids: tuple[int, ...]) -> None:
         super().__init__(text)
         self._archive, self._deed, self._ids = archive, deed, ids
         self._take_back: list[TakeBack] = []
@@ -491,7 +490,7 @@ class _Command(QUndoCommand):
         """Do it, and remember how to take it back."""
         store, deed, kept = self._archive.store, self._deed, self._take_back
 
-        def work(reader: Reader) -> None:
+        def work(reader: LogReader) -> None:
             kept.append(deed(store, reader))
 
         self._archive.write(work, self._ids)
@@ -500,14 +499,14 @@ class _Command(QUndoCommand):
         """Take back what was really done; nothing where it had failed."""
         store, kept = self._archive.store, self._take_back
 
-        def work(_reader: Reader) -> None:
+        def work(_reader: LogReader) -> None:
             while kept:
                 kept.pop()(store)
 
         self._archive.write(work, self._ids)
 
 
-def _overview(reader: Reader) -> Overview:
+def _overview(reader: LogReader) -> Overview:
     counts, sessions = RunList(reader).counts(), tuple(reader.sessions())
     backup = next(iter(backups_of(reader.path)), None)
     sizes = [path.stat().st_size for path in (reader.path, _wal(reader.path)) if path.is_file()]

@@ -34,13 +34,13 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, Side
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.region import Region, region_colour
-from gazeviz.domain.reproduction import Wish
+from gazeviz.domain.reproduction import ReplayRequest
 from gazeviz.domain.strip import panel_boxes_px
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from gazeviz.app.runs.run_controller import RunController
-    from gazeviz.store.reader import Reader, StoredRun
+    from gazeviz.store.reader import LogReader, StoredRun
     from gazeviz.store.session_store import SessionStore
 
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
@@ -87,7 +87,7 @@ def logged_view(store: SessionStore, run_id: int) -> LoggedView:
         run.model,
         tuple(record_of(each) for each in (run, *beside)),
         _rankings(reader, run.model),
-        Wish.of(run).max_image_tok,
+        ReplayRequest.of(run).max_image_tok,
         run.grid or proven_grid(run),
     )
 
@@ -107,7 +107,7 @@ def record_of(run: StoredRun) -> RunRecord:
     )  # fmt: skip
 
 
-def _picture(reader: Reader, sha256: str) -> Picture:
+def _picture(reader: LogReader, sha256: str) -> Picture:
     """A picture of the log as the screen shows pictures, with the panels that it was given last.
 
     UserErrors of gazeviz.app.report.sources.reported_picture.
@@ -119,7 +119,7 @@ def _picture(reader: Reader, sha256: str) -> Picture:
     return Picture(kept.name, pixels_HW3, sha256, kept.source, kept.layout, kept.captions)
 
 
-def _rankings(reader: Reader, info: ModelInfo) -> dict[str, HeadRanking]:
+def _rankings(reader: LogReader, info: ModelInfo) -> dict[str, HeadRanking]:
     """What came with the model, its default first, then what was measured; of each name the newest."""
     default = info.default_ranking
     found = {default.name: default} if default is not None else {}

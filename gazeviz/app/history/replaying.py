@@ -25,7 +25,7 @@ _UNDER_WAY: Final = ("starting", "loading")
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayOutcome:
     """What a replay has shown.
 
     run_id: the run that was replayed; now_id: what came out.  n_tok: of its tokens.
@@ -150,7 +150,9 @@ class Replayer(QObject):
 
     def _conclude(self, before: RunRecord, now: RunRecord) -> None:
         tokens = [tuple(step.token_id for step in record.steps) for record in (before, now)]
-        result = Replay(before.id, now.id, len(now.steps), first_difference(*tokens), _changed(before, now))
+        result = ReplayOutcome(
+            before.id, now.id, len(now.steps), first_difference(*tokens), _changed(before, now)
+        )
         next_step = "" if result.same else f"Compare the runs {before.id} and {now.id} in Sessions."
         self._say("info" if result.same else "warning", result.sentence, next_step, "\n".join(result.changed))
         try:

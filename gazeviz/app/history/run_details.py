@@ -26,7 +26,7 @@ from gazeviz.render.overlay import overlay_picture
 from gazeviz.render.report.report import sampling_words, strength_words
 from gazeviz.render.style import figure_text
 from gazeviz.store.connection import default_path
-from gazeviz.store.reader import Reader, StoredRun
+from gazeviz.store.reader import LogReader, StoredRun
 from gazeviz.store.run_query import RunLine, RunList
 
 PICTURE_PX: Final = (680, 400)
@@ -55,7 +55,7 @@ SmallPictures: TypeAlias = dict[str, tuple[Image.Image | None, str]]
 """Pictures as large as they are shown, by their sha256, and why one cannot be shown."""
 
 
-def facts_of(reader: Reader, run_id: int, known: SmallPictures) -> RunFacts | None:
+def facts_of(reader: LogReader, run_id: int, known: SmallPictures) -> RunFacts | None:
     """Look everything up; None for a run that is gone. What cannot be read of it is said and left out.
 
     known: pictures that were decoded before; the last few are kept in it.
@@ -72,7 +72,7 @@ def facts_of(reader: Reader, run_id: int, known: SmallPictures) -> RunFacts | No
     return RunFacts(line, rows, picture_HW3, note)
 
 
-def shell_line(reader: Reader, run_id: int) -> str:
+def shell_line(reader: LogReader, run_id: int) -> str:
     """A line for a shell that repeats a run; UserError where the log does not have it."""
     line = cli_line(_run(reader, run_id), _picture_path(reader, run_id))
     if line.startswith("gazeviz replay ") and reader.path != default_path().absolute():
@@ -80,19 +80,19 @@ def shell_line(reader: Reader, run_id: int) -> str:
     return line
 
 
-def snippet(reader: Reader, run_id: int) -> str:
+def snippet(reader: LogReader, run_id: int) -> str:
     """The same in Python."""
     return python_snippet(_run(reader, run_id), _picture_path(reader, run_id))
 
 
-def _run(reader: Reader, run_id: int) -> StoredRun:
+def _run(reader: LogReader, run_id: int) -> StoredRun:
     try:
         return reader.run(run_id)
     except KeyError:
         raise UserError(f"The log has no run {run_id}.", next_step="Choose another one.") from None
 
 
-def _picture_path(reader: Reader, run_id: int) -> str | None:
+def _picture_path(reader: LogReader, run_id: int) -> str | None:
     with suppress(UserError):
         return reported_picture(reader, _run(reader, run_id).spec.picture_sha256).path
     return None
@@ -121,7 +121,7 @@ def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
         yield "Steering", _steering_words(steering)
     yield "Sampling", f"{sampling_words(spec.sampling)} · at most {spec.max_new_tokens} tokens"
     yield from _outcome(line)
-    yield "Machine", _machine_words(run, request)
+    yield "ModelBackend", _machine_words(run, request)
     if line.replayed_s is not None:
         same = "same tokens" if line.replay_same else "other tokens"
         yield "Replay", f"{same}, {time_words(line.replayed_s)}"
@@ -165,7 +165,7 @@ def time_words(moment_s: float) -> str:
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", moment)
 
 
-def _picture(reader: Reader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
+def _picture(reader: LogReader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
     """The run's picture with its mean map, and what has to be said of it."""
     image, note = _small_picture(reader, run.spec.picture_sha256, known)
     grid = (logged_grid(run) or proven_grid(run)) if image is not None else None
@@ -176,7 +176,7 @@ def _picture(reader: Reader, run: StoredRun, known: SmallPictures) -> tuple[NDAr
     return None if image is None else np.array(image, dtype=np.uint8), note
 
 
-def _small_picture(reader: Reader, sha256: str, known: SmallPictures) -> tuple[Image.Image | None, str]:
+def _small_picture(reader: LogReader, sha256: str, known: SmallPictures) -> tuple[Image.Image | None, str]:
     """A picture as it is shown; decoding and checking a large one takes a while, so it is done once."""
     if sha256 not in known:
         while len(known) >= _KNOWN_PICTURES:

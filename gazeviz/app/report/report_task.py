@@ -21,7 +21,7 @@ from gazeviz.app.report.sources import log_sources, with_baselines
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import Report, make_report
 from gazeviz.store.connection import default_path
-from gazeviz.store.reader import Reader, StoredRun
+from gazeviz.store.reader import LogReader, StoredRun
 from gazeviz.store.session_store import SessionStore
 
 if TYPE_CHECKING:  # what draws is loaded by the thread that draws: it takes half a second
@@ -34,7 +34,7 @@ _TIMES_DRAWN: Final[dict[Format, int]] = {"html": 2, "pdf": 1, "md": 1, "figures
 
 
 @dataclass(frozen=True)
-class ReportWish:
+class ReportRequest:
     """What is reported: some runs, or where there are none a session.
 
     title: "" for one that says what it is.  baselines: whether the baseline that a steered run stands beside
@@ -54,7 +54,7 @@ class Preview:
     session_id: of its first run.
     """
 
-    wish: ReportWish
+    wish: ReportRequest
     title: str
     n_shown: int
     n_runs: int
@@ -154,7 +154,7 @@ class Reporting(QObject):
         """Whether a preview is being drawn."""
         return any(job.kind == "preview" and not job.stop.is_set() for job in self._waiting)
 
-    def preview(self, wish: ReportWish, width_px: float, ratio: float = 1.0) -> None:
+    def preview(self, wish: ReportRequest, width_px: float, ratio: float = 1.0) -> None:
         """Draw what a report will look like, in the place of what is being drawn.
 
         width_px: of the page.  ratio: the screen's device pixels per pixel.
@@ -172,7 +172,7 @@ class Reporting(QObject):
 
         self._begin(_Job("preview", work, self.previewed.emit))
 
-    def write(self, wish: ReportWish, folder: Path, formats: Sequence[Format], dpi: int) -> None:
+    def write(self, wish: ReportRequest, folder: Path, formats: Sequence[Format], dpi: int) -> None:
         """Write a report's files into a folder; RuntimeError while another one is being written.
 
         dpi: of single figures as PNG.
@@ -239,10 +239,10 @@ class Reporting(QObject):
         else:
             job.answer(outcome)
 
-    def _report(self, wish: ReportWish, notes: list[str], most: int | None = None) -> tuple[Report, int]:
+    def _report(self, wish: ReportRequest, notes: list[str], most: int | None = None) -> tuple[Report, int]:
         """The report on the first runs of a wish, and how many there are; UserErrors. For the thread."""
         self._store.flush()
-        reader = Reader(self._store.path)
+        reader = LogReader(self._store.path)
         try:
             title, runs = _wished(reader, wish)
             chosen = runs[:most]
@@ -258,7 +258,7 @@ class Reporting(QObject):
             reader.close()
 
 
-def _wished(reader: Reader, wish: ReportWish) -> tuple[str, list[StoredRun]]:
+def _wished(reader: LogReader, wish: ReportRequest) -> tuple[str, list[StoredRun]]:
     """A title, and the runs in their order; glances are no runs. UserError where there are none."""
     if wish.run_ids:
         ids: Sequence[int] = sorted(set(wish.run_ids))
@@ -276,7 +276,7 @@ def _wished(reader: Reader, wish: ReportWish) -> tuple[str, list[StoredRun]]:
     return title, runs
 
 
-def _session(reader: Reader, session_id: int | None) -> tuple[str, list[int]]:
+def _session(reader: LogReader, session_id: int | None) -> tuple[str, list[int]]:
     names = {session.id: session.name for session in reader.sessions()}
     rows = reader.rows(
         "SELECT id FROM runs WHERE session_id = ? AND deleted_s IS NULL AND side <> 'glance' ORDER BY id",

@@ -21,17 +21,17 @@ from gazeviz.domain.messages import LoggedRun
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import ReportedPicture, Sources
 from gazeviz.store.connection import default_path
-from gazeviz.store.reader import Reader
+from gazeviz.store.reader import LogReader
 
 if TYPE_CHECKING:
-    from gazeviz.store.reader import Reader, StoredRun
+    from gazeviz.store.reader import LogReader, StoredRun
 
 
 def _unheard(_sentence: str) -> None:
     return None
 
 
-def log_sources(reader: Reader, say: Callable[[str], None] = _unheard, *, usual: bool = True) -> Sources:
+def log_sources(reader: LogReader, say: Callable[[str], None] = _unheard, *, usual: bool = True) -> Sources:
     """Return the sources of a report on runs of a log.
 
     say: told in a sentence of every picture that cannot be shown, once.
@@ -58,7 +58,7 @@ def log_sources(reader: Reader, say: Callable[[str], None] = _unheard, *, usual:
     )
 
 
-def reported_picture(reader: Reader, sha256: str) -> ReportedPicture:
+def reported_picture(reader: LogReader, sha256: str) -> ReportedPicture:
     """Return a picture of the log with the pixels that its runs saw.
 
     Raises UserError where the log does not have it, or its file is gone or has changed.
@@ -85,7 +85,7 @@ def reported_picture(reader: Reader, sha256: str) -> ReportedPicture:
     return ReportedPicture(kept.name, pixels_HW3, path if path and _is_same(Path(path), sha256) else None)
 
 
-def with_baselines(reader: Reader, runs: Sequence[StoredRun]) -> list[StoredRun]:
+def with_baselines(reader: LogReader, runs: Sequence[StoredRun]) -> list[StoredRun]:
     """Return runs with the baseline that each steered one stands beside, where the log has it; sorted.
 
     It is the newest one before the run, of the same session, model, picture, prompt and way of writing.
@@ -99,7 +99,7 @@ def with_baselines(reader: Reader, runs: Sequence[StoredRun]) -> list[StoredRun]
     return [found[run_id] for run_id in sorted(found)]
 
 
-def _baseline_of(reader: Reader, run: StoredRun) -> StoredRun | None:
+def _baseline_of(reader: LogReader, run: StoredRun) -> StoredRun | None:
     rows = reader.rows(
         "SELECT id FROM runs WHERE session_id = ? AND image_sha256 = ? AND side = 'baseline' AND id < ? "
         "AND deleted_s IS NULL ORDER BY id DESC LIMIT 50",
@@ -120,7 +120,7 @@ def _is_baseline_of(other: StoredRun, run: StoredRun) -> bool:
     )
 
 
-def _file_of(reader: Reader, sha256: str) -> str | None:
+def _file_of(reader: LogReader, sha256: str) -> str | None:
     """Where a picture's file was, also where its bytes are kept."""
     (path,) = reader.one("SELECT path FROM images WHERE sha256 = ?", sha256)
     return None if path is None else str(path)
@@ -134,7 +134,7 @@ def _is_same(path: Path, sha256: str) -> bool:
         return False
 
 
-def _ranking(reader: Reader, run: LoggedRun) -> HeadRanking | None:
+def _ranking(reader: LogReader, run: LoggedRun) -> HeadRanking | None:
     """The ranking that a run's heads come from; for heads chosen by hand the model's own."""
     wanted = run.spec.chosen.origin.ranking
     if wanted is None:
@@ -153,12 +153,12 @@ def logged_grid(run: object) -> TokenGrid | None:
     return run.grid if isinstance(run, StoredRun) and has_maps else None
 
 
-def _note(reader: Reader, run_id: int) -> str | None:
+def _note(reader: LogReader, run_id: int) -> str | None:
     rows = reader.rows("SELECT text FROM notes WHERE run_id = ?", (run_id,))
     return str(rows[0][0]) if rows else None
 
 
-def _verdict(reader: Reader, run_id: int) -> str | None:
+def _verdict(reader: LogReader, run_id: int) -> str | None:
     """What each judge says of a run, and whether that is its target."""
     rows = reader.rows(
         "SELECT judge, verdict, ok FROM judgements WHERE run_id = ? ORDER BY judged_s", (run_id,)
@@ -179,7 +179,7 @@ def logged_picture(sha256: str, log: str | Path | None = None) -> NDArray[np.uin
     is not there, or has changed.
     """
     named = log or os.environ.get("GAZEVIZ_LOG")
-    reader = Reader(Path(named).expanduser() if named else default_path())
+    reader = LogReader(Path(named).expanduser() if named else default_path())
     try:
         return reported_picture(reader, sha256).pixels_HW3
     finally:

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
 from gazeviz.app.session.values import WorkProgress
-from gazeviz.backend.client import WorkerLost
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
     Cancel,
     Discover,
     Failed,
     JobCancelled,
-    Progress,
+    JobProgress,
     RankingPartial,
     RankingsFinished,
     StripsSource,
@@ -52,7 +52,7 @@ class Discovery:
 
     def _on_event(self, event: JobEvent) -> None:
         match event:
-            case Progress():
+            case JobProgress():
                 self._desk.model.progress = WorkProgress(
                     event.done, event.total, event.text, event.seconds_left
                 )
@@ -61,7 +61,7 @@ class Discovery:
             case RankingsFinished():
                 self._take(dict(event.rankings))
                 self._end()
-            case JobCancelled() | WorkerLost():
+            case JobCancelled() | WorkerEnded():
                 self._end()
             case Failed():
                 self._end()

@@ -14,7 +14,7 @@ from PySide6.QtCore import QTimer
 from gazeviz.app.runs.runner import SpecMaker, close_record, create_record, loss_message, take_step
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
 from gazeviz.app.session.values import RunRecord
-from gazeviz.backend.client import WorkerLost
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import Failed, Generate, GenerateSpec, JobCancelled, RunFinished, StepArrived
 from gazeviz.errors import UserError
 
@@ -22,7 +22,7 @@ DELAY_MS: Final = 300
 """Long enough that a sentence being typed is not asked about at every letter."""
 
 
-class Glance:
+class FirstTokenPreview:
     """Takes glances; `may_look` says whether the worker is free for one."""
 
     def __init__(self, desk: Desk, may_look: Callable[[], bool]) -> None:
@@ -91,7 +91,7 @@ class Glance:
             case Failed():
                 self._running = None
                 close_record(self._desk, record, "failed", message=event.sentence)
-            case WorkerLost():
+            case WorkerEnded():
                 self._running = None
                 close_record(self._desk, record, "lost", message=loss_message(event, record))
             case _:

@@ -1,8 +1,8 @@
 """Models to choose from: told from files, without loading anything.
 
 The built-in model, the folders that were used lately, and what the local Hugging Face cache holds, with an
-estimate of the memory that each would take. Looking around touches disks and asks the system, so `ModelShelf`
-does it beside the screen's thread. Knows no widget and no torch.
+estimate of the memory that each would take. Looking around touches disks and asks the system, so
+`ModelCatalogue` does it beside the screen's thread. Knows no widget and no torch.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _MIB: Final = 1024**2
 
 
 @dataclass(frozen=True)
-class Place:
+class Device:
     """Somewhere to compute. device: as RunController.load_model takes it; bytes are None where unknown."""
 
     device: str
@@ -68,16 +68,16 @@ class Place:
     free_bytes: int | None = None
 
 
-def places() -> tuple[Place, ...]:
+def places() -> tuple[Device, ...]:
     """The processor, and GPUs that the system speaks of: of Nvidia by nvidia-smi, or a Mac's own."""
     total_bytes, free_bytes = memory_bytes()
-    processor = Place("cpu", "Processor", total_bytes, free_bytes)
+    processor = Device("cpu", "Processor", total_bytes, free_bytes)
     if sys.platform == "darwin" and platform.machine() == "arm64":
-        return processor, Place("mps", "Apple GPU", total_bytes, free_bytes)
+        return processor, Device("mps", "Apple GPU", total_bytes, free_bytes)
     return processor, *nvidia_places(_smi_text(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def nvidia_places(smi_csv: str, visible: str | None = None) -> tuple[Place, ...]:
+def nvidia_places(smi_csv: str, visible: str | None = None) -> tuple[Device, ...]:
     """Read nvidia-smi's table (index, uuid, name, MiB in all, MiB free); `visible`: CUDA_VISIBLE_DEVICES.
 
     Devices are numbered as they are listed there; CUDA may number unequal GPUs by speed instead.
@@ -87,14 +87,14 @@ def nvidia_places(smi_csv: str, visible: str | None = None) -> tuple[Place, ...]
     wanted = [row[0] for row in rows if len(row) == 5]
     if visible is not None:
         wanted = [key.strip() for key in visible.split(",")]
-    found: list[Place] = []
+    found: list[Device] = []
     for key in wanted:
         row = next(
             (row for name, row in known.items() if name == key or (key and name.startswith(key + "-"))), None
         )
         if row is None:
             break  # as CUDA: nothing behind a number that is not there
-        found.append(Place(f"cuda:{len(found)}", row[2], _mib(row[3]), _mib(row[4])))
+        found.append(Device(f"cuda:{len(found)}", row[2], _mib(row[3]), _mib(row[4])))
     return tuple(found)
 
 
@@ -116,7 +116,7 @@ DTYPES: Final = ("auto", *ITEM_BYTES)
 
 
 @dataclass(frozen=True)
-class ShelfModel:
+class SidebarModel:
     """A model that could be loaded.
 
     source: as RunController.load_model takes it.  name: as people call it.
@@ -149,7 +149,7 @@ class ShelfModel:
 class Estimate:
     """What a model would take, where and as what."""
 
-    place: Place
+    place: Device
     dtype: str
     needed_bytes: int
 
@@ -161,7 +161,7 @@ class Estimate:
 
 
 def estimate(
-    model: ShelfModel, places: Sequence[Place], device: str = "auto", dtype: str = "auto"
+    model: SidebarModel, places: Sequence[Device], device: str = "auto", dtype: str = "auto"
 ) -> Estimate | None:
     """Return what a model would take; None where its weights are unknown, or the place is.
 
@@ -180,7 +180,7 @@ def estimate(
     return _taken(model, named[0], dtype) if named else None
 
 
-def _taken(model: ShelfModel, place: Place, dtype: str) -> Estimate:
+def _taken(model: SidebarModel, place: Device, dtype: str) -> Estimate:
     assert model.weights is not None
     name = dtype if dtype != "auto" else "float32" if place.device == "cpu" else model.dtype
     item_bytes = ITEM_BYTES.get(name, 4)
@@ -188,17 +188,17 @@ def _taken(model: ShelfModel, place: Place, dtype: str) -> Estimate:
     return Estimate(place, name, need)
 
 
-def look_into(folder: Path, source: str | None, origin: Origin) -> ShelfModel:
+def look_into(folder: Path, source: str | None, origin: Origin) -> SidebarModel:
     """Describe a model folder as far as its files tell; what speaks against it is in `refusal`."""
     name = folder_name(folder)
     try:
         settings = read_config(folder)
     except UserError as error:
-        return ShelfModel(source, name, origin, folder, refusal=error.sentence)
+        return SidebarModel(source, name, origin, folder, refusal=error.sentence)
     except OSError as error:
-        return ShelfModel(source, name, origin, folder, refusal=f"It cannot be read: {error.strerror}.")
+        return SidebarModel(source, name, origin, folder, refusal=f"It cannot be read: {error.strerror}.")
     weights = _weights(folder)
-    return ShelfModel(
+    return SidebarModel(
         source, name, origin, folder, family_name(settings), _disk_bytes(folder),
         weights, ModelSizes.of_settings(settings), _refusal(folder, settings, weights),
     )  # fmt: skip
@@ -255,7 +255,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(cache).expanduser() / "huggingface" / "hub"
 
 
-def cached_models(cache: Path) -> Iterator[ShelfModel]:
+def cached_models(cache: Path) -> Iterator[SidebarModel]:
     """Every model of the cache that is there completely: the snapshot of its main branch, else the newest."""
     try:
         repositories = sorted(cache.glob("models--*"))
@@ -299,20 +299,20 @@ def _main_commit(repository: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class CatalogueListing:
     """What was found: usable models first, in the order of where they come from."""
 
-    models: tuple[ShelfModel, ...] = ()
-    places: tuple[Place, ...] = ()
+    models: tuple[SidebarModel, ...] = ()
+    places: tuple[Device, ...] = ()
 
-    def at(self, folder: Path) -> ShelfModel | None:
+    def at(self, folder: Path) -> SidebarModel | None:
         """The model that lies in a folder."""
         return next((model for model in self.models if model.folder == folder), None)
 
 
-def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> Shelf:
+def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> CatalogueListing:
     """Look at the built-in model, chosen folders, recent ones and the cache; each folder is listed once."""
-    found: dict[Path, ShelfModel] = {}
+    found: dict[Path, SidebarModel] = {}
     wanted: list[tuple[str | None, Origin]] = [(None, "built-in")]
     wanted += [(source, "folder") for source in folders]
     wanted += [(source, "recent") for source in recent]
@@ -326,10 +326,10 @@ def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> S
         found.setdefault(folder, look_into(folder, source, origin))
     for model in cached_models(cache):
         found.setdefault(model.folder, model)
-    return Shelf(tuple(sorted(found.values(), key=lambda model: bool(model.refusal))), places())
+    return CatalogueListing(tuple(sorted(found.values(), key=lambda model: bool(model.refusal))), places())
 
 
-class ModelShelf(QObject):
+class ModelCatalogue(QObject):
     """Looks around beside the screen's thread."""
 
     changed = Signal()
@@ -341,7 +341,7 @@ class ModelShelf(QObject):
         self._folders: tuple[str, ...] = ()
         self._looks: list[Thread] = []
         self._number = self._seen = 0
-        self.shelf = Shelf()
+        self.shelf = CatalogueListing()
         """What was found last."""
         self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
 
@@ -376,7 +376,7 @@ class ModelShelf(QObject):
         for look in self._looks:
             look.join()
 
-    def _on_looked(self, number: int, shelf: Shelf) -> None:
+    def _on_looked(self, number: int, shelf: CatalogueListing) -> None:
         if number == self._number:
             self._seen = number
             self.shelf = shelf

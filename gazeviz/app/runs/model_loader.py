@@ -14,17 +14,17 @@ from gazeviz.app.runs.readiness import LOADING
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
 from gazeviz.app.session.store_port import SessionLog
 from gazeviz.app.session.values import SteeringSettings, WorkProgress
-from gazeviz.backend.client import WorkerLost
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     Cancel,
     Failed,
     JobCancelled,
+    JobProgress,
     LoadModel,
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
-    Progress,
     Recommended,
 )
 from gazeviz.domain.steering import Scope
@@ -173,14 +173,14 @@ class ModelLoader:
         return changed
 
     def _on_event(self, event: JobEvent) -> None:
-        if isinstance(event, WorkerLost):
+        if isinstance(event, WorkerEnded):
             return  # see note_loss, which is also for a worker that was lost while it was idle
         if isinstance(event, ModelForgotten):
             self._forget()  # whichever load it was: the worker has none now
         if event.job != self._job:
             return
         match event:
-            case Progress() if not self._cancelling:
+            case JobProgress() if not self._cancelling:
                 self._desk.model.progress = WorkProgress(
                     event.done, event.total, event.text, event.seconds_left
                 )

@@ -21,7 +21,7 @@ from gazeviz.app.history.region_log import RegionLog
 from gazeviz.app.history.reopening import LoggedView, Reopening
 from gazeviz.app.runs.attention_queries import MapQuestions
 from gazeviz.app.runs.discovery import Discovery
-from gazeviz.app.runs.first_token import Glance
+from gazeviz.app.runs.first_token import FirstTokenPreview
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
@@ -30,7 +30,7 @@ from gazeviz.app.runs.worker_jobs import Desk, Jobs
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.store_port import MemoryLog, SessionLog
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
-from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerLost, WorkerStarted
+from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
 from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
@@ -126,7 +126,7 @@ class RunController(QObject):
         self._settling = model.frames.part(self, self._settle)
         self._runner = Runner(self._desk, self._settling.wish)
         self._discovery = Discovery(self._desk, self._settle)
-        self._glance = Glance(self._desk, self._is_free)
+        self._glance = FirstTokenPreview(self._desk, self._is_free)
         self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
         self._maps = MapQuestions(self._desk)
         self._specs = SpecMaker(self._desk)
@@ -404,7 +404,7 @@ class RunController(QObject):
                 self._ready = True
                 self.versions = dict(event.versions)
                 self._loader.load()
-            case WorkerLost():
+            case WorkerEnded():
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
@@ -416,7 +416,7 @@ class RunController(QObject):
         else:
             self._settling.wish()  # in a frame of its own: much is drawn when the worker falls idle
 
-    def _recover(self, lost: WorkerLost) -> None:
+    def _recover(self, lost: WorkerEnded) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
         self._ready = False
         self._spotlight.end()

@@ -15,7 +15,7 @@ import numpy as np
 from gazeviz.app.history.judgement import logged_verdict
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
 from gazeviz.app.session.values import RunRecord, RunState
-from gazeviz.backend.client import WorkerLost
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     Cancel,
@@ -278,7 +278,7 @@ class Runner:
             case Failed():
                 self._desk.fail(event, "run")
                 self._end(record, "failed", message=f"{event.sentence} {event.next_step}".strip())
-            case WorkerLost():
+            case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
 
     def _end(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
@@ -333,14 +333,14 @@ def close_record(
     desk.model.note_run(record.id)
 
 
-def loss_message(lost: WorkerLost, record: RunRecord) -> str:
+def loss_message(lost: WorkerEnded, record: RunRecord) -> str:
     """What became of a run whose worker was lost, in a sentence."""
     n_tok = len(record.steps)
     arrived = f"{n_tok} tokens" if n_tok > 1 else "One token" if n_tok else "No token"
     return f"{loss_sentence(lost)} {arrived} had arrived."
 
 
-def loss_sentence(lost: WorkerLost) -> str:
+def loss_sentence(lost: WorkerEnded) -> str:
     """What happened to a worker."""
     if lost.cancelled:
         return "The worker did not stop when it was asked to, and was ended."

@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.store_port import SessionLog
 from gazeviz.app.session.values import Notice, NoticeKind
-from gazeviz.backend.client import WorkerLost
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
 from gazeviz.errors import UserError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-JobEvent: TypeAlias = Event | WorkerLost
+JobEvent: TypeAlias = Event | WorkerEnded
 Handler: TypeAlias = Callable[[JobEvent], object]
 
 
@@ -75,7 +75,7 @@ class Jobs:
         for job, handler in handlers.items():
             handler(JobCancelled(job))
 
-    def lose(self, lost: WorkerLost) -> None:
+    def lose(self, lost: WorkerEnded) -> None:
         """The worker is gone, and with it every job."""
         handlers, self._handlers = self._handlers, {}
         for handler in handlers.values():

@@ -1,4 +1,4 @@
-"""Frames: parts of the screen that follow a stream are brought up to date one at a time.
+"""RedrawQueue: parts of the screen that follow a stream are brought up to date one at a time.
 
 With timers of their own they meet now and then, and what is then drawn together takes longer than a frame. A
 part says that it has something to draw, and gets a turn of the event loop in which no other part draws.
@@ -20,10 +20,10 @@ GAP_MS: Final = 8
 
 
 @dataclass(eq=False)
-class Part:
+class RedrawClient:
     """What one owner draws; nothing is drawn any more when the owner is gone."""
 
-    frames: Frames
+    frames: RedrawQueue
     owner: QObject
     draw: Callable[[], object]
 
@@ -41,22 +41,22 @@ class Part:
         self.frames.waiting.pop(self, None)
 
 
-class Frames(QObject):
+class RedrawQueue(QObject):
     """Gives turns, the longest due first. waiting: when each part is due, in seconds of `monotonic`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.waiting: dict[Part, float] = {}
+        self.waiting: dict[RedrawClient, float] = {}
         self._free_s = 0.0
         self._timer = QTimer(self, singleShot=True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_timeout)
 
-    def part(self, owner: QObject, draw: Callable[[], object]) -> Part:
+    def part(self, owner: QObject, draw: Callable[[], object]) -> RedrawClient:
         """A place among the others."""
-        return Part(self, owner, draw)
+        return RedrawClient(self, owner, draw)
 
-    def ask(self, part: Part, due_s: float) -> None:
+    def ask(self, part: RedrawClient, due_s: float) -> None:
         """Give a part a turn when it is due."""
         if due_s < self.waiting.get(part, math.inf):
             self.waiting[part] = due_s

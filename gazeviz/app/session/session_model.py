@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Signal
 
 from gazeviz.app.editing.regions import EditableRegion, RegionList
 from gazeviz.app.editing.selected_cells import SelectedCells
-from gazeviz.app.session.redraw_queue import Frames
+from gazeviz.app.session.redraw_queue import RedrawQueue
 from gazeviz.app.session.values import (
     Cursor,
     DirtyBox,
@@ -155,7 +155,7 @@ class SessionModel(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.frames = Frames(self)
+        self.frames = RedrawQueue(self)
         self._regions = RegionList()
         self._grid: TokenGrid | None = None
         self._cells: SelectedCells | None = None

@@ -19,9 +19,9 @@ from gazeviz.domain.messages import (
     ModelInfo,
     PictureSource,
     RunSummary,
+    RunVerdict,
     Side,
     StepArrived,
-    Verdict,
 )
 from gazeviz.domain.messages import LoggedRun as LoggedRun
 from gazeviz.domain.region import Region
@@ -78,7 +78,7 @@ class SessionLog(Protocol):
         state: str,
         summary: RunSummary | None,
         message: str,
-        verdict: Verdict | None = None,
+        verdict: RunVerdict | None = None,
     ) -> Future[None]:
         """A run is done, cancelled, failed or lost; the row is safe when the future is done."""
 
@@ -134,7 +134,7 @@ class MemoryLog:
         self.pictures: dict[str, tuple[PictureSource, tuple[int, int], Layout | None, tuple[str, ...]]] = {}
         self.regions: dict[str, tuple[Region, ...]] = {}
         self.rankings: list[tuple[str, HeadRanking]] = []
-        self.verdicts: dict[int, Verdict] = {}
+        self.verdicts: dict[int, RunVerdict] = {}
         self.head_sets: dict[str, tuple[str, HeadSet]] = {}
         self._sessions: list[SessionRow] = []
         self._runs: dict[int, RunRow] = {}
@@ -188,7 +188,7 @@ class MemoryLog:
         state: str,
         summary: RunSummary | None,
         message: str,
-        verdict: Verdict | None = None,
+        verdict: RunVerdict | None = None,
     ) -> Future[None]:
         """Remember how a run ended."""
         row = self._runs[run_id]

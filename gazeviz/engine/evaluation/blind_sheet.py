@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gazeviz.domain.evaluation import Answer, Evaluation
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer
 from gazeviz.domain.statistics import cohen_kappa
 from gazeviz.errors import UserError
 
@@ -109,5 +109,5 @@ def agreement(first: Evaluation, second: Evaluation) -> float:
     return cohen_kappa([a for a, _ in pairs], [b for _, b in pairs])
 
 
-def _row(answer: Answer) -> tuple[int, int, str]:
+def _row(answer: JudgedAnswer) -> tuple[int, int, str]:
     return answer.item, answer.target, answer.text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from gazeviz.domain.answer_text import junk_kind
-from gazeviz.domain.evaluation import Answer, DynamicEvaluation, Evaluation, Segment, same_text
+from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation, JudgedAnswer, Segment, same_text
 from gazeviz.domain.prompts import panel_questions
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import random_derangement
@@ -53,7 +53,7 @@ class Examiner:
     new_tok: int | None = None
     progress: Progress | None = None
     cancelled: Callable[[], bool] | None = None
-    on_answer: Callable[[Answer], None] | None = None
+    on_answer: Callable[[JudgedAnswer], None] | None = None
     _baselines: dict[tuple[int, str], Run] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -156,13 +156,13 @@ class Examiner:
             cancelled=self.cancelled,
         )
 
-    def _judged(self, index: int, region: int, run: Run) -> Answer:
+    def _judged(self, index: int, region: int, run: Run) -> JudgedAnswer:
         item, baseline = self.items[index], self.baseline(index).text
         junk = junk_kind(run.text)
         verdict = None if junk else self.judge.judge(run.text, item)
         (width_px, height_px), (fed_width_px, fed_height_px) = run.grid.picture_size_px, run.grid.fed_size_px
         complete = verdict.complete if verdict else None
-        return Answer(
+        return JudgedAnswer(
             item=index,
             target=region,
             n_regions=len(item.panels),

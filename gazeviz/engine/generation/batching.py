@@ -15,7 +15,7 @@ from gazeviz.engine.generation.passes import shape_key
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.engine.generation.decoding import Writing
+    from gazeviz.engine.generation.decoding import Answer
 
 BATCH_TOK = 8192
 """Prompt tokens read in one batch: six prompts about a picture of 1280 image tokens."""
@@ -46,13 +46,13 @@ class Turn:
         self._lock.release()
 
 
-def batches(writings: Iterable[Writing]) -> Iterator[list[tuple[int, Writing]]]:
+def batches(writings: Iterable[Answer]) -> Iterator[list[tuple[int, Answer]]]:
     """Group answers that can be written together, as they come, each with its place in the order.
 
     A group is given out as soon as it is full, so that no more pictures are held than the groups in the
     making need.
     """
-    waiting: dict[Hashable, list[tuple[int, Writing]]] = {}
+    waiting: dict[Hashable, list[tuple[int, Answer]]] = {}
     for place, writing in enumerate(writings):
         key = _key(writing)
         group = waiting.setdefault(key, [])
@@ -62,7 +62,7 @@ def batches(writings: Iterable[Writing]) -> Iterator[list[tuple[int, Writing]]]:
     yield from waiting.values()
 
 
-def _key(writing: Writing) -> Hashable:
+def _key(writing: Answer) -> Hashable:
     """Equal for answers that one plan and one reader can serve."""
     steering = writing.request.steering
     if steering is None:

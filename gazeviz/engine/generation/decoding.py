@@ -23,7 +23,7 @@ from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogit
 
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Finish, Run, RunRequest, Sampling, Step
-from gazeviz.engine.generation.target_tracker import Aim, Tally, first_biased_row, plan_for
+from gazeviz.engine.generation.target_tracker import AuditSum, TargetTracker, first_biased_row, plan_for
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gazeviz.engine.attention.hook import SteerPlan
-    from gazeviz.engine.generation.passes import Outcome, Reader
+    from gazeviz.engine.generation.passes import Outcome, PromptRunner
     from gazeviz.engine.models.loading import LoadedModel
     from gazeviz.engine.models.prompt import Prepared
 
@@ -114,14 +114,14 @@ class Speller:
         return added
 
 
-class Writing:
+class Answer:
     """One answer in the making: what was asked, where its heads point, and the tokens so far."""
 
     def __init__(self, loaded: LoadedModel, prompt: Prepared, request: RunRequest) -> None:
         self.prompt = prompt
         self.request = request
-        self.aim = Aim(prompt, request.steering) if request.steering else None
-        self.tally = Tally()
+        self.aim = TargetTracker(prompt, request.steering) if request.steering else None
+        self.tally = AuditSum()
         self.finish: Finish | None = None
         self.value_norms_HP: NDArray[np.float32] | None = None
         self._picker = Picker(request.sampling, loaded.device)
@@ -186,7 +186,7 @@ class Decoding:
     """
 
     def __init__(
-        self, reader: Reader, writings: Sequence[Writing], turn: AbstractContextManager[object]
+        self, reader: PromptRunner, writings: Sequence[Answer], turn: AbstractContextManager[object]
     ) -> None:
         self._reader = reader
         self._active = list(writings)
@@ -196,7 +196,7 @@ class Decoding:
         self._plan_is_stale = True
 
     @property
-    def active(self) -> tuple[Writing, ...]:
+    def active(self) -> tuple[Answer, ...]:
         """The answers that still grow."""
         return tuple(self._active)
 
@@ -261,7 +261,7 @@ class Decoding:
             self._plan_is_stale = False
         return self._plan
 
-    def _first_row(self, aim: Aim) -> int:
+    def _first_row(self, aim: TargetTracker) -> int:
         return first_biased_row(aim.steering, self._active[0].prompt)
 
     def _drop_ended(self, steps: Sequence[Step]) -> None:
@@ -284,7 +284,7 @@ class Stream:
     revised: see Decoding.step; set by whoever can move the target while a token is being computed.
     """
 
-    def __init__(self, decoding: Decoding, writing: Writing) -> None:
+    def __init__(self, decoding: Decoding, writing: Answer) -> None:
         self.revised: Callable[[], bool] | None = None
         self._decoding = decoding
         self._writing = writing

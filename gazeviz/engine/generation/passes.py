@@ -24,7 +24,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from gazeviz.domain.heads import HeadSet
 from gazeviz.engine.attention.hook import AttentionHook, CapturePlan, PassAccount, SteerPlan
 from gazeviz.engine.generation.shared_prefix import picture_inputs
-from gazeviz.engine.generation.vision_cache import Shelf, Vision, digest_of
+from gazeviz.engine.generation.vision_cache import ByteCache, Vision, digest_of
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
 
@@ -55,7 +55,7 @@ class Memory:
     """What one model keeps about the pictures that it was shown: image prefixes, and what its tower sees."""
 
     def __init__(self, model: Any) -> None:
-        self.prefixes: Shelf[ImagePrefix] = Shelf(_PREFIX_BYTES)
+        self.prefixes: ByteCache[ImagePrefix] = ByteCache(_PREFIX_BYTES)
         self.vision = Vision(model)
 
     def clear(self) -> None:
@@ -64,7 +64,7 @@ class Memory:
         self.vision.forget()
 
 
-class Reader:
+class PromptRunner:
     """Reads a batch of equal-shaped prompts, then their answers token by token.
 
     All prompts have the same length, image positions and input shapes (`shape_key` tells); targets and

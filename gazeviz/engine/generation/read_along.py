@@ -20,8 +20,8 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Trajectory, mass_by_region
 from gazeviz.domain.steering import Steering
-from gazeviz.engine.generation.passes import Memory, Reader
-from gazeviz.engine.generation.target_tracker import Aim, first_biased_row, plan_for
+from gazeviz.engine.generation.passes import Memory, PromptRunner
+from gazeviz.engine.generation.target_tracker import TargetTracker, first_biased_row, plan_for
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
@@ -83,8 +83,10 @@ def read_along(
     """
     if not token_ids:
         raise UserError("There is no text to read.", next_step="Give at least one word.")
-    reader = Reader(loaded, [prompt], tracked, memory or Memory(loaded.model))
-    plan = plan_for([Aim(prompt, steering)], first_biased_row(steering, prompt)) if steering else None
+    reader = PromptRunner(loaded, [prompt], tracked, memory or Memory(loaded.model))
+    plan = (
+        plan_for([TargetTracker(prompt, steering)], first_biased_row(steering, prompt)) if steering else None
+    )
     ids_1T = torch.tensor([list(token_ids)], device=loaded.device)
     outcome = reader.prefill(plan, forced_BT=ids_1T)
     logprobs_TV = outcome.logits_BNV[0, :-1].log_softmax(-1)

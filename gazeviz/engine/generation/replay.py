@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gazeviz.domain.reproduction import Wish
+from gazeviz.domain.reproduction import ReplayRequest
 from gazeviz.domain.run import first_difference as first_difference
 from gazeviz.engine.models.description import library_versions
 from gazeviz.errors import UserError
@@ -25,7 +25,7 @@ class Original:
     """A run that was kept. picture: as the engine opens it.  fingerprint: of the weights that wrote it."""
 
     id: int
-    wish: Wish
+    wish: ReplayRequest
     picture: Image
     fingerprint: str
     token_ids: tuple[int, ...]

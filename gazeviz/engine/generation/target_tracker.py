@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gazeviz.engine.models.prompt import Prepared
 
 
-class Aim:
+class TargetTracker:
     """Where the steered heads of one sequence point, step by step.
 
     A switch of the schedule moves the target at its own step and not again, so a target that a person chose
@@ -87,7 +87,7 @@ class Aim:
         return self._tokens[region]
 
 
-def plan_for(aims: Sequence[Aim], first_row: int) -> SteerPlan:
+def plan_for(aims: Sequence[TargetTracker], first_row: int) -> SteerPlan:
     """The plan of one batch: each row's own target, everything else as the first row's steering says."""
     steering = aims[0].steering
     return SteerPlan(
@@ -109,7 +109,7 @@ def first_biased_row(steering: Steering, prompt: Prepared) -> int:
     }[steering.scope]
 
 
-class Tally:
+class AuditSum:
     """Adds up what the passes of one sequence say about its steering."""
 
     def __init__(self) -> None:

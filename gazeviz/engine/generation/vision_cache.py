@@ -24,7 +24,7 @@ import torch
 _T = TypeVar("_T")
 
 
-class Shelf(Generic[_T]):
+class ByteCache(Generic[_T]):
     """Keeps the values that were asked for last, as many as fit; the newest is kept however large it is."""
 
     def __init__(self, capacity_bytes: int) -> None:
@@ -90,7 +90,7 @@ class Vision:
         takes_outputs = "mm_encoder_outputs" in inspect.signature(model.forward).parameters
         method = getattr(self._tower, "get_image_features", None)
         self._wanted = set(inspect.signature(method).parameters) if takes_outputs and method else set()
-        self._seen: Shelf[Any] = Shelf(_KEPT_BYTES)
+        self._seen: ByteCache[Any] = ByteCache(_KEPT_BYTES)
 
     def inputs_for(self, pictures: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, Any]:
         """What to pass to the model for a batch of prompts with these picture inputs, one picture each.

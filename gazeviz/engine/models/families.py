@@ -13,7 +13,7 @@ from typing import Any
 
 from gazeviz.domain.model_files import REFUSED as REFUSED
 from gazeviz.domain.model_files import family_name
-from gazeviz.engine.models.layouts import BreakRows, Layout, MergedGrid, PooledGrid, Square
+from gazeviz.engine.models.layouts import BreakRows, MergedGrid, PooledGrid, Square, TokenLayout
 from gazeviz.engine.models.tiled_layouts import AnyResolution, CanvasTiles, GridTiles, SplitTiles
 from gazeviz.errors import UserError
 
@@ -33,7 +33,7 @@ class Family:
     """
 
     name: str
-    layout: Layout
+    layout: TokenLayout
     shares_prefix: bool = True
     first_position: int = 0
     plain_prompt: str | None = None

@@ -44,7 +44,7 @@ class Fed:
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellLayout:
     """Where the image tokens of one picture lie.
 
     Attributes:
@@ -65,7 +65,7 @@ class UnknownLayoutError(Exception):
     """The image processor's result is not of the shape that a layout was proven for."""
 
 
-class Layout(Protocol):
+class TokenLayout(Protocol):
     """What `prepare` needs of a layout. `processor` is the checkpoint's whole processor."""
 
     def fit(self, image: Image.Image, processor: Any, max_tok: int) -> Fed:
@@ -74,7 +74,7 @@ class Layout(Protocol):
     def options(self, processor: Any, size_px: tuple[int, int], max_tok: int) -> dict[str, Any]:
         """Return the image processor's options that keep a (width, height) picture within `max_tok`."""
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """Return where the `n_tok` image tokens lie; UnknownLayoutError where that cannot be told."""
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
@@ -129,12 +129,12 @@ class MergedGrid:
             }
         }
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The grid's cells; the whole picture is spread over them."""
         n_rows, n_cols = _patches_RC(outputs)
         merge, patch_px = int(processor.image_processor.merge_size), int(processor.image_processor.patch_size)
         shape = (n_rows // merge, n_cols // merge)
-        return Cells(even_boxes(shape, fed.box_px), (n_cols * patch_px, n_rows * patch_px), shape)
+        return CellLayout(even_boxes(shape, fed.box_px), (n_cols * patch_px, n_rows * patch_px), shape)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """Put the flattened patches together again; of repeated frames the first is taken."""
@@ -179,7 +179,7 @@ class Square:
         """None: the number of tokens is fixed."""
         return {}
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The square's cells over the padded or stretched picture, less what a centre crop takes off."""
         image_processor = processor.image_processor
         pixels = np.asarray(outputs["pixel_values"])
@@ -193,7 +193,7 @@ class Square:
             box_px = _cropped(box_px, width_px / resized_px)
             note = "The picture is padded to a square, so that no part of it is cropped."
         shape = (square_side(n_tok),) * 2
-        return Cells(even_boxes(shape, box_px), (width_px, height_px), shape, note)
+        return CellLayout(even_boxes(shape, box_px), (width_px, height_px), shape, note)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """The one picture of the batch."""
@@ -230,12 +230,12 @@ class BreakRows:
             longest -= cell_px
         return {"size": {"longest_edge": max(longest, cell_px)}}
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The grid's cells; the whole picture is spread over them."""
         height_px, width_px = (int(side) for side in np.asarray(outputs["image_sizes"])[0])
         cell_px = int(processor.patch_size) * int(processor.spatial_merge_size)
         shape = (height_px // cell_px, width_px // cell_px)
-        return Cells(even_boxes(shape, fed.box_px), (width_px, height_px), shape)
+        return CellLayout(even_boxes(shape, fed.box_px), (width_px, height_px), shape)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """The one picture of the batch, without the padding behind it."""
@@ -262,14 +262,14 @@ class PooledGrid:
             "max_soft_tokens": max((n for n in self.budgets_tok if n <= most), default=self.budgets_tok[0])
         }
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The grid's cells; the whole picture is spread over them."""
         n_rows, n_cols = self._patches_RC(outputs)
         pool, patch_px = (
             int(getattr(processor.image_processor, k)) for k in ("pooling_kernel_size", "patch_size")
         )
         shape = (n_rows // pool, n_cols // pool)
-        return Cells(even_boxes(shape, fed.box_px), (n_cols * patch_px, n_rows * patch_px), shape)
+        return CellLayout(even_boxes(shape, fed.box_px), (n_cols * patch_px, n_rows * patch_px), shape)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """Put the patches (channels last) together again."""

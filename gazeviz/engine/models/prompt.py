@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
-from gazeviz.engine.models.layouts import Cells, Fed, UnknownLayoutError
+from gazeviz.engine.models.layouts import CellLayout, Fed, UnknownLayoutError
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.errors import UserError
 from gazeviz.imaging import Picture, open_picture
@@ -283,7 +283,7 @@ def _check_length(loaded: LoadedModel, n_tok: int) -> None:
         )
 
 
-def _note(picture: Image.Image, cells: Cells, n_tok: int, max_tok: int) -> str:
+def _note(picture: Image.Image, cells: CellLayout, n_tok: int, max_tok: int) -> str:
     """Tell how the picture was changed on its way to the model."""
     sentences = []
     if picture.size != cells.fed_size_px:

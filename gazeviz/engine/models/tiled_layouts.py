@@ -19,7 +19,7 @@ from PIL import Image
 from gazeviz.domain.grid import even_boxes
 from gazeviz.engine.models.layouts import (
     Box,
-    Cells,
+    CellLayout,
     Fed,
     Outputs,
     UnknownLayoutError,
@@ -51,7 +51,7 @@ class _Tiles(ABC):
         """The picture as it is."""
         return Fed.whole(image)
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The cells of every view, view by view."""
         rows, cols = self.tiling(outputs, processor, fed)
         tiles = _tile_pixels(outputs)
@@ -68,7 +68,7 @@ class _Tiles(ABC):
             note = (
                 f"It is cut into {rows} x {cols} tiles of {width_px} x {height_px} pixels, and fed whole too."
             )
-        return Cells(boxes, (cols * width_px, rows * height_px), shape, note)
+        return CellLayout(boxes, (cols * width_px, rows * height_px), shape, note)
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """The tiles put together, without the view of the whole picture if there are several."""
@@ -202,7 +202,7 @@ class AnyResolution:
         """None: `fit` has reduced the picture, and model and processor must find the same resolution."""
         return {}
 
-    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> Cells:
+    def cells(self, outputs: Outputs, processor: Any, fed: Fed, n_tok: int) -> CellLayout:
         """The base view's cells, then the rows of the larger grid with a place-less token behind each."""
         geometry = self._geometry(fed.image.size, processor)
         if geometry.n_tok != n_tok:
@@ -215,7 +215,9 @@ class AnyResolution:
         base = even_boxes((geometry.side, geometry.side), fed.box_px)
         width_px, height_px = geometry.canvas_px
         note = f"It is fed once as a square and once on a canvas of {width_px} x {height_px} pixels."
-        return Cells(np.concatenate([base, with_newlines.reshape(-1, 4)]), geometry.canvas_px, None, note)
+        return CellLayout(
+            np.concatenate([base, with_newlines.reshape(-1, 4)]), geometry.canvas_px, None, note
+        )
 
     def fed_pixels(self, outputs: Outputs, processor: Any, fed: Fed) -> NDArray[np.uint8]:
         """The canvas with its padding, put together from its tiles."""
@@ -225,12 +227,12 @@ class AnyResolution:
         return unnormalised(_put_together(tiles[1 : 1 + rows * cols], rows, cols), processor.image_processor)
 
     @staticmethod
-    def _geometry(size_px: tuple[int, int], processor: Any) -> _Canvas:
-        return _Canvas.of(size_px, processor)
+    def _geometry(size_px: tuple[int, int], processor: Any) -> _LargerView:
+        return _LargerView.of(size_px, processor)
 
 
 @dataclass(frozen=True)
-class _Canvas:
+class _LargerView:
     """What becomes of a picture's larger view.
 
     Attributes:
@@ -252,7 +254,7 @@ class _Canvas:
         return self.side**2 + rows * (cols + 1)
 
     @classmethod
-    def of(cls, size_px: tuple[int, int], processor: Any) -> _Canvas:
+    def of(cls, size_px: tuple[int, int], processor: Any) -> _LargerView:
         """Follow the processor and the model, by their own functions where they have one."""
         from transformers.image_processing_utils import select_best_resolution
 

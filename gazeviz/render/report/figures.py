@@ -24,7 +24,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.wording import quoted_token
 from gazeviz.render import figures
 from gazeviz.render.figures import STYLE, SUFFIXES, TokenMap, overlay_strip, picture_regions
-from gazeviz.render.report.report import Case, Entry, ReportedPicture, panel_marks, side_words
+from gazeviz.render.report.report import Case, ReportedPicture, ReportedRun, panel_marks, side_words
 from gazeviz.render.style import ThemeName, one_line
 
 MAPS_SHOWN: Final = 4
@@ -101,12 +101,12 @@ def case_figures(case: Case) -> tuple[NamedFigure, ...]:
     return (*_picture_figures(case), *_head_figures(case))
 
 
-def entry_figures(entry: Entry, tokens: Sequence[int] | None = None) -> tuple[NamedFigure, ...]:
+def entry_figures(entry: ReportedRun, tokens: Sequence[int] | None = None) -> tuple[NamedFigure, ...]:
     """Return what belongs to one run: its trajectory, and maps at some tokens (None: the most telling)."""
     return (*_trajectory_figure(entry), *_maps_figure(entry, tokens))
 
 
-def telling_tokens(entry: Entry, n: int = MAPS_SHOWN) -> tuple[int, ...]:
+def telling_tokens(entry: ReportedRun, n: int = MAPS_SHOWN) -> tuple[int, ...]:
     """Return up to `n` tokens whose maps tell most: where the look moves to another region, then evenly."""
     seen = [index for index, chip in enumerate(entry.chips) if chip.text.strip()]  # an end has no text
     if not seen:
@@ -127,7 +127,7 @@ def _evenly(indices: Sequence[int], n: int) -> list[int]:
 
 def _picture_figures(case: Case) -> Iterator[NamedFigure]:
     """The picture once for each set of regions that runs watched."""
-    seen: dict[tuple[Region, ...], list[Entry]] = {}
+    seen: dict[tuple[Region, ...], list[ReportedRun]] = {}
     for entry in case.entries:
         seen.setdefault(_fitting(entry), []).append(entry)
     for number, (regions, entries) in enumerate(seen.items(), start=1):
@@ -151,7 +151,7 @@ def _drawn_picture(picture: ReportedPicture, regions: Sequence[Region]) -> Calla
 
 def _head_figures(case: Case) -> Iterator[NamedFigure]:
     """The grid once for each head set that runs watched, and the matrix of its best head."""
-    seen: dict[tuple[Head, ...], Entry] = {}
+    seen: dict[tuple[Head, ...], ReportedRun] = {}
     for entry in case.entries:
         if len(entry.chosen) and entry.chosen.heads not in seen:
             seen[entry.chosen.heads] = entry
@@ -183,7 +183,7 @@ def _drawn_matrix(ranking: HeadRanking, head: Head) -> Callable[[ThemeName], Fig
     return lambda theme: figures.head_matrix(ranking, head, theme=theme)
 
 
-def _without_scores(entry: Entry) -> HeadRanking:
+def _without_scores(entry: ReportedRun) -> HeadRanking:
     return HeadRanking("heads", np.full(entry.run.model.shape_LH, np.nan))
 
 
@@ -193,7 +193,7 @@ def _best(ranking: HeadRanking, chosen: HeadSet) -> Head:
     return min(chosen, key=lambda head: scored.get(head, len(scored)))
 
 
-def _trajectory_figure(entry: Entry) -> Iterator[NamedFigure]:
+def _trajectory_figure(entry: ReportedRun) -> Iterator[NamedFigure]:
     trajectory = entry.trajectory
     if trajectory is None:
         return
@@ -208,7 +208,7 @@ def _trajectory_figure(entry: Entry) -> Iterator[NamedFigure]:
     )
 
 
-def _maps_figure(entry: Entry, tokens: Sequence[int] | None) -> Iterator[NamedFigure]:
+def _maps_figure(entry: ReportedRun, tokens: Sequence[int] | None) -> Iterator[NamedFigure]:
     grid, picture = entry.grid, entry.picture
     if grid is None or picture is None or not entry.run.steps or grid.picture_size_px != picture.size_px:
         return
@@ -228,7 +228,7 @@ def _maps_figure(entry: Entry, tokens: Sequence[int] | None) -> Iterator[NamedFi
 
 
 def _drawn_maps(
-    entry: Entry,
+    entry: ReportedRun,
     picture: ReportedPicture,
     grid: TokenGrid,
     wanted: Sequence[int],
@@ -249,15 +249,15 @@ def _drawn_maps(
     return overlay_strip(picture.image, maps, [region for _, region in shown], title, theme, numbers)
 
 
-def _said(entry: Entry, step: StepArrived) -> str:
+def _said(entry: ReportedRun, step: StepArrived) -> str:
     return quoted_token(one_line(step.text), step.token_id, entry.run.model.special_tokens)
 
 
-def _is_target(entry: Entry, region: Region) -> bool:
+def _is_target(entry: ReportedRun, region: Region) -> bool:
     return entry.steering is not None and region.name in {name for _, name in entry.turns}
 
 
-def _fitting(entry: Entry) -> tuple[Region, ...]:
+def _fitting(entry: ReportedRun) -> tuple[Region, ...]:
     """The regions that belong to the picture as it was kept."""
     size_px = entry.picture.size_px if entry.picture else None
     return tuple(region for region in entry.regions if size_px is None or region.size_px == size_px)

@@ -19,7 +19,7 @@ from PIL import Image
 from gazeviz.errors import UserError
 from gazeviz.render.report.figures import FIGURE_DPI, case_figures, entry_figures
 from gazeviz.render.report.pages import CITATIONS, html_page, markdown_page
-from gazeviz.render.report.report import Entry, Report
+from gazeviz.render.report.report import Report, ReportedRun
 from gazeviz.whole_files import written_whole
 
 # A report for programs and spreadsheets: one JSON document, and CSV tables of runs and tokens.
@@ -98,7 +98,7 @@ def _field(value: object) -> object:
     return f"'{text}" if computed else text
 
 
-def _run(entry: Entry, case: int) -> dict[str, Any]:
+def _run(entry: ReportedRun, case: int) -> dict[str, Any]:
     run, summary = entry.run, entry.run.summary
     spec, model = run.spec, run.model
     return {
@@ -170,7 +170,7 @@ def png_of(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _run_row(entry: Entry, case: int) -> list[object]:
+def _run_row(entry: ReportedRun, case: int) -> list[object]:
     run, spec, steering, summary = entry.run, entry.run.spec, entry.steering, entry.run.summary
     audit = summary.audit if summary else None
     return [
@@ -186,7 +186,7 @@ def _run_row(entry: Entry, case: int) -> list[object]:
     ]  # fmt: skip
 
 
-def _token_rows(entry: Entry) -> list[list[object]]:
+def _token_rows(entry: ReportedRun) -> list[list[object]]:
     rows: list[list[object]] = []
     for step in entry.run.steps:
         looks_at = None if step.looks_at is None else step.looks_at + 1

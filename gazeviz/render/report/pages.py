@@ -23,8 +23,8 @@ from gazeviz.render.overlay import ink_on
 from gazeviz.render.report.figures import DrawnFigure, NamedFigure, case_figures, entry_figures
 from gazeviz.render.report.report import (
     Case,
-    Entry,
     Report,
+    ReportedRun,
     audit_words,
     evaluation_rows,
     side_words,
@@ -172,7 +172,7 @@ def _case(
 
 
 def _entry(
-    entry: Entry, tokens: Sequence[int] | None, shown: Callable[[NamedFigure], dict[str, Any]]
+    entry: ReportedRun, tokens: Sequence[int] | None, shown: Callable[[NamedFigure], dict[str, Any]]
 ) -> dict[str, Any]:
     summary = entry.run.summary
     names = {place: region.name for place, region in enumerate(entry.regions, start=1)}
@@ -189,7 +189,7 @@ def _entry(
     }  # fmt: skip
 
 
-def _summary(entry: Entry) -> dict[str, Any]:
+def _summary(entry: ReportedRun) -> dict[str, Any]:
     steering, summary = entry.steering, entry.run.summary
     audit = summary.audit if summary else None
     return {

@@ -156,7 +156,7 @@ def sampling_words(sampling: Sampling) -> str:
     return f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, seed {sampling.seed}"
 
 
-def state_words(entry: Entry) -> str:
+def state_words(entry: ReportedRun) -> str:
     """Say how a run ended, and how long it took."""
     run, summary = entry.run, entry.run.summary
     n_tok = summary.n_tok if summary else len(run.steps)
@@ -200,7 +200,7 @@ def ledger_rows(audit: Audit) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def asked(entry: Entry) -> Rows:
+def asked(entry: ReportedRun) -> Rows:
     """Return what all runs of a case share: model, machine, picture, prompt."""
     run, model, summary = entry.run, entry.run.model, entry.run.summary
     n_layers, n_heads = model.shape_LH
@@ -220,7 +220,7 @@ def asked(entry: Entry) -> Rows:
     return (*rows, ("picture sha256", run.spec.picture_sha256), ("first asked", _time_words(run.started_s)))
 
 
-def settings(entry: Entry) -> Rows:
+def settings(entry: ReportedRun) -> Rows:
     """Return everything of a run that can change its result, and how it ended."""
     run, spec, steering = entry.run, entry.run.spec, entry.steering
     rows = [("steering", "none")]
@@ -271,7 +271,7 @@ def _schedule_words(steering: Steering) -> str:
     return ", ".join(f"from token {step}: {region.name if region else 'let go'}" for step, region in switches)
 
 
-def _size_words(entry: Entry) -> str:
+def _size_words(entry: ReportedRun) -> str:
     summary = entry.run.summary
     if summary is None:
         return ""
@@ -330,7 +330,7 @@ class Sources:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class ReportedRun:
     """A run with everything that is said of it.
 
     regions: what it watched, colours checked.  target_numbers: of the regions that it was pointed at.
@@ -431,7 +431,7 @@ class Case:
     """Runs that differ in their steering alone."""
 
     number: int
-    entries: tuple[Entry, ...]
+    entries: tuple[ReportedRun, ...]
 
     @property
     def prompt(self) -> str:
@@ -460,7 +460,7 @@ class Report:
     version: str = field(default=__version__)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ReportedRun, ...]:
         """All runs, in the order of their cases."""
         return tuple(entry for case in self.cases for entry in case.entries)
 
@@ -493,13 +493,13 @@ def _case_of(run: LoggedRun) -> tuple[object, ...]:
     return run.session_id, spec.picture_sha256, spec.prompt, run.model.fingerprint, run.side == "glance"
 
 
-def _entry(run: LoggedRun, sources: Sources) -> Entry:
+def _entry(run: LoggedRun, sources: Sources) -> ReportedRun:
     regions = tuple(
         replace(region, colour=safe_colour(region.colour, place))
         for place, region in enumerate(run.spec.regions)
     )
     picture, ranking = sources.picture(run.spec.picture_sha256), sources.ranking(run)
-    return Entry(
+    return ReportedRun(
         run, picture, regions, ranking, sources.note(run) or "", sources.grid(run),
         sources.verdict(run) or "", sources.log,
     )  # fmt: skip

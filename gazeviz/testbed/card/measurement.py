@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from gazeviz.domain.evaluation import Answer, DynamicEvaluation, Evaluation, Segment
+from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation, JudgedAnswer, Segment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.engine.evaluation.protocols import Treatment
 from gazeviz.testbed.card.plan import Plan
@@ -114,7 +114,7 @@ class Measurement:
         rows = _by_treatment(self.crew.do(tasks, what), len(parts))
         protocol = options.get("protocol", "static")
         return [
-            Evaluation(protocol, one.to_json(), JUDGE.name, tuple(Answer(**row) for row in found))
+            Evaluation(protocol, one.to_json(), JUDGE.name, tuple(JudgedAnswer(**row) for row in found))
             for one, found in zip(treatments, rows, strict=True)
         ]
 

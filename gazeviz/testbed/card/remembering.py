@@ -33,7 +33,7 @@ class RememberingEngine(Engine):
 
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__(loaded)
-        self._shelf_of_features = FeatureShelf(loaded.model.model.get_image_features)
+        self._shelf_of_features = FeatureCache(loaded.model.model.get_image_features)
         loaded.model.model.get_image_features = self._shelf_of_features.features
         # The picture itself is kept, so that its id is not given to another one.
         self._pictures: OrderedDict[int, tuple[Any, Tensor, dict[str, Prepared]]] = OrderedDict()
@@ -62,7 +62,7 @@ class RememberingEngine(Engine):
         return by_prompt[prompt]
 
 
-class FeatureShelf:
+class FeatureCache:
     """Stands in for `get_image_features` of a Qwen3-VL model and answers for remembered pictures by their
     number."""
 

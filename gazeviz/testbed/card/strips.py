@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gazeviz.domain.evaluation import Answer
+from gazeviz.domain.evaluation import JudgedAnswer
 from gazeviz.domain.statistics import bootstrap_interval, cohen_kappa, percentile_of
 from gazeviz.engine.evaluation.protocols import Treatment, controls
 from gazeviz.testbed.card.measurement import Figures, Measurement, short
@@ -204,7 +204,7 @@ def _listed(measurement: Measurement) -> Figures:
 def _habit(measurement: Measurement) -> Figures:
     """What the model describes when it is asked about "this panel" and nobody steers."""
     evaluation = measurement.evaluate(Treatment("unsteered"), measurement.plan.final, "unsteered")
-    by_strip: dict[int, list[Answer]] = {}
+    by_strip: dict[int, list[JudgedAnswer]] = {}
     for answer in evaluation.answers:
         by_strip.setdefault(answer.item, []).append(answer)
     # Unsteered, all answers about a strip are one and the same text.

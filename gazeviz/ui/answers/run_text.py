@@ -134,29 +134,29 @@ _TINY_GAIN: Final = 0.01
 
 
 @dataclass(frozen=True)
-class Part:
+class HeaderPart:
     """A piece of a header: text, or a region."""
 
     text: str
     cue: RegionCue | None = None
 
 
-def steering_parts(record: RunRecord, cues: RunCues) -> tuple[Part, ...]:
+def steering_parts(record: RunRecord, cues: RunCues) -> tuple[HeaderPart, ...]:
     """How a run was steered: "8 heads → Panel 4 · boost/suppress · 8"; before it a logged one's number."""
     steering = record.spec.steering
     logged = f"log, run {record.id} · " if record.logged else ""
     if steering is None:
-        return (Part(f"{logged}no steering"),)
+        return (HeaderPart(f"{logged}no steering"),)
     n_heads = len(steering.heads)
-    parts = [Part(f"{logged}{n_heads} head{'' if n_heads == 1 else 's'} → ")]
+    parts = [HeaderPart(f"{logged}{n_heads} head{'' if n_heads == 1 else 's'} → ")]
     names = targets_of(record)
     for place, name in enumerate(names[:_SHOWN_TARGETS]):
         if place:
-            parts.append(Part(" → "))
-        parts.append(Part(name, cues.named(name)) if name else Part("let go"))
+            parts.append(HeaderPart(" → "))
+        parts.append(HeaderPart(name, cues.named(name)) if name else HeaderPart("let go"))
     if len(names) > _SHOWN_TARGETS:
-        parts.append(Part(f" → {len(names) - _SHOWN_TARGETS} more"))
-    return (*parts, Part(" · " + " · ".join(_settings(steering))))
+        parts.append(HeaderPart(f" → {len(names) - _SHOWN_TARGETS} more"))
+    return (*parts, HeaderPart(" · " + " · ".join(_settings(steering))))
 
 
 def _settings(steering: Steering) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def _sign(text: str, place: int) -> tuple[str, bool]:
 
 
 @dataclass(frozen=True)
-class Place:
+class ChipPlace:
     """Where a chip stands: line counted from 0, left edge and width in pixels. cut: its text has no room."""
 
     line: int
@@ -130,7 +130,7 @@ class ChipLines:
         self._measure = measure
         self._width_px = width_px
         self.spellings: list[Spelling] = []
-        self.places: list[Place] = []
+        self.places: list[ChipPlace] = []
         self._first_of_line: list[int] = []
 
     def __len__(self) -> int:
@@ -151,7 +151,7 @@ class ChipLines:
         """Room for a line."""
         return self._width_px
 
-    def append(self, spelling: Spelling) -> Place:
+    def append(self, spelling: Spelling) -> ChipPlace:
         """Put a chip behind the last one, in a new line where there is no room."""
         place = self._next_place(spelling)
         if place.line == self.n_lines:
@@ -204,17 +204,17 @@ class ChipLines:
         found = self.nearest(place.x_px + place.width_px / 2, line * LINE_PX)
         return index if found is None else found
 
-    def _next_place(self, spelling: Spelling) -> Place:
+    def _next_place(self, spelling: Spelling) -> ChipPlace:
         wanted_px = self._measure(spelling) + 2 * PAD_PX
         width_px, cut = min(wanted_px, self._width_px), wanted_px > self._width_px
         if not self.places:
-            return Place(0, 0.0, width_px, cut)
+            return ChipPlace(0, 0.0, width_px, cut)
         last = self.places[-1]
         gap_px = _SPACE_GAP_PX if spelling.spaced else _JOINED_GAP_PX
         x_px = last.x_px + last.width_px + gap_px
         if self.spellings[-1].ends_line or x_px + width_px > self._width_px:
-            return Place(last.line + 1, 0.0, width_px, cut)
-        return Place(last.line, x_px, width_px, cut)
+            return ChipPlace(last.line + 1, 0.0, width_px, cut)
+        return ChipPlace(last.line, x_px, width_px, cut)
 
 
 # How a token's chip is drawn: text on its region's colour, colour and number beneath, the cursor around.
@@ -238,7 +238,7 @@ class ChipPainter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def draw(
-        self, place: Place, spelling: Spelling, cue: RegionCue | None, numbered: bool, outline: str
+        self, place: ChipPlace, spelling: Spelling, cue: RegionCue | None, numbered: bool, outline: str
     ) -> None:
         """Draw one chip. outline: "", "newest", "pinned" or "span"."""
         self._draw_body(place, cue)
@@ -248,7 +248,7 @@ class ChipPainter:
         if outline:
             self._draw_outline(place, outline)
 
-    def _draw_body(self, place: Place, cue: RegionCue | None) -> None:
+    def _draw_body(self, place: ChipPlace, cue: RegionCue | None) -> None:
         painter, box = self._painter, place.box
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(cue.tint if cue is not None else self._colours.raised)
@@ -256,7 +256,7 @@ class ChipPainter:
         beneath = QRectF(box.x(), box.bottom() - _LINE_PX, box.width(), _LINE_PX)
         painter.fillRect(beneath, cue.solid if cue is not None else self._colours.line)
 
-    def _draw_number(self, place: Place, cue: RegionCue) -> None:
+    def _draw_number(self, place: ChipPlace, cue: RegionCue) -> None:
         painter, box = self._painter, place.box
         width_px = min(box.width(), 6.0 + 6.0 * len(cue.number))
         tab = QRectF(box.x(), box.bottom() - _LINE_PX, width_px, NUMBER_PX)
@@ -267,7 +267,7 @@ class ChipPainter:
         painter.setPen(cue.ink)
         painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, cue.number)
 
-    def _draw_text(self, place: Place, spelling: Spelling) -> None:
+    def _draw_text(self, place: ChipPlace, spelling: Spelling) -> None:
         painter, box = self._painter, place.box
         painter.setFont(self._font)
         at = QPointF(box.x() + PAD_PX, box.y() + _BASELINE_PX)
@@ -283,7 +283,7 @@ class ChipPainter:
             if len(spelling.runs) > 1:
                 at.setX(at.x() + self._metrics.horizontalAdvance(text))
 
-    def _draw_outline(self, place: Place, outline: str) -> None:
+    def _draw_outline(self, place: ChipPlace, outline: str) -> None:
         painter = self._painter
         width_px = 1.0 if outline == "newest" else 2.0
         pen = QPen(self._colours.accent, width_px)

@@ -26,7 +26,7 @@ from gazeviz.render.style import figure_text
 from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, span_of, top_of
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
-from gazeviz.ui.answers.trajectory_marks import Block, Marks, Mention, TrajectoryMarks
+from gazeviz.ui.answers.trajectory_marks import Mention, PlotMarks, TargetSpan, TrajectoryMarks
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, choice_button, named
 
@@ -346,7 +346,7 @@ class TrajectoryPlot(QWidget):
         colours = [QColor(cue.colour) for cue in drawn.cues.regions]
         self._curves.show_masses(place, drawn.masses_TR, drawn.control_TR, colours)
         looks = [(cue.number, cue.colour) for cue in drawn.cues.regions]
-        marks = Marks(
+        marks = PlotMarks(
             blocks_of(drawn.record, drawn.cues, place.n_tok), mentions_of(drawn.record, drawn.cues),
             drawn.masses_TR, looks, len(drawn.masses_TR),
         )  # fmt: skip
@@ -421,7 +421,7 @@ class TrajectoryPlot(QWidget):
         return super().eventFilter(watched, event)
 
 
-def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[Block]:
+def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[TargetSpan]:
     """The targets in turn: those that were, and those still laid out for tokens up to `n_tok`."""
     steering = record.spec.steering
     if steering is None:
@@ -430,14 +430,14 @@ def blocks_of(record: RunRecord, cues: RunCues, n_tok: int) -> list[Block]:
     if not record.ended:
         later = (steering.target_at(step) for step in range(len(names), n_tok))
         names += [(region.name if region is not None else None, True) for region in later]
-    blocks: list[Block] = []
+    blocks: list[TargetSpan] = []
     first, before = 0, None
     for (name, planned), turn in groupby(names):
         n = len(list(turn))
         cue = cues.named(name)
         if cue is not None:
             last, switched = first + n - 1, first > 0 and name != before
-            blocks.append(Block(first, last, cue.number, cue.colour, cue.name, planned, switched))
+            blocks.append(TargetSpan(first, last, cue.number, cue.colour, cue.name, planned, switched))
         first, before = first + n, name
     return blocks
 

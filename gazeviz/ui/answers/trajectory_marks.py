@@ -24,7 +24,7 @@ _TRIES = 24  # places that a number is tried at before it is left out
 
 
 @dataclass(frozen=True)
-class Block:
+class TargetSpan:
     """Tokens first to last under one target. planned: not written yet; switched: another went before."""
 
     first: int
@@ -46,10 +46,10 @@ class Mention:
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class PlotMarks:
     """Everything but the curves. masses_TR, looks: the curves' values and each region's (number, colour)."""
 
-    blocks: Sequence[Block] = ()
+    blocks: Sequence[TargetSpan] = ()
     mentions: Sequence[Mention] = ()
     masses_TR: NDArray[np.float32] | None = None
     looks: Sequence[tuple[str, str]] = ()
@@ -76,7 +76,7 @@ class TrajectoryMarks(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._place = PlotPlace(0, 0, 1, 1)
-        self._marks = Marks()
+        self._marks = PlotMarks()
         self._chips: list[tuple[QRectF, str, str]] = []
         self._cursor: tuple[int, int] | None = None
         self._hover = -1
@@ -88,7 +88,7 @@ class TrajectoryMarks(QWidget):
         """The token under the mouse, -1 for none."""
         return self._hover
 
-    def show_marks(self, place: PlotPlace, marks: Marks) -> None:
+    def show_marks(self, place: PlotPlace, marks: PlotMarks) -> None:
         """Take what is to be drawn."""
         self._place, self._marks = place, marks
         self._chips = _place_numbers(place, marks)
@@ -189,7 +189,7 @@ class TrajectoryMarks(QWidget):
         for token in {first, last}:
             painter.drawLine(QPointF(place.x_of(token), top), QPointF(place.x_of(token), bottom))
 
-    def _draw_block(self, painter: QPainter, block: Block) -> None:
+    def _draw_block(self, painter: QPainter, block: TargetSpan) -> None:
         """A target's bar with its number, and the line down where it took over."""
         place, colour = self._place, QColor(block.colour)
         left, right = place.x_of(block.first - 0.5), place.x_of(block.last + 0.5)
@@ -225,7 +225,7 @@ def _draw_chip(painter: QPainter, rect: QRectF, number: str, colour: str) -> Non
     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, number)
 
 
-def _place_numbers(place: PlotPlace, marks: Marks) -> list[tuple[QRectF, str, str]]:
+def _place_numbers(place: PlotPlace, marks: PlotMarks) -> list[tuple[QRectF, str, str]]:
     """The regions' numbers on their curves, as high as they come without covering each other."""
     masses_TR = marks.masses_TR
     if masses_TR is None or not len(masses_TR):

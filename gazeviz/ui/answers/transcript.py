@@ -33,7 +33,7 @@ from gazeviz.domain.wording import token_sign
 from gazeviz.ui.answers.audit_view import AuditDetails, VerdictLine
 from gazeviz.ui.answers.run_status import DEED_LABELS, Situation, Tone, act, junk_warning, situation
 from gazeviz.ui.answers.run_text import (
-    Part,
+    HeaderPart,
     RegionCue,
     RunCues,
     TintBy,
@@ -64,7 +64,7 @@ class HeaderLine(QWidget):
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
-        self._parts: tuple[Part, ...] = ()
+        self._parts: tuple[HeaderPart, ...] = ()
         self.setFixedHeight(_HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
@@ -74,7 +74,7 @@ class HeaderLine(QWidget):
         """All of it as plain text."""
         return f"{self._title}  {''.join(part.text for part in self._parts)}"
 
-    def show_parts(self, parts: Sequence[Part], tip: str) -> None:
+    def show_parts(self, parts: Sequence[HeaderPart], tip: str) -> None:
         """Say how the run was steered."""
         self._parts = tuple(parts)
         self.setToolTip(tip)
@@ -352,7 +352,7 @@ class TranscriptColumn(QWidget):
         self._copy.setEnabled(record is not None and bool(record.steps))
         if record is None or cues is None:
             nothing = "no steering" if self._side == "baseline" else ""
-            self.header.show_parts((Part(nothing),), "")
+            self.header.show_parts((HeaderPart(nothing),), "")
         else:
             self.header.show_parts(steering_parts(record, cues), header_tip(record))
 

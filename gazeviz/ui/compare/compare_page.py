@@ -29,7 +29,7 @@ from gazeviz.app.history.comparison_sources import (
     read_sessions,
     told,
 )
-from gazeviz.app.history.log_browser import Archive, Overview
+from gazeviz.app.history.log_browser import LogBrowser, Overview
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.errors import UserError
@@ -56,7 +56,11 @@ class CompareView(QWidget):
     shows_changed = Signal(bool)
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: LogBrowser,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("compareView")

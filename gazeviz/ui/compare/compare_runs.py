@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.history.comparison import LETTERS, NONE, RunComparison, Setting, differing
+from gazeviz.app.history.comparison import LETTERS, NONE, ComparedSetting, RunComparison, differing
 from gazeviz.ui.answers.curve_plot import ComparePlot
 from gazeviz.ui.compare.compare_heads import CompareHeads
 from gazeviz.ui.compare.run_column import CompareColumn
@@ -53,10 +53,10 @@ class CompareSettings(QTableWidget):
         self.setAccessibleName("Settings of the compared runs")
         make_quiet(self)
         self.setWordWrap(False)
-        self._settings: Sequence[Setting] = ()
+        self._settings: Sequence[ComparedSetting] = ()
         theme.changed.connect(self._fill)
 
-    def show_settings(self, settings: Sequence[Setting]) -> None:
+    def show_settings(self, settings: Sequence[ComparedSetting]) -> None:
         """Take the settings of two to six runs."""
         self._settings = sorted(settings, key=lambda setting: not setting.differs)
         self._fill()
@@ -362,6 +362,6 @@ class CompareRuns(QWidget):
             column.fit_map(height_px)
 
 
-def _unused(settings: tuple[Setting, ...], name: str) -> bool:
+def _unused(settings: tuple[ComparedSetting, ...], name: str) -> bool:
     """Whether a setting is none of any run's."""
     return any(setting.name == name and set(setting.values) == {NONE} for setting in settings)

@@ -147,7 +147,7 @@ def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> QSpinB
 # How the last measurement of heads ended, in a sentence: measured, stopped, or refused.
 
 
-class Outcome(QObject):
+class MeasurementWatch(QObject):
     """Watches measurements begin and end. Signal `changed`: there may be something else to say."""
 
     changed = Signal()
@@ -234,7 +234,7 @@ class DiscoveryPanel(QWidget):
         self.setObjectName("discoveryPanel")
         self._model, self._controller = model, controller
         self._form = StripsForm()
-        self._outcome = Outcome(model)
+        self._outcome = MeasurementWatch(model)
         self._rankings = {name: _ranking_button(name, text) for name, text in RANKING_LABELS.items()}
         self._rankings["mass"].setChecked(True)
         tip = "Ask about every panel of every strip, and score all heads by what they do"

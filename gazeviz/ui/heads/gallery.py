@@ -32,7 +32,7 @@ from gazeviz.ui.widgets.controls import (
     side_by_side,
     soft_text,
 )
-from gazeviz.ui.widgets.region_badge import Place, PlaceLabel, place_of
+from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, place_of
 
 # What stands over the gallery: which heads are shown, how many, and the scale of their colours.
 
@@ -214,7 +214,7 @@ class Gallery(QWidget):
             self._scaled = maps, shared_end([values_P for _, values_P, _ in maps])
         return self._scaled[1]
 
-    def _asked_place(self) -> Place:
+    def _asked_place(self) -> PicturePlace:
         """What the figures are about: the target, or the whole picture where there is none."""
         region_id = self._model.target_region_id
         if not self._model.cells_of(region_id).size:
@@ -258,7 +258,7 @@ class TileGrid(QWidget):
         self._model, self._controller = model, controller
         self._tiles: list[MapTile] = []
         self._maps: tuple[GalleryMap, ...] = ()
-        self._place, self._highest = Place(""), 0.0
+        self._place, self._highest = PicturePlace(""), 0.0
         self._filled: tuple[tuple[GalleryMap, ...], object, tuple[object, ...]] | None = None
         self._painter: tuple[object, MapPainter] | None = None
         self._ground: tuple[object, Any] | None = None
@@ -266,7 +266,7 @@ class TileGrid(QWidget):
         model.chosen_changed.connect(self._on_chosen)
         theme.changed.connect(self.update)
 
-    def show_maps(self, maps: tuple[GalleryMap, ...], place: Place, highest: float | None) -> None:
+    def show_maps(self, maps: tuple[GalleryMap, ...], place: PicturePlace, highest: float | None) -> None:
         """Show some maps; highest: the bright end of the scale, None for each map's own."""
         self._maps = maps
         self._place, self._highest = place, highest if highest is not None else -1.0

@@ -62,7 +62,7 @@ Mode: TypeAlias = Literal["replace", "add", "take"]
 
 
 @dataclass
-class _Drag:
+class _HeadDrag:
     axis: Axis
     mode: Mode
     anchor: Head
@@ -71,14 +71,14 @@ class _Drag:
     moved: bool = False
 
 
-class GridHand:
+class GridSelection:
     """Chooses heads for the grid; `focus` is the head that the keyboard is at."""
 
     def __init__(self, model: SessionModel, controller: RunController) -> None:
         self._model, self._controller = model, controller
         self._gesture = Gesture()
-        self._drag: _Drag | None = None
-        self._extending: _Drag | None = None
+        self._drag: _HeadDrag | None = None
+        self._extending: _HeadDrag | None = None
         self.focus = Head(0, 0)
 
     @property
@@ -96,7 +96,7 @@ class GridHand:
         """Begin with what lies under the button."""
         self._extending = None
         self._gesture.begin()
-        self._drag = _Drag(part.axis, mode, part.head, part.head, self._model.chosen)
+        self._drag = _HeadDrag(part.axis, mode, part.head, part.head, self._model.chosen)
         if part.axis == "cell":
             self.focus = part.head
         self._apply(self._drag)
@@ -136,7 +136,7 @@ class GridHand:
             return self.focus
         if self._extending is None:
             self._gesture.begin()
-            self._extending = _Drag("cell", "add", start, start, self._model.chosen, moved=True)
+            self._extending = _HeadDrag("cell", "add", start, start, self._model.chosen, moved=True)
         self._extending.last = self.focus
         self._apply(self._extending)
         return self.focus
@@ -148,14 +148,14 @@ class GridHand:
         shape_LH = self._shape_LH()
         if shape_LH is not None:
             self.focus = self._focus_within(shape_LH)
-            self._apply(_Drag("cell", "add", self.focus, self.focus, self._model.chosen))
+            self._apply(_HeadDrag("cell", "add", self.focus, self.focus, self._model.chosen))
 
     # Pieces
 
     def _focus_within(self, shape_LH: tuple[int, int]) -> Head:
         return Head(min(self.focus.layer, shape_LH[0] - 1), min(self.focus.index, shape_LH[1] - 1))
 
-    def _crossed(self, drag: _Drag) -> bool:
+    def _crossed(self, drag: _HeadDrag) -> bool:
         """Whether a drag has left the label that it began on; along a layer's label nothing changes."""
         if drag.axis == "layer":
             return drag.last.layer != drag.anchor.layer
@@ -165,7 +165,7 @@ class GridHand:
         info = self._model.model_info
         return info.shape_LH if info is not None else None
 
-    def _apply(self, drag: _Drag) -> None:
+    def _apply(self, drag: _HeadDrag) -> None:
         info = self._model.model_info
         if info is None:
             return
@@ -197,7 +197,7 @@ def mask_of(heads: HeadSet, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:
     return mask_LH
 
 
-def _covered(drag: _Drag, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:
+def _covered(drag: _HeadDrag, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:
     """Heads of the rectangle between two heads, or of the layers or columns between them: bool (L, H)."""
     covered_LH = np.zeros(shape_LH, dtype=bool)
     layers = slice(min(drag.anchor.layer, drag.last.layer), max(drag.anchor.layer, drag.last.layer) + 1)

@@ -39,7 +39,7 @@ from gazeviz.ui.heads.grid_selection import (
     KEY_REASONS,
     SHIFT,
     STEPS,
-    GridHand,
+    GridSelection,
     is_own,
     mask_of,
     mode_of,
@@ -359,7 +359,7 @@ class HeadGrid(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self._model = model
-        self._hand = GridHand(model, controller)
+        self._hand = GridSelection(model, controller)
         self.view = GridView()
         self._cells, self._absent, self._outlines, self._frame = (KeptImage() for _ in range(4))
         self._values = self._choice = 0

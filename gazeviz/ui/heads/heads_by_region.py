@@ -40,7 +40,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     soft_text,
 )
-from gazeviz.ui.widgets.region_badge import Place, PlaceLabel, badge_icon, place_of
+from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, badge_icon, place_of
 
 # The list of heads by their mass on a place: names, bars, figures, and what is chosen.
 #
@@ -361,7 +361,7 @@ class LookHere(QWidget):
     def _stop(self) -> None:
         self._model.grid_metric = "ranking"
 
-    def _asked_place(self) -> tuple[Place, int] | None:
+    def _asked_place(self) -> tuple[PicturePlace, int] | None:
         """The place and how many cells it has; None while nothing is asked."""
         model = self._model
         if model.grid_metric == "ranking":
@@ -400,7 +400,7 @@ class LookHere(QWidget):
         if asked is not None and there:
             self._show_heads(asked[0])
 
-    def _show_heads(self, place: Place) -> None:
+    def _show_heads(self, place: PicturePlace) -> None:
         rows = self._rows(place)
         self._ends.setText(f"bars 0 to {figure_text(rows.highest)}")
         self._ends.setToolTip("The longest bar is the head that looks here most")
@@ -415,7 +415,7 @@ class LookHere(QWidget):
             self._count.setMaximum(max(1, len(rows.heads)))
             self._count.setValue(recommended.n if recommended else min(_USUAL_COUNT, len(rows.heads)))
 
-    def _rows(self, place: Place) -> LookRows:
+    def _rows(self, place: PicturePlace) -> LookRows:
         """Heads by mass, most first; the order stands still while the pointer is over the list."""
         masses_LH = self._model.live_mass_LH
         if masses_LH is None:
@@ -457,7 +457,7 @@ class LookHere(QWidget):
             self._names = Names(ranking, heads, ranks)
         return self._names
 
-    def _why_empty(self, asked: tuple[Place, int] | None) -> str:
+    def _why_empty(self, asked: tuple[PicturePlace, int] | None) -> str:
         """What is missing, and what to do."""
         if asked is None:
             return "Ask about a region, or right-click a cell of the picture: heads are sorted by mass on it."

@@ -308,7 +308,7 @@ class Brush(Strokes):
             self.desk.brush_on(point)
 
 
-class Cells(Strokes):
+class CellBrush(Strokes):
     """Fills token cells, or clears them when the first one was covered already."""
 
     def __init__(self, desk: CanvasDesk) -> None:
@@ -457,11 +457,11 @@ class Panel(Tool):
     cursor = Qt.CursorShape.PointingHandCursor
 
     def press(self, point: Point, keys: Qt.KeyboardModifier) -> None:
-        """Aim."""
+        """TargetTracker."""
         self.desk.aim(point)
 
 
-class Spotlight(Tool):
+class SpotlightTool(Tool):
     """While held, what is under the brush is the target."""
 
     def circle_px(self) -> float:
@@ -469,12 +469,12 @@ class Spotlight(Tool):
         return self.desk.spot_px
 
     def press(self, point: Point, keys: Qt.KeyboardModifier) -> None:
-        """Aim here."""
+        """TargetTracker here."""
         self.busy = True
         self.desk.spotlight(point)
 
     def move(self, point: Point, keys: Qt.KeyboardModifier) -> None:
-        """Aim there."""
+        """TargetTracker there."""
         if self.busy:
             self.desk.spotlight(point)
 
@@ -553,9 +553,9 @@ MAKERS: Final[dict[ToolName, Callable[[CanvasDesk], Tool]]] = {
     "rectangle": lambda desk: Shape(desk, "rectangle"),
     "ellipse": lambda desk: Shape(desk, "ellipse"),
     "polygon": Polygon,
-    "cell": Cells,
+    "cell": CellBrush,
     "panel": Panel,
-    "spotlight": Spotlight,
+    "spotlight": SpotlightTool,
 }
 """How each tool of the session is made, by its name."""
 

@@ -25,9 +25,9 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.report.pdf import laid_out
-from gazeviz.app.report.report_task import FORMATS, Preview, Reporting, ReportWish, Written
+from gazeviz.app.report.report_task import FORMATS, Preview, Reporting, ReportRequest, Written
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.errors import UserError
 from gazeviz.ui.widgets import theme
@@ -95,7 +95,7 @@ class ReportDialog(QDialog):
     """Opened by `show_runs` or `show_session`; the window behind it goes on working."""
 
     def __init__(
-        self, archive: Archive, parent: QWidget | None = None, settings: AppSettings | None = None
+        self, archive: LogBrowser, parent: QWidget | None = None, settings: AppSettings | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("reportDialog")
@@ -135,11 +135,11 @@ class ReportDialog(QDialog):
         self._reporting.close()
 
     @property
-    def wish(self) -> ReportWish:
+    def wish(self) -> ReportRequest:
         """What is reported as it is set now."""
         if self._whole_session:
-            return ReportWish((), self._session_id, self._title.text())
-        return ReportWish(self._run_ids, None, self._title.text(), self._baselines.isChecked())
+            return ReportRequest((), self._session_id, self._title.text())
+        return ReportRequest(self._run_ids, None, self._title.text(), self._baselines.isChecked())
 
     @property
     def formats(self) -> tuple[Format, ...]:

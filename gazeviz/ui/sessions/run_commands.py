@@ -12,7 +12,7 @@ from gazeviz.render.style import one_line
 from dataclasses import dataclass
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QPushButton, QWidget
-from gazeviz.app.history.log_browser import Archive, RunLine
+from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import push_button
 from gazeviz.ui.widgets.controls import MenuButton
@@ -106,7 +106,7 @@ class DeedButtons(QWidget):
 
     deed_wanted = Signal(str)
 
-    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runDeeds")
         self._archive = archive

@@ -10,12 +10,12 @@ from typing import Final
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from collections.abc import Sequence
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
-from gazeviz.app.history.log_browser import Archive, Overview, RunLine
+from gazeviz.app.history.log_browser import LogBrowser, Overview, RunLine
 from gazeviz.errors import UserError
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named
@@ -23,7 +23,7 @@ from gazeviz.ui.widgets.controls import MenuButton
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QHideEvent, QImage, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
-from gazeviz.app.history.log_browser import Archive, RunLine
+from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.render.style import visible
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text
@@ -41,7 +41,7 @@ _HEIGHT_PX: Final = 64
 class NoteEdit(QPlainTextEdit):
     """The note of one run; what is being written is never replaced by what the log says."""
 
-    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runNote")
         self.setAccessibleName("Note about the run")
@@ -95,7 +95,7 @@ _SHOWN: Final = 3
 class TagRow(QWidget):
     """A button with all tags, ticked where the runs have them, and the line for a new one."""
 
-    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runTags")
         self._archive = archive
@@ -194,13 +194,13 @@ class RunDetails(QWidget):
 
     deed_wanted = Signal(str)
 
-    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runDetails")
         self._archive = archive
         self._ids: tuple[int, ...] = ()
         self._title = named(section_title("No run selected"), "runDetailsTitle")
-        self.picture = PictureView()
+        self.picture = RoundedPicture()
         self._picture_note = soft_text("runPictureNote")
         self._picture_note.setTextFormat(Qt.TextFormat.PlainText)
         self.facts = FactTable()
@@ -285,7 +285,7 @@ class RunDetails(QWidget):
         super().hideEvent(event)
 
 
-class PictureView(QWidget):
+class RoundedPicture(QWidget):
     """A picture as wide as the column, with round corners; nothing where there is none."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QTableView
-from gazeviz.app.history.log_browser import Archive, RunLine
+from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import tinted
 from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS, RunRows
@@ -31,7 +31,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
-from gazeviz.app.history.log_browser import Archive, Listing, SortKey, StoredSession
+from gazeviz.app.history.log_browser import LogBrowser, Listing, SortKey, StoredSession
 from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
 
 
@@ -67,7 +67,7 @@ class _Ground:
 class RowPainter:
     """Draws the rows of one table."""
 
-    def __init__(self, view: QTableView, rows: RunRows, archive: Archive) -> None:
+    def __init__(self, view: QTableView, rows: RunRows, archive: LogBrowser) -> None:
         self._view, self._rows, self._archive = view, rows, archive
         self._places: Places = ()
         self._size = QSize()
@@ -270,7 +270,7 @@ class RunTable(QTableView):
     star_clicked = Signal(int)
     menu_wanted = Signal(int, str, QPoint)
 
-    def __init__(self, archive: Archive, parent: QWidget | None = None) -> None:
+    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runTable")
         self.setAccessibleName("Runs")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
-from gazeviz.app.history.log_browser import Archive, Listing, RunLine, SortKey, StoredSession
+from gazeviz.app.history.log_browser import LogBrowser, Listing, RunLine, SortKey, StoredSession
 from gazeviz.ui.sessions.run_text import cell_texts, group_sentence, run_sentence
 
 Index = QModelIndex | QPersistentModelIndex
@@ -131,7 +131,7 @@ class RunRows(QAbstractTableModel):
     wanting = Signal()
     said_otherwise = Signal(object)
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: LogBrowser) -> None:
         super().__init__()
         self._archive = archive
         self.plan = RowPlan()

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
     QStackedWidget,
     QWidget,
 )
-from gazeviz.app.history.log_browser import Archive, Listing, Overview, RunFilter, RunLine, SortKey, Wish
+from gazeviz.app.history.log_browser import LogBrowser, Listing, Overview, RunFilter, RunLine, SortKey, RunQuery
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
@@ -42,12 +42,12 @@ from gazeviz.ui.sessions.search_bar import SessionBar
 from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.sessions.run_commands import like_it, run_menu
 from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
-from gazeviz.ui.sessions.sidebar import ALL, Entry, Shelf
+from gazeviz.ui.sessions.sidebar import ALL, SidebarEntry, Sidebar
 from gazeviz.ui.sessions.run_table import RunTable, is_plain, key_name
 from gazeviz.ui.sessions.run_text import log_words, runs_words
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.history.reopening import Reopener
 from gazeviz.app.history.replaying import Replayer
 from gazeviz.app.session.settings import AppSettings
@@ -184,7 +184,7 @@ class SessionBrowser(QWidget):
     explore_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: Archive, parent: QWidget | None = None
+        self, model: SessionModel, controller: RunController, archive: LogBrowser, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sessionBrowser")
@@ -192,7 +192,7 @@ class SessionBrowser(QWidget):
         self._sort: tuple[SortKey, bool] = ("started", True)
         self._known_empty = False
         self._compared: tuple[int, ...] = ()
-        self.shelf = Shelf()
+        self.shelf = Sidebar()
         self.table = RunTable(archive)
         self.bar = SessionBar(self.table)
         self.details = RunDetails(archive)
@@ -285,7 +285,7 @@ class SessionBrowser(QWidget):
 
     def _ask_list(self) -> None:
         wanted = self.shelf.chosen.narrowed(self.bar.search.wanted)
-        self._archive.ask_list(Wish(wanted, *self._sort))
+        self._archive.ask_list(RunQuery(wanted, *self._sort))
 
     def _on_listed(self, listing: Listing) -> None:
         self.table.show_listing(listing)
@@ -326,7 +326,7 @@ class SessionBrowser(QWidget):
             self.shelf.choose(ALL, told=False)  # a run is asked for by one tag at a time
         self._ask_list()
 
-    def _on_entry_chosen(self, _entry: Entry) -> None:
+    def _on_entry_chosen(self, _entry: SidebarEntry) -> None:
         if self.shelf.chosen.kind == "tag" and self.bar.search.wanted.tag not in (
             None,
             self.shelf.chosen.key,
@@ -522,7 +522,7 @@ class SessionsView(QWidget):
         self,
         model: SessionModel,
         controller: RunController,
-        archive: Archive,
+        archive: LogBrowser,
         settings: AppSettings,
         parent: QWidget | None = None,
     ) -> None:

@@ -23,7 +23,7 @@ _LOST: Final = ("lost", "failed")
 
 
 @dataclass(frozen=True)
-class Entry:
+class SidebarEntry:
     """A line of the column. key: of a session or a tag."""
 
     kind: Kind
@@ -56,41 +56,41 @@ class Entry:
                 return wanted
 
 
-ALL: Final = Entry("all", "All runs")
+ALL: Final = SidebarEntry("all", "All runs")
 
 
-def entries_of(overview: Overview) -> list[Entry]:
+def entries_of(overview: Overview) -> list[SidebarEntry]:
     """All lines of the column; what there is none of is left out, but for the first four."""
     counts = overview.counts
     lines = [
-        Entry("title", "Runs"),
+        SidebarEntry("title", "Runs"),
         replace(ALL, count=counts.all),
-        Entry("starred", "Starred", counts.starred),
-        Entry("junk", "Junk", counts.junk),
-        Entry("lost", "Lost or failed", counts.lost_or_failed),
+        SidebarEntry("starred", "Starred", counts.starred),
+        SidebarEntry("junk", "Junk", counts.junk),
+        SidebarEntry("lost", "Lost or failed", counts.lost_or_failed),
     ]
     if counts.deleted:
-        lines.append(Entry("deleted", "Deleted", counts.deleted))
+        lines.append(SidebarEntry("deleted", "Deleted", counts.deleted))
     sessions = [session for session in overview.sessions if session.n_runs]
     if sessions:
-        lines.append(Entry("title", "Sessions"))
-        lines += [Entry("session", session_title(one), one.n_runs, one.id) for one in sessions]
+        lines.append(SidebarEntry("title", "Sessions"))
+        lines += [SidebarEntry("session", session_title(one), one.n_runs, one.id) for one in sessions]
     if counts.by_tag:
-        lines.append(Entry("title", "Tags"))
-        lines += [Entry("tag", tag, number, tag) for tag, number in counts.by_tag.items()]
+        lines.append(SidebarEntry("title", "Tags"))
+        lines += [SidebarEntry("tag", tag, number, tag) for tag, number in counts.by_tag.items()]
     return lines
 
 
-class ShelfRows(QAbstractListModel):
+class SidebarRows(QAbstractListModel):
     """The lines, as a view asks for them."""
 
     renamed = Signal(int, str)
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries: list[Entry] = [Entry("title", "Runs"), ALL]
+        self.entries: list[SidebarEntry] = [SidebarEntry("title", "Runs"), ALL]
 
-    def show_entries(self, entries: list[Entry]) -> None:
+    def show_entries(self, entries: list[SidebarEntry]) -> None:
         """Take other lines; where only counts differ, nothing moves."""
         if [entry.same for entry in entries] == [entry.same for entry in self.entries]:
             self.entries = entries
@@ -132,10 +132,10 @@ class ShelfRows(QAbstractListModel):
         return True
 
 
-class ShelfDelegate(QStyledItemDelegate):
+class SidebarDelegate(QStyledItemDelegate):
     """Draws a line: its label, a tag's dot, and its count at the right."""
 
-    def __init__(self, view: Shelf, rows: ShelfRows) -> None:
+    def __init__(self, view: Sidebar, rows: SidebarRows) -> None:
         super().__init__(view)
         self._view, self._rows = view, rows
 
@@ -174,7 +174,7 @@ class ShelfDelegate(QStyledItemDelegate):
         self._draw_words(painter, box.adjusted(8, 0, -8, 0), entry, chosen)
         painter.restore()
 
-    def _draw_words(self, painter: QPainter, box: QRectF, entry: Entry, chosen: bool) -> None:
+    def _draw_words(self, painter: QPainter, box: QRectF, entry: SidebarEntry, chosen: bool) -> None:
         colours, middle = theme.current(), Qt.AlignmentFlag.AlignVCenter
         left = box.left()
         if entry.kind == "tag":
@@ -194,7 +194,7 @@ class ShelfDelegate(QStyledItemDelegate):
         painter.drawText(QRectF(left, box.top(), room, box.height()), middle, words)
 
 
-class Shelf(QListView):
+class Sidebar(QListView):
     """The column. entry_chosen: an Entry.  The others: numbers of sessions."""
 
     entry_chosen = Signal(object)
@@ -207,10 +207,10 @@ class Shelf(QListView):
         super().__init__(parent)
         self.setObjectName("sessionShelf")
         self.setAccessibleName("Which runs are listed")
-        self.chosen: Entry = ALL
-        self._rows = ShelfRows()
+        self.chosen: SidebarEntry = ALL
+        self._rows = SidebarRows()
         self.setModel(self._rows)
-        self.setItemDelegate(ShelfDelegate(self, self._rows))
+        self.setItemDelegate(SidebarDelegate(self, self._rows))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QListView.EditTrigger.EditKeyPressed)
@@ -220,7 +220,7 @@ class Shelf(QListView):
         theme.changed.connect(self.viewport().update)
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[SidebarEntry]:
         """All lines."""
         return self._rows.entries
 
@@ -230,7 +230,7 @@ class Shelf(QListView):
         there = next((entry for entry in self.entries if entry.same == self.chosen.same), None)
         self.choose(there or ALL, told=there is None)
 
-    def choose(self, entry: Entry, *, told: bool = True) -> None:
+    def choose(self, entry: SidebarEntry, *, told: bool = True) -> None:
         """Choose an entry. told: whether the others hear of it."""
         changed = entry.same != self.chosen.same
         self.chosen = entry
@@ -263,7 +263,7 @@ class Shelf(QListView):
         else:
             super().keyPressEvent(event)
 
-    def menu_of(self, entry: Entry) -> QMenu:
+    def menu_of(self, entry: SidebarEntry) -> QMenu:
         """What can be done with a session."""
         menu, number = QMenu(self), int(entry.key)
         row = next(row for row, line in enumerate(self.entries) if line.same == entry.same)

@@ -53,14 +53,14 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Match:
+class FoundCommand:
     """A command that was found; `places` are the letters of its name that were asked for."""
 
     command: Command
     places: tuple[int, ...] = ()
 
 
-def find(commands: Sequence[Command], asked: str) -> list[Match]:
+def find(commands: Sequence[Command], asked: str) -> list[FoundCommand]:
     """Commands that hold all words of `asked`, the best first.
 
     A word fits a name if its letters occur there in that order, better together and at the beginning of
@@ -73,7 +73,7 @@ def find(commands: Sequence[Command], asked: str) -> list[Match]:
         if all(fit is not None for fit in fits):
             score = sum(fit[0] for fit in fits if fit)
             places = sorted({at for fit in fits if fit for at in fit[1]})
-            scored.append((-score, place, Match(command, tuple(places))))
+            scored.append((-score, place, FoundCommand(command, tuple(places))))
     return [match for _, _, match in sorted(scored, key=lambda entry: entry[:2])]
 
 
@@ -139,9 +139,9 @@ class CommandList(QAbstractListModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.matches: list[Match] = []
+        self.matches: list[FoundCommand] = []
 
-    def show_matches(self, matches: list[Match]) -> None:
+    def show_matches(self, matches: list[FoundCommand]) -> None:
         """Take other matches."""
         self.beginResetModel()
         self.matches = matches
@@ -178,7 +178,7 @@ class CommandRow(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         """Draw one row."""
-        match: Match = index.data(_COMMAND_ROLE)
+        match: FoundCommand = index.data(_COMMAND_ROLE)
         colours = theme.current()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -216,7 +216,7 @@ class CommandRow(QStyledItemDelegate):
         return chip.left()
 
     @staticmethod
-    def _draw_name(painter: QPainter, room: QRectF, match: Match) -> float:
+    def _draw_name(painter: QPainter, room: QRectF, match: FoundCommand) -> float:
         """Draw the name, its found letters in the accent; returns its right edge."""
         colours, x = theme.current(), room.left()
         plain, found = theme.font_ui(13, 500), theme.font_ui(13, 600)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import THEME_CHOICES, AppSettings, ThemeChoice
@@ -57,7 +57,7 @@ class MainWindow(QMainWindow):
         model: SessionModel,
         controller: RunController,
         settings: AppSettings,
-        archive: Archive | None = None,
+        archive: LogBrowser | None = None,
         parent: QWidget | None = None,
     ) -> None:
         """archive: the log that runs are kept in; None where nothing is logged."""

@@ -26,7 +26,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.runs.model_catalogue import DTYPES, Estimate, ModelShelf, Origin, Place, ShelfModel, estimate
+from gazeviz.app.runs.model_catalogue import (
+    DTYPES,
+    Device,
+    Estimate,
+    ModelCatalogue,
+    Origin,
+    SidebarModel,
+    estimate,
+)
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
@@ -61,7 +69,7 @@ _KIB: Final = 1024
 class ModelRow(NamedTuple):
     """What a row shows."""
 
-    model: ShelfModel
+    model: SidebarModel
     taken: Estimate | None
     loaded: bool
 
@@ -84,7 +92,7 @@ def count_text(n: float) -> str:
     return f"{n:.1f} B"
 
 
-def model_text(model: ShelfModel) -> str:
+def model_text(model: SidebarModel) -> str:
     """What a model is, in one line: family, heads, weights, number type, size on disk."""
     parts = [model.family]
     if model.sizes is not None:
@@ -207,10 +215,10 @@ class ModelDialog(QDialog):
         self.resize(_SIZE_PX)
         self._model, self._controller, self._settings = model, controller, settings
         self._device, self._dtype = "auto", "auto"
-        self._waits_for: ShelfModel | None = None
+        self._waits_for: SidebarModel | None = None
         self._files: QFileDialog | None = None
         self._added: Path | None = None
-        self.shelf = ModelShelf(settings, self)
+        self.shelf = ModelCatalogue(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
         self._said = soft_text("modelSaid")
@@ -237,7 +245,7 @@ class ModelDialog(QDialog):
         self._list.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @property
-    def chosen(self) -> ShelfModel | None:
+    def chosen(self) -> SidebarModel | None:
         """The model that is selected in the list."""
         row = self._list.currentRow()
         return _row_of(self._list.item(row)).model if row >= 0 else None
@@ -345,7 +353,7 @@ class ModelDialog(QDialog):
             self._added = None
         self._on_choice_changed()
 
-    def _add_row(self, model: ShelfModel, loaded: bool) -> None:
+    def _add_row(self, model: SidebarModel, loaded: bool) -> None:
         taken = self._estimate(model)
         item = QListWidgetItem(model.name)
         item.setData(ROW_ROLE, ModelRow(model, taken, loaded))
@@ -356,7 +364,7 @@ class ModelDialog(QDialog):
         )
         self._list.addItem(item)
 
-    def _estimate(self, model: ShelfModel) -> Estimate | None:
+    def _estimate(self, model: SidebarModel) -> Estimate | None:
         """As the worker will choose, as far as it has shown what it can use."""
         places, device = self.shelf.shelf.places, self._device
         loaded, info = self._loaded_folder(), self._model.model_info
@@ -367,7 +375,7 @@ class ModelDialog(QDialog):
                 device = "cpu"  # a GPU that the last model would have fitted into was not used
         return estimate(model, places, device, self._dtype)
 
-    def _offer_places(self, places: tuple[Place, ...]) -> None:
+    def _offer_places(self, places: tuple[Device, ...]) -> None:
         offered = [(place.device, _place_text(place)) for place in places]
         self._device_button.set_options([("auto", "Automatic"), *offered])
         if self._device not in [key for key, _ in offered]:
@@ -389,7 +397,7 @@ class ModelDialog(QDialog):
         self._memory.show_estimate(taken)
         self._taken.setText(self._taken_text(chosen, taken))
 
-    def _taken_text(self, chosen: ShelfModel | None, taken: Estimate | None) -> str:
+    def _taken_text(self, chosen: SidebarModel | None, taken: Estimate | None) -> str:
         if chosen is None or chosen.refusal:
             return ""
         info = self._model.model_info
@@ -495,6 +503,6 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
     return row
 
 
-def _place_text(place: Place) -> str:
+def _place_text(place: Device) -> str:
     free = f", {bytes_text(place.free_bytes)} free" if place.free_bytes is not None else ""
     return f"{place.name}{free}" if place.device in ("cpu", "mps") else f"{place.name} ({place.device}){free}"

@@ -13,7 +13,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from gazeviz.app.editing import schedule as turns
-from gazeviz.app.editing.schedule import Block
+from gazeviz.app.editing.schedule import ScheduleBlock
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord
 from gazeviz.render.overlay import ink_on
@@ -96,7 +96,7 @@ def target_before(model: SessionModel) -> int | None:
     return next((region_id for _, region_id in model.schedule if region_id is not None), None)
 
 
-def blocks_of(model: SessionModel, plan: turns.Turns) -> tuple[Block, ...]:
+def blocks_of(model: SessionModel, plan: turns.Turns) -> tuple[ScheduleBlock, ...]:
     """The blocks of a plan, on the session's axis."""
     return turns.blocks(plan, length_tok(model), target_before(model))
 
@@ -160,7 +160,7 @@ class AxisPainter:
             place = QRectF(scale.x_of(token) - 24, TICKS_TOP, 48, HEIGHT_PX - TICKS_TOP)
             painter.drawText(place, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, str(token))
 
-    def block(self, block: Block, look: Look, *, selected: bool) -> None:
+    def block(self, block: ScheduleBlock, look: Look, *, selected: bool) -> None:
         """A target laid out; what holds before the first turn is drawn in its colour's outline alone."""
         box = self._box(block.first, block.end, PLAN_TOP, PLAN_PX)
         colour = QColor(look.colour) if look.colour else self._colours.line

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QSpinBox, QToolTip, QVBoxLayout, QWidget
 
 from gazeviz.app.editing import schedule as turns
-from gazeviz.app.editing.schedule import Block, Order, Turns
+from gazeviz.app.editing.schedule import Order, ScheduleBlock, Turns
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -38,7 +38,7 @@ _HINT: Final = "Drag to lay out a target, drag an edge to move it; 1 to 9 change
 
 
 @dataclass
-class _Drag:
+class _EdgeDrag:
     """A drag from the edge at `anchor`. turn: the one that is moved; None lays a new block."""
 
     anchor: int
@@ -53,7 +53,7 @@ class ScheduleView(QWidget):
         super().__init__(parent)
         self.setObjectName("scheduleView")
         self._model, self._controller = model, controller
-        self._drag: _Drag | None = None
+        self._drag: _EdgeDrag | None = None
         self._selected: int | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -107,7 +107,7 @@ class ScheduleView(QWidget):
             return None
         return ids[(ids.index(held) + 1) % len(ids)] if held in ids else ids[0]
 
-    def _block_at(self, x: float) -> Block:
+    def _block_at(self, x: float) -> ScheduleBlock:
         token = self.scale.token_at(x)
         found = axis.blocks_of(self._model, self._model.schedule)
         return next(block for block in found if block.first <= token < block.end)
@@ -129,7 +129,7 @@ class ScheduleView(QWidget):
     def _change(self, plan: Turns, text: str) -> None:
         self._controller.attempt(lambda: self._controller.editor.lay_out_targets(plan, text), "schedule")
 
-    def aim(self, region_id: int | None, block: Block | None = None) -> None:
+    def aim(self, region_id: int | None, block: ScheduleBlock | None = None) -> None:
         """Point a block, or the selected turn, elsewhere."""
         schedule = self._model.schedule
         if block is not None and block.turn is None:
@@ -155,7 +155,7 @@ class ScheduleView(QWidget):
         turn, anchor = self._edge_at(at), self.scale.edge_at(at.x())
         if turn is not None:
             anchor = self._model.schedule[turn][0]
-        self._drag = _Drag(anchor, anchor, turn)
+        self._drag = _EdgeDrag(anchor, anchor, turn)
         self._selected = turn if turn is not None else self._block_at(at.x()).turn
         self.update()
 
@@ -190,7 +190,7 @@ class ScheduleView(QWidget):
         menu.exec(event.globalPos())
         menu.deleteLater()
 
-    def make_menu(self, block: Block) -> QMenu:
+    def make_menu(self, block: ScheduleBlock) -> QMenu:
         """What can be done with a block."""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
@@ -270,7 +270,7 @@ class ScheduleView(QWidget):
         if number <= len(ids):
             self.aim(ids[number - 1] if number else None)
 
-    def _selected_block(self) -> Block:
+    def _selected_block(self) -> ScheduleBlock:
         found = axis.blocks_of(self._model, self._model.schedule)
         return next((block for block in found if block.turn == self._selected), found[0])
 

@@ -19,7 +19,7 @@ _CHIP_PX = QSize(18, 16)
 _GAP_PX = 6
 
 
-class Place(NamedTuple):
+class PicturePlace(NamedTuple):
     """A place of the picture; number and colour are those of its region, None where it is none."""
 
     name: str
@@ -27,12 +27,12 @@ class Place(NamedTuple):
     colour: str | None = None
 
 
-def place_of(model: SessionModel, region_id: int | None, otherwise: str) -> Place:
+def place_of(model: SessionModel, region_id: int | None, otherwise: str) -> PicturePlace:
     """The place of a region as the list shows it, or `otherwise` where there is no such region."""
     region = model.regions.get(region_id)
     if region is None:
-        return Place(otherwise)
-    return Place(region.name, model.regions.number_of(region.id), region.colour)
+        return PicturePlace(otherwise)
+    return PicturePlace(region.name, model.regions.number_of(region.id), region.colour)
 
 
 class PlaceLabel(QWidget):
@@ -42,7 +42,7 @@ class PlaceLabel(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._before, self._after, self._place = "", "", Place("")
+        self._before, self._after, self._place = "", "", PicturePlace("")
         theme.changed.connect(self.update)
 
     @property
@@ -52,7 +52,7 @@ class PlaceLabel(QWidget):
         words = (self._before, f"{number}{self._place.name}", self._after)
         return " ".join(word for word in words if word)
 
-    def show_place(self, before: str, place: Place, after: str = "") -> None:
+    def show_place(self, before: str, place: PicturePlace, after: str = "") -> None:
         """Name a place between two pieces of soft text."""
         if (before, after, place) == (self._before, self._after, self._place):
             return

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gazeviz.app.editing import schedule as turns
-from gazeviz.app.editing.schedule import Block
+from gazeviz.app.editing.schedule import ScheduleBlock
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule
 from gazeviz.errors import UserError
@@ -15,10 +15,16 @@ THREE = ((0, 1), (8, 2), (16, 3))
 
 
 def test_blocks_fill_the_axis():
-    assert turns.blocks(THREE, 24) == (Block(0, 8, 1, 0), Block(8, 16, 2, 1), Block(16, 24, 3, 2))
-    assert turns.blocks(((5, 2),), 9, before=1) == (Block(0, 5, 1, None), Block(5, 9, 2, 0))
-    assert turns.blocks((), 9, before=4) == (Block(0, 9, 4, None),)
-    assert turns.blocks(THREE, 12)[-1] == Block(8, 12, 2, 1), "what begins after the answer's end is not seen"
+    assert turns.blocks(THREE, 24) == (
+        ScheduleBlock(0, 8, 1, 0),
+        ScheduleBlock(8, 16, 2, 1),
+        ScheduleBlock(16, 24, 3, 2),
+    )
+    assert turns.blocks(((5, 2),), 9, before=1) == (ScheduleBlock(0, 5, 1, None), ScheduleBlock(5, 9, 2, 0))
+    assert turns.blocks((), 9, before=4) == (ScheduleBlock(0, 9, 4, None),)
+    assert turns.blocks(THREE, 12)[-1] == ScheduleBlock(8, 12, 2, 1), (
+        "what begins after the answer's end is not seen"
+    )
 
 
 def test_blocks_agree_with_the_engines_schedule(rng):

@@ -10,10 +10,10 @@ import pytest
 
 from gazeviz.app.history.comparison import (
     MOST,
+    ComparedSetting,
     HeadsCompared,
     Overlap,
     RunComparison,
-    Setting,
     compare_rankings,
     differing,
 )
@@ -39,7 +39,7 @@ def compare(*runs: MadeRun, rankings: tuple[HeadRanking | None, ...] = ()) -> Ru
     return RunComparison(runs, {"ab": "strip.png"}, {}, (GRID,) * len(runs), rankings)
 
 
-def setting(comparison: RunComparison, name: str) -> Setting:
+def setting(comparison: RunComparison, name: str) -> ComparedSetting:
     """One of the settings."""
     return next(setting for setting in comparison.settings if setting.name == name)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.history.log_browser import Archive, Overview, RunFilter, RunLine, Wish
+from gazeviz.app.history.log_browser import LogBrowser, Overview, RunFilter, RunLine, RunQuery
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
@@ -26,47 +26,47 @@ def store(tmp_path: Path) -> Iterator[SessionStore]:
 
 
 @pytest.fixture
-def archive(store: SessionStore, qtbot: QtBot) -> Iterator[Archive]:
+def archive(store: SessionStore, qtbot: QtBot) -> Iterator[LogBrowser]:
     """An archive of it."""
-    archive = Archive(store)
+    archive = LogBrowser(store)
     yield archive
     archive.close()
 
 
-def listed(archive: Archive, qtbot: QtBot, typed: str = "", **wish: object) -> list[int]:
+def listed(archive: LogBrowser, qtbot: QtBot, typed: str = "", **wish: object) -> list[int]:
     with qtbot.waitSignal(archive.listed) as heard:
-        archive.ask_list(Wish(RunFilter.parse(typed), **wish))  # type: ignore[arg-type]
+        archive.ask_list(RunQuery(RunFilter.parse(typed), **wish))  # type: ignore[arg-type]
     return [int(run_id) for run_id in heard.args[0].ids_N]
 
 
-def lines(archive: Archive, qtbot: QtBot, *ids: int) -> tuple[RunLine, ...]:
+def lines(archive: LogBrowser, qtbot: QtBot, *ids: int) -> tuple[RunLine, ...]:
     with qtbot.waitSignal(archive.lines_found) as heard:
         archive.ask_lines(ids)
     found: tuple[RunLine, ...] = heard.args[0]
     return found
 
 
-def line(archive: Archive, qtbot: QtBot, run_id: int) -> RunLine:
+def line(archive: LogBrowser, qtbot: QtBot, run_id: int) -> RunLine:
     return lines(archive, qtbot, run_id)[0]
 
 
-def overview(archive: Archive, qtbot: QtBot) -> Overview:
+def overview(archive: LogBrowser, qtbot: QtBot) -> Overview:
     with qtbot.waitSignal(archive.overview_found) as heard:
         archive.ask_overview()
     found: Overview = heard.args[0]
     return found
 
 
-def facts(archive: Archive, qtbot: QtBot, run_id: int) -> RunFacts:
+def facts(archive: LogBrowser, qtbot: QtBot, run_id: int) -> RunFacts:
     with qtbot.waitSignal(archive.facts_found) as heard:
         archive.ask_facts(run_id)
     found: RunFacts = heard.args[0]
     return found
 
 
-def test_runs_are_listed_with_their_sessions_and_filtered(archive: Archive, qtbot: QtBot) -> None:
+def test_runs_are_listed_with_their_sessions_and_filtered(archive: LogBrowser, qtbot: QtBot) -> None:
     with qtbot.waitSignal(archive.listed) as heard:
-        archive.ask_list(Wish())
+        archive.ask_list(RunQuery())
     listing = heard.args[0]
     assert listing.ids_N.tolist() == [5, 4, 3, 2, 1]
     assert listing.sessions_N.tolist() == [2, 2, 1, 1, 1]
@@ -75,7 +75,7 @@ def test_runs_are_listed_with_their_sessions_and_filtered(archive: Archive, qtbo
     assert listed(archive, qtbot, "nowhere") == []
 
 
-def test_of_wishes_about_one_topic_only_the_newest_is_answered(archive: Archive, qtbot: QtBot) -> None:
+def test_of_wishes_about_one_topic_only_the_newest_is_answered(archive: LogBrowser, qtbot: QtBot) -> None:
     heard: list[int] = []
     for number in range(200):
         archive.ask("count", lambda reader, number=number: number, heard.append)  # type: ignore[misc]
@@ -84,12 +84,12 @@ def test_of_wishes_about_one_topic_only_the_newest_is_answered(archive: Archive,
 
 
 def test_rows_come_in_the_order_asked_for_and_deleted_ones_are_still_known(
-    archive: Archive, qtbot: QtBot
+    archive: LogBrowser, qtbot: QtBot
 ) -> None:
     assert [found.id for found in lines(archive, qtbot, 3, 1, 99, 2)] == [3, 1, 2]
 
 
-def test_stars_tags_notes_and_verdicts_are_written_and_taken_back(archive: Archive, qtbot: QtBot) -> None:
+def test_stars_tags_notes_and_verdicts_are_written_and_taken_back(archive: LogBrowser, qtbot: QtBot) -> None:
     archive.star([1])  # had none
     archive.star([1, 2])
     archive.tag([2], "  figure   2 ")
@@ -111,7 +111,7 @@ def test_stars_tags_notes_and_verdicts_are_written_and_taken_back(archive: Archi
     assert [found.starred for found in lines(archive, qtbot, 1, 2)] == [True, True]
 
 
-def test_deleting_hides_and_undo_brings_back_what_was_hidden_by_it(archive: Archive, qtbot: QtBot) -> None:
+def test_deleting_hides_and_undo_brings_back_what_was_hidden_by_it(archive: LogBrowser, qtbot: QtBot) -> None:
     archive.delete([1])
     archive.delete([1, 2])
     assert listed(archive, qtbot) == [5, 4, 3]
@@ -122,7 +122,9 @@ def test_deleting_hides_and_undo_brings_back_what_was_hidden_by_it(archive: Arch
     assert listed(archive, qtbot) == [5, 4, 3, 2, 1]
 
 
-def test_sessions_are_renamed_annotated_and_deleted_with_a_way_back(archive: Archive, qtbot: QtBot) -> None:
+def test_sessions_are_renamed_annotated_and_deleted_with_a_way_back(
+    archive: LogBrowser, qtbot: QtBot
+) -> None:
     archive.rename_session(1, " strips ")
     archive.note_session(1, "before lunch")
     newest_first = overview(archive, qtbot).sessions
@@ -142,7 +144,7 @@ def test_sessions_are_renamed_annotated_and_deleted_with_a_way_back(archive: Arc
         archive.tag([1], " ")
 
 
-def test_an_overview_counts_and_weighs(archive: Archive, qtbot: QtBot) -> None:
+def test_an_overview_counts_and_weighs(archive: LogBrowser, qtbot: QtBot) -> None:
     found = overview(archive, qtbot)
     assert (found.counts.all, found.counts.junk, found.counts.lost_or_failed) == (5, 1, 1)
     assert found.n_bytes >= archive.path.stat().st_size
@@ -150,7 +152,7 @@ def test_an_overview_counts_and_weighs(archive: Archive, qtbot: QtBot) -> None:
 
 
 def test_changes_by_other_programs_are_noticed_while_the_log_is_watched(
-    archive: Archive, store: SessionStore, qtbot: QtBot
+    archive: LogBrowser, store: SessionStore, qtbot: QtBot
 ) -> None:
     archive._look_for_changes()
     with qtbot.waitSignal(archive.changed):  # the first look
@@ -162,13 +164,13 @@ def test_changes_by_other_programs_are_noticed_while_the_log_is_watched(
         archive._look_for_changes()
 
 
-def test_the_rows_that_were_written_are_told(archive: Archive, qtbot: QtBot) -> None:
+def test_the_rows_that_were_written_are_told(archive: LogBrowser, qtbot: QtBot) -> None:
     with qtbot.waitSignal(archive.changed) as heard:
         archive.star([2, 3])
     assert heard.args == [(2, 3)]
 
 
-def test_facts_of_a_steered_run_name_everything_that_matters(archive: Archive, qtbot: QtBot) -> None:
+def test_facts_of_a_steered_run_name_everything_that_matters(archive: LogBrowser, qtbot: QtBot) -> None:
     found = facts(archive, qtbot, 2)
     rows = dict(found.rows)
     assert rows["Target"].startswith("Panel 4")
@@ -179,12 +181,12 @@ def test_facts_of_a_steered_run_name_everything_that_matters(archive: Archive, q
     assert dict(facts(archive, qtbot, 1).rows)["Steering"] == "none, a baseline"
 
 
-def test_a_run_whose_picture_is_gone_says_so(archive: Archive, qtbot: QtBot) -> None:
+def test_a_run_whose_picture_is_gone_says_so(archive: LogBrowser, qtbot: QtBot) -> None:
     found = facts(archive, qtbot, 5)
     assert found.picture_HW3 is None and "never written" in found.picture_note
 
 
-def test_what_repeats_a_run_can_be_pasted(archive: Archive, qtbot: QtBot) -> None:
+def test_what_repeats_a_run_can_be_pasted(archive: LogBrowser, qtbot: QtBot) -> None:
     with qtbot.waitSignal(archive.text_found) as heard:
         archive.ask_text(2, "shell")
     kind, text = heard.args
@@ -194,13 +196,13 @@ def test_what_repeats_a_run_can_be_pasted(archive: Archive, qtbot: QtBot) -> Non
     compile(heard.args[1], "pasted", "exec")
 
 
-def test_a_run_that_is_not_there_is_a_sentence(archive: Archive, qtbot: QtBot) -> None:
+def test_a_run_that_is_not_there_is_a_sentence(archive: LogBrowser, qtbot: QtBot) -> None:
     with qtbot.waitSignal(archive.failed) as heard:
         archive.ask_text(99, "shell")
     assert heard.args[0].sentence == "The log has no run 99."
 
 
-def test_small_pictures_come_when_they_have_been_read(archive: Archive, qtbot: QtBot) -> None:
+def test_small_pictures_come_when_they_have_been_read(archive: LogBrowser, qtbot: QtBot) -> None:
     shown = line(archive, qtbot, 1).image_sha256
     with qtbot.waitSignal(archive.thumbnails_found):
         assert archive.thumbnail(shown) is None
@@ -211,7 +213,7 @@ def test_small_pictures_come_when_they_have_been_read(archive: Archive, qtbot: Q
         assert archive.thumbnail("gone") is None
 
 
-def test_a_bug_in_a_question_is_not_swallowed(archive: Archive, qtbot: QtBot) -> None:
+def test_a_bug_in_a_question_is_not_swallowed(archive: LogBrowser, qtbot: QtBot) -> None:
     def wrong(_reader: object) -> int:
         raise ZeroDivisionError
 
@@ -222,7 +224,7 @@ def test_a_bug_in_a_question_is_not_swallowed(archive: Archive, qtbot: QtBot) ->
 
 
 def test_a_write_that_fails_is_told_and_leaves_nothing_to_undo(
-    archive: Archive, store: SessionStore, qtbot: QtBot
+    archive: LogBrowser, store: SessionStore, qtbot: QtBot
 ) -> None:
     store.close()
     with qtbot.waitSignal(archive.failed) as heard:
@@ -233,7 +235,7 @@ def test_a_write_that_fails_is_told_and_leaves_nothing_to_undo(
 
 
 def test_what_was_asked_to_be_written_is_written_before_the_end(store: SessionStore, qtbot: QtBot) -> None:
-    archive = Archive(store)
+    archive = LogBrowser(store)
     archive.star([1])
     archive.close()
     archive.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.app.history.replaying import Replay, Replayer, wish_of
+from gazeviz.app.history.replaying import Replayer, ReplayOutcome, wish_of
 from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.backend.process import ProcessBackend
@@ -20,9 +20,9 @@ def replayed_mark(session: LoggedStage, run_id: int) -> tuple[bool, int | None]:
     return when is not None, same
 
 
-def replayer_of(session: LoggedStage) -> tuple[Replayer, list[Replay]]:
+def replayer_of(session: LoggedStage) -> tuple[Replayer, list[ReplayOutcome]]:
     replayer = Replayer(session.controller, session.store, session.reopener)
-    heard: list[Replay] = []
+    heard: list[ReplayOutcome] = []
     replayer.replayed.connect(heard.append)
     return replayer, heard
 

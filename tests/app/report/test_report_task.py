@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gazeviz.app.report.pdf import laid_out
-from gazeviz.app.report.report_task import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportWish, Written
+from gazeviz.app.report.report_task import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportRequest, Written
 from gazeviz.errors import UserError
 from gazeviz.render.report import files as report_files
 
@@ -28,7 +28,7 @@ def reporting(session):
     reporting.close()
 
 
-def previewed(qtbot, reporting: Reporting, wish: ReportWish) -> Preview:
+def previewed(qtbot, reporting: Reporting, wish: ReportRequest) -> Preview:
     with qtbot.waitSignal(reporting.previewed, timeout=60_000) as heard:
         reporting.preview(wish, 600)
     preview: Preview = heard.args[0]
@@ -48,19 +48,19 @@ def test_a_preview_shows_runs_with_their_baseline(session, reporting, qtbot):
     _, steered_id = session.run()
     told: list[tuple[str, int, int]] = []
     reporting.progressed.connect(lambda *what: told.append(what))
-    preview = previewed(qtbot, reporting, ReportWish((steered_id,)))
+    preview = previewed(qtbot, reporting, ReportRequest((steered_id,)))
     assert (preview.title, preview.n_shown, preview.n_runs) == (f"Run {steered_id}", 2, 2)
     text = laid_out(preview.drawn).toPlainText()
     assert session.shown("steered").text.strip() in text and "Panel 2" in text
     assert told and told[-1][1] == told[-1][2] == len(preview.drawn.images)
-    alone = previewed(qtbot, reporting, ReportWish((steered_id,), title="Mine", baselines=False))
+    alone = previewed(qtbot, reporting, ReportRequest((steered_id,), title="Mine", baselines=False))
     assert (alone.title, alone.n_shown) == ("Mine", 1)
 
 
 def test_of_a_session_the_first_runs_are_previewed_and_all_are_written(session, reporting, qtbot, tmp_path):
     for panel in range(MOST_PREVIEWED + 1):
         session.run(panel)
-    wish = ReportWish(session_id=session.store.sessions()[0].id)
+    wish = ReportRequest(session_id=session.store.sessions()[0].id)
     preview = previewed(qtbot, reporting, wish)
     assert preview.n_shown == MOST_PREVIEWED and preview.n_runs == MOST_PREVIEWED + 2
     with qtbot.waitSignal(reporting.written, timeout=60_000) as heard:
@@ -75,7 +75,7 @@ def test_a_page_a_pdf_and_figures_are_written(session, reporting, qtbot, tmp_pat
     _, steered_id = session.run()
     told: list[tuple[str, int, int]] = []
     reporting.progressed.connect(lambda *what: told.append(what))
-    wish = ReportWish((steered_id,), baselines=False)
+    wish = ReportRequest((steered_id,), baselines=False)
     with qtbot.waitSignal(reporting.written, timeout=120_000) as heard:
         reporting.write(wish, tmp_path / "out", ("html", "pdf", "figures"), 72)
     names = [path.name for path in heard.args[0].files]
@@ -88,9 +88,9 @@ def test_writing_stops_at_the_next_figure(session, reporting, qtbot, tmp_path):
     _, steered_id = session.run()
     reporting.progressed.connect(lambda *_: reporting.stop())
     with qtbot.waitSignal(reporting.stopped, timeout=60_000):
-        reporting.write(ReportWish((steered_id,)), tmp_path / "out", ("html",), 72)
+        reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html",), 72)
         with pytest.raises(RuntimeError):
-            reporting.write(ReportWish((steered_id,)), tmp_path / "out", ("html",), 72)
+            reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html",), 72)
     assert not (tmp_path / "out" / "report.html").exists() and not reporting.writing
 
 
@@ -99,7 +99,7 @@ def test_of_two_previews_only_the_newer_one_comes(session, reporting, qtbot):
     heard: list[Preview] = []
     reporting.previewed.connect(heard.append)
     for title in ("one", "two"):
-        reporting.preview(ReportWish((steered_id,), title=title), 500)
+        reporting.preview(ReportRequest((steered_id,), title=title), 500)
     session.until(lambda: heard, 60_000)
     qtbot.wait(50)
     assert [preview.title for preview in heard] == ["two"] and not reporting.previewing
@@ -108,16 +108,16 @@ def test_of_two_previews_only_the_newer_one_comes(session, reporting, qtbot):
 def test_what_cannot_be_reported_is_said(session, reporting, qtbot, tmp_path, strip_path):
     heard: list[UserError] = []
     reporting.failed.connect(heard.append)
-    reporting.preview(ReportWish((404,)), 500)
+    reporting.preview(ReportRequest((404,)), 500)
     session.until(lambda: heard)
     assert "no run 404" in heard[0].sentence
-    reporting.preview(ReportWish(session_id=404), 500)
+    reporting.preview(ReportRequest(session_id=404), 500)
     session.until(lambda: len(heard) == 2)
     assert "no runs" in heard[1].sentence
     _, steered_id = session.run()
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
-    reporting.write(ReportWish((steered_id,)), blocked / "out", ("json",), 72)
+    reporting.write(ReportRequest((steered_id,)), blocked / "out", ("json",), 72)
     session.until(lambda: len(heard) == 3)
     assert heard[2].next_step
 
@@ -126,7 +126,7 @@ def test_closing_does_not_wait_for_a_whole_report(session, qtbot, tmp_path: Path
     _, steered_id = session.run()
     reporting = Reporting(session.store)
     with qtbot.waitSignal(reporting.progressed, timeout=60_000):
-        reporting.write(ReportWish((steered_id,)), tmp_path / "out", ("html", "figures"), 300)
+        reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html", "figures"), 300)
     reporting.close()
     reporting.close()
     assert not (tmp_path / "out" / "report.html").exists()

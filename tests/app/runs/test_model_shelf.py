@@ -12,9 +12,9 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.model_catalogue import (
-    ModelShelf,
-    Place,
-    ShelfModel,
+    Device,
+    ModelCatalogue,
+    SidebarModel,
     cache_folder,
     cached_models,
     estimate,
@@ -157,12 +157,12 @@ def test_the_cache_lies_where_the_hub_puts_it(environment: dict[str, str], folde
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> ShelfModel:
+def model(tmp_path: Path) -> SidebarModel:
     return look_into(write_model(tmp_path / "model", n=10**9), None, "folder")
 
 
-def test_the_processor_takes_float32_and_a_gpu_what_is_stored(model: ShelfModel) -> None:
-    processor, gpu = Place("cpu", "Processor", 16 * GIB, 3 * GIB), Place("cuda:0", "GPU", 8 * GIB, 6 * GIB)
+def test_the_processor_takes_float32_and_a_gpu_what_is_stored(model: SidebarModel) -> None:
+    processor, gpu = Device("cpu", "Processor", 16 * GIB, 3 * GIB), Device("cuda:0", "GPU", 8 * GIB, 6 * GIB)
     on_gpu = estimate(model, (processor, gpu))
     assert on_gpu is not None and (on_gpu.place, on_gpu.dtype, on_gpu.fits) == (gpu, "bfloat16", True)
     assert 2.2e9 < on_gpu.needed_bytes < 2.4e9
@@ -172,15 +172,15 @@ def test_the_processor_takes_float32_and_a_gpu_what_is_stored(model: ShelfModel)
     assert halved is not None and halved.fits is True
 
 
-def test_a_gpu_that_is_full_is_left_for_the_processor(model: ShelfModel) -> None:
-    processor, gpu = Place("cpu", "Processor"), Place("cuda:0", "GPU", 8 * GIB, GIB)
+def test_a_gpu_that_is_full_is_left_for_the_processor(model: SidebarModel) -> None:
+    processor, gpu = Device("cpu", "Processor"), Device("cuda:0", "GPU", 8 * GIB, GIB)
     taken = estimate(model, (processor, gpu))
     assert taken is not None and taken.place == processor and taken.fits is None
     assert estimate(model, (processor,), "cuda:0") is None
-    assert estimate(ShelfModel("x", "x", "folder", Path("x")), (processor,)) is None
+    assert estimate(SidebarModel("x", "x", "folder", Path("x")), (processor,)) is None
 
 
-def names_of(shelf: ModelShelf) -> list[str]:
+def names_of(shelf: ModelCatalogue) -> list[str]:
     return [model.name for model in shelf.shelf.models]
 
 
@@ -190,7 +190,7 @@ def test_looking_around_does_not_hold_up_the_screen(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     write_snapshot(tmp_path, "some/tiny", "aa")
-    shelf = ModelShelf(settings)
+    shelf = ModelCatalogue(settings)
     try:
         with qtbot.waitSignal(shelf.changed):
             shelf.refresh()

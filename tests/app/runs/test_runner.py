@@ -6,7 +6,7 @@ import pytest
 
 from gazeviz.app.session.values import GenerationSettings, SteeringSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import Generate, Retarget, Verdict
+from gazeviz.domain.messages import Generate, Retarget, RunVerdict
 from gazeviz.domain.steering import Schedule
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
@@ -373,4 +373,4 @@ def test_where_captions_are_known_the_log_is_told_what_a_text_is_about(stage, st
     stage.until_at_rest()
     stage.controller.run("baseline")
     stage.until(lambda: bool(stage.log.verdicts))
-    assert stage.log.verdicts == {stage.shown("baseline").id: Verdict("Panel 1", None, "captions")}
+    assert stage.log.verdicts == {stage.shown("baseline").id: RunVerdict("Panel 1", None, "captions")}

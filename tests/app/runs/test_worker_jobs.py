@@ -12,11 +12,11 @@ from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.runs.worker_jobs import Desk, Jobs
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.store_port import MemoryLog
-from gazeviz.backend.client import WorkerLost
-from gazeviz.domain.messages import JobCancelled, LoadModel, Progress
+from gazeviz.backend.client import WorkerEnded
+from gazeviz.domain.messages import JobCancelled, JobProgress, LoadModel
 from gazeviz.errors import UserError
 
-LOST = WorkerLost(-9, "SIGKILL", "", None)
+LOST = WorkerEnded(-9, "SIGKILL", "", None)
 
 
 class Kept(list[Any]):
@@ -33,11 +33,11 @@ def test_events_come_to_who_asked_until_the_end():
     first, second = Kept(), Kept()
     a, b = jobs.ask(LoadModel, first), jobs.ask(LoadModel, second)
     assert [request.job for request in sent] == [a, b] and a != b
-    jobs.hear(Progress(a, 1, 2, "half"))
+    jobs.hear(JobProgress(a, 1, 2, "half"))
     jobs.hear(JobCancelled(a))
-    jobs.hear(Progress(a, 2, 2, "too late"))
-    jobs.hear(Progress(999, 1, 1, "nobody's"))
-    assert [type(event) for event in first] == [Progress, JobCancelled] and not second
+    jobs.hear(JobProgress(a, 2, 2, "too late"))
+    jobs.hear(JobProgress(999, 1, 1, "nobody's"))
+    assert [type(event) for event in first] == [JobProgress, JobCancelled] and not second
 
 
 def test_a_lost_worker_is_told_to_everybody_once():

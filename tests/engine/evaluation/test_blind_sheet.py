@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gazeviz.domain.evaluation import Answer, Evaluation
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer
 from gazeviz.engine.evaluation.blind_sheet import BlindSheet, agreement
 from gazeviz.errors import UserError
 
 ANSWERS = tuple(
-    Answer(item, target, 3, f"text {item} {target}", "baseline", target, True, None, False)
+    JudgedAnswer(item, target, 3, f"text {item} {target}", "baseline", target, True, None, False)
     for item in range(4)
     for target in range(3)
 )

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from gazeviz.domain.evaluation import Answer
+from gazeviz.domain.evaluation import JudgedAnswer
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Strip
@@ -79,7 +79,7 @@ def test_unsteered_answers_are_read_once() -> None:
 
 def test_answers_and_progress_are_told_and_cancelling_stops() -> None:
     told: list[tuple[int, int, float | None]] = []
-    answers: list[Answer] = []
+    answers: list[JudgedAnswer] = []
     one = examiner(
         n=40,
         progress=lambda *now: told.append(now),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.reproduction import Wish
+from gazeviz.domain.reproduction import ReplayRequest
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import Engine, load
@@ -26,7 +26,7 @@ def engine(untrained_model: Path) -> Engine:
 def original(engine: Engine) -> Original:
     steering = Steering(HeadSet.of("L1H2,L4H1"), STRIP.panels[2])
     run = engine.generate(STRIP.image, "What is it?", steering=steering, max_new_tokens=4)
-    wish = Wish(None, "cpu", "float32", "What is it?", steering, Sampling(), 4)
+    wish = ReplayRequest(None, "cpu", "float32", "What is it?", steering, Sampling(), 4)
     fingerprint, versions = run.request.model_fingerprint, run.request.versions
     return Original(5, wish, STRIP.image, fingerprint, run.token_ids, run.text, versions)
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from gazeviz.engine.generation.vision_cache import Shelf, tensor_bytes
+from gazeviz.engine.generation.vision_cache import ByteCache, tensor_bytes
 
 
 def kilobytes(n: int) -> torch.Tensor:
@@ -12,7 +12,7 @@ def kilobytes(n: int) -> torch.Tensor:
 
 
 def test_the_longest_forgotten_leaves_first() -> None:
-    shelf: Shelf[torch.Tensor] = Shelf(3 * 1024)
+    shelf: ByteCache[torch.Tensor] = ByteCache(3 * 1024)
     for name in "abc":
         shelf.put(name, kilobytes(1))
     assert shelf.get("a") is not None
@@ -23,7 +23,7 @@ def test_the_longest_forgotten_leaves_first() -> None:
 
 
 def test_the_newest_stays_however_large() -> None:
-    shelf: Shelf[torch.Tensor] = Shelf(1024)
+    shelf: ByteCache[torch.Tensor] = ByteCache(1024)
     shelf.put("small", kilobytes(1))
     shelf.put("large", kilobytes(9))
     assert shelf.get("small") is None
@@ -34,7 +34,7 @@ def test_the_newest_stays_however_large() -> None:
 
 
 def test_putting_again_replaces_and_other_bytes_count() -> None:
-    shelf: Shelf[torch.Tensor] = Shelf(4 * 1024)
+    shelf: ByteCache[torch.Tensor] = ByteCache(4 * 1024)
     shelf.put("a", kilobytes(1), other_bytes=100)
     shelf.put("a", kilobytes(2), other_bytes=100)
     assert shelf.n_bytes == 2 * 1024 + 100

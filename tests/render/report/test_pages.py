@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from gazeviz.domain.evaluation import Answer, Evaluation
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer
 from gazeviz.render.report.figures import NamedFigure
 from gazeviz.render.report.pages import document_html, fenced, html_page, markdown_page, markdown_text
 from gazeviz.render.report.report import Report, Sources, make_report
@@ -214,7 +214,7 @@ def test_a_report_without_anything_kept_still_tells_the_runs() -> None:
 
 
 def test_evaluations_are_told_where_there_are_any() -> None:
-    answers = (Answer(0, 0, 6, "t", "b", 0, None, None, unchanged=False),)
+    answers = (JudgedAnswer(0, 0, 6, "t", "b", 0, None, None, unchanged=False),)
     evaluation = Evaluation("static", {"name": HOSTILE}, "exact", answers)
     report = make_report([made_run(5, regions=())], Sources(), "Judged", 1.8e9, [evaluation])
     for text in (Reader(html_page(report)).text, markdown_page(report).text):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gazeviz.domain.evaluation import Answer, Evaluation
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.render.report import report as words
 from gazeviz.render.report.report import Sources, make_report
@@ -119,7 +119,7 @@ def test_many_heads_are_named_in_part() -> None:
 
 def test_an_evaluation_is_told_with_its_interval_and_chance() -> None:
     answers = tuple(
-        Answer(item, 0, 6, "t", "b", 0 if item else 1, None, None, unchanged=False) for item in range(4)
+        JudgedAnswer(item, 0, 6, "t", "b", 0 if item else 1, None, None, unchanged=False) for item in range(4)
     )
     rows = dict(words.evaluation_rows(Evaluation("static", {"name": "top 2"}, "exact", answers)))
     assert rows["hit"].startswith(".75 (95 % interval ")

@@ -12,7 +12,7 @@ from gazeviz.app.history.judgement import judgement, logged_verdict
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Picture, RunRecord, SteeringSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import GenerateSpec, PictureSource, StepArrived, Verdict
+from gazeviz.domain.messages import GenerateSpec, PictureSource, RunVerdict, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import Schedule, Steering
@@ -172,7 +172,7 @@ def test_a_painted_target_is_the_panel_that_holds_most_of_it() -> None:
     ],
 )  # fmt: skip
 def test_the_log_is_told_what_a_text_is_about(made: RunRecord, verdict: tuple[str, bool | None]) -> None:
-    assert logged_verdict(made, picture()) == Verdict(*verdict, "captions")
+    assert logged_verdict(made, picture()) == RunVerdict(*verdict, "captions")
     assert logged_verdict(made, picture(captions=())) is None
 
 

@@ -21,7 +21,7 @@ from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, dashes, span_of, token_ticks, top_of
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.trajectory import REFRESH_MS, TrajectoryLegend, TrajectoryPlot, blocks_of, mentions_of
-from gazeviz.ui.answers.trajectory_marks import Marks, TrajectoryMarks, _place_numbers
+from gazeviz.ui.answers.trajectory_marks import PlotMarks, TrajectoryMarks, _place_numbers
 from tests.ui.fixtures.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
 HEADS = HeadSet((Head(0, 1), Head(2, 3)))
@@ -358,10 +358,10 @@ def test_numbers_stand_apart_and_low_curves_have_none(rng):
     masses_TR[:, 11] = 0.01
     looks = [(str(number + 1), "#0072B2") for number in range(12)]
     place = PlotPlace(40, 30, 600, 90, 300, 1.0)
-    chips = _place_numbers(place, Marks(masses_TR=masses_TR, looks=looks, n_tok=300))
+    chips = _place_numbers(place, PlotMarks(masses_TR=masses_TR, looks=looks, n_tok=300))
     rects = [rect for rect, _, _ in chips]
     assert not any(one.intersects(other) for one in rects for other in rects if one is not other)
     assert all(place.rect.contains(rect) for rect in rects)
     assert "12" not in [number for _, number, _ in chips]
     shifted = replace(place, top=10.0)
-    assert not _place_numbers(shifted, Marks(masses_TR=masses_TR, looks=looks, n_tok=300))
+    assert not _place_numbers(shifted, PlotMarks(masses_TR=masses_TR, looks=looks, n_tok=300))

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QTextBrowser, QWidget
 
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.report.pdf import DrawnReport
-from gazeviz.app.report.report_task import Preview, ReportWish, Written
+from gazeviz.app.report.report_task import Preview, ReportRequest, Written
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.domain.messages import GenerateSpec
 from gazeviz.store import SessionStore
@@ -40,7 +40,7 @@ def store(tmp_path: Path):
 def dialog(store, qtbot, tmp_path):
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     settings.last_folder = str(tmp_path)
-    archive = Archive(store)
+    archive = LogBrowser(store)
     dialog = ReportDialog(archive, settings=settings)
     qtbot.addWidget(dialog)
     yield dialog
@@ -136,8 +136,8 @@ def test_everything_has_a_name_and_says_what_it_does(dialog):
 
 def test_sentences(tmp_path):
     drawn = DrawnReport("", {}, 1)
-    assert about_preview(Preview(ReportWish((1,)), "t", 1, 1, drawn)) == "Preview of 1 run."
-    many = Preview(ReportWish(), "t", 4, 9, drawn, ("The picture is gone.",))
+    assert about_preview(Preview(ReportRequest((1,)), "t", 1, 1, drawn)) == "Preview of 1 run."
+    many = Preview(ReportRequest(), "t", 4, 9, drawn, ("The picture is gone.",))
     assert about_preview(many).endswith("first 4 of 9 runs; all are written. The picture is gone.")
     assert written_words(Written(tmp_path, (tmp_path / "a.html",))) == "Wrote a.html."
     files = (tmp_path / "report.md", tmp_path / "images" / "a.png", tmp_path / "images" / "b.png")

@@ -14,7 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from gazeviz.app.history.log_browser import Archive
+from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.shell.crash_dialog import CrashDialog
 from gazeviz.ui.shell.main_window import MainWindow
@@ -303,7 +303,7 @@ def logged_window(
     theme.apply(cast(QApplication, QApplication.instance()), "dark")
     logged = open_session()
     logged.start(strip_path)
-    archive = Archive(logged.store)
+    archive = LogBrowser(logged.store)
     window = MainWindow(logged.model, logged.controller, settings, archive)
     qtbot.addWidget(window, before_close_func=lambda _: archive.close())
     window.resize(1280, 800)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget
 from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs import model_catalogue as model_shelf
-from gazeviz.app.runs.model_catalogue import Place, look_into
+from gazeviz.app.runs.model_catalogue import Device, look_into
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
@@ -27,8 +27,8 @@ from tests.fakes.scripted import Script
 from tests.ui.fixtures.painting_stage import child_of
 
 GIB = 1024**3
-PROCESSOR = Place("cpu", "Processor", 16 * GIB, 9 * GIB)
-GPU = Place("cuda:0", "NVIDIA RTX 4090", 24 * GIB, 20 * GIB)
+PROCESSOR = Device("cpu", "Processor", 16 * GIB, 9 * GIB)
+GPU = Device("cuda:0", "NVIDIA RTX 4090", 24 * GIB, 20 * GIB)
 
 
 class DialogStage:
