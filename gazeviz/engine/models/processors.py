@@ -188,8 +188,6 @@ def _processor_class(folder: Path, config: Any) -> type[Any]:
 def _build(processor_class: type[Any], folder: Path, image_processor: Any, tokenizer: Any) -> Any:
     """Make the processor from its parts and saved settings; parts that we lack (video, audio) are None."""
     if getattr(processor_class, "is_dummy", False) and processor_class.__name__ == "PixtralProcessor":
-        from gazeviz.engine.models.processors import PixtralRows
-
         processor_class = PixtralRows
     relaxed: Any = type(
         processor_class.__name__,
