@@ -15,9 +15,18 @@ os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
+
+from tests.patience import PatientBot
 
 if TYPE_CHECKING:
     from tests.kept_log import Kept
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
+    """The robot that works the widgets, and waits longer than pytest-qt's own."""
+    return PatientBot(request)
 
 
 @pytest.fixture

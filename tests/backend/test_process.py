@@ -34,9 +34,10 @@ from gazeviz.domain.messages import (
     StripsSource,
 )
 from tests.backend import loads
-from tests.backend.listening import PANELS, PATIENCE_S, Heard, is_alive, narration, open_strip
+from tests.backend.listening import PANELS, Heard, is_alive, narration, open_strip
 from tests.backend.listening import seconds_until_gone as gone
 from tests.fakes.scripted import Script
+from tests.patience import PATIENCE_S
 
 SCRIPT = Script(load_s=0.3, token_s=0.01, strip_s=0.02)
 

@@ -21,6 +21,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import SessionStore
 from gazeviz.store.arrays import BESIDE_BYTES
+from tests.patience import wait_until
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, png, tiny_info
 
@@ -278,9 +279,7 @@ def test_a_step_costs_the_caller_far_less_than_a_millisecond(store: SessionStore
 def test_steps_reach_the_disk_without_anybody_waiting(store: SessionStore) -> None:
     run_id = store.run_created("baseline", SPEC, tiny_info())
     store.step_appended(run_id, plain_step(0))
-    until_s = time.monotonic() + 5
-    while not store.reader.run(run_id).steps and time.monotonic() < until_s:
-        time.sleep(0.02)
+    wait_until(lambda: store.reader.run(run_id).steps)
     assert len(store.reader.run(run_id).steps) == 1
 
 

@@ -52,7 +52,7 @@ def test_a_run_is_shown_as_it_was_without_a_worker(open_session, strip_path, qtb
     assert model.target_region.name == "Panel 2" and model.model_info.fingerprint
     assert [(first_tok, model.regions.of(id_).name) for first_tok, id_ in model.schedule] == [(3, "Panel 5")]
     assert model.regions.of(model.regions.ids[0]).panel_box_px is not None
-    qtbot.waitUntil(lambda: model.map.values_P is not None, timeout=4000)
+    qtbot.waitUntil(lambda: model.map.values_P is not None)
     assert np.array_equal(model.map.values_P, map_P) and model.grid.n_tokens == len(map_P)
     assert model.ranking is not None and model.chosen.origin.ranking == model.ranking_name
     assert not again.controller.keeps_attention(record) and again.scripted.open_jobs == ()
@@ -97,7 +97,7 @@ def test_nothing_is_run_while_a_logged_run_is_shown(open_session, strip_path, qt
     again.reopen(steered_id)
     again.until(lambda: again.model.worker_state == "ready" and again.model.fed_pixels_HW3 is not None)
     n_runs = len(again.store.runs())
-    qtbot.wait(500)  # longer than a glance waits
+    qtbot.until_quiet()
     assert len(again.store.runs()) == n_runs and again.model.run_of("steered").logged
     again.controller.run()
     again.until(lambda: not again.controller.running)

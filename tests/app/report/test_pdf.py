@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QGuiApplication
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.report.pdf import report_document, write_pdf
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import Sources
 from gazeviz.render.style import visible
+from tests.patience import PatientBot
 from tests.render.made_runs import HOSTILE, hostile_report, made_report, made_run
 
 SMALL = made_report(made_run(1, regions=()), sources=Sources())
@@ -51,7 +51,7 @@ def test_a_document_shows_every_figure_within_its_width() -> None:
     assert document.idealWidth() <= 501
 
 
-def test_a_preview_needs_no_paper(qtbot: QtBot) -> None:
+def test_a_preview_needs_no_paper(qtbot: PatientBot) -> None:
     from PySide6.QtWidgets import QTextBrowser
 
     browser = QTextBrowser()

@@ -101,7 +101,7 @@ def test_of_two_previews_only_the_newer_one_comes(session, reporting, qtbot):
     for title in ("one", "two"):
         reporting.preview(ReportRequest((steered_id,), title=title), 500)
     session.until(lambda: heard, 60_000)
-    qtbot.wait(50)
+    qtbot.until_quiet()
     assert [preview.title for preview in heard] == ["two"] and not reporting.previewing
 
 

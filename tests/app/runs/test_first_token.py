@@ -33,7 +33,7 @@ def test_typing_is_looked_at_once(stage):
         stage.model.prompt = "What is it?"[:n_letters]
         stage.qtbot.wait(5)
     stage.until(lambda: sent)
-    stage.qtbot.wait(400)
+    stage.qtbot.until_quiet()
     assert [request.spec.prompt for request in sent] == ["What is it?"]
     stage.until(lambda: stage.shown("glance").spec.prompt == "What is it?")
     assert sum(record.side == "glance" for record in stage.model.runs.values()) == 1
@@ -45,7 +45,7 @@ def test_the_same_is_not_looked_at_again(stage):
     stage.model.prompt = "other"
     stage.model.prompt = prompt
     stage.controller.heads.top(3)
-    stage.qtbot.wait(400)
+    stage.qtbot.until_quiet()
     assert not sent
 
 
@@ -54,7 +54,7 @@ def test_no_glance_beside_a_run(stage):
     stage.until_ended("baseline")
     sent = watch(stage)
     stage.model.prompt = "Something else"
-    stage.qtbot.wait(400)
+    stage.qtbot.until_quiet()
     assert not sent
 
 
@@ -62,7 +62,7 @@ def test_an_empty_prompt_is_no_reason_to_look(open_stage, strip_path):
     stage = open_stage()
     stage.controller.open_picture(strip_path)
     stage.until(lambda: stage.model.grid is not None)
-    stage.qtbot.wait(400)
+    stage.qtbot.until_quiet()
     assert not stage.model.runs and stage.model.notice is None
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QSettings
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.model_catalogue import (
     Device,
@@ -22,6 +21,7 @@ from gazeviz.app.runs.model_catalogue import (
     look_into,
 )
 from gazeviz.app.session.settings import AppSettings
+from tests.patience import PatientBot
 
 GIB = 1024**3
 TEXT = {
@@ -185,7 +185,7 @@ def names_of(shelf: ModelCatalogue) -> list[str]:
 
 
 def test_looking_around_does_not_hold_up_the_screen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: PatientBot
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))

@@ -187,7 +187,7 @@ def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage):
     stage = open_stage(Script(load_s=2.0))
     kill_while_loading(stage)
     assert "restart" in stage.model.notice.next_step
-    stage.qtbot.wait(100)
+    stage.qtbot.until_quiet()
     assert stage.model.worker_state == "lost"
     stage.controller.restart_worker()
     stage.until(lambda: stage.model.worker_state == "loading")
@@ -240,7 +240,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     stage.controller._on_event(Failed(0, "fatal", "The app speaks protocol 1, the worker 2.", "Install it."))
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "lost")
-    stage.qtbot.wait(50)
+    stage.qtbot.until_quiet()
     assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
 
 
@@ -269,7 +269,7 @@ def test_regions_are_written_down_after_an_edit_and_once(stage, monkeypatch):
     assert saved[0][0] == stage.model.picture.sha256
     assert [region.name for region in saved[0][1]][-1] == "mine" and len(saved) == 1
     stage.controller.heads.top(3)
-    stage.qtbot.wait(500)
+    stage.qtbot.until_quiet()
     assert len(saved) == 1, "heads are no regions"
 
 

@@ -42,7 +42,7 @@ def test_a_cycle_is_freed_in_the_screens_thread(garbage, qtbot):
     allocate_in_another_thread()
     assert freed_in == []
     kept: list[list[int]] = [[] for _ in range(5_000)]  # what makes a collection due
-    qtbot.waitUntil(lambda: bool(freed_in), timeout=8000)
+    qtbot.waitUntil(lambda: bool(freed_in))
     assert freed_in == [threading.main_thread().name]
     assert kept
 

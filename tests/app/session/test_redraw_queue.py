@@ -8,10 +8,10 @@ from time import monotonic
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
-from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
 from gazeviz.app.session.redraw_queue import GAP_MS, RedrawQueue
+from tests.patience import PatientBot
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def frames(qapp: QCoreApplication) -> RedrawQueue:
     return RedrawQueue()
 
 
-def test_parts_draw_one_at_a_time_and_those_due_longest_first(frames: RedrawQueue, qtbot: QtBot) -> None:
+def test_parts_draw_one_at_a_time_and_those_due_longest_first(frames: RedrawQueue, qtbot: PatientBot) -> None:
     drawn: list[tuple[str, float]] = []
 
     def draw(name: str) -> None:
@@ -33,7 +33,7 @@ def test_parts_draw_one_at_a_time_and_those_due_longest_first(frames: RedrawQueu
     assert all(1000 * (after - before) >= GAP_MS - 0.1 for before, after in pairwise(times_s))
 
 
-def test_what_else_waits_is_heard_between_two_parts(frames: RedrawQueue, qtbot: QtBot) -> None:
+def test_what_else_waits_is_heard_between_two_parts(frames: RedrawQueue, qtbot: PatientBot) -> None:
     heard: list[str] = []
     tick = QTimer(interval=1)
     tick.timeout.connect(lambda: heard.append("tick"))
@@ -45,7 +45,7 @@ def test_what_else_waits_is_heard_between_two_parts(frames: RedrawQueue, qtbot: 
     assert heard[heard.index("first") + 1] == "tick"
 
 
-def test_a_wish_is_one_drawing_and_only_a_sooner_one_counts(frames: RedrawQueue, qtbot: QtBot) -> None:
+def test_a_wish_is_one_drawing_and_only_a_sooner_one_counts(frames: RedrawQueue, qtbot: PatientBot) -> None:
     drawn: list[float] = []
     part = frames.part(frames, lambda: drawn.append(monotonic()))
     began_s = monotonic()
@@ -55,12 +55,12 @@ def test_a_wish_is_one_drawing_and_only_a_sooner_one_counts(frames: RedrawQueue,
     assert frames.waiting
     qtbot.waitUntil(lambda: bool(drawn))
     assert drawn[0] - began_s >= 0.02 and not frames.waiting
-    qtbot.wait(30)
+    qtbot.until_quiet()
     assert len(drawn) == 1
 
 
 def test_a_part_that_asks_again_while_it_draws_lets_the_others_draw_first(
-    frames: RedrawQueue, qtbot: QtBot
+    frames: RedrawQueue, qtbot: PatientBot
 ) -> None:
     drawn: list[str] = []
 
@@ -76,7 +76,9 @@ def test_a_part_that_asks_again_while_it_draws_lets_the_others_draw_first(
     assert drawn[:3] == ["again", "other", "again"]
 
 
-def test_what_was_dropped_or_has_no_owner_any_more_does_not_draw(frames: RedrawQueue, qtbot: QtBot) -> None:
+def test_what_was_dropped_or_has_no_owner_any_more_does_not_draw(
+    frames: RedrawQueue, qtbot: PatientBot
+) -> None:
     drawn: list[str] = []
     dropped, owner = frames.part(frames, lambda: drawn.append("dropped")), QObject()
     dropped.wish()
@@ -88,7 +90,7 @@ def test_what_was_dropped_or_has_no_owner_any_more_does_not_draw(frames: RedrawQ
     assert drawn == ["there"]
 
 
-def test_a_bug_in_one_part_keeps_no_other_from_drawing(frames: RedrawQueue, qtbot: QtBot) -> None:
+def test_a_bug_in_one_part_keeps_no_other_from_drawing(frames: RedrawQueue, qtbot: PatientBot) -> None:
     drawn: list[str] = []
     frames.part(frames, partial(divmod, 1, 0)).wish()
     frames.part(frames, lambda: drawn.append("other")).wish()

@@ -9,12 +9,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QSignalSpy, QTest
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.history.comparison import MOST, Curve
 from gazeviz.ui.answers.curve_plot import ComparePlot, pieces, spread
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.letters import letter_colour
+from tests.patience import PatientBot
 
 
 def curve(*masses: float) -> Curve:
@@ -23,7 +23,7 @@ def curve(*masses: float) -> Curve:
 
 
 @pytest.fixture
-def plot(qtbot: QtBot) -> ComparePlot:
+def plot(qtbot: PatientBot) -> ComparePlot:
     """A plot in a window."""
     plot = ComparePlot()
     qtbot.addWidget(plot)

@@ -11,7 +11,6 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import Cursor, RunRecord
 from gazeviz.domain.heads import Head, HeadSet
@@ -20,8 +19,9 @@ from gazeviz.domain.region import REGION_COLOURS, Region
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, dashes, span_of, token_ticks, top_of
 from gazeviz.ui.answers.run_text import RunCues
-from gazeviz.ui.answers.trajectory import REFRESH_MS, TrajectoryLegend, TrajectoryPlot, blocks_of, mentions_of
+from gazeviz.ui.answers.trajectory import TrajectoryLegend, TrajectoryPlot, blocks_of, mentions_of
 from gazeviz.ui.answers.trajectory_marks import PlotMarks, TrajectoryMarks, _place_numbers
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
 HEADS = HeadSet((Head(0, 1), Head(2, 3)))
@@ -53,7 +53,7 @@ def step(index: int, n_regions: int, target: str | None, control: bool = True) -
 class Shown:
     """A session whose runs grow by hand."""
 
-    def __init__(self, stage: PaintingStage, qtbot: QtBot) -> None:
+    def __init__(self, stage: PaintingStage, qtbot: PatientBot) -> None:
         self.stage, self.model, self.qtbot = stage, stage.model, qtbot
         self.plot = TrajectoryPlot(stage.model, stage.controller)
         qtbot.addWidget(self.plot)
@@ -118,7 +118,7 @@ def pixels_in(pixmap: QPixmap) -> np.ndarray:
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> Iterator[Shown]:
+def shown(qtbot: PatientBot) -> Iterator[Shown]:
     stage = open_painting_stage()
     stage.show(layout="1x3")
     yield Shown(stage, qtbot)
@@ -286,11 +286,11 @@ def test_tokens_that_stream_are_drawn_together_and_the_last_one_is_there(shown, 
     for _ in range(60):
         shown.add(record)
     assert shown.curves.n_tok < 61
-    qtbot.waitUntil(lambda: shown.curves.n_tok == 61, timeout=20 * REFRESH_MS)
+    qtbot.waitUntil(lambda: shown.curves.n_tok == 61)
     assert shown.marks._place.n_tok == 64
     record.state = "done"
     shown.model.note_run(record.id)
-    qtbot.waitUntil(lambda: shown.marks._place.n_tok == 61, timeout=20 * REFRESH_MS)
+    qtbot.waitUntil(lambda: shown.marks._place.n_tok == 61)
 
 
 def test_the_side_button_takes_the_cursor_there(shown):

@@ -11,13 +11,13 @@ from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QHelpEvent, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import Cursor
 from gazeviz.ui.answers.token_flow import LINE_PX
 from gazeviz.ui.answers.transcript import TranscriptView
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import Painted, child_of
 from tests.ui.fixtures.steering_stage import steering_stage
 from tests.ui.fixtures.transcript_stage import (
@@ -37,7 +37,7 @@ from tests.ui.fixtures.transcript_stage import (
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot, tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[OpenStage]:
     with steering_stage(qtbot, tmp_path) as open_one:
         yield open_one
 
@@ -48,7 +48,7 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 @pytest.fixture
-def view(stage: Stage, qtbot: QtBot) -> TranscriptView:
+def view(stage: Stage, qtbot: PatientBot) -> TranscriptView:
     return shown(stage, qtbot)
 
 
@@ -74,7 +74,7 @@ def test_tokens_arrive_one_by_one_and_only_what_is_new_is_painted(open_stage, qt
     stage.backend.pace.allow(4)
     stage.until(lambda: flow(view).n_tok == 4)
     stage.until_drawn()
-    qtbot.wait(20)
+    qtbot.until_quiet()
     painted = Painted(flow(view).viewport())
     stage.backend.pace.allow(1)
     stage.until(lambda: flow(view).n_tok == 5 and not painted.region.isEmpty())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QToolButton
-from pytestqt.qtbot import QtBot
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui.answers.audit_view import VerdictLine
@@ -16,6 +15,7 @@ from gazeviz.ui.answers.transcript import TranscriptView
 from gazeviz.ui.widgets import theme
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 from tests.ui.fixtures.steering_stage import steering_stage
 from tests.ui.fixtures.transcript_stage import (
@@ -33,7 +33,7 @@ from tests.ui.fixtures.transcript_stage import (
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot, tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[OpenStage]:
     with steering_stage(qtbot, tmp_path) as open_one:
         yield open_one
 
@@ -44,7 +44,7 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 @pytest.fixture
-def view(stage: Stage, qtbot: QtBot) -> TranscriptView:
+def view(stage: Stage, qtbot: PatientBot) -> TranscriptView:
     return shown(stage, qtbot)
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.picture_opener import picture_file
 from gazeviz.domain.heads import Head
@@ -20,6 +19,7 @@ from gazeviz.ui.answers.curve_plot import ComparePlot
 from gazeviz.ui.compare.compare_heads import OverlapGrid, PairTable
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import LabelledSlider
+from tests.patience import PatientBot
 from tests.render.made_runs import made_run
 from tests.ui.fixtures.compare_stage import (
     OTHERS,
@@ -34,7 +34,7 @@ from tests.ui.fixtures.compare_stage import (
 
 
 @pytest.fixture
-def stage(qtbot: QtBot, tmp_path: Path) -> Iterator[CompareStage]:
+def stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[CompareStage]:
     """A log to be filled, and a comparison that shows nothing yet."""
     with open_compare_stage(qtbot, tmp_path) as opened:
         yield opened
@@ -116,8 +116,7 @@ def test_the_token_stays_in_sight_when_the_room_changes(stage: CompareStage) -> 
     flow = column(stage, "B").flow
     for size in ((1200, 700), (600, 420), (900, 360)):
         stage.view.resize(*size)
-        QTest.qWait(20)
-        assert flow.viewport().rect().contains(flow.box_of(60).center()), size
+        stage.until(lambda: flow.viewport().rect().contains(flow.box_of(60).center()))
 
 
 def test_a_portrait_stands_beside_its_text_and_a_strip_above(stage: CompareStage, tmp_path: Path) -> None:
@@ -126,10 +125,9 @@ def test_a_portrait_stands_beside_its_text_and_a_strip_above(stage: CompareStage
     portrait = picture_file(tmp_path / "portrait.png")
     stage.store.save_picture(portrait.source, portrait.size_px, None, ())
     stage.compare(stage.baseline(), stage.log(made_run(picture=portrait.sha256)))
-    QTest.qWait(20)
     strip, tall = column(stage, "A"), column(stage, "B")
+    stage.until(lambda: tall.map.geometry().right() < tall.flow.geometry().left())
     assert strip.map.geometry().bottom() < strip.flow.geometry().top()
-    assert tall.map.geometry().right() < tall.flow.geometry().left()
     assert tall.map.height() == pytest.approx(2 * tall.map.width(), abs=1)
 
 
@@ -245,7 +243,7 @@ def test_an_answer_that_comes_too_late_is_dropped(stage: CompareStage) -> None:
     ids = stage.baseline(), stage.steered()
     stage.view.show_runs(ids)
     stage.view.clear()
-    QTest.qWait(200)
+    stage.qtbot.until_quiet()
     assert not stage.view.shows and stage.view.runs.comparison is None
 
 
@@ -275,7 +273,7 @@ def test_runs_that_have_ended_are_not_read_again(stage: CompareStage) -> None:
     stage.compare(first, second)
     before = stage.view.runs.comparison
     stage.archive.changed.emit((first,))
-    QTest.qWait(50)
+    stage.qtbot.until_quiet()
     assert stage.view.runs.comparison is before
 
 

@@ -9,14 +9,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QTableWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.widgets.controls import ElidedLabel
+from tests.patience import PatientBot
 from tests.ui.fixtures.compare_stage import CompareStage, cell, open_compare_stage, part, rankings
 
 
 @pytest.fixture
-def stage(qtbot: QtBot, tmp_path: Path) -> Iterator[CompareStage]:
+def stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[CompareStage]:
     """A log to be filled, and a comparison that shows nothing yet."""
     with open_compare_stage(qtbot, tmp_path) as opened:
         yield opened

@@ -9,15 +9,15 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QTableView
-from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.compare.compare_sessions import PairTableModel
+from tests.patience import PatientBot
 from tests.render.made_runs import PANELS
 from tests.ui.fixtures.compare_stage import CompareStage, open_compare_stage, part, said
 
 
 @pytest.fixture
-def stage(qtbot: QtBot, tmp_path: Path) -> Iterator[CompareStage]:
+def stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[CompareStage]:
     """A log to be filled, and a comparison that shows nothing yet."""
     with open_compare_stage(qtbot, tmp_path) as opened:
         yield opened
@@ -62,7 +62,7 @@ def test_a_pair_is_shown_in_full_and_left_again(stage: CompareStage) -> None:
     QTest.mouseClick(back, Qt.MouseButton.LeftButton)
     stage.until(lambda: stage.view.sessions.isVisible())
     table.activated.emit(table.model().index(2, 0))
-    QTest.qWait(50)
+    stage.qtbot.until_quiet()
     assert stage.view.sessions.isVisible()  # a run without a partner has nothing to be shown beside
 
 

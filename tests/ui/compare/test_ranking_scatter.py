@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.history.comparison import compare_rankings
 from gazeviz.app.session.session_model import SessionModel
@@ -22,12 +21,13 @@ from gazeviz.ui.compare.ranking_scatter import CompareScatter, ScatterLegend
 from gazeviz.ui.compare.scatter_plot import half_square
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel
+from tests.patience import PatientBot
 from tests.render.made_runs import MODEL
 from tests.ui.fixtures.scatter_stage import SHAPE_LH, Page, drawn, made_rankings, open_scatter, pointed
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> Iterator[Page]:
+def page(qtbot: PatientBot) -> Iterator[Page]:
     """Two rankings, the best three compared, the scatter plot shown."""
     with open_scatter(qtbot) as opened:
         yield opened
@@ -158,7 +158,7 @@ def test_pyqtgraph_is_loaded_when_the_plot_is_shown_and_not_before() -> None:
     assert done.stdout.split() == ["False"]
 
 
-def test_a_view_that_nobody_sees_draws_nothing(qtbot: QtBot) -> None:
+def test_a_view_that_nobody_sees_draws_nothing(qtbot: PatientBot) -> None:
     model = SessionModel()
     scatter = CompareScatter(model, None)
     qtbot.addWidget(scatter)

@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadSet
@@ -17,6 +16,7 @@ from gazeviz.ui.compare.compare_rankings import CompareRankings
 from gazeviz.ui.compare.ranking_scatter import CompareScatter
 from gazeviz.ui.compare.scatter_plot import tick_text
 from gazeviz.ui.widgets.controls import ElidedLabel
+from tests.patience import PatientBot
 from tests.ui.fixtures.head_stage import CTRL, LEFT, NO_KEYS, SHIFT
 from tests.ui.fixtures.scatter_stage import (
     NONE,
@@ -31,7 +31,7 @@ from tests.ui.fixtures.scatter_stage import (
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> Iterator[Page]:
+def page(qtbot: PatientBot) -> Iterator[Page]:
     """Two rankings, the best three compared, the scatter plot shown."""
     with open_scatter(qtbot) as opened:
         yield opened
@@ -128,7 +128,7 @@ def test_the_other_buttons_move_and_zoom_and_choose_nothing(page: Page) -> None:
     assert np.allclose(page.plot._box.viewRange(), before)
 
 
-def test_without_a_controller_nothing_is_chosen(qtbot: QtBot) -> None:
+def test_without_a_controller_nothing_is_chosen(qtbot: PatientBot) -> None:
     model = SessionModel()
     model.put_rankings(made_rankings())
     shown = CompareRankings(model)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QApplication, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import MapView, Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.messages import PictureSource
 from gazeviz.ui.heads.head_card import HeadCard, head_facts
+from tests.patience import PatientBot
 from tests.ui.fixtures.head_stage import ABSENT, HeadStage, open_head_stage
 
 HEAD, OTHER = Head(3, 1), Head(2, 2)
@@ -22,14 +22,14 @@ GRID_RC = (2, 6)
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[HeadStage]:
+def stage(qtbot: PatientBot) -> Iterator[HeadStage]:
     stage = open_head_stage()
     yield stage
     stage.close()
 
 
 @pytest.fixture
-def anchor(stage: HeadStage, qtbot: QtBot) -> QWidget:
+def anchor(stage: HeadStage, qtbot: PatientBot) -> QWidget:
     """A widget in a window of 330 x 500."""
     window = QWidget()
     qtbot.addWidget(window)

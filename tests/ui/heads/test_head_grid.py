@@ -10,7 +10,6 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QNativeGestureEvent, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip, QVBoxLayout, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -20,6 +19,7 @@ from gazeviz.ui.heads.head_card import HeadCard
 from gazeviz.ui.heads.head_grid import HeadGrid, part_tip
 from gazeviz.ui.widgets import theme
 from tests.fakes.fake import FakeBackend
+from tests.patience import PatientBot
 from tests.ui.fixtures.head_stage import (
     ABSENT,
     CTRL,
@@ -35,18 +35,18 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[HeadStage]:
+def stage(qtbot: PatientBot) -> Iterator[HeadStage]:
     stage = open_head_stage()
     yield stage
     stage.close()
 
 
 @pytest.fixture
-def grid(stage: HeadStage, qtbot: QtBot) -> HeadGrid:
+def grid(stage: HeadStage, qtbot: PatientBot) -> HeadGrid:
     return shown(stage, qtbot)
 
 
-def shown(stage: HeadStage, qtbot: QtBot) -> HeadGrid:
+def shown(stage: HeadStage, qtbot: PatientBot) -> HeadGrid:
     window = QWidget()
     qtbot.addWidget(window)
     stage.windows.append(window)

@@ -11,7 +11,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QSlider, QSpinBox
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -26,18 +25,19 @@ from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
 from gazeviz.ui.widgets.region_badge import PlaceLabel
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.head_stage import HeadStage, child_of, open_head_stage, ranking
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[HeadStage]:
+def stage(qtbot: PatientBot) -> Iterator[HeadStage]:
     stage = open_head_stage()
     yield stage
     stage.close()
 
 
 @pytest.fixture
-def panel(stage: HeadStage, qtbot: QtBot) -> HeadPanel:
+def panel(stage: HeadStage, qtbot: PatientBot) -> HeadPanel:
     panel = HeadPanel(stage.model, stage.controller)
     qtbot.addWidget(panel)
     panel.resize(321, 520)
@@ -293,7 +293,7 @@ def test_gestures_have_numbers_of_their_own():
     assert one.go_on() == one.go_on() == one.number
 
 
-def test_the_whole_loop_on_a_scripted_model(qtbot: QtBot):
+def test_the_whole_loop_on_a_scripted_model(qtbot: PatientBot):
     """Load, measure, hover: the grid fills in and the card's map is of the head that is pointed at."""
     model = SessionModel()
     controller = RunController(model, lambda listener: FakeBackend(listener, Script(strip_s=0.01)))
@@ -309,11 +309,11 @@ def test_the_whole_loop_on_a_scripted_model(qtbot: QtBot):
 
     model.ranking_changed.connect(note)
     controller.start()
-    qtbot.waitUntil(lambda: model.worker_state == "ready", timeout=8000)
+    qtbot.waitUntil(lambda: model.worker_state == "ready")
     assert panel.grid.view.shape_LH == (8, 8)
     assert words(panel, "rankingMeasured") == "came with the model"
     controller.discover(StripsSource("builtin", 4), ("causal",))
-    qtbot.waitUntil(lambda: "causal" in model.rankings and not model.measured_rankings, timeout=8000)
+    qtbot.waitUntil(lambda: "causal" in model.rankings and not model.measured_rankings)
     measured = model.rankings["causal"]
     model.ranking_name = "causal"
     assert words(panel, "rankingMeasured") == f"{measured.n_strips} strips" and len(set(shown)) > 2

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, QSizeF, Qt
+from PySide6.QtCore import QPoint, QPointF, QSizeF, Qt, QVariantAnimation
 from PySide6.QtGui import QImage, QRegion, QWheelEvent
 from PySide6.QtWidgets import QApplication
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import MapView
 from gazeviz.domain.grid import TokenGrid, even_boxes
@@ -19,6 +18,7 @@ from gazeviz.ui.picture.canvas import FADE_MS, ImageCanvas
 from gazeviz.ui.picture.layers import cell_lines, cells, fed_box, outline, surface
 from gazeviz.ui.picture.region_layer import hover_text
 from gazeviz.ui.picture.view import FIT_MARGIN_PX, PictureView
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import (
     ALT,
     SIZE_PX,
@@ -31,7 +31,7 @@ from tests.ui.fixtures.painting_stage import (
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+def stage(qtbot: PatientBot) -> Iterator[PaintingStage]:
     stage = open_painting_stage()
     stage.show()
     yield stage
@@ -136,7 +136,7 @@ def test_the_map_covers_most_where_most_is_looked_at(stage, canvas, qtbot):
     values_P = np.full(24, 0.001, dtype=np.float32)
     values_P[9] = 0.3
     stage.model.map = MapView.of(values_P, "one head")
-    qtbot.wait(FADE_MS * 2)
+    qtbot.waitUntil(lambda: canvas._fade.state() == QVariantAnimation.State.Stopped)
     change = np.abs(seen(canvas) - before).sum(axis=2)
     hot, cold = (canvas.view.to_screen(point).toPoint() for point in ((70, 30), (10, 70)))
     assert change[hot.y(), hot.x()] > 100
@@ -150,7 +150,7 @@ def test_maps_that_follow_each_other_fast_do_not_begin_the_fade_anew(stage, canv
         stage.model.map = MapView.of(np.random.default_rng(seed).random(24, dtype=np.float32), "")
         qtbot.wait(FADE_MS // 5)
     last = seen(canvas)
-    qtbot.wait(FADE_MS * 2)
+    qtbot.waitUntil(lambda: canvas._fade.state() == QVariantAnimation.State.Stopped)
     settled = seen(canvas)
     stage.model.view_changed.emit()
     assert np.array_equal(settled, seen(canvas))
@@ -170,7 +170,7 @@ def test_pointing_at_a_cell_says_which_and_how_much(stage):
 
 def test_what_is_said_of_a_cell_is_painted_anew_with_the_map(stage, canvas, mouse, qtbot):
     mouse.move((10, 10))
-    qtbot.wait(20)
+    qtbot.until_quiet()
     place, picture = canvas._status_rect(), canvas.view.picture_rect().toAlignedRect()
     assert not picture.contains(place)
     painted = Painted(canvas)

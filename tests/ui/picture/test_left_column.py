@@ -10,7 +10,6 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSlider, QSpinBox
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import MapView, Tool
 from gazeviz.domain.grid import TokenGrid, even_boxes
@@ -18,11 +17,12 @@ from gazeviz.ui.picture.map_bar import MapBar
 from gazeviz.ui.picture.model_input_panel import FedPreview, PicturePanel, fed_text
 from gazeviz.ui.picture.tool_bar import TOOL_TEXTS, ToolBar
 from gazeviz.ui.widgets.controls import ElidedLabel
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import PaintingStage, child_of, open_painting_stage
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+def stage(qtbot: PatientBot) -> Iterator[PaintingStage]:
     stage = open_painting_stage()
     stage.show(layout="1x3")
     yield stage
@@ -30,7 +30,7 @@ def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
 
 
 @pytest.fixture
-def tools(stage: PaintingStage, qtbot: QtBot) -> ToolBar:
+def tools(stage: PaintingStage, qtbot: PatientBot) -> ToolBar:
     tools = ToolBar(stage.model, stage.controller)
     qtbot.addWidget(tools)
     tools.resize(188, 220)

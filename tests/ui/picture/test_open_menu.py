@@ -12,7 +12,6 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
@@ -22,13 +21,14 @@ from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu, sample_text
 from gazeviz.ui.shell.notice_bar import TokenQuestion
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 
 class MenuStage:
     """A window with a picture menu over a session with the scripted model."""
 
-    def __init__(self, settings: AppSettings, qtbot: QtBot) -> None:
+    def __init__(self, settings: AppSettings, qtbot: PatientBot) -> None:
         self.qtbot, self.settings, self.model = qtbot, settings, SessionModel()
         self.controller = RunController(self.model, lambda listener: FakeBackend(listener, Script()))
         self.window = QWidget()
@@ -70,7 +70,7 @@ class MenuStage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, qtbot: QtBot) -> Iterator[MenuStage]:
+def stage(tmp_path: Path, qtbot: PatientBot) -> Iterator[MenuStage]:
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     stage = MenuStage(settings, qtbot)
     yield stage

@@ -11,18 +11,18 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent, QEnterEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.editing import painting
 from gazeviz.ui.picture.regions_panel import OrderedList, RegionListView
 from gazeviz.ui.widgets import theme
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 
 COLUMN_PX = 188
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+def stage(qtbot: PatientBot) -> Iterator[PaintingStage]:
     stage = open_painting_stage()
     stage.show(layout="1x3")
     yield stage
@@ -30,7 +30,7 @@ def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
 
 
 @pytest.fixture
-def view(stage: PaintingStage, qtbot: QtBot) -> RegionListView:
+def view(stage: PaintingStage, qtbot: PatientBot) -> RegionListView:
     view = RegionListView(stage.model, stage.controller)
     qtbot.addWidget(view)
     view.resize(COLUMN_PX, 300)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import Tool
 from gazeviz.domain.region import Region
 from gazeviz.ui.picture.canvas import place_menu
 from gazeviz.ui.picture.tools import MAKERS
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import (
     ALT,
     SHIFT,
@@ -27,7 +27,7 @@ from tests.ui.fixtures.painting_stage import (
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+def stage(qtbot: PatientBot) -> Iterator[PaintingStage]:
     stage = open_painting_stage()
     stage.show()
     yield stage

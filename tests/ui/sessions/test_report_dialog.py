@@ -56,7 +56,7 @@ def part(dialog: ReportDialog, kind: type[_Widget], name: str) -> _Widget:
 
 def until_previewed(qtbot, dialog: ReportDialog) -> str:
     about = part(dialog, QLabel, "reportAbout")
-    qtbot.waitUntil(lambda: about.toolTip().startswith(("Preview", "The preview")), timeout=30_000)
+    qtbot.waitUntil(lambda: about.toolTip().startswith(("Preview", "The preview")))
     return part(dialog, QTextBrowser, "reportPreview").toPlainText()
 
 
@@ -68,13 +68,12 @@ def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
     dialog._what.chosen.emit("session")
     qtbot.waitUntil(
         lambda: "<script>this</script>" in part(dialog, QTextBrowser, "reportPreview").toPlainText(),
-        timeout=30_000,
     )
     title = part(dialog, QLineEdit, "reportTitle")
     assert dialog.wish.run_ids == () and title.placeholderText() == "Cats <b>"
     qtbot.keyClicks(title, "My title")
     qtbot.waitUntil(
-        lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText(), timeout=30_000
+        lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText()
     )
 
 
@@ -90,7 +89,7 @@ def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
     dialog.set_folder(str(tmp_path / "out"))
     qtbot.mouseClick(write, Qt.MouseButton.LeftButton)
     said = part(dialog, QLabel, "reportSaid")
-    qtbot.waitUntil(lambda: said.text().startswith("Wrote"), timeout=30_000)
+    qtbot.waitUntil(lambda: said.text().startswith("Wrote"))
     assert said.text().startswith("Wrote report.json, runs.csv and tokens.csv.")
     assert said.text().endswith("The picture of this run was never written into the log.")
     assert (tmp_path / "out" / "report.json").exists()
@@ -103,13 +102,13 @@ def test_what_cannot_be_done_is_said_in_place(dialog, qtbot, tmp_path):
     (tmp_path / "file").write_text("no folder")
     dialog.show_runs([77])
     said = part(dialog, QLabel, "reportSaid")
-    qtbot.waitUntil(lambda: "no run 77" in said.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "no run 77" in said.text())
     dialog.show_runs([1])
     assert said.text() == ""
     until_previewed(qtbot, dialog)
     dialog.set_folder(str(tmp_path / "file" / "out"))
     dialog.write()
-    qtbot.waitUntil(lambda: "cannot be made" in said.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "cannot be made" in said.text())
     assert part(dialog, QPushButton, "reportWrite").isEnabled()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.patience import PatientBot
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QLineEdit, QMenu
-from pytestqt.qtbot import QtBot
 
 from gazeviz.store import SessionStore
 from gazeviz.ui.sessions.sessions_page import SessionBrowser
@@ -15,7 +15,7 @@ from tests.ui.fixtures.head_stage import CTRL, LEFT, NO_KEYS, SHIFT
 from tests.ui.fixtures.painting_stage import child_of
 
 
-def test_stars_by_key_and_by_click(browser: SessionBrowser, store: SessionStore, qtbot: QtBot) -> None:
+def test_stars_by_key_and_by_click(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
     select(browser, qtbot, 2, 3)
     press(browser.table, qtbot, Qt.Key.Key_S)
     qtbot.waitUntil(lambda: [line.starred for line in store.list.lines([2, 3])] == [True, True])
@@ -29,7 +29,7 @@ def test_stars_by_key_and_by_click(browser: SessionBrowser, store: SessionStore,
     qtbot.waitUntil(lambda: not store.list.lines([2])[0].starred)
 
 
-def test_tags_are_typed_ticked_and_found(browser: SessionBrowser, store: SessionStore, qtbot: QtBot) -> None:
+def test_tags_are_typed_ticked_and_found(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
     select(browser, qtbot, 2)
     press(browser.table, qtbot, Qt.Key.Key_T)
     line = child_of(browser, "runNewTag")
@@ -51,7 +51,7 @@ def test_tags_are_typed_ticked_and_found(browser: SessionBrowser, store: Session
 
 
 def test_a_note_is_kept_when_another_run_is_looked_at(
-    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
     select(browser, qtbot, 2)
     press(browser.table, qtbot, Qt.Key.Key_N)
@@ -66,19 +66,19 @@ def test_a_note_is_kept_when_another_run_is_looked_at(
     until_shown(browser, qtbot, -1, 2)
 
 
-def test_what_is_being_written_is_not_replaced(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_what_is_being_written_is_not_replaced(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 2)
     note = browser.details.note
     qtbot.waitUntil(lambda: bool(browser.details.facts.rows))
     qtbot.keyClicks(note, "half a sent")
     browser._archive.star([2])
     qtbot.waitUntil(lambda: browser.table.rows.text(2, "star") == "★")
-    qtbot.wait(50)
+    qtbot.until_quiet()
     assert note.toPlainText() == "half a sent"
 
 
 def test_a_verdict_is_given_and_taken_back(
-    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
     select(browser, qtbot, 2)
     button = child_of(browser, "runJudge")
@@ -90,7 +90,7 @@ def test_a_verdict_is_given_and_taken_back(
     qtbot.waitUntil(lambda: store.list.lines([2])[0].verdict == "")
 
 
-def test_a_session_is_renamed_in_place(browser: SessionBrowser, store: SessionStore, qtbot: QtBot) -> None:
+def test_a_session_is_renamed_in_place(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
     choose(browser, qtbot, "morning")
     press(browser.shelf, qtbot, Qt.Key.Key_F2)
     line = child_of(browser.shelf, "sessionName")
@@ -102,7 +102,7 @@ def test_a_session_is_renamed_in_place(browser: SessionBrowser, store: SessionSt
     assert store.sessions()[1].name == "strip seven"
 
 
-def test_a_session_is_reported_compared_and_deleted(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_a_session_is_reported_compared_and_deleted(browser: SessionBrowser, qtbot: PatientBot) -> None:
     entry = next(entry for entry in browser.shelf.entries if entry.label == "morning")
     menu = browser.shelf.menu_of(entry)
     by_name = {action.text(): action for action in menu.actions()}
@@ -122,7 +122,7 @@ def test_a_session_is_reported_compared_and_deleted(browser: SessionBrowser, qtb
     until_shown(browser, qtbot, -1, 5, 4, -1, 3, 2, 1)
 
 
-def test_deleting_leaves_a_line_that_takes_it_back(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_deleting_leaves_a_line_that_takes_it_back(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 4, 3)
     press(browser.table, qtbot, Qt.Key.Key_Delete)
     until_shown(browser, qtbot, -1, 5, -1, 2, 1)
@@ -133,7 +133,7 @@ def test_deleting_leaves_a_line_that_takes_it_back(browser: SessionBrowser, qtbo
     assert not browser.undo_line.isVisible()
 
 
-def test_deleted_runs_are_found_and_brought_back(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_deleted_runs_are_found_and_brought_back(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 3)
     click(browser, "runDelete", qtbot)
     qtbot.waitUntil(lambda: any(entry.kind == "deleted" for entry in browser.shelf.entries))
@@ -147,7 +147,7 @@ def test_deleted_runs_are_found_and_brought_back(browser: SessionBrowser, qtbot:
 
 
 def test_a_log_that_cannot_be_written_is_a_notice(
-    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
     select(browser, qtbot, 2)
     store.close()

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit
-from pytestqt.qtbot import QtBot
+from tests.patience import PatientBot
 
 from gazeviz.store import SessionStore
 from gazeviz.ui.sessions.run_commands import like_it
@@ -29,7 +29,7 @@ def test_runs_stand_under_their_sessions_the_newest_first(browser: SessionBrowse
     assert shown_ids(browser) == [5, 4, 3, 2, 1]
 
 
-def test_a_session_folds_by_click_and_by_key(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_a_session_folds_by_click_and_by_key(browser: SessionBrowser, qtbot: PatientBot) -> None:
     table = browser.table
     at = table.visualRect(table.rows.index(0, PLACES["prompt"])).center()
     qtbot.mouseClick(table.viewport(), LEFT, NO_KEYS, at)
@@ -40,7 +40,7 @@ def test_a_session_folds_by_click_and_by_key(browser: SessionBrowser, qtbot: QtB
     assert shown_ids(browser) == [-1, -1, 3, 2, 1]
 
 
-def test_the_shelf_counts_and_narrows(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_the_shelf_counts_and_narrows(browser: SessionBrowser, qtbot: PatientBot) -> None:
     counted = {entry.label: entry.count for entry in browser.shelf.entries if entry.kind != "title"}
     assert counted == {
         "All runs": 5,
@@ -62,7 +62,7 @@ def test_the_shelf_counts_and_narrows(browser: SessionBrowser, qtbot: QtBot) -> 
     until_shown(browser, qtbot, -1, 5, 4, -1, 3, 2, 1)
 
 
-def test_typing_finds_and_what_is_no_search_is_said(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_typing_finds_and_what_is_no_search_is_said(browser: SessionBrowser, qtbot: PatientBot) -> None:
     search = browser.bar.search
     qtbot.keyClicks(search, "purple")
     until_shown(browser, qtbot, -1, 3, 1)
@@ -75,7 +75,7 @@ def test_typing_finds_and_what_is_no_search_is_said(browser: SessionBrowser, qtb
     assert trouble.isHidden()
 
 
-def test_a_search_is_looked_for_within_the_entry_of_the_shelf(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_a_search_is_looked_for_within_the_entry_of_the_shelf(browser: SessionBrowser, qtbot: PatientBot) -> None:
     choose(browser, qtbot, "morning")
     browser.look_for("target:Panel")
     until_shown(browser, qtbot, -1, 3, 2)
@@ -84,7 +84,7 @@ def test_a_search_is_looked_for_within_the_entry_of_the_shelf(browser: SessionBr
     qtbot.waitUntil(browser.empty.isVisible)
 
 
-def test_an_example_of_the_help_is_typed(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_an_example_of_the_help_is_typed(browser: SessionBrowser, qtbot: PatientBot) -> None:
     click(browser, "runSearchHelp", qtbot)
     assert browser.bar.help.sheet.isVisible()
     example = browser.bar.help.sheet.findChild(QAbstractButton, "runSearchExample1")
@@ -94,7 +94,7 @@ def test_an_example_of_the_help_is_typed(browser: SessionBrowser, qtbot: QtBot) 
     until_shown(browser, qtbot, -1, 2)
 
 
-def test_headers_sort_and_sort_the_other_way(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_headers_sort_and_sort_the_other_way(browser: SessionBrowser, qtbot: PatientBot) -> None:
     browser.table.set_grouped(False)
     header = browser.table.horizontalHeader()
 
@@ -107,8 +107,7 @@ def test_headers_sort_and_sort_the_other_way(browser: SessionBrowser, qtbot: QtB
     click_header("text")
     until_shown(browser, qtbot, 3, 2, 4, 1, 5)
     click_header("picture")
-    qtbot.wait(50)
-    assert header.sortIndicatorSection() == PLACES["picture"]
+    qtbot.waitUntil(lambda: header.sortIndicatorSection() == PLACES["picture"])
 
 
 def test_columns_are_chosen(browser: SessionBrowser) -> None:
@@ -119,7 +118,7 @@ def test_columns_are_chosen(browser: SessionBrowser) -> None:
     assert not browser.table.isColumnHidden(place)
 
 
-def test_an_empty_log_says_what_to_do(open_browser: Open, qtbot: QtBot) -> None:
+def test_an_empty_log_says_what_to_do(open_browser: Open, qtbot: PatientBot) -> None:
     browser = open_browser()
     qtbot.waitUntil(lambda: browser.empty.sentence == "No runs yet.")
     wanted = QSignalSpy(browser.explore_wanted)
@@ -128,7 +127,7 @@ def test_an_empty_log_says_what_to_do(open_browser: Open, qtbot: QtBot) -> None:
 
 
 def test_runs_of_other_programs_appear_and_the_selection_stays(
-    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
     select(browser, qtbot, 2, 3)
     fill(store)
@@ -137,7 +136,7 @@ def test_runs_of_other_programs_appear_and_the_selection_stays(
     assert browser.selected_ids == (3, 2)
 
 
-def test_the_right_button_lists_only_runs_like_this_one(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_the_right_button_lists_only_runs_like_this_one(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 2)
     line = browser.table.rows.line(2)
     assert line is not None
@@ -153,7 +152,7 @@ def test_the_right_button_lists_only_runs_like_this_one(browser: SessionBrowser,
 
 
 @pytest.mark.parametrize("column", [column.key for column in RUN_COLUMNS])
-def test_runs_like_this_one_include_it(browser: SessionBrowser, qtbot: QtBot, column: str) -> None:
+def test_runs_like_this_one_include_it(browser: SessionBrowser, qtbot: PatientBot, column: str) -> None:
     browser._archive.tag([3], 'a "quoted" tag')
     browser._archive.tag([3], "odd")
     qtbot.waitUntil(lambda: "odd" in browser.table.rows.text(3, "tags"))
@@ -183,7 +182,7 @@ def test_columns_and_grouping_are_remembered(browser: SessionBrowser, open_brows
 # The keyboard alone
 
 
-def test_from_the_search_into_the_list_and_back(browser: SessionBrowser, qtbot: QtBot) -> None:
+def test_from_the_search_into_the_list_and_back(browser: SessionBrowser, qtbot: PatientBot) -> None:
     with qtbot.waitActive(browser):
         browser.activateWindow()
     browser.table.setFocus()

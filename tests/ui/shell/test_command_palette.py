@@ -10,9 +10,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.shell.command_palette import Command, CommandPalette, find
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 NAMES = {
@@ -70,7 +70,7 @@ def done() -> list[str]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[QWidget]:
+def window(qtbot: PatientBot) -> Iterator[QWidget]:
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(900, 600)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton, QSlider, QVBoxLayout, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.shell.commands import (
     Actions,
@@ -19,6 +18,7 @@ from gazeviz.ui.shell.commands import (
     tool_deeds,
 )
 from gazeviz.ui.widgets.controls import OWNS_ESCAPE
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import PaintingStage, open_painting_stage
 
 Key = Qt.Key
@@ -32,7 +32,7 @@ def stage() -> Iterator[PaintingStage]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[QWidget]:
+def window(qtbot: PatientBot) -> Iterator[QWidget]:
     """A window with a line to type in, a button and a slider, and a plain place."""
     window = QWidget()
     layout = QVBoxLayout(window)
@@ -52,7 +52,7 @@ def window(qtbot: QtBot) -> Iterator[QWidget]:
     yield window
 
 
-def press(qtbot: QtBot, window: QWidget, name: str, key: Key) -> None:
+def press(qtbot: PatientBot, window: QWidget, name: str, key: Key) -> None:
     """Focus a control by name and press a key there."""
     widget = window.findChild(QWidget, name)
     assert widget is not None

@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QTextBrowser
-from pytestqt.qtbot import QtBot
 
 from gazeviz.ui.shell.help_window import DECISIONS, HelpPage, HelpView, help_pages
 from gazeviz.ui.widgets import theme
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 FIRST = """# Heads
@@ -38,7 +38,7 @@ def pages(tmp_path: Path) -> tuple[HelpPage, ...]:
 
 
 @pytest.fixture
-def view(pages: tuple[HelpPage, ...], qtbot: QtBot) -> HelpView:
+def view(pages: tuple[HelpPage, ...], qtbot: PatientBot) -> HelpView:
     view = HelpView(pages=pages)
     qtbot.addWidget(view)
     view.show()
@@ -77,7 +77,7 @@ def test_what_ships_is_there_with_decisions_last() -> None:
     assert groups == sorted(groups) and groups[-1] == DECISIONS
 
 
-def test_every_shipped_page_is_shown(qtbot: QtBot) -> None:
+def test_every_shipped_page_is_shown(qtbot: PatientBot) -> None:
     view = HelpView()
     qtbot.addWidget(view)
     for page in help_pages():

@@ -12,7 +12,6 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.session.settings import AppSettings
@@ -22,6 +21,7 @@ from gazeviz.ui.widgets import theme
 from tests.app.fixtures.logged_stage import LoggedStage
 from tests.app.fixtures.staging import Stage
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 
 OpenWindow = Callable[[Stage], MainWindow]
 
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> AppSettings:
 
 
 @pytest.fixture
-def open_window(qtbot: QtBot, settings: AppSettings) -> Iterator[OpenWindow]:
+def open_window(qtbot: PatientBot, settings: AppSettings) -> Iterator[OpenWindow]:
     """Opens the window on a session, dressed as the app dresses it."""
     theme.apply(cast(QApplication, QApplication.instance()), "dark")
     opened: list[MainWindow] = []
@@ -65,7 +65,7 @@ def child(window: QWidget, name: str) -> QWidget:
     return found
 
 
-def test_space_runs_and_a_digit_aims(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+def test_space_runs_and_a_digit_aims(window: MainWindow, stage: Stage, qtbot: PatientBot) -> None:
     canvas = window.explore.canvas
     qtbot.keyClick(canvas, Qt.Key.Key_4)
     assert stage.model.target_region_id == stage.model.regions.ids[3]
@@ -232,7 +232,7 @@ def test_both_themes_change_everything_at_once(window: MainWindow, settings: App
     assert settings.theme == "dark"
 
 
-def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: PatientBot) -> None:
     hook = CrashDialog.hook(window)
     try:
         raise RuntimeError("the cat is out")
@@ -246,12 +246,12 @@ def test_a_bug_is_told_once_with_its_traceback(window: MainWindow, qtbot: QtBot)
     dialogs[0].reject()
 
 
-def settled_heights(window: MainWindow, qtbot: QtBot) -> list[int]:
-    """Heights of the panels once a quarter of a second has changed nothing."""
+def settled_heights(window: MainWindow, qtbot: PatientBot) -> list[int]:
+    """Heights of the panels once nothing is due that could change them."""
     before: list[int] = []
     while before != (now := [dock.height() for dock in window.explore.docks]):
         before = now
-        qtbot.wait(250)
+        qtbot.until_quiet()
     return before
 
 
@@ -297,7 +297,7 @@ def test_a_single_glance_says_nothing_of_the_speed(window, stage):
 
 @pytest.fixture
 def logged_window(
-    open_session: Callable[[], LoggedStage], strip_path: Path, settings: AppSettings, qtbot: QtBot
+    open_session: Callable[[], LoggedStage], strip_path: Path, settings: AppSettings, qtbot: PatientBot
 ) -> Iterator[tuple[MainWindow, LoggedStage]]:
     """A window whose runs are kept in a log."""
     theme.apply(cast(QApplication, QApplication.instance()), "dark")

@@ -10,7 +10,6 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget, QProgressBar
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs import model_catalogue as model_shelf
 from gazeviz.app.runs.model_catalogue import Device, look_into
@@ -24,6 +23,7 @@ from gazeviz.ui.widgets.controls import ChoiceButton
 from tests.app.runs.test_model_shelf import write_model, write_snapshot
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 GIB = 1024**3
@@ -34,7 +34,7 @@ GPU = Device("cuda:0", "NVIDIA RTX 4090", 24 * GIB, 20 * GIB)
 class DialogStage:
     """A dialog over a session with the scripted model."""
 
-    def __init__(self, settings: AppSettings, qtbot: QtBot, load_s: float) -> None:
+    def __init__(self, settings: AppSettings, qtbot: PatientBot, load_s: float) -> None:
         self.model, self.settings, self.qtbot = SessionModel(), settings, qtbot
         self.controller = RunController(
             self.model, lambda listener: FakeBackend(listener, Script(load_s=load_s))
@@ -89,7 +89,7 @@ def load_s() -> float:
 
 @pytest.fixture
 def stage(
-    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, load_s: float
+    tmp_path: Path, qtbot: PatientBot, monkeypatch: pytest.MonkeyPatch, load_s: float
 ) -> Iterator[DialogStage]:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR, GPU))
@@ -207,7 +207,7 @@ def test_any_folder_can_be_listed_and_is_chosen(stage: DialogStage, tmp_path: Pa
 
 
 def test_a_dialog_that_is_closed_while_it_looks_around_is_no_trouble(
-    stage: DialogStage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+    stage: DialogStage, monkeypatch: pytest.MonkeyPatch, qtbot: PatientBot
 ) -> None:
     gate = Event()
     monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(5) else ())

@@ -9,25 +9,25 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPlainTextEdit, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import Notice
 from gazeviz.ui.shell.notice_bar import NoticeBar
 from gazeviz.ui.widgets import theme
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import PaintingStage, child_of, open_painting_stage
 
 LOST = Notice("error", "The worker was lost.", "Another one is being started.", "worker", "Traceback\nboom")
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[PaintingStage]:
+def stage(qtbot: PatientBot) -> Iterator[PaintingStage]:
     stage = open_painting_stage()
     yield stage
     stage.close()
 
 
 @pytest.fixture
-def bar(stage: PaintingStage, qtbot: QtBot) -> Iterator[NoticeBar]:
+def bar(stage: PaintingStage, qtbot: PatientBot) -> Iterator[NoticeBar]:
     holder = QWidget()
     qtbot.addWidget(holder)
     bar = NoticeBar(stage.model, stage.controller, holder)
@@ -109,7 +109,7 @@ def test_escape_in_it_is_no_shortcut_of_the_window(stage: PaintingStage, bar: No
     assert asked == [] and bar.isHidden()
 
 
-def test_a_dialog_shows_its_own_notices_alone(stage: PaintingStage, qtbot: QtBot) -> None:
+def test_a_dialog_shows_its_own_notices_alone(stage: PaintingStage, qtbot: PatientBot) -> None:
     bar = NoticeBar(stage.model, stage.controller, about=("model",))
     qtbot.addWidget(bar)
     stage.model.notice = LOST

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtWidgets import QLineEdit
-from pytestqt.qtbot import QtBot
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.prompts import PRESETS
@@ -15,12 +14,13 @@ from gazeviz.ui.shell.command_palette import Command, find
 from gazeviz.ui.shell.explore_page import ExploreView
 from gazeviz.ui.shell.session_commands import offers, run_offers
 from tests.app.fixtures.staging import Stage
+from tests.patience import PatientBot
 from tests.ui.fixtures.browser_stage import select
 from tests.ui.fixtures.painting_stage import child_of
 
 
 @pytest.fixture
-def explore(stage: Stage, qtbot: QtBot) -> ExploreView:
+def explore(stage: Stage, qtbot: PatientBot) -> ExploreView:
     view = ExploreView(stage.model, stage.controller)
     qtbot.addWidget(view)
     view.resize(1280, 760)
@@ -115,7 +115,7 @@ def test_what_is_about_the_heads_brings_their_panel_back(stage: Stage, explore: 
 
 
 def test_selected_runs_are_opened_compared_starred_and_judged(
-    browser: SessionBrowser, store: SessionStore, qtbot: QtBot
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
     browser.table.clearSelection()
     qtbot.waitUntil(lambda: not browser.details.ids)

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import pytest
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import WorkProgress
 from gazeviz.ui.shell.status_bar import StatusBar, place_text, time_left
 from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 _W = TypeVar("_W", bound=QWidget)
@@ -25,7 +25,7 @@ def part(bar: StatusBar, name: str, kind: type[_W]) -> _W:
     return found
 
 
-def show(stage: Stage, qtbot: QtBot) -> StatusBar:
+def show(stage: Stage, qtbot: PatientBot) -> StatusBar:
     bar = StatusBar(stage.model, stage.controller, "sessions / log.db")
     qtbot.addWidget(bar)
     bar.resize(1200, 28)
@@ -33,7 +33,7 @@ def show(stage: Stage, qtbot: QtBot) -> StatusBar:
     return bar
 
 
-def test_it_always_says_model_device_and_why_not_a_gpu(stage: Stage, qtbot: QtBot) -> None:
+def test_it_always_says_model_device_and_why_not_a_gpu(stage: Stage, qtbot: PatientBot) -> None:
     bar = show(stage, qtbot)
     info = stage.model.model_info
     assert info is not None
@@ -44,7 +44,7 @@ def test_it_always_says_model_device_and_why_not_a_gpu(stage: Stage, qtbot: QtBo
     assert place_text(None) == ""
 
 
-def test_loading_shows_how_far_it_is_and_can_be_cancelled(open_stage: OpenStage, qtbot: QtBot) -> None:
+def test_loading_shows_how_far_it_is_and_can_be_cancelled(open_stage: OpenStage, qtbot: PatientBot) -> None:
     stage = open_stage(Script(load_s=0.2))
     bar = show(stage, qtbot)
     stage.controller.load_model(None)
@@ -54,7 +54,7 @@ def test_loading_shows_how_far_it_is_and_can_be_cancelled(open_stage: OpenStage,
     stage.until(lambda: not part(bar, "workProgress", QProgressBar).isVisible())
 
 
-def test_speed_and_the_number_of_runs_follow_a_run(stage: Stage, qtbot: QtBot) -> None:
+def test_speed_and_the_number_of_runs_follow_a_run(stage: Stage, qtbot: PatientBot) -> None:
     bar = show(stage, qtbot)
     assert part(bar, "logged", QLabel).text() == "0 runs in this session   sessions / log.db"
     assert part(bar, "speed", QLabel).isHidden()

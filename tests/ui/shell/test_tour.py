@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, QSettings, QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -19,6 +18,7 @@ from gazeviz.ui.shell import tour as tour_module
 from gazeviz.ui.shell.tour import STEPS, Tour, TourCard, place_card
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 PARTS = {
@@ -33,7 +33,7 @@ WINDOW = QRect(0, 0, 900, 600)
 class TourStage:
     """A window of dummies over a session with the scripted model."""
 
-    def __init__(self, settings: AppSettings, qtbot: QtBot) -> None:
+    def __init__(self, settings: AppSettings, qtbot: PatientBot) -> None:
         self.qtbot, self.settings, self.model = qtbot, settings, SessionModel()
         self.controller = RunController(self.model, lambda listener: FakeBackend(listener, Script()))
         self.window = QWidget()
@@ -72,7 +72,7 @@ class TourStage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[TourStage]:
+def stage(tmp_path: Path, qtbot: PatientBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[TourStage]:
     monkeypatch.setattr(tour_module, "ADVANCE_MS", 1)
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     stage = TourStage(settings, qtbot)
@@ -155,7 +155,7 @@ def test_what_was_done_before_a_step_does_not_end_it(stage: TourStage) -> None:
     stage.tour.start()
     stage.model.note_run(next(iter(stage.model.runs)))
     stage.model.chosen = HeadSet((Head(0, 1),))
-    stage.qtbot.wait(30)
+    stage.qtbot.until_quiet()
     assert stage.key == "run"
 
 
@@ -179,7 +179,7 @@ def test_the_card_follows_its_part(stage: TourStage) -> None:
 def test_a_part_that_is_deleted_is_no_trouble(stage: TourStage) -> None:
     stage.tour.start()
     child_of(stage.window, "runButton").deleteLater()
-    stage.qtbot.wait(10)
+    stage.qtbot.until_quiet()
     stage.tour.next_step()
     assert stage.key == "heads"
 
@@ -200,7 +200,7 @@ def test_a_card_stands_where_there_is_room(target: QRect | None, side: str) -> N
     assert place.side == side and WINDOW.contains(QRect(place.corner, QSize(320, 180)))
 
 
-def test_the_pointer_shows_on_its_side(qtbot: QtBot) -> None:
+def test_the_pointer_shows_on_its_side(qtbot: PatientBot) -> None:
     window = QWidget()
     qtbot.addWidget(window)
     card = TourCard(window)

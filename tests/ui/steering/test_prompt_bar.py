@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QSpinBox
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
@@ -17,6 +16,7 @@ from gazeviz.domain.prompts import NARRATION, NARRATION_PROMPT, OPEN_QUESTION, P
 from gazeviz.ui.steering.prompt_bar import MOST_LINES, PromptBar, RunButton, SamplingButton, sampling_text
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
 from tests.app.fixtures.staging import N_PANELS, OpenStage, Stage, until_drawn
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 from tests.ui.fixtures.steering_stage import steering_stage
 
@@ -24,7 +24,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot, tmp_path) -> Iterator[OpenStage]:
+def open_stage(qtbot: PatientBot, tmp_path) -> Iterator[OpenStage]:
     with steering_stage(qtbot, tmp_path) as open_one:
         yield open_one
 
@@ -35,11 +35,11 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 @pytest.fixture
-def bar(stage: Stage, qtbot: QtBot) -> PromptBar:
+def bar(stage: Stage, qtbot: PatientBot) -> PromptBar:
     return shown_bar(stage, qtbot)
 
 
-def shown_bar(stage: Stage, qtbot: QtBot) -> PromptBar:
+def shown_bar(stage: Stage, qtbot: PatientBot) -> PromptBar:
     bar = PromptBar(stage.model, stage.controller)
     qtbot.addWidget(bar)
     bar.resize(900, 120)

@@ -11,7 +11,6 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSpinBox
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.session.values import Cursor
 from gazeviz.domain.heads import HeadSet
@@ -21,6 +20,7 @@ from gazeviz.ui.steering.schedule_editor import ScheduleBar, ScheduleView
 from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.app.fixtures.staging import N_PANELS, OpenStage, Stage
 from tests.fakes.scripted import GAZE_HEADS, SAYINGS
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 from tests.ui.fixtures.steering_stage import steering_stage
 
@@ -31,7 +31,7 @@ MIDDLE_Y = round(axis.PLAN_TOP + axis.PLAN_PX / 2)
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot, tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[OpenStage]:
     with steering_stage(qtbot, tmp_path) as open_one:
         yield open_one
 
@@ -45,7 +45,7 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 @pytest.fixture
-def bar(stage: Stage, qtbot: QtBot) -> ScheduleBar:
+def bar(stage: Stage, qtbot: PatientBot) -> ScheduleBar:
     bar = ScheduleBar(stage.model, stage.controller)
     qtbot.addWidget(bar)
     bar.resize(700, 100)

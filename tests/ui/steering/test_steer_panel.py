@@ -11,7 +11,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
-from pytestqt.qtbot import QtBot
 
 from gazeviz.app.runs import presets
 from gazeviz.app.session.values import SteeringSettings
@@ -24,6 +23,7 @@ from gazeviz.ui.steering.steer_text import HARD_WORDS, MODE_WORDS, SCOPE_WORDS, 
 from gazeviz.ui.steering.target_menu import TargetMenu
 from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel, NumberSlider
 from tests.app.fixtures.staging import OpenStage, Stage
+from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 from tests.ui.fixtures.steering_stage import steering_stage
 
@@ -31,7 +31,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot, tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(qtbot: PatientBot, tmp_path: Path) -> Iterator[OpenStage]:
     with steering_stage(qtbot, tmp_path) as open_one:
         yield open_one
 
@@ -42,7 +42,7 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 @pytest.fixture
-def panel(stage: Stage, qtbot: QtBot) -> SteerPanel:
+def panel(stage: Stage, qtbot: PatientBot) -> SteerPanel:
     panel = SteerPanel(stage.model, stage.controller)
     qtbot.addWidget(panel)
     panel.resize(731, 300)
