@@ -14,7 +14,7 @@ loads no torch:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Cancelled": "gazeviz.errors",
