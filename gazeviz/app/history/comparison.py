@@ -24,8 +24,9 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
+from gazeviz.domain.wording import format_strength
 from gazeviz.errors import UserError
-from gazeviz.render.report.report import sampling_words, strength_words
+from gazeviz.render.report.report import sampling_words
 
 # Which words of some texts differ, and which tokens they belong to.
 #
@@ -174,7 +175,7 @@ def _settings(run: LoggedRun, names: Mapping[str, str]) -> dict[str, tuple[str, 
 def _steering_settings(steering: Steering | None) -> dict[str, tuple[str, Hashable]]:
     if steering is None:
         return dict.fromkeys(_STEERING, (NONE, None))
-    strength = strength_words(steering)
+    strength = format_strength(steering)
     cells = "by centre" if steering.rule == "centre" else f"by {steering.share:.0%} of their area"
     return {
         "heads": (heads_words(steering.heads), steering.heads.heads),

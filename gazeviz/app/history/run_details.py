@@ -21,9 +21,10 @@ from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.reproduction import cli_line, python_snippet
 from gazeviz.domain.run import RunRequest
 from gazeviz.domain.steering import Steering
+from gazeviz.domain.wording import format_settings
 from gazeviz.errors import UserError
 from gazeviz.render.overlay import overlay_picture
-from gazeviz.render.report.report import sampling_words, strength_words
+from gazeviz.render.report.report import sampling_words
 from gazeviz.render.style import figure_text
 from gazeviz.store.connection import default_path
 from gazeviz.store.reader import LogReader, StoredRun
@@ -147,8 +148,7 @@ def _target_words(steering: Steering, line: RunLine, request: RunRequest | None)
 
 
 def _steering_words(steering: Steering) -> str:
-    mode = steering.mode.replace("_", "/")
-    return f"{mode} · {strength_words(steering)} · {steering.scope.replace('_', ' ')}"
+    return format_settings(steering)
 
 
 def _machine_words(run: StoredRun, request: RunRequest | None) -> str:

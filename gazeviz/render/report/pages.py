@@ -19,6 +19,7 @@ from markupsafe import Markup
 from PIL import ImageColor
 
 from gazeviz import __version__
+from gazeviz.domain.wording import format_strength
 from gazeviz.render.overlay import ink_on
 from gazeviz.render.report.figures import DrawnFigure, NamedFigure, case_figures, entry_figures
 from gazeviz.render.report.report import (
@@ -31,7 +32,6 @@ from gazeviz.render.report.report import (
     state_words,
     steering_words,
     streaks,
-    strength_words,
 )
 from gazeviz.render.style import figure_text, one_line, visible
 from gazeviz.resources import resource_path
@@ -197,7 +197,7 @@ def _summary(entry: ReportedRun) -> dict[str, Any]:
         "prompt": entry.run.spec.prompt,
         "target": side_words(entry.run.side, steering).removeprefix("steered to "),
         "heads": str(steering.heads.origin) if steering else "",
-        "strength": strength_words(steering) if steering else "",
+        "strength": format_strength(steering) if steering else "",
         "mass": f"{figure_text(audit.mass_before)} → {figure_text(audit.mass_after)}" if audit else "",
         "text": entry.text or entry.run.state,
     }

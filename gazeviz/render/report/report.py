@@ -27,6 +27,14 @@ from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.reproduction import cli_line, python_snippet
 from gazeviz.domain.run import Audit, Sampling, Trajectory
 from gazeviz.domain.steering import Steering
+from gazeviz.domain.wording import (
+    MODE_NAMES,
+    SCOPE_NAMES,
+    format_settings,
+    format_strength,
+    format_utc,
+    plural,
+)
 from gazeviz.render.style import figure_text
 
 # The sentences and rows of a report: settings, audit, tokens with their regions, turns of a target.
@@ -128,25 +136,14 @@ def heads_words(heads: HeadSet, longest: int = _NAMED_HEADS) -> str:
     return f"{len(heads)} ({heads.origin}): {named}{more}"
 
 
-def strength_words(steering: Steering) -> str:
-    """Say how strongly: beta, or the share of each row."""
-    if steering.mode == "mass":
-        return f"alpha {figure_text(steering.alpha)}"
-    return (
-        steering.strength.replace("_", " ")
-        if isinstance(steering.strength, str)
-        else f"{steering.strength:g}"
-    )
-
-
 def steering_words(steering: Steering | None) -> str:
     """Say a steering in one line."""
     if steering is None:
         return "no steering"
     many = steering.schedule is not None and len(set(steering.schedule.regions)) > 1
     where = "a schedule of targets" if many else steering.target.name
-    how = f"{steering.mode} · {strength_words(steering)} · {steering.scope}".replace("_", " ")
-    return f"{len(steering.heads)} heads ({steering.heads.origin}) → {where} · {how}"
+    how = format_settings(steering)
+    return f"{plural(len(steering.heads), 'head')} ({steering.heads.origin}) → {where} · {how}"
 
 
 def sampling_words(sampling: Sampling) -> str:
@@ -160,7 +157,7 @@ def state_words(entry: ReportedRun) -> str:
     """Say how a run ended, and how long it took."""
     run, summary = entry.run, entry.run.summary
     n_tok = summary.n_tok if summary else len(run.steps)
-    said = [run.state, f"{n_tok} tokens" if n_tok != 1 else "1 token"]
+    said = [run.state, plural(n_tok, "token")]
     if summary is not None:
         said.append(f"{summary.seconds:.2f} s")
         said.append("stopped by itself" if summary.finish == "stop" else f"ended by {summary.finish}")
@@ -217,7 +214,7 @@ def asked(entry: ReportedRun) -> Rows:
         )
     name = entry.picture.name if entry.picture else "not kept"
     rows.append(("picture", f"{name}{_size_words(entry)}"))
-    return (*rows, ("picture sha256", run.spec.picture_sha256), ("first asked", _time_words(run.started_s)))
+    return (*rows, ("picture sha256", run.spec.picture_sha256), ("first asked", format_utc(run.started_s)))
 
 
 def settings(entry: ReportedRun) -> Rows:
@@ -228,17 +225,17 @@ def settings(entry: ReportedRun) -> Rows:
         rows = [
             ("heads steered", heads_words(steering.heads)),
             ("target", steering.target.name),
-            ("mode", steering.mode.replace("_", " ")),
-            ("strength", strength_words(steering)),
-            ("scope", steering.scope.replace("_", " ")),
+            ("mode", MODE_NAMES[steering.mode]),
+            ("strength", format_strength(steering)),
+            ("rows", SCOPE_NAMES[steering.scope]),
             ("cells selected by", _rule_words(steering.rule, steering.share)),
             *([("schedule", _schedule_words(steering))] if steering.schedule else []),
         ]
     rows.append(("heads watched", heads_words(spec.chosen)))
     rows.append(("random control", "none" if spec.control is None else heads_words(spec.control)))
     rows.append(("sampling", sampling_words(spec.sampling)))
-    rows.append(("longest answer", f"{spec.max_new_tokens} tokens"))
-    rows.append(("started", _time_words(run.started_s)))
+    rows.append(("longest answer", plural(spec.max_new_tokens, "token")))
+    rows.append(("started", format_utc(run.started_s)))
     return (*rows, ("ended", state_words(entry)))
 
 
@@ -277,10 +274,6 @@ def _size_words(entry: ReportedRun) -> str:
         return ""
     (width, height), (fed_width, fed_height) = summary.request.picture_size_px, summary.request.fed_size_px
     return f", {width} x {height} px, fed as {fed_width} x {fed_height} px"
-
-
-def _time_words(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 Rows: TypeAlias = tuple[tuple[str, str], ...]
