@@ -18,6 +18,7 @@ import torch
 from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
 from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
+from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.families import Family, family_of
 from gazeviz.engine.models.processors import load_processor
 from gazeviz.errors import UserError
@@ -184,6 +185,7 @@ def load_model(
     config = _configuration(folder)
     place, why_not_gpu = choose_device(device, folder)
     number_type = choose_dtype(dtype, place, config)
+    renderer.start()  # ready by the time the weights are
     processor = load_processor(folder, config)
     tell("loading the weights", 0.15)
     model = _moved(_load_weights(folder, config, number_type), place)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
+from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.layouts import CellLayout, Fed, UnknownLayoutError
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.errors import UserError
@@ -193,19 +193,17 @@ def _in_chat_form(loaded: LoadedModel, prompt: str) -> str:
             next_step="Choose the instruction-tuned version of the model, or add its chat_template.jinja.",
         )
     content = [{"type": "image"}, {"type": "text", "text": prompt}]
-    try:
-        rendered = loaded.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-    except TemplateError as error:
-        raise UserError(
-            f"The model's chat template cannot be used: {error}.",
-            next_step="Download the model's chat_template.jinja again.",
-        ) from error
-    return str(rendered)
+    return renderer.render(
+        str(template),
+        {
+            **{name: str(token) for name, token in loaded.tokenizer.special_tokens_map.items()},
+            "messages": [{"role": "user", "content": content}],
+            "add_generation_prompt": True,
+            "tools": None,
+            "documents": None,
+            "enable_thinking": False,  # a model that can think aloud answers at once
+        },
+    )
 
 
 def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositions:
