@@ -197,7 +197,7 @@ def _indexed(folder: Path) -> tuple[Path, ...]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise UserError(
-            f"{len(missing)} of the model's {len(names)} weight files are missing, the first is {missing[0]}.",
+            f"{len(missing)} of the model's {len(names)} weight files are missing, first {missing[0]}.",
             next_step="Download the model again; the download was probably not finished.",
         )
     return tuple(folder / name for name in names)

@@ -105,7 +105,7 @@ def test_the_index_decides_what_the_weights_are(tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"1 of the model's 2 weight files are missing, the first is a\."):
+    with pytest.raises(UserError, match=r"1 of the model's 2 weight files are missing, first a\."):
         weight_files(shards(tmp_path, "b.safetensors"))
 
 
@@ -118,7 +118,11 @@ def test_a_damaged_index_is_a_sentence(tmp_path: Path, index: str) -> None:
         weight_files(tmp_path)
 
 
-COMPLETE = {"tokenizer__json": "{}", "tokenizer_config__json": "{}", "preprocessor_config__json": '{"size": 1}'}
+COMPLETE = {
+    "tokenizer__json": "{}",
+    "tokenizer_config__json": "{}",
+    "preprocessor_config__json": '{"size": 1}',
+}
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,6 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
     The configuration is passed along, because one that carries an attention choice of its own would win
     otherwise.
     """
-    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
     register()

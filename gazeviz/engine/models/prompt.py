@@ -7,6 +7,7 @@ positions.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -144,6 +145,22 @@ def prepare(
         )
     picture = open_picture(image)
     text = render_prompt(loaded, prompt)
+    try:
+        return _prepared(loaded, picture, text, max_image_tokens)
+    except UserError:
+        raise
+    except Exception as error:
+        # What a stranger's settings lead to in a processor or a layout is not to be foreseen one by one.
+        logging.getLogger(__name__).debug("a picture could not be prepared", exc_info=True)
+        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise UserError(
+            f"The picture cannot be prepared as the settings in {loaded.path} say: {said.rstrip('.')}.",
+            next_step="Download the model's preprocessor, processor and tokenizer settings again.",
+        ) from error
+
+
+def _prepared(loaded: LoadedModel, picture: Image.Image, text: str, max_image_tokens: int) -> Prepared:
+    """Run the processor on a picture and a rendered prompt, and find the image tokens' places."""
     fed = loaded.family.layout.fit(picture, loaded.processor, max_image_tokens)
     inputs = {
         name: _placed(tensor, loaded)
@@ -172,7 +189,7 @@ def render_prompt(loaded: LoadedModel, prompt: str) -> str:
             next_step="Take it out of the prompt.",
         )
     rendered = _in_chat_form(loaded, prompt)
-    if rendered.count(loaded.processor.image_token) != 1:
+    if rendered.count(str(loaded.processor.image_token)) != 1:
         raise UserError(
             "The model's chat template has no place for a picture.",
             next_step="Choose the vision-language version of the model, with its own chat_template.jinja.",
