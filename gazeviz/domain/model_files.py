@@ -133,7 +133,15 @@ def _header(path: Path) -> dict[str, Any]:
         header = json.loads(file.read(length))
     if not isinstance(header, dict):
         raise ValueError(f"{path.name} is no safetensors file")
+    if path.stat().st_size < 8 + length + _last_byte(header):
+        raise ValueError(f"{path.name} ends before its last number")
     return header
+
+
+def _last_byte(header: Mapping[str, Any]) -> int:
+    """Where the numbers that a header tells of end, counted from its own end."""
+    ends = [entry.get("data_offsets") for entry in header.values() if isinstance(entry, Mapping)]
+    return max((int(end[1]) for end in ends if isinstance(end, list) and len(end) == 2), default=0)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from gazeviz.domain.model_files import (
 )
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
-    check_tokenizer,
+    check_settings,
     check_unquantised,
     find_folder,
     folder_name,
@@ -215,17 +215,16 @@ def _refusal(folder: Path, settings: Mapping[str, Any], weights: StoredWeights |
     try:
         check_unquantised(dict(settings))
         weight_files(folder)
-        check_tokenizer(folder)
+        check_settings(folder)
     except UserError as error:
         return error.sentence
     return "" if weights is not None else "Its weight files are damaged."
 
 
 def _weights(folder: Path) -> StoredWeights | None:
-    files = sorted(folder.glob("*.safetensors"))
     try:
-        return stored_weights(files) if files else None
-    except (OSError, ValueError):
+        return stored_weights(weight_files(folder))
+    except (OSError, ValueError, UserError):
         return None
 
 

@@ -12,7 +12,6 @@ Does not choose tokens, and knows regions only as the group codes of key positio
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.engine.attention.hook import AttentionHook, CapturePlan, PassAccount, SteerPlan
-from gazeviz.engine.generation.shared_prefix import picture_inputs
+from gazeviz.engine.generation.finite import check_logits
+from gazeviz.engine.generation.shared_prefix import logits_wanted, picture_inputs
 from gazeviz.engine.generation.vision_cache import ByteCache, Vision, digest_of
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
@@ -224,13 +224,14 @@ class PromptRunner:
                 position_ids=positions,
                 past_key_values=self._cache,
                 use_cache=True,
-                **_logits_wanted(self._loaded.model, n_rows),
+                **logits_wanted(self._loaded.model, n_rows),
                 **(pictures or {}),
             )
             self._cache, self.past_tok = output.past_key_values, stop_tok
             if norms_tok is not None:
                 self._value_norms = hook.take_value_norms()
             logits_BNV = output.logits[:, -n_rows:].float() if n_rows else output.logits[:, :0].float()
+            check_logits(logits_BNV, self._loaded.dtype)
             return Outcome(
                 logits_BNV, self._joined(hook) if capture else None, hook.take_account() if plan else None
             )
@@ -277,9 +278,3 @@ def _keeps_every_key(layer: Any) -> bool:
         return bool(layer.get_seq_length() < layer.sliding_window)
     return type(layer) is DynamicLayer
 
-
-def _logits_wanted(model: torch.nn.Module, n_rows: int) -> dict[str, int]:
-    """Spare the language head the rows whose logits nobody reads, where the family's forward can."""
-    if "logits_to_keep" not in inspect.signature(model.forward).parameters:
-        return {}
-    return {"logits_to_keep": max(n_rows, 1)}

@@ -27,6 +27,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
 from gazeviz.engine.attention.hook import CapturePlan
+from gazeviz.engine.generation.finite import check_logits, check_rows
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
 
@@ -36,6 +37,8 @@ ROW_BYTES: Final = 128 * 2**20
 # How far rows read together may be from rows read one by one before reading together is given up.
 _PACKING_TOLERANCE: Final = {torch.float32: 1e-4}
 _COARSE_TOLERANCE: Final = 3e-2
+
+_CHOOSES: Final = "_gazeviz_chooses_logits"  # the attribute of a model that holds what was found out
 
 Rows = NDArray[np.float32]
 Reduce = Callable[[Rows], NDArray[Any]]
@@ -171,6 +174,7 @@ class PicturePrefix:
             while len(answer) < max_new_tok:
                 positions = prompt.positions.between(past_tok, past_tok + ids.shape[1])
                 output = self._forward(ids, positions, cache, past_tok, pictures=pictures)
+                check_logits(output.logits[:, -1:], self._loaded.dtype)
                 cache, past_tok, pictures = output.past_key_values, past_tok + ids.shape[1], {}
                 token = int(output.logits[0, -1].argmax())
                 if token in stop_ids:
@@ -199,6 +203,7 @@ class PicturePrefix:
             output = self._forward(
                 packed.ids_1N, packed.positions, self._branch(), self.n_tok, mask=mask, n_logits=keep
             )
+            check_logits(output.logits[:, -keep:].detach(), self._loaded.dtype)
             logits_NV = output.logits[0, -keep:]  # row i predicts the token at place n_trunk + i
             for index, start, stop in zip(group, packed.starts, packed.stops, strict=True):
                 rest = logits_NV[start - n_trunk + 1 : stop - n_trunk]
@@ -262,8 +267,7 @@ class PicturePrefix:
         if mask is None:
             mask = torch.ones(1, past_tok + ids_1N.shape[1], dtype=torch.long, device=ids_1N.device)
         extras: dict[str, Any] = dict(pictures or {})
-        if "logits_to_keep" in inspect.signature(self._loaded.model.forward).parameters:
-            extras["logits_to_keep"] = n_logits
+        extras |= logits_wanted(self._loaded.model, n_logits)
         self._hook.past_tok = past_tok
         self._hook.capture = CapturePlan(None, rows, self.image_tok) if rows else None
         try:
@@ -283,8 +287,11 @@ class PicturePrefix:
         taken = self._hook.take_rows()
         n_rows, n_tok = next(iter(taken.values())).shape[2:]
         rows = np.full((*self._hook.shape_LH, n_rows, n_tok), np.nan, dtype=np.float32)
+        present_LH = np.zeros(self._hook.shape_LH, dtype=np.bool_)
         for layer, rows_1HQP in taken.items():
             rows[layer, : rows_1HQP.shape[1]] = rows_1HQP[0].cpu().numpy()
+            present_LH[layer, : rows_1HQP.shape[1]] = True
+        check_rows(rows, present_LH, self._loaded.dtype)
         return rows
 
     @contextmanager
@@ -312,6 +319,20 @@ def picture_inputs(prompt: Prepared, stop_tok: int) -> dict[str, Tensor]:
     """What the model takes beside ids, mask and positions to read a prompt from its start: the picture."""
     inputs = prompt.prefix_inputs(stop_tok)
     return {name: inputs[name] for name in inputs.keys() - {"input_ids", "attention_mask", "position_ids"}}
+
+
+def logits_wanted(model: Any, n_rows: int) -> dict[str, int]:
+    """Spare the language head the rows whose logits nobody reads, where the family's forward can.
+
+    Not where layers share keys and values: transformers cuts the *queries* of such layers to those rows, and
+    what the cut ones see could be neither recorded nor steered.
+    """
+    chooses = getattr(model, _CHOOSES, None)
+    if chooses is None:
+        shared = getattr(model.config.get_text_config(), "num_kv_shared_layers", 0) or 0
+        chooses = not shared and "logits_to_keep" in inspect.signature(model.forward).parameters
+        setattr(model, _CHOOSES, chooses)
+    return {"logits_to_keep": max(n_rows, 1)} if chooses else {}
 
 
 def _stop_ids(model: Any) -> frozenset[int]:

@@ -18,11 +18,12 @@ import torch
 from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
 from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
+from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.families import Family, family_of
 from gazeviz.engine.models.processors import load_processor
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
-    check_tokenizer,
+    check_settings,
     check_unquantised,
     find_folder,
     fingerprint_of,
@@ -71,7 +72,7 @@ def free_memory(device: torch.device) -> int:
 
 def _weights_of_files(folder: Path, dtype: torch.dtype | None) -> int:
     """Sum over all tensors of a folder; floating ones in `dtype` where one is given."""
-    weights = stored_weights(folder.glob("*.safetensors"))
+    weights = stored_weights(weight_files(folder))
     return weights.bytes_as(dtype.itemsize if dtype is not None else None)
 
 
@@ -178,12 +179,13 @@ def load_model(
     settings = read_config(folder)
     family = family_of(settings)
     check_unquantised(settings)
-    weight_files(folder)
-    check_tokenizer(folder)
+    check_settings(folder)
+    _check_weights(folder)
     tell("reading the settings", 0.05)
     config = _configuration(folder)
     place, why_not_gpu = choose_device(device, folder)
     number_type = choose_dtype(dtype, place, config)
+    renderer.start()  # ready by the time the weights are
     processor = load_processor(folder, config)
     tell("loading the weights", 0.15)
     model = _moved(_load_weights(folder, config, number_type), place)
@@ -203,6 +205,14 @@ def load_model(
         why_not_gpu,
         hook,
     )
+
+
+def _check_weights(folder: Path) -> None:
+    """Refuse weight files that are missing or cut short, by their headers."""
+    try:
+        stored_weights(weight_files(folder))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(folder, str(error).strip().splitlines()[0]) from error
 
 
 def choose_device(asked: str, folder: Path) -> tuple[torch.device, str | None]:
@@ -262,14 +272,14 @@ def choose_dtype(asked: str, device: torch.device, config: Any) -> torch.dtype:
 
 def _configuration(folder: Path) -> Any:
     """The checkpoint's configuration, by the installed transformers alone."""
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (ValueError, TypeError, KeyError, OSError, StrictDataclassError) as error:
+    except Exception as error:
+        # As for the weights: whatever a stranger's settings lead to in transformers is their own fault.
         raise UserError(
-            f"The settings in {folder / 'config.json'} cannot be used: {str(error).strip().splitlines()[0]}",
+            f"The settings in {folder / 'config.json'} cannot be used: {_first_line(error)}",
             next_step="Update transformers, or download the model again.",
         ) from error
 
@@ -280,7 +290,6 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
     The configuration is passed along, because one that carries an attention choice of its own would win
     otherwise.
     """
-    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
     register()
@@ -297,8 +306,11 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
                 attn_implementation={"": "sdpa", "text_config": ATTENTION_NAME, "vision_config": "sdpa"},
                 output_loading_info=True,
             )
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise _unreadable(folder, str(error).strip().splitlines()[0]) from error
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        # Settings by strangers can fail anywhere in the building of a model, and never by a fault of ours.
+        raise _unreadable(folder, _first_line(error)) from error
     if report["missing_keys"]:
         raise _unreadable(folder, f"{sorted(report['missing_keys'])[0]} is missing")
     chosen = model.config.get_text_config()._attn_implementation
@@ -306,6 +318,11 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
         raise RuntimeError(f"the language model runs with {chosen!r} attention, not with {ATTENTION_NAME!r}")
     model.eval()
     return model.requires_grad_(False)
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
 
 
 def _unreadable(folder: Path, reason: str) -> UserError:
@@ -328,15 +345,21 @@ def _moved(model: Any, place: torch.device) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers' progress bars off the terminal while weights are read."""
+    """Keep transformers' progress bars, and its report of tensors that nobody needs, off the terminal.
+
+    What is missing is asked for by `_load_weights` itself.
+    """
     from transformers.utils import logging as transformers_logging
 
     logging: Any = transformers_logging
     were_on = logging.is_progress_bar_enabled()
+    verbosity = logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if were_on:
             logging.enable_progress_bar()
 

@@ -7,19 +7,20 @@ positions.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.steering import FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET
+from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.layouts import CellLayout, Fed, UnknownLayoutError
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.errors import UserError
@@ -144,6 +145,22 @@ def prepare(
         )
     picture = open_picture(image)
     text = render_prompt(loaded, prompt)
+    try:
+        return _prepared(loaded, picture, text, max_image_tokens)
+    except UserError:
+        raise
+    except Exception as error:
+        # What a stranger's settings lead to in a processor or a layout is not to be foreseen one by one.
+        logging.getLogger(__name__).debug("a picture could not be prepared", exc_info=True)
+        said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise UserError(
+            f"The picture cannot be prepared as the settings in {loaded.path} say: {said.rstrip('.')}.",
+            next_step="Download the model's preprocessor, processor and tokenizer settings again.",
+        ) from error
+
+
+def _prepared(loaded: LoadedModel, picture: Image.Image, text: str, max_image_tokens: int) -> Prepared:
+    """Run the processor on a picture and a rendered prompt, and find the image tokens' places."""
     fed = loaded.family.layout.fit(picture, loaded.processor, max_image_tokens)
     inputs = {
         name: _placed(tensor, loaded)
@@ -172,7 +189,7 @@ def render_prompt(loaded: LoadedModel, prompt: str) -> str:
             next_step="Take it out of the prompt.",
         )
     rendered = _in_chat_form(loaded, prompt)
-    if rendered.count(loaded.processor.image_token) != 1:
+    if rendered.count(str(loaded.processor.image_token)) != 1:
         raise UserError(
             "The model's chat template has no place for a picture.",
             next_step="Choose the vision-language version of the model, with its own chat_template.jinja.",
@@ -193,19 +210,17 @@ def _in_chat_form(loaded: LoadedModel, prompt: str) -> str:
             next_step="Choose the instruction-tuned version of the model, or add its chat_template.jinja.",
         )
     content = [{"type": "image"}, {"type": "text", "text": prompt}]
-    try:
-        rendered = loaded.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-    except TemplateError as error:
-        raise UserError(
-            f"The model's chat template cannot be used: {error}.",
-            next_step="Download the model's chat_template.jinja again.",
-        ) from error
-    return str(rendered)
+    return renderer.render(
+        str(template),
+        {
+            **{name: str(token) for name, token in loaded.tokenizer.special_tokens_map.items()},
+            "messages": [{"role": "user", "content": content}],
+            "add_generation_prompt": True,
+            "tools": None,
+            "documents": None,
+            "enable_thinking": False,  # a model that can think aloud answers at once
+        },
+    )
 
 
 def rope_positions(loaded: LoadedModel, inputs: dict[str, Tensor]) -> RopePositions:

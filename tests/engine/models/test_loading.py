@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from gazeviz.engine.attention.hook import ATTENTION_NAME
 from gazeviz.engine.models import loading
 from gazeviz.engine.models.loading import choose_device, choose_dtype, load_model
+from gazeviz.engine.models.prompt import prepare
 from gazeviz.errors import UserError
 from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
 
@@ -78,7 +84,8 @@ def test_no_progress_bar_is_drawn(checkpoint: Path, capsys: pytest.CaptureFixtur
     ("missing", "complaint"),
     [
         ("model.safetensors", "has no weights"),
-        ("preprocessor_config.json", "tokenizer or image processor"),
+        ("preprocessor_config.json", r"has no preprocessor_config\.json"),
+        ("tokenizer_config.json", r"has no tokenizer_config\.json"),
         ("tokenizer.json", "has no tokenizer"),
         ("config.json", "not a model folder"),
     ],
@@ -94,6 +101,39 @@ def test_damaged_weights_are_a_sentence(copy: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(UserError, match=r"The weights in .* cannot be used"):
         load_model(copy)
+
+
+def test_tensors_that_nobody_needs_raise_no_alarm(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    weights = load_file(copy / "model.safetensors")
+    weights["mtp.layers.0.weight"] = torch.ones(2, 2)
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    capfd.readouterr()
+    load_model(copy)
+    assert capfd.readouterr() == ("", "")
+
+
+def damaged(text: bytes, rng: random.Random) -> bytes:
+    """A file cut short, with bytes changed, or with a number or text of its JSON put in place of another."""
+    place = rng.randrange(len(text))
+    kind = rng.randrange(4)
+    if kind == 0:
+        return text[:place]
+    if kind == 1:
+        return text[:place] + rng.randbytes(3) + text[place + 3 :]
+    parts = re.split(rb'(-?\d+|"[^"]*"|true|false)', text)
+    parts[2 * rng.randrange(len(parts) // 2) + 1] = rng.choice(
+        [b"-1", b"0", b"null", b"[]", b"{}", b'"x"', b"1e99", b"true"]
+    )
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_damaged_model_is_a_sentence_or_loads(copy: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    path = copy / rng.choice(sorted(path.name for path in copy.iterdir() if path.suffix == ".json"))
+    path.write_bytes(damaged(path.read_bytes(), rng))
+    with suppress(UserError):
+        prepare(load_model(copy), Image.new("RGB", (64, 32)), "what is it ?")
 
 
 def test_weights_that_lack_a_layer_are_refused(copy: Path) -> None:
