@@ -30,7 +30,6 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Step
-from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

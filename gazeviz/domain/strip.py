@@ -22,6 +22,7 @@ _SIZE_TOLERANCE = 0.15  # how far a panel may be from the median panel's size
 _SMALLEST_PART = 0.3  # of a picture: what its margins leave of it, if it is a strip
 _WIDEST_GUTTER = 0.25  # of a panel
 _EDGE_PX = 3  # lines in which a panel begins: JPEG blurs its edge
+_MOST = 0.9  # of a line: the rest is corners and noise
 _SMALLEST_SIDE = 0.25  # of a panel's side: what must differ from the gutter beside it
 
 
@@ -209,7 +210,10 @@ def _goes_on(before_M3: NDArray[np.int16], behind_M3: NDArray[np.int16], colour:
     """
     crossed_M = (np.abs(before_M3 - colour) <= _LINE_TOLERANCE).all(axis=1)
     before_M3, behind_M3 = before_M3[~crossed_M], behind_M3[~crossed_M]
-    if not len(before_M3) or _is_plain(before_M3[None])[0]:
+    if not len(before_M3):
+        return False
+    off_M = np.abs(before_M3 - np.median(before_M3, axis=0)).max(axis=1)
+    if (off_M <= _LINE_TOLERANCE).mean() > _MOST:  # but for its rounded corners
         return False
     alike_M = (np.abs(before_M3 - behind_M3) <= _LINE_TOLERANCE).all(axis=1)
-    return bool(alike_M.mean() > 0.95)
+    return bool(alike_M.mean() > _MOST)
