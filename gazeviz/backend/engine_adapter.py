@@ -6,7 +6,6 @@ scripted model can stand in its place (tests.fakes.scripted).
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,6 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Step
-from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -222,20 +220,11 @@ def leave_a_core_to_the_screen() -> None:
 
 def decoded_image(source: PictureSource) -> Image:
     """Decode a picture from its file or its bytes; UserErrors of gazeviz.imaging."""
-    from PIL import Image, UnidentifiedImageError
-
-    from gazeviz.imaging import open_picture
+    from gazeviz.imaging import open_encoded, open_picture
 
     if source.path is not None:
         return open_picture(Path(source.path))
-    try:
-        with Image.open(io.BytesIO(source.data or b"")) as image:
-            return open_picture(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{source.name or 'What was pasted'} is not a picture that can be read.",
-            next_step="Paste it again, or open it from a file.",
-        ) from error
+    return open_encoded(source.data or b"", source.name)
 
 
 def _settings(advice: Recommendation, ranking: str = "") -> Recommended:

@@ -119,7 +119,7 @@ def magma_256x3() -> NDArray[np.uint8]:
     By Nathaniel Smith and Stefan van der Walt (CC0), as in matplotlib, whose import would take a quarter of
     the window's launch.
     """
-    with Image.open(resource_path("magma.png")) as image:
+    with Image.open(resource_path("magma.png"), formats=["PNG"]) as image:
         table: NDArray[np.uint8] = np.array(image.convert("RGB"), dtype=np.uint8)[0]
     table.flags.writeable = False
     return table

@@ -14,7 +14,6 @@ bytes, or come without.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import sqlite3
@@ -26,10 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image
-
 from gazeviz.errors import UserError
-from gazeviz.imaging import open_picture
+from gazeviz.imaging import open_encoded
 from gazeviz.store import session_transfer
 from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.backup import copy_files
@@ -237,9 +234,8 @@ def _forget_false_pictures(connection: sqlite3.Connection, small: Path) -> None:
 def _picture_digest(data: bytes) -> str | None:
     """The name of a picture: the digest of its size and pixels as the engine opens it."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            picture = open_picture(image)
-    except (UserError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        picture = open_encoded(data)
+    except UserError:
         return None
     return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
 

@@ -379,16 +379,14 @@ class Entries:
 
 def thumbnail(data: bytes) -> bytes | None:
     """Return a small PNG of an encoded picture; None for one that cannot be decoded."""
-    from PIL import Image
-
     from gazeviz.errors import UserError
-    from gazeviz.imaging import open_picture
+    from gazeviz.imaging import open_picture, opened
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(data) as image:
             image.draft("RGB", (THUMBNAIL_PX[0] * 2, THUMBNAIL_PX[1] * 2))
             small = open_picture(image)
-    except (UserError, OSError, ValueError, Image.DecompressionBombError):
+    except UserError:
         return None
     small.thumbnail(THUMBNAIL_PX)
     buffer = io.BytesIO()

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from gazeviz.app.history.comparison import RunComparison, check_count, steering_of
 from gazeviz.app.history.session_pairs import Pairing, pair_sessions
@@ -23,6 +21,7 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.errors import UserError
+from gazeviz.imaging import open_encoded
 from gazeviz.render.report.report import Sources
 from gazeviz.store.reader import LogReader, StoredSession
 from gazeviz.store.run_query import RunFilter, RunLine, RunList
@@ -140,8 +139,10 @@ def _thumbnail(reader: LogReader, sha256: str) -> NDArray[np.uint8] | None:
     data = reader.thumbnails([sha256]).get(sha256)
     if data is None:
         return None
-    with Image.open(BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    try:
+        return np.asarray(open_encoded(data), dtype=np.uint8)
+    except UserError:  # a log from elsewhere may hold anything
+        return None
 
 
 def _grid_of(run: LoggedRun, known: KnownGrid | None) -> TokenGrid | None:

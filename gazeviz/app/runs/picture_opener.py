@@ -31,8 +31,9 @@ from gazeviz.domain.model_files import TEXT_TOK
 from gazeviz.domain.strip import Layout, gutters
 from gazeviz.errors import UserError
 from gazeviz.imaging import SUFFIXES as SUFFIXES
-from gazeviz.imaging import open_picture, panel_strip
+from gazeviz.imaging import open_encoded, open_picture, panel_strip, stretched
 from gazeviz.resources import resource_path
+from gazeviz.user_paths import user_path
 
 # Pictures for the screen: from a file, the clipboard, a folder of panels, or those that ship with gazeviz.
 #
@@ -57,28 +58,25 @@ def picture_file(
 
     UserErrors of gazeviz.imaging: missing, no picture, damaged, too large.
     """
-    path = path.expanduser().absolute()
-    pixels_HW3 = decoded(path)
+    path = user_path(path).absolute()
+    image = open_picture(path)
+    pixels_HW3 = _pixels(image)
     sha256 = picture_sha256(pixels_HW3)
     source = PictureSource(sha256, name or path.name, path=str(path))
-    return Picture(source.name, pixels_HW3, sha256, source, layout or gutters(pixels_HW3), captions)
+    layout = layout or gutters(pixels_HW3)
+    return Picture(source.name, pixels_HW3, sha256, source, layout, captions, stretched(image))
 
 
 def picture_data(
     data: bytes, name: str, layout: Layout | None = None, captions: tuple[str, ...] = ()
 ) -> Picture:
     """Open an encoded picture that is no file (pasted, dropped from a browser); UserErrors as above."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            pixels_HW3 = _pixels(open_picture(image))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{name or 'What was pasted'} is not a picture that can be read.",
-            next_step="Copy it again, or save it and open the file.",
-        ) from error
+    image = open_encoded(data, name)
+    pixels_HW3 = _pixels(image)
     sha256 = picture_sha256(pixels_HW3)
     source = PictureSource(sha256, name, data=data)
-    return Picture(name, pixels_HW3, sha256, source, layout or gutters(pixels_HW3), captions)
+    layout = layout or gutters(pixels_HW3)
+    return Picture(name, pixels_HW3, sha256, source, layout, captions, stretched(image))
 
 
 def panel_folder(folder: Path) -> Picture:
@@ -264,6 +262,8 @@ class PictureOpener(QObject):
         else:
             self._desk.model.notice = None
             self.show(outcome)
+            if outcome.note:
+                self._desk.say("info", outcome.note, "", about="picture")
 
     def _on_event(self, picture: Picture, event: JobEvent) -> None:
         model = self._desk.model

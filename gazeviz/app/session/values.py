@@ -46,6 +46,7 @@ class Picture:
     source: where the worker gets it from.
     layout: rows and columns of its panels, None where it has none.
     captions: what each panel shows, () where nobody has said.
+    note: what a person should know of how it is shown, "" for nothing.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Picture:
     source: PictureSource
     layout: Layout | None = None
     captions: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def size_px(self) -> tuple[int, int]:
