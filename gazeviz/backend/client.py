@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 
+from gazeviz.backend.message_codec import WireError
 from gazeviz.backend.wire import decode, encode
 from gazeviz.domain.messages import ENDING, WITHOUT_ANSWER, Cancel, Event, Hello, Request, Shutdown
 
@@ -188,6 +189,7 @@ class _Connection:
         self._lock = threading.Lock()
         self._jobs: dict[int, threading.Timer | None] = {}
         self._overdue: int | None = None
+        self._unreadable = ""
         self._parting = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._outgoing.put(encode(Hello()))
@@ -261,7 +263,12 @@ class _Connection:
                 payload = self.link.read()
             except (EOFError, OSError):
                 return
-            event = decode(payload)
+            try:
+                event = decode(payload)
+            except WireError as error:
+                self._unreadable = f"The worker sent what is no message: {error}."
+                self.link.kill()
+                return
             if isinstance(event, ENDING):
                 self._close_job(event.job)
             self._listener(event)
@@ -293,6 +300,5 @@ class _Connection:
         if self._parting:
             return None
         job = self._overdue if self._overdue is not None else next(iter(jobs), None)
-        return WorkerEnded(
-            ending.exit, ending.signal_name, ending.stderr_tail, job, tuple(jobs), self._overdue is not None
-        )
+        tail = "\n".join(filter(None, (ending.stderr_tail, self._unreadable)))
+        return WorkerEnded(ending.exit, ending.signal_name, tail, job, tuple(jobs), self._overdue is not None)

@@ -6,18 +6,20 @@ and asked for in slices. Knows messages, not pipes.
 
 from __future__ import annotations
 
-import pickle
 import sys
 import traceback
 import zlib
 from typing import Any, Final
 
+from gazeviz.backend.message_codec import WireError, pack, unpack
 from gazeviz.domain.messages import (
     Discover,
+    Event,
     Failed,
     Generate,
     JobCancelled,
     OpenPicture,
+    Request,
     Retarget,
     RunFinished,
 )
@@ -88,8 +90,9 @@ def is_device_error(error: Exception) -> bool:
 MAX_MESSAGE_BYTES: Final = 10_000_000
 """Largest message that crosses, as it crosses."""
 
+_MAX_UNPACKED_BYTES: Final = 2**28
 _PACKED: Final = b"z"
-_PLAIN: Final = b"p"
+_PLAIN: Final = b"m"
 
 # Painted masks are almost all of one colour: what takes 2 MB for a picture of 16 megapixels crosses as 10 kB.
 _WITH_MASKS: Final = (Generate, Retarget, RunFinished)
@@ -102,15 +105,15 @@ _NEXT_STEP: Final[dict[type, str]] = {
 }
 
 
-def encode(message: object) -> bytes:
+def encode(message: Request | Event) -> bytes:
     """Return a message as bytes.
 
     Raises UserError for one larger than `MAX_MESSAGE_BYTES`.
     """
-    plain = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    plain = pack(message)
     packed = isinstance(message, _WITH_MASKS)
     payload = _PACKED + zlib.compress(plain, level=1) if packed else _PLAIN + plain
-    if len(payload) > MAX_MESSAGE_BYTES:
+    if len(payload) > MAX_MESSAGE_BYTES or len(plain) > _MAX_UNPACKED_BYTES:
         raise UserError(
             f"This request or its answer ({type(message).__name__}) has {len(payload) / 1e6:.1f} MB; "
             f"at most {MAX_MESSAGE_BYTES / 1e6:.0f} MB can cross to or from the worker.",
@@ -120,6 +123,18 @@ def encode(message: object) -> bytes:
 
 
 def decode(payload: bytes) -> Any:
-    """Return the message that `encode` made bytes of; only ever fed with what our own processes wrote."""
-    plain = zlib.decompress(payload[1:]) if payload[:1] == _PACKED else memoryview(payload)[1:]
-    return pickle.loads(plain)
+    """Return the message that `encode` made bytes of; WireError for anything else, whoever sent it."""
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise WireError(f"a message of {len(payload)} bytes")
+    if payload[:1] == _PLAIN:
+        return unpack(memoryview(payload)[1:])
+    if payload[:1] != _PACKED:
+        raise WireError("bytes that begin like no message")
+    unpacker = zlib.decompressobj()
+    try:
+        plain = unpacker.decompress(memoryview(payload)[1:], _MAX_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise WireError(str(error)) from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise WireError("a message that is cut, or larger than any")
+    return unpack(plain)

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 from gazeviz.backend.answering import AnswerJob, AttentionCache
 from gazeviz.backend.engine_adapter import Load, ModelBackend
+from gazeviz.backend.message_codec import WireError
 from gazeviz.backend.wire import decode, encode, failure
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
@@ -221,6 +222,9 @@ class MessageReader:
                 while not self._over and self._channel.pending():
                     self._put(decode(self._channel.receive()))
             except (EOFError, OSError):
+                self._over = True
+            except WireError as error:
+                print(f"The app sent what is no message: {error}.", file=sys.stderr, flush=True)
                 self._over = True
         if self._over:
             self._inbox.close()

@@ -202,7 +202,7 @@ class RunSummary:
         )
 
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Changes with the messages; two sides that do not agree part at once."""
 
 NO_JOB = 0
