@@ -121,11 +121,11 @@ def test_a_log_that_may_not_be_written_can_still_be_read(open_store: OpenStore, 
     code = (
         "import os, sys, pathlib, gazeviz.store.backup, gazeviz.resources\n"
         "from gazeviz.store.session_file import export_session\n"
-        "from gazeviz.store.reader import Reader; from gazeviz.store import SessionStore\n"
+        "from gazeviz.store.reader import LogReader; from gazeviz.store import SessionStore\n"
         "from gazeviz.errors import UserError\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "os.getuid() or os.setuid(65534)\n"  # root may write anywhere
-        "print(Reader(path).run(int(sys.argv[2])).spec.prompt)\n"
+        "print(LogReader(path).run(int(sys.argv[2])).spec.prompt)\n"
         "print(export_session(path, 1, pathlib.Path(sys.argv[3]) / 'session.zip'))\n"
         "try: SessionStore(path)\n"
         "except UserError as error: print(error.kind, error.sentence)\n"
