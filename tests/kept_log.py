@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gazeviz.app.session.store_port import LoggedRun
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, PictureSource
+from gazeviz.domain.messages import GenerateSpec, LoggedRun, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from gazeviz.app.session.store_port import LoggedRun, MemoryLog, SessionLog
 from gazeviz.backend.answering import AnswerJob
 from gazeviz.backend.engine_adapter import EngineAdapter, load_engine
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.domain.messages import GenerateSpec, LoadModel, PictureSource
+from gazeviz.domain.messages import GenerateSpec, LoadModel, LoggedRun, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
+from gazeviz.store import SessionStore
 
 Retargets = Sequence[tuple[int, Region | None]]
 
@@ -23,13 +23,13 @@ Retargets = Sequence[tuple[int, Region | None]]
 class Notebook:
     """A log, in memory unless another one is given, and a model that writes runs into it."""
 
-    def __init__(self, model: Path | None = None, log: SessionLog | None = None) -> None:
+    def __init__(self, model: Path | None = None, log: SessionStore | None = None) -> None:
         request = LoadModel(1, None if model is None else str(model), "cpu", "float32")
         machine = load_engine(request, lambda: None, lambda _text, _part: None)
         assert isinstance(machine, EngineAdapter)
         self.machine = machine
         self.info = machine.info()
-        self.log: SessionLog = MemoryLog() if log is None else log
+        self.log: SessionStore = SessionStore.temporary() if log is None else log
         if log is None:
             self.log.open_session("A morning with strips")
         self.log.save_model(self.info)

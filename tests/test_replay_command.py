@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gazeviz.app.session.store_port import LoggedRun
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.reproduction import cli_line, python_snippet
 from gazeviz.store.reader import LogReader
 from tests.command_line import Run, command_line

@@ -167,15 +167,15 @@ def _window(
     from gazeviz.app.runs.run_controller import RunController
     from gazeviz.app.session.session_model import SessionModel
     from gazeviz.app.session.settings import AppSettings
-    from gazeviz.app.session.store_port import MemoryLog
     from gazeviz.backend.process import ProcessBackend
+    from gazeviz.store import SessionStore
     from gazeviz.ui.shell.main_window import MainWindow
     from gazeviz.ui.widgets import theme
 
     settings, model = AppSettings(), SessionModel()
     theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
-    controller = RunController(model, ProcessBackend, store or MemoryLog())
+    controller = RunController(model, ProcessBackend, store or SessionStore.temporary())
     archive = LogBrowser(store) if store is not None else None
     window = MainWindow(model, controller, settings, archive)
     theme.dress(application)

@@ -16,19 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from gazeviz.store.arrays import beside
-from gazeviz.store.connection import connect, connect_to_read, immediate
+from gazeviz.store.backup_files import backup_folder, backup_name, own_backups_of
+from gazeviz.store.backup_files import backups_of as backups_of
+from gazeviz.store.connection import connect, connect_to_read, immediate, make_private
 from gazeviz.store.faults import LogFault, faults_told
 
 KEPT: Final = 5
 """So many backups are kept beside a log; making one more removes the oldest."""
 _PAGES: Final = 256
-
-
-def backups_of(log: Path) -> list[Path]:
-    """Return the backups beside a log, the newest first."""
-    with suppress(OSError):
-        return sorted(_folder(log).glob(f"{log.stem}-*.db"), key=lambda path: path.name, reverse=True)
-    return []
 
 
 def back_up(
@@ -39,7 +34,8 @@ def back_up(
     out: where to; left out, into `backups/` beside the log. The copy is checked before it gets its name.
     LogFault where it cannot be written, where `out` exists, and where the log is damaged.
     """
-    target = _folder(log) / f"{log.stem}-{time.strftime('%Y%m%d-%H%M%S')}.db" if out is None else out
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    target = backup_folder(log) / backup_name(log, moment) if out is None else out
     if out is not None and target.exists():
         raise LogFault(f"There is a file {target} already.", next_step="Choose another name for the backup.")
     with faults_told(target):
@@ -54,7 +50,7 @@ def back_up(
         if out is not None:
             copy_files(log, target)
     if out is None:
-        for old in backups_of(log)[KEPT:]:
+        for old in own_backups_of(log)[KEPT:]:
             with suppress(OSError):
                 old.unlink()
     return target
@@ -108,6 +104,7 @@ def problems(connection: sqlite3.Connection) -> list[str]:
 
 def _copy(log: Path, part: Path, stopped: Callable[[], bool]) -> bool:
     part.unlink(missing_ok=True)
+    make_private(part)
 
     def look(_status: int, _remaining: int, _total: int) -> None:
         if stopped():
@@ -141,10 +138,6 @@ def copy_files(log: Path, other: Path) -> None:
         for path in folder.iterdir():
             if path.is_file() and not path.name.startswith(".") and not (target / path.name).exists():
                 shutil.copyfile(path, target / path.name)
-
-
-def _folder(log: Path) -> Path:
-    return log.parent / "backups"
 
 
 # What can still be read of a damaged log, as a log of its own.

@@ -7,10 +7,11 @@ tables.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ BUSY_S: Final = 5.0
 
 def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open a log to write, in WAL mode with every commit on the disk before it counts; sqlite3 errors."""
+    make_private(path)
     address = path.absolute().as_uri()  # as a URI, so that other logs can be attached to be read only
     connection = sqlite3.connect(
         address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
@@ -49,6 +51,12 @@ def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one; SQLite's own beside it follow."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def connect_to_read(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
@@ -122,7 +130,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_s: float) -> None:
 # them.
 
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """How many migrations there are; SQLite keeps it as the file's user_version."""
 
 

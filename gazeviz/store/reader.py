@@ -6,8 +6,8 @@ cannot be understood is a LogFault and no traceback. Writes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,10 +26,12 @@ from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunS
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
-from gazeviz.store.arrays import keep_array, kept_array, kept_file
+from gazeviz.store.arrays import kept_array, kept_file
 from gazeviz.store.codec import (
+    MOST_HEADS,
     STEP_COLUMNS,
     model_of,
+    moment_of,
     region_of,
     spec_of,
     step_of,
@@ -39,6 +41,7 @@ from gazeviz.store.codec import (
 )
 from gazeviz.store.connection import BUSY_S, SCHEMA, connect_to_read, is_foreign, schema_of
 from gazeviz.store.faults import LogFault, faults_told, log_fault
+from gazeviz.store.stand_ins import stand_in
 
 # Token grids in the log: kept once by what they hold, and found for runs that did not write theirs down.
 #
@@ -50,26 +53,6 @@ from gazeviz.store.faults import LogFault, faults_told, log_fault
 FIRST_SCHEMA: Final = 2
 """Logs of older schemas have no table for grids."""
 _LOOKED_AT: Final = 8
-
-
-def grid_digest(grid: TokenGrid) -> str:
-    """Return the hex digest of a grid's cells, sizes and note."""
-    identity = json.dumps([grid.picture_size_px, grid.fed_size_px, grid.shape_RC, grid.note])
-    return hashlib.sha256(identity.encode() + np.ascontiguousarray(grid.boxes_P4).tobytes()).hexdigest()
-
-
-def keep_grid(connection: sqlite3.Connection, log: Path, grid: TokenGrid) -> str:
-    """Keep a grid, unless it is kept already, and return its digest; OSErrors and sqlite3 errors."""
-    digest = grid_digest(grid)
-    if connection.execute("SELECT 1 FROM token_grids WHERE digest = ?", (digest,)).fetchone() is None:
-        rows, columns = grid.shape_RC or (None, None)
-        boxes = keep_array(connection, log, grid.boxes_P4)
-        connection.execute(
-            "INSERT INTO token_grids VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (digest, grid.n_tokens, *grid.picture_size_px, *grid.fed_size_px, rows, columns,
-             text_cell(grid.note), boxes),
-        )  # fmt: skip
-    return digest
 
 
 def read_grid(reader: LogReader, digest: str) -> TokenGrid:
@@ -104,8 +87,13 @@ def neighbours_grid(reader: LogReader, run_id: int, n_tok: int) -> TokenGrid | N
 
 
 _T = TypeVar("_T")
+_NOT_UNDERSTOOD: Final = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError,
+    UserError,
+)  # fmt: skip
+"""What rows that nobody checked can raise while they are decoded."""
 _CACHED = 256
-_RUN_COLUMNS = "id, session_id, side, state, message, started_s, model_id"
+_RUN_COLUMNS = "id, session_id, side, state, message, started_s, model_id, picture, picture_path, ranking"
 
 
 @dataclass(frozen=True)
@@ -147,8 +135,11 @@ class StoredRun:
         self.side: Side = row[2]
         self.state: str = row[3]
         self.message = text_of(row[4])
-        self.started_s: float = row[5]
+        self.started_s = moment_of(row[5])
         self._model_id: int = row[6]
+        self.picture_name = text_of(row[7] or "")
+        self.picture_path = None if row[8] is None else text_of(row[8])
+        self.ranking_digest: str | None = row[9]
 
     @cached_property
     def spec(self) -> GenerateSpec:
@@ -169,6 +160,11 @@ class StoredRun:
     def summary(self) -> RunSummary | None:
         """What became of it; None while it runs, and where it did not end by itself."""
         return self._reader.summary(self.id)
+
+    @cached_property
+    def ranking(self) -> HeadRanking | None:
+        """The ranking that its heads come from, as it was then; None for heads that come from none."""
+        return self._reader.ranking_of(self)
 
     @cached_property
     def grid(self) -> TokenGrid | None:
@@ -207,17 +203,29 @@ class LogReader:
         self.path = path
         self._lock = threading.RLock()
         self._cache: dict[tuple[str, Any], Any] = {}
+        self._stand_ins = False
         with faults_told(path):
             self._connection: sqlite3.Connection | None = connect_to_read(path, busy_s=busy_s)
             try:
-                if is_foreign(self._connection):
-                    raise log_fault("foreign", path)
-                self.schema = schema_of(self._connection)
-                if self.schema > SCHEMA:
-                    raise log_fault("newer", path)
+                self.schema = self._looked_at(self._connection)
             except BaseException:
                 self.close()
                 raise
+
+    def _looked_at(self, connection: sqlite3.Connection) -> int:
+        """Return the file's schema; an empty file is a new log, and is read as one."""
+        if is_foreign(connection):
+            raise log_fault("foreign", self.path)
+        schema = schema_of(connection)
+        if schema > SCHEMA:
+            raise log_fault("newer", self.path)
+        if schema == 0:
+            from gazeviz.store.migrations import empty_log
+
+            connection.close()
+            self._connection = empty_log()
+            return SCHEMA
+        return schema
 
     def close(self) -> None:
         """Nothing more will be read."""
@@ -231,7 +239,26 @@ class LogReader:
         with self._lock, faults_told(self.path):
             if self._connection is None:
                 raise log_fault("closed", self.path)
-            return self._connection.execute(sql, values).fetchall()
+            try:
+                return self._connection.execute(self._adapted(sql), values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not self._helped(self._connection, error):
+                    raise
+            return self._connection.execute(self._adapted(sql), values).fetchall()
+
+    def _helped(self, connection: sqlite3.Connection, error: sqlite3.OperationalError) -> bool:
+        """Whether something can be done about an older or a damaged log, so that the rest of it is read."""
+        if "UTF-8" in str(error) and connection.text_factory is str:
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            return True
+        if str(error).startswith("no such") and not self._stand_ins:
+            self._stand_ins = stand_in(connection, SCHEMA)
+            return self._stand_ins or "no such index" in str(error)
+        return False
+
+    def _adapted(self, sql: str) -> str:
+        """What stands in for a table has no index."""
+        return re.sub(r" INDEXED BY \w+", "", sql) if self._stand_ins else sql
 
     def one(self, sql: str, key: Any) -> tuple[Any, ...]:
         """Return the row that a key names; KeyError where there is none."""
@@ -253,7 +280,7 @@ class LogReader:
                 WHERE deleted_s IS NULL ORDER BY sessions.id DESC"""
         )
         return [
-            StoredSession(id_, text_of(name), started_s, n_runs, text_of(note), origin)
+            StoredSession(id_, text_of(name), moment_of(started_s), n_runs, text_of(note), origin)
             for id_, name, started_s, n_runs, note, origin in rows
         ]
 
@@ -321,6 +348,24 @@ class LogReader:
             (model_fingerprint,),
         )
         return [self.ranking(digest) for (digest,) in rows]
+
+    def ranking_of(self, run: StoredRun) -> HeadRanking | None:
+        """The ranking that a run used; LogFault where it cannot be read.
+
+        Logs from before runs kept it only know its name: the newest one of that name before the run.
+        """
+        if run.ranking_digest is not None:
+            with self._understood(f"run {run.id}"):
+                return self.ranking(run.ranking_digest)
+        name = run.spec.chosen.origin.ranking
+        if name is None:
+            return None
+        rows = self.rows(
+            "SELECT digest FROM head_rankings WHERE model_fingerprint = ? AND name = ? AND part_of IS NULL "
+            "AND saved_s <= ? ORDER BY id DESC LIMIT 1",
+            (run.model.fingerprint, text_cell(name), run.started_s),
+        )
+        return self.ranking(rows[0][0]) if rows else run.model.rankings.get(name)
 
     def head_sets(self, model_fingerprint: str) -> dict[str, HeadSet]:
         """A model's named head sets, in the order in which they were named."""
@@ -401,6 +446,8 @@ class LogReader:
             "SELECT name, model, n_strips, layers, heads_per_layer, matrix FROM head_rankings WHERE id = ?",
             ranking_id,
         )
+        if not 0 < n_layers * n_heads <= MOST_HEADS:
+            raise ValueError(f"{n_layers} layers of {n_heads} heads")
         scores_LH: NDArray[np.float64] = np.full((n_layers, n_heads), np.nan)
         for layer, head, score in self.rows(
             "SELECT layer, head, score FROM head_scores WHERE ranking_id = ?", (ranking_id,)
@@ -443,7 +490,7 @@ class LogReader:
             yield
         except LogFault:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, UserError) as error:
+        except _NOT_UNDERSTOOD as error:
             raise LogFault(
                 f"What the log {self.path} holds of {what} cannot be understood.",
                 next_step="Check the log with gazeviz log check; everything else can still be read.",

@@ -18,13 +18,12 @@ from typing import Any, Final
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
 from gazeviz.store.backup import TABLES, backups_of, problems
-from gazeviz.store.codec import ranking_digest, region_digest
+from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
-from gazeviz.store.reader import FIRST_SCHEMA, LogReader, grid_digest
+from gazeviz.store.reader import FIRST_SCHEMA, LogReader
 from gazeviz.store.session_store import open_to_write, purge
 from gazeviz.store.session_transfer import named_files
-from gazeviz.store.words import hex_digest
 
 MOST_PROBLEMS: Final = 100
 NEW_FILE_S: Final = 3600.0
@@ -115,7 +114,8 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
             n_runs = purge(connection, before_s)
             _forget_unused(connection)
         # A loop of SQLite's own: outside of any transaction.
-        connection.execute("INSERT INTO run_search(run_search) VALUES ('optimize')")
+        for index in ("run_search", "run_parts"):
+            connection.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         n_files = _remove_files(path)

@@ -13,14 +13,22 @@ from PIL import Image
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.store_port import MemoryLog
 from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
+from gazeviz.store import SessionStore
 from tests.app.fixtures.logged_stage import LoggedStage, OpenLogged
 from tests.app.fixtures.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
 from tests.patience import PatientBot, wait_until
+
+
+@pytest.fixture
+def temporary_log() -> Iterator[SessionStore]:
+    """A log that is gone after the test."""
+    log = SessionStore.temporary()
+    yield log
+    log.close()
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def open_stage(qtbot: PatientBot) -> Iterator[OpenStage]:
             made.append(FakeBackend(listener, script or Script()))
             return made[0]
 
-        model, log = SessionModel(), MemoryLog()
+        model, log = SessionModel(), SessionStore.temporary()
         controller = RunController(model, make, log)
         stage = Stage(model, controller, log, made[0], qtbot)
         opened.append(stage)

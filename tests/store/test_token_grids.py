@@ -20,6 +20,7 @@ from gazeviz.store.reader import LogReader
 from gazeviz.store.session_file import export_session, import_session
 from gazeviz.store.upkeep import check, stats, vacuum
 from tests.store.conftest import OpenStore
+from tests.store.older import as_of_schema
 from tests.store.samples import Samples, alike, plain_step, tiny_info
 
 SIZE_PX = (300, 200)
@@ -115,10 +116,8 @@ def as_of_schema_1(path: Path) -> None:
             database.execute(
                 "UPDATE run_records SET summary = ? WHERE run_id = ?", (json.dumps(data), run_id)
             )
-        database.execute("DROP TABLE token_grids")
-        database.execute("DELETE FROM _sqlite_migrations WHERE name = '0002 token grids'")
-        database.execute("PRAGMA user_version = 1")
         database.commit()
+    as_of_schema(path, 1)
 
 
 def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.app.history.session_pairs import word_overlap
-from gazeviz.app.session.store_port import LoggedRun
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.wording import format_strength

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from gazeviz.app.history.comparison import RunComparison, check_count, steering_of
 from gazeviz.app.history.session_pairs import Pairing, pair_sessions
 from gazeviz.app.report.sources import log_sources, logged_grid
-from gazeviz.app.session.store_port import LoggedRun
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.errors import UserError
 from gazeviz.imaging import open_encoded

@@ -12,7 +12,6 @@ from typing import Final
 
 from gazeviz.app.runs.readiness import LOADING
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
-from gazeviz.app.session.store_port import SessionLog
 from gazeviz.app.session.values import SteeringSettings, WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -29,6 +28,7 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.steering import Scope
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 # How a model is steered before anybody has chosen otherwise: as its own folder recommends.
 #
@@ -256,5 +256,5 @@ class ModelLoader:
         return chosen
 
 
-def _log_ranking(ranking: HeadRanking, fingerprint: str, log: SessionLog) -> None:
+def _log_ranking(ranking: HeadRanking, fingerprint: str, log: SessionStore) -> None:
     log.ranking_saved(ranking, fingerprint)

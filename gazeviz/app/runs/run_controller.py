@@ -28,13 +28,13 @@ from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.runs.worker_jobs import Desk, Jobs
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.store_port import MemoryLog, SessionLog
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
 from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
 from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 # The spotlight: a disc under the mouse that a steered run looks at while the mouse is held.
 #
@@ -113,13 +113,13 @@ class RunController(QObject):
         self,
         model: SessionModel,
         make_backend: MakeBackend,
-        log: SessionLog | None = None,
+        log: SessionStore | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.model = model
         self.editor = RegionEditor(model)
-        self._desk = Desk(model, log if log is not None else MemoryLog(), Jobs(), self.editor)
+        self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
         self.heads = HeadChooser(self._desk)
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
@@ -144,7 +144,7 @@ class RunController(QObject):
         return self.editor.undo_stack
 
     @property
-    def log(self) -> SessionLog:
+    def log(self) -> SessionStore:
         """The log of everything that is done."""
         return self._desk.log
 

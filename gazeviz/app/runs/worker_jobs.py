@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.store_port import SessionLog
 from gazeviz.app.session.values import Notice, NoticeKind
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 if TYPE_CHECKING:
     from gazeviz.app.editing.editor import RegionEditor
@@ -104,7 +104,7 @@ class Desk:
     """What every part works on."""
 
     model: SessionModel
-    log: SessionLog
+    log: SessionStore
     jobs: Jobs
     editor: RegionEditor
 
@@ -141,7 +141,7 @@ class Desk:
             self.model.notice = None
         return True
 
-    def write(self, entry: Callable[[SessionLog], _T]) -> _T | None:
+    def write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
         """Write into the log; what goes wrong with it is shown, and None is returned."""
         try:
             return entry(self.log)
@@ -149,7 +149,7 @@ class Desk:
             self.refuse(error, "log")
             return None
 
-    def write_unwatched(self, entry: Callable[[SessionLog], Future[None]]) -> None:
+    def write_unwatched(self, entry: Callable[[SessionStore], Future[None]]) -> None:
         """Write into the log without waiting for the disk; what goes wrong is shown when it is known."""
         writing = self.write(entry)
         if writing is not None:

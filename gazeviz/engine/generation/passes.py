@@ -277,4 +277,3 @@ def _keeps_every_key(layer: Any) -> bool:
     if type(layer) is DynamicSlidingWindowLayer:
         return bool(layer.get_seq_length() < layer.sliding_window)
     return type(layer) is DynamicLayer
-

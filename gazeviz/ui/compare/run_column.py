@@ -25,9 +25,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.app.history.comparison import LETTERS, RunComparison, steering_of
-from gazeviz.app.session.store_port import LoggedRun
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.messages import StepArrived
+from gazeviz.domain.messages import LoggedRun, StepArrived
 from gazeviz.domain.wording import quoted_token, quoted_tokens
 from gazeviz.render.report.report import safe_colour
 from gazeviz.render.style import figure_text

@@ -10,16 +10,16 @@ import pytest
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
 from gazeviz.app.runs.worker_jobs import Desk, Jobs
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.store_port import MemoryLog
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.errors import UserError
+from tests.app.fixtures.staging import logged_rankings
 
 SHAPE_LH = (3, 4)
 
 
 @pytest.fixture
-def desk(qtbot) -> Desk:
+def desk(qtbot, temporary_log) -> Desk:
     """A ragged model without L2H3, ranked L0H0 first."""
     model = SessionModel()
     present_LH = np.ones(SHAPE_LH, dtype=bool)
@@ -29,7 +29,7 @@ def desk(qtbot) -> Desk:
     )
     scores_LH = np.where(present_LH, -np.arange(12.0).reshape(SHAPE_LH), np.nan)
     model.put_rankings({"mass": HeadRanking("mass", scores_LH)})
-    return Desk(model, MemoryLog(), Jobs(), RegionEditor(model))
+    return Desk(model, temporary_log, Jobs(), RegionEditor(model))
 
 
 @pytest.fixture
@@ -107,6 +107,11 @@ def test_a_drag_that_comes_back_leaves_nothing_to_undo(desk, heads):
     assert len(desk.model.chosen) == 2
 
 
+def saved_sets(desk: Desk) -> dict[str, HeadSet]:
+    desk.log.flush()
+    return desk.log.reader.head_sets("f00d")
+
+
 def test_sets_are_saved_recalled_and_forgotten(desk, heads):
     with pytest.raises(UserError, match="No head is chosen"):
         heads.save("gaze")
@@ -116,10 +121,10 @@ def test_sets_are_saved_recalled_and_forgotten(desk, heads):
     heads.save(" gaze ")
     heads.clear()
     heads.recall("gaze")
-    assert len(desk.model.chosen) == 3 and desk.log.head_sets["gaze"] == ("f00d", desk.model.chosen)
+    assert len(desk.model.chosen) == 3 and saved_sets(desk) == {"gaze": desk.model.chosen}
     heads.forget("gaze")
     heads.forget("gaze")
-    assert not desk.model.saved_sets and not desk.log.head_sets
+    assert not desk.model.saved_sets and not saved_sets(desk)
 
 
 def test_a_set_of_another_model_is_refused(desk, heads):
@@ -133,15 +138,17 @@ def test_rankings_are_exported_and_imported(desk, heads, tmp_path):
     heads.export_ranking(path)
     assert json.loads(path.read_text())[0] == {"layer": 0, "head": 0, "score": 0.0}
     assert heads.import_ranking(path) == "gaze_head_ranking"
-    assert desk.model.ranking_name == "gaze_head_ranking" and len(desk.log.rankings) == 1
+    assert desk.model.ranking_name == "gaze_head_ranking" and logged_rankings(desk.log, "f00d") == [
+        "gaze_head_ranking"
+    ]
     assert desk.model.ranking.order() == desk.model.rankings["mass"].order()
     path.write_text("[]")
     with pytest.raises(UserError):
         heads.import_ranking(path)
 
 
-def test_without_a_model_there_are_no_heads(qtbot):
+def test_without_a_model_there_are_no_heads(qtbot, temporary_log):
     model = SessionModel()
-    heads = HeadChooser(Desk(model, MemoryLog(), Jobs(), RegionEditor(model)))
+    heads = HeadChooser(Desk(model, temporary_log, Jobs(), RegionEditor(model)))
     with pytest.raises(UserError, match="No model"):
         heads.invert()

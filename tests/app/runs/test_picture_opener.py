@@ -33,7 +33,8 @@ def test_a_picture_comes_with_its_panels_and_its_grid(open_stage, strip_path):
     assert stage.model.regions.names[0] == "Panel 1" and len(stage.model.regions) == N_PANELS
     assert stage.model.fed_pixels_HW3.shape[:2] == stage.model.grid.fed_size_px[::-1]
     assert stage.model.cells_of(stage.model.regions.ids[0]).size
-    assert stage.log.pictures[stage.model.picture.sha256][2] == Layout(1, N_PANELS)
+    stage.log.flush()
+    assert stage.log.reader.picture(stage.model.picture.sha256).layout == Layout(1, N_PANELS)
     assert not stage.controller.undo_stack.canUndo()
 
 
@@ -74,7 +75,10 @@ def test_another_picture_starts_anew_and_regions_come_back(stage, tmp_path, stri
     assert len(stage.model.regions) == 0 and stage.model.target_region_id is None
     assert stage.model.baseline_run_id is None and stage.model.cursor is None
     assert not stage.controller.undo_stack.canUndo()
-    assert stage.log.regions, "the last edit was written before it was left"
+    stage.log.flush()
+    assert stage.log.reader.rows("SELECT count(*) FROM region_edits") != [(0,)], (
+        "the last edit was written before it was left"
+    )
     stage.controller.open_picture(strip_path)
     stage.until(lambda: len(stage.model.regions) == N_PANELS + 1)
     assert np.array_equal(stage.model.regions.named("mine").mask_HW, mask_HW)

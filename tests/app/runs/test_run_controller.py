@@ -14,8 +14,9 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
-from tests.app.fixtures.staging import N_PANELS, counted
+from tests.app.fixtures.staging import N_PANELS, counted, logged_models, logged_rankings
 from tests.fakes.scripted import Script
+from tests.store.samples import alike
 
 
 def test_a_model_loads_behind_its_progress(open_stage):
@@ -32,9 +33,11 @@ def test_a_model_loads_behind_its_progress(open_stage):
     assert list(dict.fromkeys(states)) == ["starting", "loading", "ready"]
     assert progress == sorted(progress) and progress[-1] == 100 and stage.model.progress is None
     info = stage.model.model_info
-    assert info is not None and stage.log.models == {info.fingerprint: info}
-    assert stage.model.ranking_name == "mass" and stage.log.rankings[0][1].name == "mass"
-    assert set(stage.model.rankings) == set(info.rankings) and len(stage.log.rankings) == len(info.rankings)
+    assert info is not None and [alike(kept, info) for kept in logged_models(stage.log)] == [True]
+    assert stage.model.ranking_name == "mass" and logged_rankings(stage.log, info.fingerprint)[-1] == "mass"
+    assert set(stage.model.rankings) == set(info.rankings) and set(
+        logged_rankings(stage.log, info.fingerprint)
+    ) == set(info.rankings)
     assert stage.model.rankings["mass"] is info.default_ranking
     assert stage.model.chosen == info.default_ranking.top(info.recommended.n)
     assert "gazeviz" in stage.controller.versions

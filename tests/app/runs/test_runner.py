@@ -6,11 +6,11 @@ import pytest
 
 from gazeviz.app.session.values import GenerationSettings, SteeringSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import Generate, Retarget, RunVerdict
+from gazeviz.domain.messages import Generate, Retarget
 from gazeviz.domain.steering import Schedule
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
-from tests.app.fixtures.staging import N_PANELS, counted
+from tests.app.fixtures.staging import N_PANELS, counted, logged_verdicts
 from tests.fakes.scripted import GAZE_HEADS, SAYINGS, Script
 
 SAID = ["".join(words) for words in SAYINGS]
@@ -366,11 +366,11 @@ def test_a_message_is_only_sent_to_a_run_that_is_steered(stage):
 def test_where_captions_are_known_the_log_is_told_what_a_text_is_about(stage, strip_path):
     stage.controller.run("baseline")
     text = stage.until_ended("baseline").text
-    assert not stage.log.verdicts
+    assert not logged_verdicts(stage.log)
     captions = (text, "zebra", "yak", "wolf", "vole", "toad")
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS), captions)
     stage.until(lambda: stage.model.picture is not None and stage.model.picture.captions == captions)
     stage.until_at_rest()
     stage.controller.run("baseline")
-    stage.until(lambda: bool(stage.log.verdicts))
-    assert stage.log.verdicts == {stage.shown("baseline").id: RunVerdict("Panel 1", None, "captions")}
+    stage.until(lambda: bool(logged_verdicts(stage.log)))
+    assert logged_verdicts(stage.log) == [(stage.shown("baseline").id, "Panel 1", None, "captions")]

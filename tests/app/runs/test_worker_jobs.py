@@ -11,7 +11,6 @@ import pytest
 from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.runs.worker_jobs import Desk, Jobs
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.store_port import MemoryLog
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import JobCancelled, JobProgress, LoadModel
 from gazeviz.errors import UserError
@@ -81,9 +80,9 @@ def test_a_request_that_cannot_be_sent_opens_no_job():
     assert heard == []
 
 
-def test_what_was_refused_is_no_longer_said_once_it_is_done():
+def test_what_was_refused_is_no_longer_said_once_it_is_done(temporary_log):
     model = SessionModel()
-    desk = Desk(model, MemoryLog(), Jobs(), RegionEditor(model))
+    desk = Desk(model, temporary_log, Jobs(), RegionEditor(model))
 
     def refuse() -> None:
         raise UserError("It cannot be.", next_step="Try it otherwise.")
@@ -98,9 +97,9 @@ def test_what_was_refused_is_no_longer_said_once_it_is_done():
     assert [model.notice.sentence if model.notice else ""] == ["It is done, almost."]
 
 
-def test_nobody_waits_for_the_log_and_what_goes_wrong_is_shown_in_the_screens_thread(qtbot):
+def test_nobody_waits_for_the_log_and_what_goes_wrong_is_shown_in_the_screens_thread(qtbot, temporary_log):
     model = SessionModel()
-    desk = Desk(model, MemoryLog(), Jobs(), RegionEditor(model))
+    desk = Desk(model, temporary_log, Jobs(), RegionEditor(model))
     written: Future[None] = Future()
     refused: Future[None] = Future()
     shown_in: list[threading.Thread] = []
