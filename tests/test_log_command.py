@@ -67,6 +67,10 @@ def test_steer_logs_both_runs_as_they_happened(gazeviz: Run, log_path: Path) -> 
             assert run.spec.picture_sha256 == said["request"]["image_sha256"]
             assert len(run.steps[0].map_P) == 72 or run.steps[0].map_P.size > 0
             assert (run.steps[0].weighted_R > 0).all()
+            assert run.spec.control is not None and not set(run.spec.control) & set(run.spec.chosen)
+            controls = [step.control_R for step in run.steps]
+            assert all(control_R is not None and control_R.shape == (6,) for control_R in controls)
+            assert not np.allclose(np.array(controls), masses_TR, atol=1e-4)
         assert (baseline.side, steered.side) == ("baseline", "steered")
         assert steered.spec.steering is not None and steered.spec.steering.target.name == "Panel 4"
         picture = reader.picture(baseline.spec.picture_sha256)

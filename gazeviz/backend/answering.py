@@ -19,7 +19,7 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
-from gazeviz.domain.run import Step, mass_by_region
+from gazeviz.engine.generation.observer import StepObserver
 from gazeviz.errors import UserError
 
 # Attention that is kept after a run, so that any head can still be looked at, at any token.
@@ -177,11 +177,16 @@ class AnswerJob:
         self.job = job
         self.kept = KeptRun(spec.side, heads, spec.chosen, machine.info().shape_LH)
         self._machine, self._picture, self._spec, self._revised = machine, picture, spec, revised
-        self._chosen = self.kept.places(spec.chosen or heads)
-        self._control = self.kept.places(spec.control) if spec.control else None
-        self._tokens_R = [grid.watched_tokens(region, spec.rule, spec.share) for region in spec.regions]
+        self._observer = StepObserver(
+            grid,
+            spec.regions,
+            spec.rule,
+            spec.share,
+            chosen=self.kept.places(spec.chosen or heads),
+            control=self.kept.places(spec.control) if spec.control else None,
+            value_norms=lambda: self._stream.run().value_norms_HP,
+        )
         self._stream = self._begin(spec)
-        self._norms_HP: NDArray[np.float32] | None = None
         self._started_s = time.perf_counter()
 
     def advance(self) -> StepArrived | None:
@@ -191,10 +196,8 @@ class AnswerJob:
             return None
         if step.rows_HP is None:
             raise RuntimeError("the stream recorded no attention although all heads are tracked")
-        if self._norms_HP is None:
-            self._norms_HP = self._stream.run().value_norms_HP
         self.kept.add(step.index, step.rows_HP)
-        return self._event(step, step.rows_HP)
+        return self._observer.observe(self.job, step)
 
     def retarget(self, region: Region | None) -> None:
         """Point the heads elsewhere from the next token on; UserErrors of Stream.retarget."""
@@ -218,26 +221,3 @@ class AnswerJob:
         stream = self._machine.stream(self._picture, spec, self._machine.all_heads())
         stream.revised = self._revised
         return stream
-
-    def _event(self, step: Step, rows_HP: NDArray[np.float32]) -> StepArrived:
-        masses_R = self._masses(rows_HP, self._chosen)
-        return StepArrived(
-            job=self.job,
-            index=step.index,
-            token_id=step.token_id,
-            text=step.text,
-            logprob=step.logprob,
-            ms=step.ms,
-            target=step.target,
-            masses_R=masses_R,
-            weighted_R=self._masses(rows_HP, self._chosen, self._norms_HP),
-            control_R=None if self._control is None else self._masses(rows_HP, self._control),
-            map_P=rows_HP[self._chosen].mean(axis=0),
-            looks_at=int(masses_R.argmax()) if masses_R.any() else None,
-        )
-
-    def _masses(
-        self, rows_HP: NDArray[np.float32], places: list[int], norms_HP: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
-        norms = None if norms_HP is None else norms_HP[places]
-        return np.asarray(mass_by_region(rows_HP[None, places], self._tokens_R, norms)[0])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,8 @@ def _refused(path: Path, why: str, next_step: str) -> UserError:
 
 OriginKind: TypeAlias = Literal["top", "bottom", "random", "layer_matched", "all", "hand"]
 Pool: TypeAlias = Literal["all", "lower_half", "bottom_5_percent"]
+CONTROL_SEED: Final = 0
+"""Of the random heads that are shown beside chosen ones: the same choice has the same control everywhere."""
 ORIGIN_KINDS: tuple[OriginKind, ...] = get_args(OriginKind)
 POOLS: tuple[Pool, ...] = get_args(Pool)
 
@@ -437,6 +439,20 @@ class HeadRanking(HoldsArrays):
                 f"{n} heads cannot be taken: the {where} has {available}.",
                 next_step=f"Choose a number from 0 to {available}, or a larger pool.",
             )
+
+
+def random_control(chosen: HeadSet, present_LH: NDArray[np.bool_]) -> HeadSet | None:
+    """Draw as many heads as are chosen from the others, always the same; None where they are too few.
+
+    present_LH: bool (L, H), True where the model has a head.
+    """
+    if not len(chosen):
+        return None
+    everyone = HeadRanking("all heads", np.where(present_LH, 0.0, np.nan))
+    try:
+        return everyone.random(len(chosen), CONTROL_SEED, exclude=chosen)
+    except UserError:
+        return None
 
 
 def _as_head(head: Head | str | tuple[int, int]) -> Head:

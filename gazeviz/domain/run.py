@@ -7,7 +7,7 @@ tokens are produced is the engine's business, how runs are kept is the store's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -267,6 +267,22 @@ class Run(HoldsArrays):
         for index, rows_HP in enumerate(rows):
             rows_THP[index] = rows_HP
         return rows_THP
+
+    def watching(self, heads: HeadSet) -> Run:
+        """Return the same run as if only these of its tracked heads had been tracked; KeyError for others."""
+        place = {head: number for number, head in enumerate(self.tracked)}
+        places = [place[head] for head in heads]
+        norms_HP = self.value_norms_HP
+        return replace(
+            self,
+            request=replace(self.request, tracked=heads),
+            tracked=heads,
+            value_norms_HP=None if norms_HP is None else norms_HP[places],
+            tokens=tuple(
+                step if step.rows_HP is None else replace(step, rows_HP=step.rows_HP[places])
+                for step in self.tokens
+            ),
+        )
 
     @property
     def junk(self) -> Junk | None:

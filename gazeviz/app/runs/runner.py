@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
-
 from gazeviz.app.history.judgement import logged_verdict
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
 from gazeviz.app.session.values import RunRecord, RunState
 from gazeviz.backend.client import WorkerEnded
-from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.heads import HeadSet, random_control
 from gazeviz.domain.messages import (
     Cancel,
     Failed,
@@ -37,7 +35,6 @@ from gazeviz.errors import UserError
 
 Which: TypeAlias = Literal["both", "baseline", "steered"]
 
-CONTROL_SEED: Final = 0
 _NEVER_BEGAN: Final = "It was stopped before it began."
 
 
@@ -117,16 +114,8 @@ class SpecMaker:
         if info is None or not len(chosen):
             return None
         if self._drawn is None or self._drawn[0] is not chosen or self._drawn[1] is not info:
-            self._drawn = chosen, info, _control_of(chosen, info)
+            self._drawn = chosen, info, random_control(chosen, info.heads_present_LH)
         return self._drawn[2]
-
-
-def _control_of(chosen: HeadSet, info: ModelInfo) -> HeadSet | None:
-    everyone = HeadRanking("all heads", np.where(info.heads_present_LH, 0.0, np.nan))
-    try:
-        return everyone.random(len(chosen), CONTROL_SEED, exclude=chosen)
-    except UserError:
-        return None
 
 
 class Runner:
