@@ -419,7 +419,7 @@ class LogBrowser(QObject):
 
         def look(reader: LogReader) -> dict[str, QImage]:
             found = reader.thumbnails(sha256s)
-            return {sha256: QImage.fromData(data, b"PNG") for sha256, data in found.items()}
+            return {sha256: QImage.fromData(data, "PNG") for sha256, data in found.items()}
 
         def keep(images: dict[str, QImage]) -> None:
             for sha256 in sha256s:
