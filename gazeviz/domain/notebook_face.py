@@ -100,8 +100,9 @@ def _picture(run: Run) -> str:
     for (x0, y0, x1, y1), mass in zip(run.grid.boxes_P4.tolist(), mass_P.tolist(), strict=True):
         if x0 == x0:  # a token without a place has none
             parts.append(f'<rect x="{x0:g}" y="{y0:g}" width="{x1 - x0:g}" height="{y1 - y0:g}" '
-                         f'fill="#D55E00" fill-opacity="{0.7 * mass / top:.2f}" stroke="#888" stroke-opacity="0.35" '
-                         'vector-effect="non-scaling-stroke" stroke-width="0.5"/>')  # fmt: skip
+                         f'fill="#D55E00" fill-opacity="{0.7 * mass / top:.2f}" stroke="#888" '
+                         'stroke-opacity="0.35" vector-effect="non-scaling-stroke" '
+                         'stroke-width="0.5"/>')  # fmt: skip
     parts += [_outline(region, number) for number, region in enumerate(_targets(run))]
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{shown_px}" height="{shown_px * height / width:.0f}" '
