@@ -43,7 +43,8 @@ def try_kind(name: str, seed: int, n: int, seconds: float, folder: Path) -> Tall
     """Give a kind's inputs to children: a new one after each crash or hang."""
     tally, first = Tally(), 0
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1",
-                   "HF_HUB_OFFLINE": "1", "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(_ROOT),
+                   "HF_HUB_OFFLINE": "1", "HOME": str(folder), "TMPDIR": str(folder),
+                   "PYTHONPATH": str(_ROOT),
                    "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     while first < n:
         command = [
@@ -100,10 +101,9 @@ def main() -> int:
             tally = try_kind(
                 name, options.seed, max(1, kind.n * options.inputs // ALL), options.seconds, Path(folder)
             )
-        failed = tally.n - sum(tally.outcomes[good] for good in _GOOD)
-        print(
-            f"{name:15} {tally.n:7} {tally.outcomes['taken']:7} {tally.outcomes['refused']:8} {failed:7} {tally.peak_mb:8}"
-        )
+        taken, refused = (tally.outcomes[good] for good in _GOOD)
+        failed = tally.n - taken - refused
+        print(f"{name:15} {tally.n:7} {taken:7} {refused:8} {failed:7} {tally.peak_mb:8}", flush=True)
         failures += tally.failures
     print("\n".join(failures))
     return 1 if failures else 0

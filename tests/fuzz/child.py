@@ -49,18 +49,28 @@ class Watch:
         if not self.on:
             return
         if event in _RUNS:
-            self.seen.append(f"{event} {arguments[:1]}")
-        elif (
-            event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITES
-        ) or event in _TOUCHES:
-            path = arguments[0]
-            if isinstance(path, str | bytes | os.PathLike):
-                self._note(event, os.fsdecode(path))
+            if arguments[0] != sys.executable:  # templates are rendered by a Python of their own
+                self.seen.append(f"{event} {arguments[:1]}")
+            return
+        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITES
+        if opens or event in _TOUCHES:
+            n_paths = 2 if event in ("os.rename", "os.link", "os.symlink") else 1
+            folder = arguments[-1] if event in ("os.remove", "os.rmdir", "os.mkdir") else -1
+            for path in arguments[:n_paths]:
+                if isinstance(path, str | bytes | os.PathLike):
+                    self._note(event, _whole_path(os.fsdecode(path), folder))
 
     def _note(self, event: str, path: str) -> None:
         own = os.path.realpath(path)
         if own != os.devnull and not own.startswith(self._folder + os.sep):
             self.seen.append(f"{event} {path}")
+
+
+def _whole_path(path: str, folder: object) -> str:
+    """A path that may be meant from an open folder, whose number an event names (-1: from none)."""
+    if isinstance(folder, int) and folder >= 0 and not Path(path).is_absolute():
+        return f"{Path(f'/proc/self/fd/{folder}').readlink()}/{path}"
+    return path
 
 
 def main() -> None:

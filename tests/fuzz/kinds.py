@@ -7,9 +7,10 @@ import io
 import json
 import random
 import shutil
+import sqlite3
 import zipfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from gazeviz.errors import UserError
 from tests.fuzz.damage import damaged_bytes, damaged_json, with_sums
 
 SIZE_PX: Final = (64, 48)
@@ -157,10 +159,8 @@ def regions(_folder: Path) -> dict[str, Any]:
 
 def rankings(_folder: Path) -> dict[str, Any]:
     """The published form."""
-    rows = [
-        {"layer": layer, "head": head, "score": layer / 10 + head} for layer in range(4) for head in range(4)
-    ]
-    return {"list.json": rows, "named.json": {"ranking": rows, "name": "mass", "n_strips": 5}}
+    rows = [{"layer": n // 4, "head": n % 4, "score": n / 10} for n in range(16)]
+    return {"list.json": rows, "short.json": rows[:3]}
 
 
 def _take_picture(path: Path, _work: Path) -> object:
@@ -282,8 +282,20 @@ def _log(folder: Path) -> Path:
     return path
 
 
-def _logs(folder: Path) -> dict[str, bytes]:
-    return {"gazeviz.db": _log(folder).read_bytes()}
+_KEPT: Final = "keep"
+
+
+def _logs(folder: Path) -> dict[str, Any]:
+    """A log as bytes, and the columns of its tables, into which odd values are put."""
+    path = _log(folder)
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {
+            table: {row[1]: _KEPT for row in connection.execute(f"PRAGMA table_info('{table}')")}
+            for table in tables
+            if "fts" not in table and not table.startswith("sqlite")
+        }
+    return {"gazeviz.db": path.read_bytes(), "rows.json": columns}
 
 
 def _bundles(folder: Path) -> dict[str, bytes]:
@@ -300,18 +312,51 @@ def _bundles(folder: Path) -> dict[str, bytes]:
 
 
 def _take_log(path: Path, work: Path) -> object:
-    from gazeviz.store.reader import LogReader
-    from gazeviz.store.run_query import RunFilter
-    from gazeviz.store.upkeep import check, stats
-
     log = work / "damaged" / "gazeviz.db"
     shutil.rmtree(log.parent, ignore_errors=True)
     log.parent.mkdir()
-    shutil.copy(path, log)
-    check(log)
-    with closing(LogReader(log)) as reader:
-        reader.run_lines(RunFilter())
-    return stats(log)
+    if path.name == "rows.json":
+        shutil.copy(work.parent / "sound" / "log" / "gazeviz.db", log)
+        _put_rows(log, path.read_bytes())
+    else:
+        shutil.copy(path, log)
+    codes = [
+        _command("log", *words, "--log", str(log)) for words in (("list",), ("show", "last"), ("check",))
+    ]
+    if codes == [2, 2, 2]:
+        raise UserError("None of the commands reads it.", next_step="Bring back a backup.")
+    return codes
+
+
+def _put_rows(log: Path, columns: bytes) -> None:
+    """Put values into columns, whatever they are."""
+    try:
+        told = json.loads(columns)
+    except (ValueError, RecursionError):
+        return
+    with closing(sqlite3.connect(log)) as connection:
+        for table, values in told.items() if isinstance(told, dict) else ():
+            for column, value in values.items() if isinstance(values, dict) else ():
+                if value == _KEPT:
+                    continue
+                odd = value if isinstance(value, str | int | float | None) else json.dumps(value)
+                with suppress(sqlite3.Error, OverflowError, UnicodeError):
+                    connection.execute(f'UPDATE "{table}" SET "{column}" = ?', (odd,))
+        with suppress(sqlite3.Error):
+            connection.commit()
+
+
+def _command(*words: str) -> int:
+    """Run a command line; a bug of it is an error, and so is an escape sequence that reaches the terminal."""
+    from gazeviz import cli
+
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = cli.main(words)
+    said = out.getvalue() + err.getvalue()
+    if "met a bug" in said or "\x1b]" in said:
+        raise AssertionError(f"{words}: {said[-1200:]}")
+    return code
 
 
 def _take_bundle(path: Path, work: Path) -> object:
@@ -332,6 +377,6 @@ KINDS: Final = {
     "rankings": Kind(800, rankings, _take_ranking),
     "logs": Kind(150, _logs, _take_log),
     "bundles": Kind(150, _bundles, _take_bundle),
-    "model folders": Kind(60, _model_files, _take_folder),
-    "templates": Kind(40, _templates, _take_template),
+    "model folders": Kind(50, _model_files, _take_folder),
+    "templates": Kind(50, _templates, _take_template),
 }
