@@ -15,10 +15,12 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from gazeviz import __version__
-from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, replay, report, steer
+from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, regions, replay, report, steer
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
@@ -34,6 +36,7 @@ COMMANDS = {
     "steer": steer,
     "narrate": narrate,
     "map": map_command,
+    "regions": regions,
     "report": report,
     "replay": replay,
     "log": log_command,
@@ -70,7 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     terminal = Terminal(as_json="--json" in given, quiet="--quiet" in given or "-q" in given)
     try:
-        return _run(given, terminal)
+        _check_streams(given)
+        code = _run(given, terminal)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk is still a sentence
+        return code
     except UserError as error:
         terminal.complain(error.sentence, error.next_step)
         return REFUSED
@@ -84,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; Python would complain once more while closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        return _complain_of_system(error, terminal)
     except Exception as error:  # the last door: a person never sees a traceback unasked
         logging.getLogger(__name__).debug("bug", exc_info=True)
         terminal.complain(
@@ -91,6 +100,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Run it again with -vv and report what it prints.",
         )
         return FAILED
+
+
+def _check_streams(given: Sequence[str]) -> None:
+    """Refuse what could not be answered: closed output, and arguments that are no text."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - kept for good
+    if sys.stdout is None and not _is_for_the_window(given) and given[:1] != ["gui"]:
+        raise UserError("Standard output is closed.", next_step="Run it without >&-, or send it to a file.")
+    for word in given:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode("utf-8", "backslashreplace")
+            raise UserError(
+                f"“{shown}” holds bytes that are no UTF-8 text.",
+                next_step="Write it in UTF-8; rename a file that is called so.",
+            ) from None
+
+
+def _complain_of_system(error: OSError, terminal: Terminal) -> int:
+    """Say which file the system refuses, or that the answer itself could not be written."""
+    logging.getLogger(__name__).debug("system", exc_info=True)
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        terminal.complain(f"{error.filename}: {why}.", "Check the path, its permissions and the space left.")
+        return REFUSED
+    if sys.stdout is not None:  # what is left in its buffer would complain once more at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    terminal.complain(
+        f"The answer could not be written: {why}.", "Free some space, or send it somewhere else."
+    )
+    return FAILED
 
 
 def _run(given: Sequence[str], terminal: Terminal) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
+from gazeviz.user_paths import user_path
 
 BUILT_IN = ("models", "comic-vlm")
 """Where the built-in model lies among the resources."""
@@ -45,7 +46,7 @@ def find_folder(source: str | Path | None) -> Path:
     """
     if source is None:
         return resource_path(*BUILT_IN)
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.is_dir():
         return path.resolve()
     if path.exists():

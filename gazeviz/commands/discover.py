@@ -11,6 +11,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import is_folder, user_path
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,7 +105,7 @@ def document_of(ranking: HeadRanking, n_top: int) -> dict[str, Any]:
 
 def check_folder(path: Path | None) -> None:
     """Refuse early, before minutes of work, a file whose folder does not exist."""
-    if path is not None and not path.expanduser().absolute().parent.is_dir():
+    if path is not None and not is_folder(user_path(path).absolute().parent):
         raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Make it first.")
 
 

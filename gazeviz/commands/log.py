@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gazeviz.commands import logged
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.store.reader import LogReader
@@ -159,7 +160,7 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.restore is not None:
         from gazeviz.store.backup import restore
 
-        named = Path(options.restore).expanduser().absolute() if options.restore else None
+        named = user_path(options.restore).absolute() if options.restore else None
         backup, aside = restore(path, named)
         told = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
         if aside is not None:
@@ -169,7 +170,7 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.salvage is not None:
         from gazeviz.store.backup import salvage
 
-        out = options.salvage.expanduser().absolute()
+        out = user_path(options.salvage).absolute()
         saved = salvage(path, out)
         rows = [(name, str(n_rows)) for name, n_rows in saved.items() if n_rows]
         terminal.answer(
@@ -240,7 +241,7 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.store.session_file import export_session
 
-    path, out = logged.log_path(options).absolute(), options.file.expanduser().absolute()
+    path, out = logged.log_path(options).absolute(), user_path(options.file).absolute()
     with logged.open_log(options) as reader:
         session = logged.named_session(reader, options.session)
     n_runs = export_session(path, session.id, out)
@@ -261,7 +262,7 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
 
     path = logged.log_path(options).absolute()
     SessionStore(path, program="gazeviz log import").close()  # makes it, or brings it to the present schema
-    brought = import_session(path, options.file.expanduser().absolute())
+    brought = import_session(path, user_path(options.file).absolute())
     terminal.answer(
         {"session": brought.name, "session_id": brought.session_id, "runs": brought.n_runs},
         f"“{escape(brought.name)}” is session {brought.session_id} now, with {_runs(brought.n_runs)}",
@@ -278,7 +279,7 @@ def _backup_options(parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.store.backup import back_up
 
-    out = options.file.expanduser().absolute() if options.file else None
+    out = user_path(options.file).absolute() if options.file else None
     written = back_up(logged.log_path(options).absolute(), out)
     terminal.answer({"written": str(written)}, f"wrote {escape(str(written))}")
     return DONE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gazeviz.commands import logged
 from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.render.report.files import Format
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError(f"A figure cannot have {options.dpi} dpi.", next_step="Choose from 36 to 1200.")
     with logged.open_log(options) as reader:
         report = _report(options, reader, terminal)
-        written = write(report, options.out.expanduser(), formats, tokens, options.dpi, terminal)
+        written = write(report, user_path(options.out), formats, tokens, options.dpi, terminal)
     document = {
         "title": report.title,
         "runs": [entry.run.id for entry in report.entries],

@@ -13,13 +13,16 @@ bytes, or come without.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
 import sqlite3
+import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +147,20 @@ def _unpack(file: Path, folder: Path) -> None:
     except FileNotFoundError as error:
         raise LogFault(f"There is no file {file}.", next_step="Check the path.") from error
     # zipfile says NotImplementedError for a compression that it does not know, RuntimeError for a password.
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        OverflowError,
+        struct.error,
+        zlib.error,
+    ) as error:
+        raise _refused(file, "is no zip file, or a damaged one") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning, which its directory names
+            raise
         raise _refused(file, "is no zip file, or a damaged one") from error
 
 

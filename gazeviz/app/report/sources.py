@@ -22,6 +22,7 @@ from gazeviz.errors import UserError
 from gazeviz.render.report.report import ReportedPicture, Sources
 from gazeviz.store.connection import default_path
 from gazeviz.store.reader import LogReader
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.store.reader import LogReader, StoredRun
@@ -179,7 +180,7 @@ def logged_picture(sha256: str, log: str | Path | None = None) -> NDArray[np.uin
     is not there, or has changed.
     """
     named = log or os.environ.get("GAZEVIZ_LOG")
-    reader = LogReader(Path(named).expanduser() if named else default_path())
+    reader = LogReader(user_path(named) if named else default_path())
     try:
         return reported_picture(reader, sha256).pixels_HW3
     finally:

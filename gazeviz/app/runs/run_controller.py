@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
+from gazeviz.app.editing.found_regions import FoundRegions
 from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.history.region_log import RegionLog
 from gazeviz.app.history.reopening import LoggedView, Reopening
@@ -332,16 +333,30 @@ class RunController(QObject):
 
     # Files of regions
 
-    def import_regions(self, paths: Sequence[str | Path]) -> None:
-        """Add the regions of PNG masks, labelme and COCO files in one undo step."""
+    def import_regions(self, paths: Sequence[str | Path], entry: str = "") -> None:
+        """Add the regions of PNG masks, labelme and COCO files in one undo step.
+
+        entry: the picture's name in a COCO file of several, where its own does not tell.
+        """
         picture = self.model.picture
         if picture is None:
             self._desk.say("error", "There is no picture.", "Open its picture first.", about="regions")
             return
         files = [Path(path) for path in paths]
-        self.attempt(
-            lambda: self.editor.add_regions(read_regions(files, picture.size_px, picture.name)), "regions"
-        )
+        named = picture.source.path or picture.name
+        found = FoundRegions()
+
+        def read() -> None:
+            nonlocal found
+            found = read_regions(files, picture.size_px, named, entry)
+            self.editor.add_regions(found.needed(files[0].name).regions)
+
+        if self.attempt(read, "regions") and found.left_out:
+            n = len(found.regions)
+            self._desk.say(
+                "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
+                about="regions",
+            )  # fmt: skip
 
     def export_regions(self, path: str | Path, form: RegionForm) -> bool:
         """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""
@@ -350,7 +365,8 @@ class RunController(QObject):
         if picture is None or not regions:
             self._desk.say("error", "Nothing is painted yet.", "Paint a region first.", about="regions")
             return False
-        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form), "regions")
+        source = Path(picture.source.path) if picture.source.path else None
+        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form, source), "regions")
 
     # Pieces
 

@@ -39,6 +39,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     soft_text,
 )
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 # Which strips heads are measured on: drawn ones by their number and seed, or those of a folder.
 
@@ -133,8 +134,8 @@ class StripsForm(QWidget):
         self.changed.emit()
 
 
-def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> QSpinBox:
-    box = named(QSpinBox(), name)
+def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> WholeNumberBox:
+    box = named(WholeNumberBox(), name)
     box.setRange(*bounds)
     box.setValue(first)
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)

@@ -26,6 +26,7 @@ from gazeviz.app.session.values import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft, tinted
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 _COLUMNS = 3
 _SLIDER_STEPS = 100
@@ -101,7 +102,7 @@ class ToolBar(QWidget):
         self._slider.setToolTip("Diameter of brush, eraser and spotlight in picture pixels  [ and ]")
         self._slider.setMinimumWidth(48)
         self._slider.valueChanged.connect(self._on_slider)
-        self._size = named(QSpinBox(), "brushSize")
+        self._size = named(WholeNumberBox(), "brushSize")
         self._size.setRange(*BRUSH_RANGE_PX)
         self._size.setSuffix(" px")
         self._size.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -122,7 +123,7 @@ class ToolBar(QWidget):
             "or those of whose area it covers at least a share."
         )
         self._rule.activated.connect(lambda place: setattr(self._model, "rule", self._rule.itemData(place)))
-        self._share = named(QSpinBox(), "cellShare")
+        self._share = named(WholeNumberBox(), "cellShare")
         self._share.setRange(1, 100)
         self._share.setSuffix(" %")
         self._share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)

@@ -33,6 +33,7 @@ from gazeviz.errors import UserError
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, push_button, section_title, side_by_side, soft, soft_text
 from gazeviz.ui.widgets.controls import ElidedLabel, choice_button, hairline
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 if TYPE_CHECKING:
     from gazeviz.app.report.report_task import Format, Preview, Written
@@ -173,7 +174,7 @@ class ReportDialog(QDialog):
         self._baselines.setChecked(True)
         self._ticks = {kind: _tick(kind) for kind in FORMATS}
         self._ticks["html"].setChecked(True)
-        self._dpi = named(QSpinBox(), "reportDpi")
+        self._dpi = named(WholeNumberBox(), "reportDpi")
         self._dpi.setRange(36, 1200)
         self._dpi.setValue(300)
         self._dpi.setSuffix(" dpi")

@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QRect, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -45,6 +44,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     tinted,
 )
+from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox
 
 # The line that the question is written on; it grows to three. Enter runs, Shift+Enter begins a new line.
 
@@ -243,7 +243,7 @@ class SamplingSheet(Popover):
         self._top_p = _decimal(
             "topP", 0.05, 1.0, 0.05, "Draw only from the likeliest tokens that make up this much"
         )
-        self._seed = named(QSpinBox(), "samplingSeed")
+        self._seed = named(WholeNumberBox(), "samplingSeed")
         self._seed.setRange(0, _MAX_SEED)
         _plain(self._seed, "Seed of the draw: the same seed gives the same text")
         layout = QVBoxLayout(self)
@@ -307,8 +307,8 @@ def _radio(name: str, text: str, tip: str) -> QRadioButton:
     return button
 
 
-def _decimal(name: str, low: float, high: float, step: float, tip: str) -> QDoubleSpinBox:
-    box = named(QDoubleSpinBox(), name)
+def _decimal(name: str, low: float, high: float, step: float, tip: str) -> NumberBox:
+    box = named(NumberBox(), name)
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setDecimals(2)
@@ -382,8 +382,8 @@ class PromptBar(QWidget):
         row.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
-    def _make_length(self) -> QSpinBox:
-        box = named(QSpinBox(), "newTokens")
+    def _make_length(self) -> WholeNumberBox:
+        box = named(WholeNumberBox(), "newTokens")
         box.setRange(2, MOST_NEW_TOK)
         box.setSuffix(" tokens")
         box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
