@@ -34,7 +34,6 @@ from gazeviz.ui.answers.audit_view import AuditDetails, VerdictLine
 from gazeviz.ui.answers.run_status import DEED_LABELS, Situation, Tone, act, junk_warning, situation
 from gazeviz.ui.answers.run_text import (
     HeaderPart,
-    RegionCue,
     RunCues,
     TintBy,
     header_tip,
@@ -44,9 +43,10 @@ from gazeviz.ui.answers.run_text import (
     tokens_table,
 )
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
-from gazeviz.ui.answers.token_flow import Mark, TokenFlow, spell
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import choice_button, draw_words, hairline, named
+from gazeviz.ui.widgets.region_cue import RegionCue
+from gazeviz.ui.widgets.token_flow import Mark, TokenFlow, spell
 
 # The head of a transcript's column: which side it is, and how its run was steered.
 

@@ -16,7 +16,7 @@ from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import push_button
 from gazeviz.ui.widgets.controls import MenuButton
-from gazeviz.ui.heads.head_sets import FlowLayout
+from gazeviz.ui.widgets.flow_layout import FlowLayout
 
 
 # The menu of a run under the right button: what can be done, and a list of only the runs like it.

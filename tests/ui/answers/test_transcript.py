@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
 from gazeviz.app.session.values import Cursor
-from gazeviz.ui.answers.token_flow import LINE_PX
 from gazeviz.ui.answers.transcript import TranscriptView
+from gazeviz.ui.widgets.token_flow import LINE_PX
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script
 from tests.patience import PatientBot
