@@ -24,11 +24,11 @@ from PySide6.QtWidgets import (
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import time_left
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StripsSource
 from gazeviz.ui.heads.discovery_result import DiscoveryResult
 from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS
-from gazeviz.ui.shell.status_bar import time_left
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     ElidedLabel,

@@ -21,7 +21,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryHeads, GalleryMap
 from gazeviz.domain.heads import Head
 from gazeviz.render.style import figure_text
-from gazeviz.ui.heads.gallery_tile import LABEL_PX, MapPainter, MapTile, TileImage, TileText, dimmed
+from gazeviz.ui.heads.gallery_tile import LABEL_PX, MapTile, TileImage, TileText
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     MagmaBar,
@@ -32,6 +32,7 @@ from gazeviz.ui.widgets.controls import (
     side_by_side,
     soft_text,
 )
+from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
 from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, place_of
 
 # What stands over the gallery: which heads are shown, how many, and the scale of their colours.

@@ -6,6 +6,7 @@ stroke costs the rectangle that it touches.  What gestures mean is the tools' (g
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 import numpy as np
@@ -36,26 +37,7 @@ from gazeviz.ui.picture.region_layer import RegionsOnCanvas, draw_chip, draw_emp
 from gazeviz.ui.picture.tools import MAKERS, CanvasDesk, Tool
 from gazeviz.ui.picture.view import ZOOM_STEP, PictureView, few_rects
 from gazeviz.ui.widgets import theme
-
-# The canvas's context menu: what can be asked of the place under the pointer.
-
-
-def place_menu(
-    parent: QWidget, model: SessionModel, controller: RunController, desk: CanvasDesk, point: Point
-) -> QMenu:
-    """Ask which heads look at the cell or the region there, or make the region the target."""
-    menu, region, cell = QMenu(parent), model.regions.at(*point), desk.cell_at(point)
-    if cell is not None:
-        asked = menu.addAction(f"Which heads look at cell {cell}?")
-        asked.triggered.connect(lambda: controller.look_at_point(*point))
-    if region is not None:
-        name, region_id = region.name, region.id
-        if cell is not None:
-            asked = menu.addAction(f"Which heads look at {name}?")
-            asked.triggered.connect(lambda: controller.look_at_region(region_id))
-        menu.addAction(f"Make {name} the target").triggered.connect(lambda: desk.aim(point))
-    return menu
-
+from gazeviz.ui.widgets.command import Command, add_commands
 
 FADE_MS = 120
 
@@ -73,6 +55,7 @@ class ImageCanvas(QWidget):
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 100)
+        self.place_commands: Callable[[Point], Sequence[Command]] = lambda point: ()
         self._model, self._controller = model, controller
         self.view = PictureView()
         self.desk = CanvasDesk(model, controller, self.view, self)
@@ -275,8 +258,8 @@ class ImageCanvas(QWidget):
         """Offer what can be asked of the place under the pointer."""
         if not self._tool.busy:
             point = self.view.to_picture(QPointF(event.pos()))
-            menu = place_menu(self, self._model, self._controller, self.desk, point)
-            if not menu.isEmpty():
+            menu = QMenu(self)
+            if add_commands(menu, self.place_commands(point)):
                 menu.exec(event.globalPos())
             menu.deleteLater()
 

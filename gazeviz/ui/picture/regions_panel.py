@@ -38,7 +38,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -59,6 +58,7 @@ from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.render.overlay import ink_on
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text, tinted
+from gazeviz.ui.widgets.name_edit import NameEdit
 
 # One row of the region list: number, name, cells, eye, lock, and the key that makes it the target.
 
@@ -201,25 +201,6 @@ class NameLabel(QWidget):
             self._stack.setCurrentWidget(self._label)
             if self._edit.text() != self._text:
                 self.renamed.emit(self._edit.text())
-
-
-class NameEdit(QLineEdit):
-    """A line that Esc leaves without a change."""
-
-    left = Signal()
-
-    def event(self, event: QEvent) -> bool:
-        """Keep keys that write a name from the window's shortcuts."""
-        if event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave on Esc."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 class ElidedLabel(QWidget):

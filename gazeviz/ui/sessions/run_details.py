@@ -27,7 +27,7 @@ from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.render.style import visible
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text
-from gazeviz.ui.sessions.run_commands import DeedButtons
+from gazeviz.ui.sessions.run_commands import CommandButtons
 from gazeviz.ui.sessions.run_text import runs_words
 
 
@@ -190,9 +190,7 @@ _PICTURE_HIGH_PX: Final = 190
 
 
 class RunDetails(QWidget):
-    """The column. deed_wanted: a name of session_table.DEED_KEYS, for the runs that are selected."""
-
-    deed_wanted = Signal(str)
+    """The column: what is known of the selected runs, and what can be done with them."""
 
     def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,10 +204,9 @@ class RunDetails(QWidget):
         self.facts = FactTable()
         self.tags = TagRow(archive)
         self.note = NoteEdit(archive)
-        self.deeds = DeedButtons(archive)
+        self.commands = CommandButtons()
         self._hint = soft_text("runDetailsHint")
         self._lay_out()
-        self.deeds.deed_wanted.connect(self.deed_wanted)
         archive.facts_found.connect(self._on_facts_found)
         archive.changed.connect(self._on_changed)
         self.show_runs(())
@@ -221,7 +218,7 @@ class RunDetails(QWidget):
         self._note_title = section_title("Note")
         parts = (
             self._title, self._hint, self.picture, self._picture_note, self.facts, self.tags,
-            self._note_title, self.note, self.deeds,
+            self._note_title, self.note, self.commands,
         )  # fmt: skip
         for part in parts:
             layout.addWidget(part)
@@ -248,7 +245,8 @@ class RunDetails(QWidget):
             self.picture.show_picture(None)
             self.facts.show_rows(())
         self.tags.show_runs(run_ids, lines)
-        self.deeds.show_runs(run_ids, lines, deleted)
+        self.commands.setVisible(bool(run_ids))
+        self.commands.show_deleted(deleted)
         if one and another:
             self.note.show_note(run_ids[0], lines[0].note if lines else "")
         elif another:
@@ -272,7 +270,7 @@ class RunDetails(QWidget):
             self.picture.show_picture(image.copy())
         self.note.show_note(facts.line.id, facts.line.note)
         self.tags.show_runs(self._ids, (facts.line,))
-        self.deeds.show_runs(self._ids, (facts.line,), self.deeds.deleted)
+        self.commands.refresh()
 
     def _on_changed(self, run_ids: tuple[int, ...]) -> None:
         """A run that is shown may say something else now."""

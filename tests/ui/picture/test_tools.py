@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 
 from gazeviz.app.session.values import Tool
 from gazeviz.domain.region import Region
-from gazeviz.ui.picture.canvas import place_menu
 from gazeviz.ui.picture.tools import MAKERS
+from gazeviz.ui.shell.session_commands import place_offers
 from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import (
     ALT,
@@ -222,7 +222,7 @@ def test_space_tapped_runs(stage, canvas, mouse):
 
 
 def test_the_menu_asks_which_heads_look_at_a_cell(stage, canvas):
-    menu = place_menu(canvas, stage.model, stage.controller, canvas.desk, (25, 5))
-    menu.actions()[0].trigger()
+    found = {command.id: command for command in place_offers(stage.model, stage.controller, (25, 5))}
+    found["place.look_at_cell"].run()
     assert stage.model.grid_metric == "look_here"
     assert list(stage.model.look_at.tokens_P) == [1]
