@@ -231,7 +231,7 @@ class TestDiscovery:
 
     def test_a_strip_costs_no_more_than_a_picture_may(self, engine: Engine) -> None:
         usual = engine.discover(strips(1))
-        engine.max_image_tokens = 24
+        engine.max_image_tokens = 8
         try:
             few = engine.discover(strips(1))
             np.testing.assert_allclose(few.scores_LH, self.by_hand(engine, 1), atol=1e-5)
