@@ -90,7 +90,7 @@ def common_start(sequences: Sequence[Tensor]) -> int:
     row).
     """
     shortest = min(ids.shape[1] for ids in sequences) - 1
-    stacked = torch.cat([ids[:, :shortest] for ids in sequences])
+    stacked = torch.cat([ids[:, :shortest] for ids in sequences]).cpu()  # a GPU would be waited for twice
     same = (stacked == stacked[:1]).all(dim=0)
     return int(same.long().cumprod(0).sum())
 
