@@ -54,7 +54,7 @@ def test_no_pass_computes_in_float64(engine: TinyEngine, mode: Any) -> None:
     with passes_without_doubles(engine):
         for scope in SCOPES:
             for strength in (8.0, "hard", "hard_uniform"):
-                wish = Steering(HEADS, QUARTERS[0], mode=mode, strength=strength, scope=scope)  # type: ignore[arg-type]
+                wish = Steering(HEADS, QUARTERS[0], mode=mode, strength=strength, scope=scope)
                 engine.generate(
                     PICTURES[0], PROMPT, steering=wish, max_new_tokens=3, track=engine.all_heads()
                 )
