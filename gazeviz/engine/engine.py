@@ -293,6 +293,7 @@ class Engine:
                 cancelled=cancelled,
                 on_partial=on_partial,
                 question=question,
+                max_image_tokens=self.max_image_tokens,
             )
 
     def release_memory(self) -> None:

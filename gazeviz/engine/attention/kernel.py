@@ -90,10 +90,13 @@ def gained_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, gains
 
 
 def mass_by_group(weights_BhQK: Tensor, codes_BK: Tensor) -> Tensor:
-    """Sum the weights of each key group over heads, rows and keys: float64 (B, groups)."""
+    """Sum the weights of each key group over heads, rows and keys: (B, groups), as the weights.
+
+    Not in float64, which Apple's GPUs lack; who adds up many passes does so on the processor.
+    """
     groups = torch.arange(len(GROUP_NAMES), device=codes_BK.device)
-    member_BKG = (codes_BK[..., None] == groups).double()
-    return torch.einsum("bk,bkg->bg", weights_BhQK.double().sum(dim=(1, 2)), member_BKG)
+    member_BKG = (codes_BK[..., None] == groups).to(weights_BhQK.dtype)
+    return (weights_BhQK.sum(dim=(1, 2))[:, None, :] @ member_BKG)[:, 0]
 
 
 def _limit_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule: BiasRule) -> Tensor:

@@ -16,11 +16,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from gazeviz.domain.model_files import SCORES_AT_ONCE
 from gazeviz.engine.attention.kernel import per_head_matmul, plain_weights
 
 Rows: TypeAlias = Literal["last", "all"] | tuple[int, ...]
 
-_SCORES_PER_CHUNK = 1 << 24  # scores held at once while many rows are recomputed: 64 MiB in float32
+_SCORES_PER_CHUNK = SCORES_AT_ONCE  # held at once while many rows are recomputed: 64 MiB in float32
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,8 +61,8 @@ class SteerPlan:
 class PassAccount:
     """What steering did in one forward, per batch row.
 
-    `before_BG`, `after_BG` (float64): attention mass of the forward's last row by key group, summed over the
-    `n_heads` steered heads, under the heads' own softmax and as steered.
+    `before_BG`, `after_BG` (as the weights): attention mass of the forward's last row by key group, summed
+    over the `n_heads` steered heads, under the heads' own softmax and as steered.
     `n_rows_B` (int64): query rows that see at least one key with a bias, counted once however many heads.
     """
 

@@ -26,14 +26,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
+from gazeviz.domain.model_files import ROW_BYTES
 from gazeviz.engine.attention.hook import CapturePlan
 from gazeviz.engine.generation.finite import check_logits, check_rows
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
 
-# Recorded rows held at once, all heads of all layers: a model of 36 x 32 heads fills it with 22 rows of
-# 1280 tokens.
-ROW_BYTES: Final = 128 * 2**20
+# A model of 36 x 32 heads fills ROW_BYTES with 22 recorded rows of 1280 tokens.
 # How far rows read together may be from rows read one by one before reading together is given up.
 _PACKING_TOLERANCE: Final = {torch.float32: 1e-4}
 _COARSE_TOLERANCE: Final = 3e-2
@@ -90,7 +89,7 @@ def common_start(sequences: Sequence[Tensor]) -> int:
     row).
     """
     shortest = min(ids.shape[1] for ids in sequences) - 1
-    stacked = torch.cat([ids[:, :shortest] for ids in sequences])
+    stacked = torch.cat([ids[:, :shortest] for ids in sequences]).cpu()  # a GPU would be waited for twice
     same = (stacked == stacked[:1]).all(dim=0)
     return int(same.long().cumprod(0).sum())
 
