@@ -12,9 +12,9 @@ from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from tests.app.fixtures.staging import N_PANELS, counted, logged_verdicts
 from tests.fakes.scripted import GAZE_HEADS, SAYINGS, Script
+from tests.store.samples import alike
 
 SAID = ["".join(words) for words in SAYINGS]
-from tests.store.samples import alike
 
 
 def ready(open_stage, strip_path, script):
