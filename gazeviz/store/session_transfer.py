@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gazeviz.store.arrays import beside, write_whole
+from gazeviz.store.arrays import array_digest, beside, npz_values, write_whole
+from gazeviz.store.codec import hex_digest
 from gazeviz.store.connection import IMMUTABLE, READ_ONLY, immediate
 from gazeviz.store.faults import LogFault, log_fault
 from gazeviz.store.openings import LOST_MESSAGE, UNFINISHED
@@ -167,17 +168,40 @@ def _ranking(number: str) -> str:
         ON theirs.digest = mine.digest WHERE theirs.id = {number})"""
 
 
-def copy_named_files(log: Path, small: Path) -> None:
-    """Give a small log the files that it refers to, from beside the log that it was taken from."""
-    for kind, name in named_files(small):
-        source = beside(log, kind) / name
+def copy_named_files(log: Path, other: Path, naming: Path | None = None) -> None:
+    """Give another log the files that a log's rows name (or those of `naming`), and no others.
+
+    Each is what its name says: one that is there under the name and is not is written anew. LogFault for one
+    that this log has lost, or that is not what was kept.
+    """
+    for kind, name in named_files(naming or log):
+        source, target = beside(log, kind) / name, beside(other, kind) / name
         try:
-            write_whole(beside(small, kind) / name, source.read_bytes())
+            data = source.read_bytes()
+            if not is_what_it_says(kind, name, data):
+                raise LogFault(
+                    f"Beside the log {log}, {name} is no longer what was written.",
+                    next_step="Bring it back from a backup or an export.",
+                    kind="changed",
+                )
+            if not (target.is_file() and is_what_it_says(kind, name, target.read_bytes())):
+                write_whole(target, data)
         except FileNotFoundError as error:
             fault = log_fault("corrupt", log)
             raise LogFault(
                 f"The log {log} has lost {name}.", next_step=fault.next_step, kind="missing"
             ) from error
+
+
+def is_what_it_says(kind: str, name: str, data: bytes) -> bool:
+    """Whether the bytes of a file beside a log have the digest that it is called by."""
+    digest = name.partition(".")[0]
+    if kind == "pictures":
+        return hex_digest(data) == digest
+    try:
+        return array_digest(npz_values(data)) == digest
+    except ValueError:
+        return False
 
 
 def named_files(path: Path) -> list[tuple[str, str]]:
