@@ -11,7 +11,7 @@ import numpy as np
 from gazeviz.domain.evaluation import Answer
 from gazeviz.domain.statistics import bootstrap_interval, cohen_kappa, percentile_of
 from gazeviz.engine.protocols import Treatment, controls
-from gazeviz.testbed import grammar
+from gazeviz.testbed import grammar, wordings
 from gazeviz.testbed.card_measurement import Figures, Measurement, short
 from gazeviz.testbed.card_plan import MAIN_LAYOUT
 from gazeviz.testbed.card_settings import Setting, decoding, named_together
@@ -62,7 +62,7 @@ def elsewhere(measurement: Measurement) -> Figures:
     small = Pictures(plan.seeds["other"], plan.other_strips)
     wordings = {
         question: short(measurement.evaluate(wish, small, "wordings", {"prompt": question}).figures())
-        for question in grammar.AMBIGUOUS
+        for question in wordings.AMBIGUOUS
     }
     sizes = {
         f"{px} px": short(measurement.evaluate(wish, replace(small, panel_px=px), "sizes").figures())

@@ -21,7 +21,7 @@ from gazeviz.engine.evaluation import Examiner
 from gazeviz.engine.judging import GrammarJudge, LexicalJudge, LikelihoodJudge
 from gazeviz.engine.narration import captions_in
 from gazeviz.engine.protocols import PROTOCOLS, Treatment
-from gazeviz.testbed import grammar
+from gazeviz.testbed import grammar, wordings
 from gazeviz.testbed.world import drawn_scene, drawn_strip
 
 Kind: TypeAlias = Literal["answers", "changed", "narrate", "told", "listed", "rank", "agree"]
@@ -155,7 +155,7 @@ def _listed(engine: Engine, task: Task) -> Rows:
     """Unsteered lists of a scene's objects: how many are there, named, and named without being there."""
     scenes = task.pictures.draw()
     runs = engine.generate_many(
-        [scene.image for scene in scenes], grammar.SCENE_LIST[0], None, max_new_tokens=LIST_TOK
+        [scene.image for scene in scenes], wordings.SCENE_LIST[0], None, max_new_tokens=LIST_TOK
     )
     rows = []
     for index, (scene, run) in enumerate(zip(scenes, runs, strict=True)):
@@ -174,7 +174,7 @@ def _rank(engine: Engine, task: Task) -> Rows:
 def _agree(engine: Engine, task: Task) -> Rows:
     """What the exact, the lexical and the likelihood judge find described in the same steered answers."""
     examiner = _examiner(engine, task, ANSWER_TOK)
-    judges = (JUDGE, LexicalJudge(), LikelihoodJudge(engine, grammar.AMBIGUOUS[2]))
+    judges = (JUDGE, LexicalJudge(), LikelihoodJudge(engine, wordings.AMBIGUOUS[2]))
     return [
         {judge.name: judge.judge(answer.text, examiner.items[answer.item]).chosen for judge in judges}
         for answer in examiner.evaluate(_treatment(task)).answers

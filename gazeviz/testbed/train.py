@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from gazeviz.testbed.data import PHASES, SCENE, BatchSource, PackedBatch
+from gazeviz.testbed.growth import digest, grow_from
 from gazeviz.testbed.model import build_model, save_pretrained
 from gazeviz.testbed.muon import Muon
 from gazeviz.testbed.packed_pass import PackedPass
@@ -45,6 +46,8 @@ class Settings:
     adam_rate: float = 1e-3
     warmup_steps: int = 200
     clip: float = 1.0
+    source_sha256: str = ""
+    """Digest of the weights file that the run began with, grown to this model; "" for a run from nothing."""
 
     def phase_of_step(self, n_steps: int) -> list[int]:
         """The phase's index of every step: the early phases' lengths, then the last one to the end."""
@@ -76,13 +79,21 @@ class Trainer:
     """One training run in a folder: model, optimisers, history; `run` takes it to its end."""
 
     def __init__(
-        self, folder: Path, settings: Settings, *, device: str = "cpu", snapshot: Path | None = None
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        device: str = "cpu",
+        snapshot: Path | None = None,
+        source: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.settings = settings
+        self.settings = settings if source is None else replace(settings, source_sha256=digest(source))
         self.device = torch.device(device)
         self.snapshot = snapshot
         self.model = build_model(seed=settings.seed)
+        if source is not None:
+            grow_from(source, self.model)
         self.model.to(device).train()  # type: ignore[arg-type]
         self.packed = PackedPass(self.model)
         self.optimisers = build_optimisers(self.model, settings)
@@ -158,6 +169,7 @@ class Trainer:
                 group["full_rate"] = full_rate
         self.progress = Progress(**state["progress"])
         self.history = state["history"]
+        self.settings = replace(self.settings, source_sha256=state["settings"]["source_sha256"])
 
     def _batches(self, n_steps: int) -> Iterator[PackedBatch]:
         # Room behind the end: a decay asked for late may end later than the run was first meant to.
@@ -297,6 +309,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--export", type=Path, help="folder for the finished model's files")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--phase-steps", type=int, nargs=3, default=Settings.phase_steps)
+    parser.add_argument(
+        "--from", type=Path, dest="source", help="folder of a trained model to grow and go on from"
+    )
     parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--muon-rate", type=float, default=Settings.muon_rate)
     parser.add_argument("--adam-rate", type=float, default=Settings.adam_rate)
@@ -324,7 +339,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         adam_rate=arguments.adam_rate,
         warmup_steps=arguments.warmup_steps,
     )
-    trainer = Trainer(arguments.out, settings, device=arguments.device, snapshot=arguments.snapshot)
+    trainer = Trainer(
+        arguments.out,
+        settings,
+        device=arguments.device,
+        snapshot=arguments.snapshot,
+        source=None if arguments.resume else arguments.source,
+    )
     if arguments.resume:
         trainer.resume()
     if arguments.compile:

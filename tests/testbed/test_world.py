@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from gazeviz.testbed import grammar
+from gazeviz.testbed import grammar, wordings
 from gazeviz.testbed.drawing import draw_object, draw_panel, draw_scene, draw_strip
 from gazeviz.testbed.grammar import Fact
 from gazeviz.testbed.placing import find_spots
@@ -98,11 +98,11 @@ def test_repeats_come_only_when_asked_for():
 
 
 def test_questions_name_their_place():
-    assert "six-panel" in grammar.fill(grammar.DIRECT[0], 2, 6)
-    assert "third panel" in grammar.fill(grammar.DIRECT[0], 2, 6)
-    assert grammar.fill("What happens in panel {number}?", 4) == "What happens in panel 5?"
-    assert not any("left" in wording for wording in grammar.direct_wordings(one_row=False))
-    assert grammar.direct_wordings(one_row=True) == grammar.DIRECT
+    assert "six-panel" in wordings.fill(wordings.DIRECT[0], 2, 6)
+    assert "third panel" in wordings.fill(wordings.DIRECT[0], 2, 6)
+    assert wordings.fill("What happens in panel {number}?", 4) == "What happens in panel 5?"
+    assert not any("left" in wording for wording in wordings.direct_wordings(one_row=False))
+    assert wordings.direct_wordings(one_row=True) == wordings.DIRECT
 
 
 def test_narration_runs_both_ways():
@@ -123,10 +123,10 @@ def test_objects_are_found_in_a_list_and_in_prose():
 def test_the_vocabulary_holds_every_word_of_every_prompt_and_answer():
     known = set(grammar.vocabulary())
     wordings = (
-        grammar.DIRECT + grammar.AMBIGUOUS + grammar.NARRATION + grammar.NARRATION_REVERSED
-        + grammar.SCENE_LIST + grammar.SCENE_PART + grammar.SCENE_DIRECT
+        wordings.DIRECT + wordings.AMBIGUOUS + wordings.NARRATION + wordings.NARRATION_REVERSED
+        + wordings.SCENE_LIST + wordings.SCENE_PART + wordings.SCENE_DIRECT
     )  # fmt: skip
-    texts = [grammar.fill(wording, place, place + 1) for wording in wordings for place in range(8)]
+    texts = [wordings.fill(wording, place, place + 1) for wording in wordings for place in range(8)]
     texts += [grammar.narration([fact.caption(k % 3) for fact in ALL_FACTS[k::500]][:8]) for k in range(500)]
     assert {word for text in texts for word in grammar.tokens(text)} <= known
     assert len(known) == len(grammar.vocabulary())
