@@ -11,7 +11,7 @@ import numpy as np
 from gazeviz.domain.evaluation import Answer
 from gazeviz.domain.statistics import bootstrap_interval, cohen_kappa, percentile_of
 from gazeviz.engine.protocols import Treatment, controls
-from gazeviz.testbed import grammar, wordings
+from gazeviz.testbed import wordings
 from gazeviz.testbed.card_measurement import Figures, Measurement, short
 from gazeviz.testbed.card_plan import MAIN_LAYOUT
 from gazeviz.testbed.card_settings import Setting, decoding, named_together
@@ -60,7 +60,7 @@ def elsewhere(measurement: Measurement) -> Figures:
     """The recommended setting on other wordings, sizes and layouts."""
     plan, wish = measurement.plan, measurement.treatment(measurement.recommended)
     small = Pictures(plan.seeds["other"], plan.other_strips)
-    wordings = {
+    asked = {
         question: short(measurement.evaluate(wish, small, "wordings", {"prompt": question}).figures())
         for question in wordings.AMBIGUOUS
     }
@@ -73,7 +73,7 @@ def elsewhere(measurement: Measurement) -> Figures:
         for one in plan.layouts
         if one.layout != MAIN_LAYOUT
     }
-    return {"wordings": wordings, "sizes": sizes, "layouts": layouts}
+    return {"wordings": asked, "sizes": sizes, "layouts": layouts}
 
 
 def moving(measurement: Measurement) -> Figures:

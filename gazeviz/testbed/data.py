@@ -340,7 +340,9 @@ def _value_table() -> NDArray[np.float32]:
     """The processor's float of every byte, (3, 256): asked of the processor, hence equal to the last bit."""
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(4, axis=0).repeat(4, axis=1)
     image = Image.fromarray(np.stack([ramp] * 3, axis=-1))
-    values = np.asarray(build_processor()(images=[image], do_resize=False, return_tensors="np")["pixel_values"])
+    values = np.asarray(
+        build_processor()(images=[image], do_resize=False, return_tensors="np")["pixel_values"]
+    )
     pixels = _patches(np.stack([ramp] * 3)[None]).reshape(-1, 3, PATCH_PX**2)
     floats = values.astype(np.float32).reshape(-1, 3, 2, PATCH_PX**2)[:, :, 0]
     table = np.empty((3, 256), dtype=np.float32)

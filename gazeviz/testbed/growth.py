@@ -1,7 +1,7 @@
 """A trained model's weights put into a larger one that gives the same answers at first.
 
-New heads and layers begin with an output of zero, so nothing changes until training moves them; new words take
-the mean of the old ones. Only the language model may grow, in layers, query heads and words.
+New heads and layers begin with an output of zero, so nothing changes until training moves them; new words
+take the mean of the old ones. Only the language model may grow, in layers, query heads and words.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ UNSEEN: Final = (
     "I want to know what panel {number} is about.",
 )
 
+
 def check_layouts(
     model: Qwen3VLForConditionalGeneration,
     layouts: Sequence[tuple[int, int]] = (*ROWS[1:], *GRIDS),
@@ -185,7 +186,9 @@ def check_square_panels(
     model: Qwen3VLForConditionalGeneration, n_strips: int = 12, seed: int = SEED
 ) -> dict[str, float]:
     """Direct questions about strips as people bring them: square panels of several sizes and layouts."""
-    cases = [((1, 6), px) for px in (64, 90, 256)] + [(layout, 128) for layout in ((1, 4), (1, 5), (1, 8), (2, 2))]
+    cases = [((1, 6), px) for px in (64, 90, 256)] + [
+        (layout, 128) for layout in ((1, 4), (1, 5), (1, 8), (2, 2))
+    ]
     return {
         f"{layout[0]}x{layout[1]} {px} px": check_direct(
             model, [drawn_strip((seed, k), layout, px) for k in range(n_strips)]
@@ -219,7 +222,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, section in sections.items():
         _print({name: section()})
     strips = builtin_strips(arguments.strips, arguments.seed)
-    for wording in (wordings.DIRECT[0].replace("{ordinal}", "{nth}"), "What happens in panel {number}?", *UNSEEN):
+    for wording in (
+        wordings.DIRECT[0].replace("{ordinal}", "{nth}"),
+        "What happens in panel {number}?",
+        *UNSEEN,
+    ):
         _print({wording: check_direct(model, strips, wording)})
     for wording in wordings.NARRATION[1:3]:
         _print({wording: check_narration(model, strips, wording)})

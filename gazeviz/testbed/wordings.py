@@ -38,8 +38,8 @@ AMBIGUOUS: Final = (
 # The second and third are those of the paper's public code, plain and with the panels' labels.
 NARRATION: Final = (
     "Describe each panel in order, one short sentence each.",
-    "Please describe each panel of this comic strip in order. Keep each description SHORT — one brief sentence"
-    " per panel, naming the action and the salient objects. Do not summarise the whole strip first; just"
+    "Please describe each panel of this comic strip in order. Keep each description SHORT — one brief"
+    " sentence per panel, naming the action and the salient objects. Do not summarise the whole strip first; just"
     " describe panel by panel.",
     "Please describe what happens in each panel, in order. Start each panel description with 'Panel 1:',"
     " 'Panel 2:', and so on.",
@@ -173,7 +173,7 @@ def direct_wordings(one_row: bool) -> tuple[str, ...]:
 
 
 def draw_direct(rng: np.random.Generator, one_row: bool) -> str:
-    """A direct question: two in five in the paper's words (a quarter of them "3rd"), the rest put together."""
+    """A direct question: two in five in the paper's words (a quarter "3rd"), most others put together."""
     if rng.random() < 0.4:
         wording = direct_wordings(one_row)[0]
         return wording.replace("{ordinal}", "{nth}") if rng.random() < 0.25 else wording

@@ -80,8 +80,8 @@ class DrawnScene:
         )
 
 
-# Width to height of panels by layout (rows, columns), square if not named: so shaped that the built-in model's
-# processor, which has room for 56 cells, puts every border of a panel on a border of cells.
+# Width to height of panels by layout (rows, columns), square if not named: so shaped that the built-in
+# model's processor, which has room for 56 cells, puts every border of a panel on a border of cells.
 PANEL_RATIOS: Final[dict[tuple[int, int], float]] = {
     (1, 4): 1.25,
     (1, 5): 0.875,
@@ -113,7 +113,8 @@ def builtin_strips(
 ) -> tuple[DrawnStrip, ...]:
     """Draw n strips from a seed; by default every panel is a combination that was never trained on.
 
-    `panel_px` is a panel's side, or its (width, height), by default `panel_size_px` of the layout. The k-th strip depends on the seed and k, not on n.
+    `panel_px` is a panel's side, or its (width, height), by default `panel_size_px` of the layout. The k-th
+    strip depends on the seed and k, not on n.
     """
     return tuple(drawn_strip((seed, k), layout, panel_px, split) for k in range(n))
 
