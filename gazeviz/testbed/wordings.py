@@ -39,8 +39,8 @@ AMBIGUOUS: Final = (
 NARRATION: Final = (
     "Describe each panel in order, one short sentence each.",
     "Please describe each panel of this comic strip in order. Keep each description SHORT — one brief"
-    " sentence per panel, naming the action and the salient objects. Do not summarise the whole strip first; just"
-    " describe panel by panel.",
+    " sentence per panel, naming the action and the salient objects. Do not summarise the whole strip first;"
+    " just describe panel by panel.",
     "Please describe what happens in each panel, in order. Start each panel description with 'Panel 1:',"
     " 'Panel 2:', and so on.",
     "Describe every panel of this comic strip in order.",
