@@ -15,7 +15,19 @@ from gazeviz.testbed.card_settings import COUNTS, MORE_MODES, How
 from gazeviz.testbed.card_tasks import SCENES, Pictures
 
 MAIN_LAYOUT: Final = (1, 6)
-OTHER_LAYOUTS: Final = ((1, 2), (1, 3), (1, 4), (1, 5), (1, 7), (1, 8), (2, 2), (2, 3), (3, 2), (2, 4))
+OTHER_LAYOUTS: Final = (
+    (1, 2),
+    (1, 3),
+    (1, 4),
+    (1, 5),
+    (1, 7),
+    (1, 8),
+    (2, 2),
+    (2, 3),
+    (3, 2),
+    (2, 4),
+    (3, 3),
+)
 
 # Series of pictures that share no strip; draws of random heads count up from their seed.
 SEEDS: Final[Mapping[str, int]] = {

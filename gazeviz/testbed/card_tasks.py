@@ -48,7 +48,7 @@ class Pictures:
     n: int
     first: int = 0
     layout: tuple[int, int] = (1, 6)
-    panel_px: int = 192
+    panel_px: int | None = None
 
     def parts(self, size: int) -> tuple[Pictures, ...]:
         """The same pictures in pieces."""
@@ -217,7 +217,7 @@ def _treatment(task: Task) -> Treatment:
 
 
 @lru_cache(maxsize=700)
-def _drawn(seed: int, k: int, layout: tuple[int, int], panel_px: int) -> Strip:
+def _drawn(seed: int, k: int, layout: tuple[int, int], panel_px: int | None) -> Strip:
     """One picture; kept, because many tasks ask about the same ones."""
     if layout == SCENES:
         scene = drawn_scene((seed, k))

@@ -6,8 +6,9 @@ know what anything looks like, nor which model reads it; how it is asked about i
 What is right where a question names no panel ("What is happening in this panel?") is a rule of this world:
 the picture's most eye-catching panel, the one whose colour comes first in COLOURS (warm ones first; of two,
 the first in reading order). Training follows the rule in `wordings`' open questions most of the time and
-answers with any panel otherwise: a rule makes the answer decidable, so that all of its words come from one panel, and
-chance keeps it a weak habit, which steering can overcome. As colours are drawn evenly, so are the panels.
+answers with any panel otherwise: a rule makes the answer decidable, so that all of its words come from one
+panel, and chance keeps it a weak habit, which steering can overcome. As colours are drawn evenly, so are the
+panels.
 """
 
 from __future__ import annotations
