@@ -23,6 +23,7 @@ from typing import Any, Final
 from gazeviz.engine.description import library_versions
 from gazeviz.engine.loading import fingerprint_of
 from gazeviz.testbed import card_scenes, card_strips
+from gazeviz.testbed.card_curves import CURVES_FILE, curves
 from gazeviz.testbed.card_measurement import Measurement
 from gazeviz.testbed.card_plan import Plan
 from gazeviz.testbed.card_pool import Crew, Journal, Pace
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write_json(folder / "model-card.json", figures)
     _write_json(folder / "recommended.json", _recommended(measurement, figures))
     _write_text(options.out, card(figures))
+    if figures["model"]["training"].get("losses"):
+        _write_text(folder / CURVES_FILE, curves(figures["model"]["training"]))
     print(f"Wrote {options.out}: {figures['minutes']} minutes of one process.", flush=True)
     changed = sum(one["strength_0"]["changed"] for one in figures["controls"].values())
     if changed:

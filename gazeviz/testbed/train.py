@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LOG_EVERY: Final = 50
 CHECKPOINT: Final = "checkpoint.pt"
 DECAY_REQUEST: Final = "decay"
+CURVES: Final = ("step", "direct", "narration", "ambiguous", "scene_list", "scene_false")  # kept of a check
 
 
 @dataclass(frozen=True)
@@ -279,13 +280,25 @@ def describe_phases() -> list[dict[str, object]]:
 
 
 def write_training_record(
-    folder: Path, settings: Settings, progress: Progress, history: Sequence[dict[str, object]]
+    folder: Path,
+    settings: Settings,
+    progress: Progress,
+    history: Sequence[dict[str, object]],
+    source: Path | None = None,
 ) -> None:
-    """Write training.json: settings, the mixture at the start and at each resumption, the last check."""
+    """Write training.json: settings, the mixture at the start and at each resumption, losses and checks.
+
+    With `source`, the record of the model that the run went on from comes along, without its own losses.
+    """
     checks = [entry for entry in history if "direct" in entry]
     record: dict[str, Any] = {"settings": asdict(settings), "progress": asdict(progress)}
     record["mixtures"] = [entry for entry in history if "phases" in entry]
     record["last_check"] = checks[-1] if checks else None
+    record["losses"] = [[entry["step"], entry["loss"]] for entry in history if "loss" in entry]
+    record["checks"] = [{key: entry[key] for key in CURVES if key in entry} for entry in checks]
+    if source is not None:
+        before = json.loads((source / "training.json").read_text(encoding="utf-8"))
+        record["source"] = {key: before[key] for key in before if key not in ("losses", "checks")}
     (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -353,7 +366,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     trainer.run(arguments.steps, check_every=arguments.check_every, decay_steps=arguments.decay_steps)
     if arguments.export is not None:
         save_pretrained(arguments.export, trainer.model)
-        write_training_record(arguments.export, settings, trainer.progress, trainer.history)
+        write_training_record(
+            arguments.export, trainer.settings, trainer.progress, trainer.history, arguments.source
+        )
 
 
 if __name__ == "__main__":
