@@ -330,7 +330,8 @@ def _trained(training: Figures) -> str:
 ## How it was trained
 
 {training["progress"]["step"]} steps, seed {training["settings"]["seed"]}, {begun}; every setting
-and mixture is in `training.json`. Right answers are those of a quick check on 36 strips of held-out combinations.
+and mixture is in `training.json`. Right answers are those of a quick check on 36 strips of held-out
+combinations.
 
 ![Loss and right answers by step]({CURVES_FILE})"""
 

@@ -54,7 +54,7 @@ def grow_from(folder: Path, model: Qwen3VLForConditionalGeneration) -> None:
     old: dict[str, Tensor] = load_file(folder / WEIGHTS)
     old_config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["text_config"]
     old_words = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    config = model.config.text_config
+    config: Any = model.config.text_config
     origins = layer_origins(old_config["num_hidden_layers"], config.num_hidden_layers)
     state = dict(model.state_dict())
     for name, tensor in state.items():
@@ -86,12 +86,12 @@ def _grown(name: str, old: Tensor, new: Tensor, old_config: Mapping[str, Any], c
         raise ValueError(f"{name} cannot grow from {tuple(old.shape)} to {tuple(new.shape)}")
     had = old_config["num_attention_heads"] // n_keys
     if name.endswith("q_proj.weight"):
-        grown = new.clone().unflatten(0, (n_keys, -1, width))
-        grown[:, :had] = old.unflatten(0, (n_keys, had, width))
-        return grown.flatten(0, 2)
-    grown = torch.zeros_like(new).unflatten(1, (n_keys, -1, width))
-    grown[:, :, :had] = old.unflatten(1, (n_keys, had, width))
-    return grown.flatten(1, 3)
+        grown = new.reshape(n_keys, -1, width, new.shape[1]).clone()
+        grown[:, :had] = old.reshape(n_keys, had, width, new.shape[1])
+    else:
+        grown = torch.zeros_like(new).reshape(new.shape[0], n_keys, -1, width)
+        grown[:, :, :had] = old.reshape(new.shape[0], n_keys, had, width)
+    return grown.reshape(new.shape)
 
 
 def _fill_words(new: Tensor, old: Tensor, old_ids: Mapping[str, int]) -> None:
