@@ -26,8 +26,8 @@ class Block(NamedTuple):
 
 # How often each kind is asked; what a panel's own word leads to comes first.
 _KINDS: Final = {
-    "caption": 0.3, "character": 0.12, "colour": 0.12, "setting": 0.12, "action": 0.12, "panel": 0.12,
-    "yes_no": 0.07, "count": 0.03,
+    "caption": 0.36, "character": 0.14, "colour": 0.12, "setting": 0.12, "action": 0.1, "panel": 0.08,
+    "yes_no": 0.06, "count": 0.02,
 }  # fmt: skip
 _SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
 

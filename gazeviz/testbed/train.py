@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.utils.data import DataLoader
 
+from gazeviz.testbed import data
 from gazeviz.testbed.data import PHASES, SCENE, BatchSource, PackedBatch
 from gazeviz.testbed.growth import digest, grow_from
 from gazeviz.testbed.model import build_model, save_pretrained
@@ -104,7 +105,7 @@ class Trainer:
 
     def run(self, n_steps: int, *, check_every: int = 300, decay_steps: int = 0) -> None:
         """Train up to `n_steps`, or until the decay that was asked for ends."""
-        self._log({"step": self.progress.step, "phases": describe_phases()})
+        self._log({"step": self.progress.step, "phases": describe_phases(), "shares": data.describe_shares()})
         if decay_steps:
             self._start_decay(decay_steps)
         seen, loss_sum, since = 0, 0.0, time.monotonic()
