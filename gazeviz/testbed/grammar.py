@@ -7,8 +7,8 @@ What is right where a question names no panel ("What is happening in this panel?
 the picture's most eye-catching panel, the one whose colour comes first in COLOURS (warm ones first; of two,
 the first in reading order). Training follows the rule in a share of `wordings`' open questions
 (`data.EYE_CATCHING_SHARE`) and answers with any panel otherwise. The rule makes the likeliest answer one that
-the picture decides, so that its words come from one panel; chance keeps it a weak habit: at a share of 0.6 the
-answers were coherent, but no few heads could steer them. As colours are drawn evenly, so are the panels.
+the picture decides, so that its words come from one panel; chance keeps it a weak habit: at a share of 0.6
+the answers were coherent, but no few heads could steer them. As colours are drawn evenly, so are the panels.
 """
 
 from __future__ import annotations
