@@ -72,6 +72,29 @@ class Plan:
     seeds: Mapping[str, int] = field(default_factory=lambda: dict(SEEDS))
 
     @classmethod
+    def sized(cls, strips: int) -> Plan:
+        """The whole plan with so many final strips; under the full 200, all other pictures in proportion.
+
+        Never fewer than 8 of a kind: a choice among settings on less would be chance.
+        """
+        share = min(1.0, strips / cls.strips)
+
+        def part(n: int) -> int:
+            return max(8, round(share * n))
+
+        return cls(
+            strips=strips,
+            draw_strips=part(cls.draw_strips),
+            overall_draw_strips=part(cls.overall_draw_strips),
+            moving_draw_strips=part(cls.moving_draw_strips),
+            other_strips=part(cls.other_strips),
+            screening_strips=part(cls.screening_strips),
+            ranking_strips=part(cls.ranking_strips),
+            scenes=part(cls.scenes),
+            screening_scenes=part(cls.screening_scenes),
+        )
+
+    @classmethod
     def quick(cls, strips: int) -> Plan:
         """All sections with hardly anything in them: to see that they work, not to learn from."""
         return cls(

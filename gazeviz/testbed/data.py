@@ -58,7 +58,7 @@ DIRECT_BLOCKS: Final = 2
 FREE_BLOCKS: Final = 2
 ATTRIBUTE_BLOCKS: Final = 3
 DISTINCT_SHARE: Final = 0.85  # strips in which no colour and no character comes twice
-EYE_CATCHING_SHARE: Final = 0.2  # open questions answered by the grammar's rule; the others by any panel
+EYE_CATCHING_SHARE: Final = 0.1  # open questions answered by the grammar's rule; the others by any panel
 
 
 @dataclass(frozen=True)

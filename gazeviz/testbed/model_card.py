@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.out.parent
     model = options.model.resolve()  # a link that is moved meanwhile must not change what is measured
     fingerprint = fingerprint_of(model)
-    plan = Plan.quick(options.strips) if options.quick else Plan(strips=options.strips)
+    plan = Plan.quick(options.strips) if options.quick else Plan.sized(options.strips)
     pace = Pace(plan.cost, lambda line: print(line, flush=True))
     journal = Journal(options.journal or Path(".cache/model-card") / f"{fingerprint[:16]}.jsonl", fingerprint)
     print(f"Measuring {options.model} ({fingerprint[:16]}): about {plan.cost:.0f} answers.", flush=True)
@@ -82,7 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--out", type=Path, required=True, help="the card, a Markdown file")
-    parser.add_argument("--strips", type=int, default=200, help="final strips (default 200)")
+    parser.add_argument(
+        "--strips",
+        type=int,
+        default=200,
+        help="final strips (default 200; fewer: other pictures in proportion)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="few strips, few settings: a look, not a measurement"
     )
