@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from gazeviz.testbed import wordings
-from gazeviz.testbed.grammar import CHARACTERS, COLOURS, ORDERS, Fact, SceneObject
+from gazeviz.testbed.grammar import CHARACTERS, COLOURS, Fact, SceneObject, draw_order
 
 Shown = Sequence[Fact] | Sequence[SceneObject]
 
@@ -26,8 +26,8 @@ class Block(NamedTuple):
 
 # How often each kind is asked; what a panel's own word leads to comes first.
 _KINDS: Final = {
-    "caption": 0.36, "character": 0.14, "colour": 0.12, "setting": 0.12, "action": 0.1, "panel": 0.08,
-    "yes_no": 0.06, "count": 0.02,
+    "caption": 0.4, "character": 0.2, "colour": 0.1, "setting": 0.08, "action": 0.08, "panel": 0.08,
+    "yes_no": 0.05, "count": 0.01,
 }  # fmt: skip
 _SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
 
@@ -77,7 +77,7 @@ def _answer(rng: np.random.Generator, kind: str, one: Fact | SceneObject, index:
     if kind == "character":
         return f"{one.colour} {one.character}"
     if kind == "caption" and isinstance(one, Fact):
-        return one.caption(int(rng.integers(len(ORDERS))))
+        return one.caption(draw_order(rng))
     return str(getattr(one, kind))
 
 

@@ -51,11 +51,11 @@ GRIDS: Final = ((2, 2), (2, 3), (3, 2), (2, 4), (3, 3))
 SCENE: Final = (0, 0)  # in the place of a layout
 SCENE_SIZES_PX: Final = ((256, 192), (256, 192), (288, 192), (288, 160), (224, 224), (192, 256), (192, 288))
 
-NARRATED_SHARE: Final = 0.35
+NARRATED_SHARE: Final = 0.3
 REVERSED_SHARE: Final = 0.1
 NARRATION_ORDERS: Final = (0, 0, 0, 1, 2)
 DIRECT_BLOCKS: Final = 2
-FREE_BLOCKS: Final = 2
+FREE_BLOCKS: Final = 3
 ATTRIBUTE_BLOCKS: Final = 3
 DISTINCT_SHARE: Final = 0.85  # strips in which no colour and no character comes twice
 EYE_CATCHING_SHARE: Final = 0.1  # open questions answered by the grammar's rule; the others by any panel
@@ -74,18 +74,18 @@ class Phase:
 
 
 FINAL_LAYOUTS: Final = {
-    (1, 6): 0.26,
+    (1, 6): 0.23,
     (1, 8): 0.09,
     (1, 7): 0.045,
     (1, 5): 0.045,
     (1, 4): 0.04,
     (1, 3): 0.02,
     (1, 2): 0.02,
-    (2, 2): 0.06,
-    (2, 3): 0.09,
+    (2, 2): 0.05,
+    (2, 3): 0.07,
     (3, 2): 0.08,
-    (2, 4): 0.09,
-    (3, 3): 0.06,
+    (2, 4): 0.10,
+    (3, 3): 0.11,
     SCENE: 0.10,
 }
 PHASES: Final = (
@@ -128,6 +128,7 @@ def describe_shares() -> dict[str, float]:
         "soft": SOFT_SHARE,
         "distinct": DISTINCT_SHARE,
         "unknown_word": wordings.UNKNOWN_SHARE,
+        "setting_first": grammar.ORDER_SHARES[1],
     }
 
 
@@ -217,7 +218,7 @@ def _draw_strip(
     image = draw_strip(facts, layout, *drawn_px, rng)
     if drawn_px != fed_px:
         image = image.resize(fed_px, Image.Resampling.BICUBIC)
-    captions = [fact.caption(_pick(rng, grammar.ORDERS)) for fact in facts]
+    captions = [fact.caption(grammar.draw_order(rng)) for fact in facts]
     blocks = _blocks(rng, asked, captions, facts)
     if asked.whole is not None:
         order = _pick(rng, NARRATION_ORDERS)
