@@ -3,7 +3,7 @@
 #   make run [ARGS="..."]   open the desktop app (ARGS="gui strip.png": on a picture)
 #   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
 #   make test [ARGS="..."]  the tests (ARGS goes to pytest)
-#   make lint               ruff, mypy --strict, import rules
+#   make lint               what pre-commit checks: ruff, formatting, mypy --strict, import rules
 #   make bench              timings on this machine, written into resources/help/performance.md
 #   make clean              remove the environment and every cache
 #
@@ -38,12 +38,10 @@ demo: $(STAMP)
 	@$(BIN)/gazeviz demo $(ARGS)
 
 test: $(STAMP) $(SCREEN)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 bench: $(STAMP)
 	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench $(ARGS); done

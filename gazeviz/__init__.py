@@ -14,7 +14,7 @@ loads no torch:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Cancelled": "gazeviz.errors",
@@ -34,13 +34,13 @@ _HOMES = {
     "TokenGrid": "gazeviz.domain.grid",
     "Trajectory": "gazeviz.domain.run",
     "Engine": "gazeviz.engine.engine",
-    "builtin_scenes": "gazeviz.testbed.world",
-    "builtin_strips": "gazeviz.testbed.world",
+    "builtin_scenes": "gazeviz.testbed.world.world",
+    "builtin_strips": "gazeviz.testbed.world.world",
     "load": "gazeviz.engine.engine",
-    "logged_picture": "gazeviz.app.logbook",
-    "open_picture": "gazeviz.pictures",
+    "logged_picture": "gazeviz.app.report.sources",
+    "open_picture": "gazeviz.imaging",
     "panel_regions": "gazeviz.domain.strip",
-    "run_map": "gazeviz.engine.trajectory",
+    "run_map": "gazeviz.engine.generation.read_along",
 }
 """Where each public name lives."""
 
@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from gazeviz.app.logbook import logged_picture
+    from gazeviz.app.report.sources import logged_picture
     from gazeviz.domain.grid import TokenGrid
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region
@@ -81,10 +81,10 @@ if TYPE_CHECKING:
     from gazeviz.domain.steering import Schedule, Steering
     from gazeviz.domain.strip import Layout, Strip, panel_regions
     from gazeviz.engine.engine import Engine, load
-    from gazeviz.engine.trajectory import run_map
+    from gazeviz.engine.generation.read_along import run_map
     from gazeviz.errors import Cancelled, GazevizError, RunError, UserError
-    from gazeviz.pictures import open_picture
-    from gazeviz.testbed.world import builtin_scenes, builtin_strips
+    from gazeviz.imaging import open_picture
+    from gazeviz.testbed.world.world import builtin_scenes, builtin_strips
 
 
 def __getattr__(name: str) -> Any:

@@ -98,7 +98,7 @@ def _run(given: Sequence[str], terminal: Terminal) -> int:
     # Nothing goes to the network: models are folders. A person who set the variable knows why.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from gazeviz.log import start_logging
+    from gazeviz.logging_setup import start_logging
 
     start_logging(options.verbose)
     code: int = COMMANDS[options.command].run(options, terminal)

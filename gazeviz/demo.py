@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gazeviz.domain.evaluation import Answer, Evaluation, Verdict
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer, Verdict
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import percentile_of
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.engine.evaluation import Examiner
-from gazeviz.engine.judging import GrammarJudge
-from gazeviz.engine.protocols import DYNAMIC, STATIC, Treatment, controls
-from gazeviz.engine.recommendation import usual_count
-from gazeviz.testbed import grammar
-from gazeviz.testbed.world import DrawnStrip, builtin_strips
+from gazeviz.engine.evaluation.evaluation import Examiner
+from gazeviz.engine.evaluation.judges import GrammarJudge
+from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC, Treatment, controls
+from gazeviz.engine.models.description import usual_count
+from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world.world import DrawnStrip, builtin_strips
 
 if TYPE_CHECKING:
     from gazeviz.engine.engine import Engine
@@ -60,7 +60,7 @@ class Demonstration:
     narration: Run
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[JudgedAnswer, ...]:
         """The steered answers about `strip`, in the order of its panels."""
         return self.steered.answers[: len(self.strip.panels)]
 

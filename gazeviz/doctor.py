@@ -114,14 +114,14 @@ def _versions() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("Machine", "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
-    yield Finding("Machine", "processor cores", str(os.cpu_count() or "unknown"))
+    yield Finding("ModelBackend", "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    yield Finding("ModelBackend", "processor cores", str(os.cpu_count() or "unknown"))
     total_bytes, free_bytes = memory_bytes()
     if total_bytes is not None and free_bytes is not None:
         value = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
         tight = free_bytes < GIB
         yield Finding(
-            "Machine",
+            "ModelBackend",
             "memory",
             value,
             "warning" if tight else "ok",
@@ -135,7 +135,7 @@ def _device() -> Finding:
         import torch
     except (ImportError, OSError) as error:
         return Finding(
-            "Machine",
+            "ModelBackend",
             "device",
             f"torch cannot be loaded: {error}",
             "error",
@@ -144,11 +144,11 @@ def _device() -> Finding:
     if torch.cuda.is_available():
         free_bytes, total_bytes = torch.cuda.mem_get_info()
         memory = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
-        return Finding("Machine", "device", f"{torch.cuda.get_device_name()}, {memory}")
+        return Finding("ModelBackend", "device", f"{torch.cuda.get_device_name()}, {memory}")
     if torch.backends.mps.is_available():
-        return Finding("Machine", "device", "Apple GPU (mps)")
+        return Finding("ModelBackend", "device", "Apple GPU (mps)")
     why = "this build of torch has no CUDA" if torch.version.cuda is None else "no CUDA device found"
-    return Finding("Machine", "device", f"processor only: {why}", "note")
+    return Finding("ModelBackend", "device", f"processor only: {why}", "note")
 
 
 def memory_bytes() -> tuple[int | None, int | None]:
@@ -192,10 +192,10 @@ def _data() -> Iterator[Finding]:
         return  # the missing package has been named already
     made = next(place for place in (folder, *folder.parents) if place.exists())
     if os.access(made, os.W_OK):
-        yield Finding("Machine", "session log in", str(folder))
+        yield Finding("ModelBackend", "session log in", str(folder))
     else:
         step = "Name a folder that you may write to: GAZEVIZ_DATA=FOLDER."
-        yield Finding("Machine", "session log in", f"{folder}: cannot be written", "error", step)
+        yield Finding("ModelBackend", "session log in", f"{folder}: cannot be written", "error", step)
 
 
 def _model(source: str | Path | None) -> Iterator[Finding]:

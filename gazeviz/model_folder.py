@@ -18,6 +18,21 @@ BUILT_IN = ("models", "comic-vlm")
 """Where the built-in model lies among the resources."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
 """One of these holds the vocabulary."""
+SETTINGS_FILES = (
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.json",
+    "chat_template.jinja",
+    *TOKENIZER_FILES,
+)
+"""What a model's answers depend on beside its weights and config.json: they are part of its fingerprint."""
+SINGLE_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+"""The weights in one file, or the list of the files that they are spread over."""
 FULL_DIGEST_BYTES = 256 * 2**20
 """Weights up to this size are hashed whole for the fingerprint; of larger ones the headers and sizes."""
 
@@ -86,13 +101,45 @@ def read_config(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def check_tokenizer(folder: Path) -> None:
-    """Refuse a folder without a vocabulary, for which transformers would make up an empty tokenizer."""
+def check_settings(folder: Path) -> None:
+    """Refuse a folder whose tokenizer or picture settings are missing or damaged.
+
+    Without them transformers makes up some of its own, and the same weights say something else.
+
+    Raises:
+        UserError: no vocabulary (for which transformers would make up an empty tokenizer), no
+            tokenizer_config.json, no settings of the image processor, or one of all these is not JSON.
+    """
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise _incomplete(folder, "no tokenizer")
+    if not (folder / "tokenizer_config.json").is_file():
+        raise _incomplete(folder, "no tokenizer_config.json")
+    settings = {name: _settings(folder / name) for name in SETTINGS_FILES if name.endswith(".json")}
+    pictures = settings["preprocessor_config.json"], settings["processor_config.json"].get("image_processor")
+    if not any(pictures):
+        raise _incomplete(folder, "no preprocessor_config.json, which tells the image processor its work")
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A JSON file of a model folder; {} where there is none, UserError where it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{folder} has no tokenizer.",
-            next_step="Download the model again with all of its files, not only the weights.",
-        )
+            f"{path} is damaged: it is not JSON.", next_step="Download the model again."
+        ) from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{path} is damaged: it holds no settings.", next_step="Download the model again.")
+    return settings
+
+
+def _incomplete(folder: Path, lacks: str) -> UserError:
+    return UserError(
+        f"{folder} has {lacks}.",
+        next_step="Download the model again with all of its files, not only the weights.",
+    )
 
 
 def check_unquantised(settings: dict[str, Any]) -> None:
@@ -109,29 +156,66 @@ def check_unquantised(settings: dict[str, Any]) -> None:
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
-    """Return the safetensors files of a folder, sorted by name.
+    """Return the safetensors files that a model is loaded from, sorted by name.
+
+    The one file of all weights; else those that the index names, whatever lies beside them (a second copy in
+    another layout, as `consolidated.safetensors`, is none of them).
 
     Raises:
-        UserError: there are none; pickled weights are never read, because reading them can run any code.
+        UserError: there are none, or one that the index names is missing; pickled weights are never read,
+            because reading them can run any code.
     """
-    files = tuple(sorted(folder.glob("*.safetensors")))
-    if files:
-        return files
+    if (folder / SINGLE_FILE).is_file():
+        return (folder / SINGLE_FILE,)
+    if (folder / INDEX_FILE).is_file():
+        return _indexed(folder)
+    step = "Download its safetensors version, or convert it with transformers' save_pretrained."
+    if any(folder.glob("model-*-of-*.safetensors")):
+        raise _incomplete(folder, f"parts of the weights, but no {INDEX_FILE} that lists them")
+    others = sorted(path.name for path in folder.glob("*.safetensors"))
+    if others:
+        raise UserError(
+            f"{folder} has no {SINGLE_FILE}, only {others[0]}, which is of another layout.", next_step=step
+        )
     pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth"))
     raise UserError(
         f"{folder} has no weights in *.safetensors files"
         + (", only pickled ones, which can run any code when they are read." if pickled else "."),
-        next_step="Download its safetensors version, or convert it with transformers' save_pretrained.",
+        next_step=step,
     )
 
 
-def fingerprint_of(folder: Path) -> str:
-    """Return a sha256 (hex) that changes when the model changes.
+def _indexed(folder: Path) -> tuple[Path, ...]:
+    """The files that the index names; UserError where one is missing or is not in this folder."""
+    places = _settings(folder / INDEX_FILE).get("weight_map")
+    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
+    if not names or any(Path(name).name != name for name in names):
+        raise UserError(
+            f"{folder / INDEX_FILE} is damaged: it does not say where the weights are.",
+            next_step="Download the model again.",
+        )
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of the model's {len(names)} weight files are missing, first {missing[0]}.",
+            next_step="Download the model again; the download was probably not finished.",
+        )
+    return tuple(folder / name for name in names)
 
-    Over config.json and every weight file: whole up to `FULL_DIGEST_BYTES` altogether; beyond that each
-    file's size and safetensors header (names, shapes, types, offsets), so that a large model costs no minute.
+
+def fingerprint_of(folder: Path) -> str:
+    """Return a sha256 (hex) that changes when the model's answers can.
+
+    Over config.json, the settings of tokenizer, chat template, pictures and generation, and every weight
+    file: whole up to `FULL_DIGEST_BYTES` of weights altogether; beyond that each weight file's size and
+    safetensors header (names, shapes, types, offsets), so that a large model costs no minute.
     """
     digest = hashlib.sha256((folder / "config.json").read_bytes())
+    templates = sorted((folder / "additional_chat_templates").glob("*.jinja"))
+    for path in [*(folder / name for name in SETTINGS_FILES), *templates]:
+        if path.is_file():
+            digest.update(f"{path.name}:{path.stat().st_size};".encode())
+            digest.update(path.read_bytes())
     files = weight_files(folder)
     whole = sum(path.stat().st_size for path in files) <= FULL_DIGEST_BYTES
     for path in files:

@@ -15,9 +15,18 @@ os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
+
+from tests.patience import PatientBot
 
 if TYPE_CHECKING:
     from tests.kept_log import Kept
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
+    """The robot that works the widgets, and waits longer than pytest-qt's own."""
+    return PatientBot(request)
 
 
 @pytest.fixture
@@ -43,7 +52,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, _scratch_log: Path) -> Ite
 
 @pytest.fixture(autouse=True)
 def _cycles_are_freed_in_this_thread() -> Iterator[None]:
-    """A widget that another thread's allocation frees can crash the interpreter (gazeviz.app.garbage)."""
+    """A widget that another thread's allocation frees can crash the interpreter: app.session.garbage."""
     gc.disable()
     yield
     gc.collect(0)  # what this test made: nothing of it has been looked at yet, so all of it is young
@@ -53,7 +62,7 @@ def _cycles_are_freed_in_this_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the built-in model's architecture and random weights: quick to make, says nothing."""
-    from gazeviz.testbed.model import build_model, save_pretrained
+    from gazeviz.testbed.training.model import build_model, save_pretrained
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
     save_pretrained(folder, build_model())

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.message_parts import GenerateSpec, PictureSource
+from gazeviz.domain.messages import GenerateSpec, LoggedRun, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import SessionStore
-from gazeviz.testbed.world import builtin_strips
+from gazeviz.testbed.world.world import builtin_strips
 from tests.logged_runs import Notebook, as_png, sha256_of
 
 PROMPT = 'What\'s "this"?\n<b> =1+1 😀'
@@ -48,7 +47,7 @@ class Kept:
         ids["pasted"] = notebook.write(spec).id
         store.note_run(ids["box"], "the one")
         store.close()
-        self.reader = Reader(self.path)
+        self.reader = LogReader(self.path)
         self.runs: dict[str, LoggedRun] = {name: self.reader.run(run_id) for name, run_id in ids.items()}
 
     def _specs(self) -> Iterator[tuple[Any, ...]]:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun, MemoryLog, SessionLog
-from gazeviz.backend.answering import Answer
-from gazeviz.backend.machine import EngineMachine, load_engine
+from gazeviz.backend.answering import AnswerJob
+from gazeviz.backend.engine_adapter import EngineAdapter, load_engine
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.domain.messages import GenerateSpec, LoadModel, PictureSource
+from gazeviz.domain.messages import GenerateSpec, LoadModel, LoggedRun, PictureSource
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
+from gazeviz.store import SessionStore
 
 Retargets = Sequence[tuple[int, Region | None]]
 
@@ -23,13 +23,13 @@ Retargets = Sequence[tuple[int, Region | None]]
 class Notebook:
     """A log, in memory unless another one is given, and a model that writes runs into it."""
 
-    def __init__(self, model: Path | None = None, log: SessionLog | None = None) -> None:
+    def __init__(self, model: Path | None = None, log: SessionStore | None = None) -> None:
         request = LoadModel(1, None if model is None else str(model), "cpu", "float32")
         machine = load_engine(request, lambda: None, lambda _text, _part: None)
-        assert isinstance(machine, EngineMachine)
+        assert isinstance(machine, EngineAdapter)
         self.machine = machine
         self.info = machine.info()
-        self.log: SessionLog = MemoryLog() if log is None else log
+        self.log: SessionStore = SessionStore.temporary() if log is None else log
         if log is None:
             self.log.open_session("A morning with strips")
         self.log.save_model(self.info)
@@ -56,7 +56,7 @@ class Notebook:
         """Answer, and keep everything."""
         run_id = self.log.run_created(spec.side, spec, self.info)
         grid = self.grids[spec.picture_sha256]
-        answer = Answer(run_id, spec, self.machine, self._opened[spec.picture_sha256], grid)
+        answer = AnswerJob(run_id, spec, self.machine, self._opened[spec.picture_sha256], grid)
         moves = dict(retargets)
         while (step := answer.advance()) is not None:
             self.log.step_appended(run_id, step)
@@ -79,6 +79,6 @@ def as_png(image: Image.Image) -> bytes:
 
 def sha256_of(image: Image.Image) -> str:
     """A picture's name in requests: as RunRequest.image_sha256."""
-    from gazeviz.engine.description import picture_sha256
+    from gazeviz.engine.models.description import picture_sha256
 
     return picture_sha256(image.convert("RGB"))

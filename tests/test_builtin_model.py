@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import gazeviz
-from gazeviz.backend.machine import EngineMachine
+from gazeviz.backend.engine_adapter import EngineAdapter
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.testbed import grammar, wordings
-from gazeviz.testbed.world import DrawnStrip, builtin_scenes, builtin_strips
+from gazeviz.testbed.world import grammar, wordings
+from gazeviz.testbed.world.world import DrawnStrip, builtin_scenes, builtin_strips
 
 AMBIGUOUS = wordings.AMBIGUOUS[0]
 N_PANELS = 6
@@ -74,7 +74,7 @@ def test_the_token_that_ends_its_answer_has_a_name(
     engine: gazeviz.Engine, strips: tuple[DrawnStrip, ...]
 ) -> None:
     run = engine.generate(strips[0].image, AMBIGUOUS, max_new_tokens=30)
-    names = EngineMachine(engine).info().special_tokens
+    names = EngineAdapter(engine).info().special_tokens
     assert (run.finish, run.tokens[-1].text) == ("stop", "")
     *said, end = (names.get(step.token_id) for step in run.tokens)
     assert end == "<|im_end|>" and set(said) == {None}

@@ -121,7 +121,7 @@ def test_discover_writes_one_file_per_ranking(gazeviz: Run, tmp_path: Path) -> N
 
 
 def test_discover_reads_a_folder_with_its_list_of_layouts(gazeviz: Run, tmp_path: Path) -> None:
-    from gazeviz.testbed.world import builtin_strips
+    from gazeviz.testbed.world.world import builtin_strips
 
     strip = builtin_strips(1, layout=(2, 2), panel_px=96)[0]
     strip.image.save(tmp_path / "four.png")

@@ -1,12 +1,12 @@
 """The demonstration's own arithmetic; what it measures is tested where it is measured."""
 
 from gazeviz.demo import TURNS, Demonstration
-from gazeviz.domain.evaluation import Answer, Evaluation
+from gazeviz.domain.evaluation import Evaluation, JudgedAnswer
 
 
 def evaluation(name: str, n_hits: int) -> Evaluation:
     answers = tuple(
-        Answer(
+        JudgedAnswer(
             item, 0, 6, "a", "b", chosen=0 if item < n_hits else 1, complete=None, junk=None, unchanged=False
         )
         for item in range(10)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.log import start_logging
+from gazeviz.logging_setup import start_logging
 
 pytestmark = pytest.mark.usefixtures("fresh_logging")
 

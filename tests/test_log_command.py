@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from gazeviz import cli
-from gazeviz.app.pictures import picture_sha256
+from gazeviz.app.runs.picture_opener import picture_sha256
 from gazeviz.commands import log as log_command
-from gazeviz.engine.generation import Stream
+from gazeviz.engine.generation.decoding import Stream
 from gazeviz.store import SessionStore
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.upkeep import check
 from tests.command_line import Run, answered, command_line
 from tests.store.samples import SPEC, Samples, plain_step, tiny_info
@@ -55,7 +55,7 @@ def steer(*options: str | Path, picture: str | Path = "builtin:0") -> tuple[str 
 def test_steer_logs_both_runs_as_they_happened(gazeviz: Run, log_path: Path) -> None:
     document = answered(gazeviz, *steer())
     assert document["logged"] == [1, 2]
-    with closing(Reader(log_path)) as reader:
+    with closing(LogReader(log_path)) as reader:
         baseline, steered = reader.run(1), reader.run(2)
         for run, said in ((baseline, document["baseline"]), (steered, document["steered"])):
             assert run.state == "done" and run.summary is not None and run.summary.text == said["text"]
@@ -67,6 +67,10 @@ def test_steer_logs_both_runs_as_they_happened(gazeviz: Run, log_path: Path) -> 
             assert run.spec.picture_sha256 == said["request"]["image_sha256"]
             assert len(run.steps[0].map_P) == 72 or run.steps[0].map_P.size > 0
             assert (run.steps[0].weighted_R > 0).all()
+            assert run.spec.control is not None and not set(run.spec.control) & set(run.spec.chosen)
+            controls = [step.control_R for step in run.steps]
+            assert all(control_R is not None and control_R.shape == (6,) for control_R in controls)
+            assert not np.allclose(np.array(controls), masses_TR, atol=1e-4)
         assert (baseline.side, steered.side) == ("baseline", "steered")
         assert steered.spec.steering is not None and steered.spec.steering.target.name == "Panel 4"
         picture = reader.picture(baseline.spec.picture_sha256)
@@ -83,7 +87,7 @@ def test_what_a_text_is_about_is_judged_where_captions_are_known(
     Image.new("RGB", (300, 60), "white").save(picture)
     asked = ("steer", picture, "-p", "What is there?", "--heads", "L4H1", "--max-new-tokens", "3")
     answered(gazeviz, *asked, "--panel", "1", "--layout", "1x2")
-    with closing(Reader(log_path)) as reader:
+    with closing(LogReader(log_path)) as reader:
         said = reader.rows("SELECT run_id, judge, ok IS NULL, verdict <> '' FROM judgements ORDER BY run_id")
     assert said == [(1, "captions", 1, 1), (2, "captions", 0, 1)]  # a baseline has no target to meet
 
@@ -94,7 +98,7 @@ def test_a_file_is_logged_with_its_own_bytes(gazeviz: Run, log_path: Path, tmp_p
     Image.fromarray(pixels).save(file)
     document = answered(gazeviz, "describe", file, "-p", QUESTION, "--max-new-tokens", "3")
     assert document["logged"] == [1]
-    with closing(Reader(log_path)) as reader:
+    with closing(LogReader(log_path)) as reader:
         source = reader.picture(picture_sha256(pixels)).source
         assert source is not None and source.data == file.read_bytes() and source.name == file.name
         assert reader.run(1).steps[0].map_P.size == 0  # no head was tracked
@@ -106,7 +110,7 @@ def test_narrations_maps_and_rankings_are_logged(gazeviz: Run, log_path: Path, t
     drawn = ("map", "builtin:0", "--heads", "L4H1", "--max-new-tokens", "3", "--out", tmp_path / "m.png")
     assert answered(gazeviz, *drawn)["logged"] == [2]
     answered(gazeviz, "discover", "--strips", "builtin:2", "--by", "mass,selectivity")
-    with closing(Reader(log_path)) as reader:
+    with closing(LogReader(log_path)) as reader:
         told = reader.run(1)
         assert [step.target for step in told.steps] == ["Panel 4", "Panel 4", "Panel 2", "Panel 2"]
         assert told.summary is not None and told.summary.switches == ((2, "Panel 2"),)
@@ -156,7 +160,7 @@ def test_a_log_that_fills_up_does_not_stand_in_the_way(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gazeviz.store.entries.Entries.run", full)
+    monkeypatch.setattr("gazeviz.store.session_store.SessionStore.run_created", full)
     code, out, err = gazeviz(*steer("--json"))
     assert code == 0 and json.loads(out)["steered"]["text"] is not None
     assert err.count("Logging ends here") == 1 and "no space left" in err
@@ -180,7 +184,7 @@ def test_a_run_that_breaks_off_is_logged_as_what_it_is(
     monkeypatch.setattr(Stream, "__next__", break_off)
     code, _, _ = gazeviz(*steer())
     assert code == (130 if state == "cancelled" else 1)
-    with closing(Reader(log_path)) as reader:
+    with closing(LogReader(log_path)) as reader:
         run = reader.run(1)
         assert (run.state, len(run.steps)) == (state, 2) and said in run.message
 

@@ -10,7 +10,7 @@ import pytest
 from gazeviz import model_folder
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
-    check_tokenizer,
+    check_settings,
     check_unquantised,
     find_folder,
     fingerprint_of,
@@ -84,14 +84,71 @@ def test_only_safetensors_are_weights(tmp_path: Path) -> None:
     folder_with(tmp_path, pytorch_model__bin="x")
     with pytest.raises(UserError, match="only pickled ones, which can run any code"):
         weight_files(tmp_path)
-    folder_with(tmp_path, b__safetensors="x", a__safetensors="x")
+    folder_with(tmp_path, consolidated__safetensors="x")
+    with pytest.raises(UserError, match=r"only consolidated.safetensors, which is of another layout"):
+        weight_files(tmp_path)
+    folder_with(tmp_path, model__safetensors="x")
+    assert weight_files(tmp_path) == (tmp_path / "model.safetensors",)
+
+
+def shards(folder: Path, *names: str) -> Path:
+    places = {f"layer.{number}": name for number, name in enumerate(("b.safetensors", "a.safetensors"))}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    for name in names:
+        (folder / name).write_text("x")
+    return folder
+
+
+def test_the_index_decides_what_the_weights_are(tmp_path: Path) -> None:
+    shards(tmp_path, "a.safetensors", "b.safetensors", "consolidated.safetensors")
     assert [path.name for path in weight_files(tmp_path)] == ["a.safetensors", "b.safetensors"]
 
 
-def test_a_tokenizer_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no tokenizer"):
-        check_tokenizer(folder_with(tmp_path, tokenizer_config__json="{}"))
-    check_tokenizer(folder_with(tmp_path, tokenizer__json="{}"))
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"1 of the model's 2 weight files are missing, first a\."):
+        weight_files(shards(tmp_path, "b.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "index", ["{", "[]", "{}", '{"weight_map": {}}', '{"weight_map": {"a": "../elsewhere.safetensors"}}']
+)
+def test_a_damaged_index_is_a_sentence(tmp_path: Path, index: str) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(UserError, match=r"index\.json is damaged"):
+        weight_files(tmp_path)
+
+
+COMPLETE = {
+    "tokenizer__json": "{}",
+    "tokenizer_config__json": "{}",
+    "preprocessor_config__json": '{"size": 1}',
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"tokenizer__json": None}, "has no tokenizer"),
+        ({"tokenizer_config__json": None}, r"has no tokenizer_config\.json"),
+        ({"preprocessor_config__json": None}, r"has no preprocessor_config\.json"),
+        ({"tokenizer_config__json": "{"}, r"tokenizer_config\.json is damaged"),
+        ({"tokenizer__json": "[" * 100_000}, r"tokenizer\.json is damaged"),
+        ({"generation_config__json": "[]"}, r"generation_config\.json is damaged: it holds no settings"),
+        ({"chat_template__json": "no"}, r"chat_template\.json is damaged"),
+    ],
+)
+def test_missing_or_damaged_settings_are_refused(
+    tmp_path: Path, changes: dict[str, str | None], complaint: str
+) -> None:
+    files = {name: text for name, text in {**COMPLETE, **changes}.items() if text is not None}
+    with pytest.raises(UserError, match=complaint):
+        check_settings(folder_with(tmp_path, **files))
+
+
+def test_complete_settings_are_taken(tmp_path: Path) -> None:
+    check_settings(folder_with(tmp_path, **COMPLETE))
+    (tmp_path / "preprocessor_config.json").unlink()  # newer processors keep it inside their own settings
+    check_settings(folder_with(tmp_path, processor_config__json='{"image_processor": {"size": 1}}'))
 
 
 @pytest.mark.parametrize("quantised", [{"quant_method": "gptq", "bits": 4}, {"bits": 4}])
@@ -122,6 +179,17 @@ def test_a_fingerprint_tells_models_apart(
     assert first != written("{}", header, b"00000")
     # Of a large model only sizes and headers are looked at.
     assert (first != written("{}", header, b"1111")) == whole
+
+
+@pytest.mark.parametrize("name", [*model_folder.SETTINGS_FILES, "additional_chat_templates/short.jinja"])
+def test_a_fingerprint_covers_everything_that_changes_answers(tmp_path: Path, name: str) -> None:
+    folder_with(tmp_path, config__json="{}", model__safetensors="weights")
+    (tmp_path / "additional_chat_templates").mkdir()
+    without = fingerprint_of(tmp_path)
+    (tmp_path / name).write_text("one")
+    first = fingerprint_of(tmp_path)
+    (tmp_path / name).write_text("two")
+    assert len({without, first, fingerprint_of(tmp_path)}) == 3
 
 
 def test_a_snapshot_is_called_as_its_repository() -> None:

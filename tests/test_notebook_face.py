@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gazeviz
-from tests.engine.random_comic import random_comic_model
+from tests.engine.fixtures.random_comic import random_comic_model
 
 SOURCE = Path(gazeviz.__file__)
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazeviz import pictures
+from gazeviz import imaging
 from gazeviz.errors import UserError
-from gazeviz.pictures import open_picture
+from gazeviz.imaging import open_picture
 
 NUMBERS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
@@ -116,7 +116,7 @@ def test_the_given_image_is_left_as_it_was() -> None:
     assert np.array_equal(np.asarray(image), NUMBERS)
 
 
-def refusal(source: pictures.Picture) -> UserError:
+def refusal(source: imaging.Picture) -> UserError:
     with pytest.raises(UserError) as caught:
         open_picture(source)
     assert caught.value.next_step
@@ -147,10 +147,10 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_bomb_and_an_absurd_size_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big = saved(tmp_path, Image.new("1", (200, 100)), "big.png")
-    monkeypatch.setattr(pictures, "MAX_PICTURE_PX", 19_999)
+    monkeypatch.setattr(imaging, "MAX_PICTURE_PX", 19_999)
     assert "too large" in refusal(big).sentence
     monkeypatch.undo()
-    long = saved(tmp_path, Image.new("1", (pictures.MAX_SIDE_PX + 1, 2)), "long.png")
+    long = saved(tmp_path, Image.new("1", (imaging.MAX_SIDE_PX + 1, 2)), "long.png")
     assert "30001 x 2 pixels" in refusal(long).sentence
     for limit in (15_000, 5_000):  # Pillow warns above its limit, and refuses above twice of it
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gazeviz.app.store_port import LoggedRun
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.reproduction import cli_line, python_snippet
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import LogReader
 from tests.command_line import Run, command_line
 from tests.kept_log import Kept
 
@@ -73,7 +73,7 @@ def test_every_run_of_the_log_is_replayed_to_the_same_tokens(kept: Kept, gazeviz
     document = json.loads(out)
     assert (document["same"], document["of"]) == (len(kept.runs), len(kept.runs))
     assert [run["token_ids"] for run in document["runs"]] == [token_ids(run) for run in kept.runs.values()]
-    reader = Reader(kept.path)
+    reader = LogReader(kept.path)
     marks = reader.rows(f"SELECT replay_same FROM runs WHERE id IN ({','.join(numbers)})")
     reader.close()
     assert marks == [(1,)] * len(numbers)

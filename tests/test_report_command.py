@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gazeviz.app.report_sources import log_sources, logged_picture
-from gazeviz.domain.message_parts import PictureSource
+from gazeviz.app.report.sources import log_sources, reported_picture
+from gazeviz.domain.messages import PictureSource
 from gazeviz.errors import UserError
-from gazeviz.render.report import make_report
-from gazeviz.store.reading import Reader
+from gazeviz.render.report.report import make_report
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import SessionStore
 from tests.command_line import Run, command_line
 from tests.kept_log import Kept
@@ -35,7 +35,7 @@ def test_a_report_names_a_log_that_is_not_the_usual_one(
     gazeviz(*arguments)
     (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
     assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']} --log {kept.path}"
-    monkeypatch.setattr("gazeviz.store.place.default_path", lambda: kept.path)
+    monkeypatch.setattr("gazeviz.store.connection.default_path", lambda: kept.path)
     gazeviz(*arguments)
     (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
     assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']}"
@@ -134,20 +134,20 @@ def test_a_picture_whose_file_changed_has_no_path_and_a_changed_one_is_not_shown
     sha256 = sha256_of(Image.open(file))
     store.save_picture(PictureSource(sha256, "p.png", path=str(file)), (60, 20), None, ())
     store.flush()
-    assert logged_picture(store.reader, sha256).path == str(file)
+    assert reported_picture(store.reader, sha256).path == str(file)
     Image.new("RGB", (60, 20), "blue").save(file)
     with pytest.raises(UserError, match="has changed since"):
-        logged_picture(store.reader, sha256)
+        reported_picture(store.reader, sha256)
     file.unlink()
     with pytest.raises(UserError):
-        logged_picture(store.reader, sha256)
+        reported_picture(store.reader, sha256)
     with pytest.raises(UserError, match="never written"):
-        logged_picture(store.reader, "00")
+        reported_picture(store.reader, "00")
     store.close()
 
 
 def test_sources_say_once_what_is_missing(kept: Kept) -> None:
-    reader, said = Reader(kept.path), list[str]()
+    reader, said = LogReader(kept.path), list[str]()
     run = reader.run(kept.runs["box"].id)
     sources = log_sources(reader, said.append)
     assert sources.picture("00") is None

@@ -9,8 +9,8 @@ import queue
 import threading
 from collections import deque
 
-from gazeviz.backend.base import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Link, Listener
-from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.client import CANCEL_PATIENCE_S, STOP_PATIENCE_S, Client, Ending, Listener, Transport
+from gazeviz.backend.engine_adapter import Load, load_engine
 from gazeviz.backend.worker import Worker
 
 
@@ -23,11 +23,11 @@ class InProcessBackend(Client):
         super().__init__(listener, cancel_patience_s=cancel_patience_s)
         self._load = load
 
-    def _open(self) -> Link:
-        return ThreadLink(self._load)
+    def _open(self) -> Transport:
+        return ThreadTransport(self._load)
 
 
-class ThreadLink:
+class ThreadTransport:
     """A worker thread and two queues. None in a queue: nothing more will come."""
 
     pid = None

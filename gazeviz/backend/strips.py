@@ -17,7 +17,7 @@ import numpy as np
 from gazeviz.domain.messages import StripsSource
 from gazeviz.domain.strip import Layout, Strip, gutters, panel_regions
 from gazeviz.errors import UserError
-from gazeviz.pictures import SUFFIXES, open_picture, panel_strip, pictures_in
+from gazeviz.imaging import SUFFIXES, open_picture, panel_strip, pictures_in
 
 CONTENTS_FILE: Final = "samples.json"
 
@@ -26,7 +26,7 @@ def strips_of(source: StripsSource) -> tuple[Strip, ...]:
     """Return the strips that a request names; UserErrors of a folder that holds none."""
     if source.folder is not None:
         return folder_strips(Path(source.folder), source.n)
-    from gazeviz.testbed.world import builtin_strips
+    from gazeviz.testbed.world.world import builtin_strips
 
     return tuple(drawn.strip for drawn in builtin_strips(source.n or 1, source.seed))
 

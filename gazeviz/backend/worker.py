@@ -2,7 +2,7 @@
 
 Two threads: one listens and only fills the inbox, so that a cancel or the app's end is noticed in the middle
 of a computation; the other computes. The same loop serves a process (gazeviz.backend.process) and a thread
-(gazeviz.backend.in_process). What a model is it does not know: it works on a Machine.
+(gazeviz.backend.in_process). What a model is it does not know: it works on a ModelBackend.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol
 
-from gazeviz.backend.answering import Answer
-from gazeviz.backend.failures import failure
-from gazeviz.backend.inbox import Inbox, Urgent, Work
-from gazeviz.backend.kept_rows import RowShelf
-from gazeviz.backend.machine import Load, Machine
-from gazeviz.backend.wire import decode, encode
+from gazeviz.backend.answering import AnswerJob, AttentionCache
+from gazeviz.backend.engine_adapter import Load, ModelBackend
+from gazeviz.backend.message_codec import WireError
+from gazeviz.backend.wire import decode, encode, failure
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
     NO_JOB,
@@ -30,6 +28,7 @@ from gazeviz.domain.messages import (
     AskGallery,
     AskMap,
     AskMass,
+    Cancel,
     Discover,
     Event,
     Failed,
@@ -37,6 +36,7 @@ from gazeviz.domain.messages import (
     Generate,
     Hello,
     JobCancelled,
+    JobProgress,
     LoadModel,
     MapReady,
     MassReady,
@@ -44,7 +44,6 @@ from gazeviz.domain.messages import (
     ModelLoaded,
     OpenPicture,
     PicturePrepared,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Ready,
@@ -55,6 +54,100 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.errors import Cancelled, UserError
+
+# What the worker was asked and has not done yet, in the order in which it is to be done.
+#
+# Filled by the thread that listens, emptied by the one that computes. Questions about runs and changes to
+# them are urgent: they are taken between two tokens. All else waits for its turn. Knows no model.
+
+
+Urgent = Hello | Retarget | AskMap | AskMass | AskGallery
+Work = LoadModel | OpenPicture | Generate | Discover
+
+
+class Inbox:
+    """Requests that have come in; safe to use from two threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._urgent: deque[Urgent] = deque()
+        self._work: deque[Work] = deque()
+        self._cancelled: set[int] = set()
+        self._closed = False
+
+    def put(self, request: Request) -> int | None:
+        """Take a request in; returns the job that a Cancel has ended before it began."""
+        with self._changed:
+            self._changed.notify_all()
+            if isinstance(request, Cancel):
+                return self._cancel(request.job)
+            if isinstance(request, Work):
+                self._work.append(request)
+            elif isinstance(request, Urgent):
+                self._urgent.append(request)
+        return None
+
+    def close(self) -> None:
+        """Nothing more is to be done: wakes up whoever waits, and every job counts as cancelled."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be done."""
+        return self._closed
+
+    def wait(self) -> None:
+        """Wait until there is something to do."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._urgent or self._work)
+
+    def next_urgent(self) -> Urgent | None:
+        """Take the oldest urgent request."""
+        with self._changed:
+            return self._urgent.popleft() if self._urgent else None
+
+    def next_overdue(self, job: int, token: int) -> Retarget | None:
+        """Take the oldest change of a run's target that was due for this token, or for one before it."""
+        with self._changed:
+            for request in self._urgent:
+                if isinstance(request, Retarget) and request.job == job:
+                    if request.due is None or request.due > token:
+                        return None  # later changes must not overtake it
+                    self._urgent.remove(request)
+                    return request
+        return None
+
+    def next_work(self, *, busy: bool) -> Work | None:
+        """Take the oldest piece of work, unless it needs the model for itself while runs are under way."""
+        with self._changed:
+            if not self._work or (busy and isinstance(self._work[0], LoadModel | Discover)):
+                return None
+            return self._work.popleft()
+
+    def is_waiting(self, job: int) -> bool:
+        """Whether a piece of work has not begun."""
+        with self._changed:
+            return any(work.job == job for work in self._work)
+
+    def is_cancelled(self, job: int) -> bool:
+        """Whether a job that has begun is to stop."""
+        return self._closed or job in self._cancelled
+
+    def forget(self, job: int) -> None:
+        """A job has ended: its cancel, if there was one, is done with."""
+        with self._changed:
+            self._cancelled.discard(job)
+
+    def _cancel(self, job: int) -> int | None:
+        for request in self._work:
+            if request.job == job:
+                self._work.remove(request)
+                return job
+        self._cancelled.add(job)
+        return None
+
 
 EXIT_PROTOCOL: Final = 64
 EXIT_DEVICE: Final = 70
@@ -81,7 +174,7 @@ class Channel(Protocol):
         """End the worker now, from the listening thread; a thread cannot and returns."""
 
 
-class Mouth:
+class MessageSender:
     """Says events, from either thread."""
 
     def __init__(self, channel: Channel, on_loss: Callable[[], None]) -> None:
@@ -102,7 +195,7 @@ class Mouth:
             self._on_loss()
 
 
-class Ear:
+class MessageReader:
     """Takes messages off the channel into the inbox: in its own thread, and for whoever cannot wait for that.
 
     The computing thread takes in what has come itself between two tokens. Otherwise the listening thread,
@@ -130,6 +223,9 @@ class Ear:
                     self._put(decode(self._channel.receive()))
             except (EOFError, OSError):
                 self._over = True
+            except WireError as error:
+                print(f"The app sent what is no message: {error}.", file=sys.stderr, flush=True)
+                self._over = True
         if self._over:
             self._inbox.close()
 
@@ -147,15 +243,15 @@ class Worker:
 
     def __init__(self, channel: Channel, load: Load) -> None:
         self._inbox = Inbox()
-        self._say = Mouth(channel, self._inbox.close).say
-        self._ear = Ear(channel, self._inbox, self._say)
+        self._say = MessageSender(channel, self._inbox.close).say
+        self._ear = MessageReader(channel, self._inbox, self._say)
         self._listener = threading.Thread(target=self._ear.listen, name="worker inbox", daemon=True)
         self._load = load
-        self._machine: Machine | None = None
+        self._machine: ModelBackend | None = None
         self._pictures: OrderedDict[str, Any] = OrderedDict()
-        self._answers: OrderedDict[int, Answer] = OrderedDict()
+        self._answers: OrderedDict[int, AnswerJob] = OrderedDict()
         self._early_targets: dict[int, Region | None] = {}
-        self._shelf = RowShelf()
+        self._shelf = AttentionCache()
         self._exit_code = 0
 
     def serve(self) -> int:
@@ -217,7 +313,7 @@ class Worker:
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
             self._breathe(request.job)
-            self._say(Progress(request.job, round(100 * part), 100, text))
+            self._say(JobProgress(request.job, round(100 * part), 100, text))
 
         machine = self._load(request, lambda: self._forget_model(request.job), progress)
         self._breathe(request.job)
@@ -254,7 +350,7 @@ class Worker:
         self._pictures.move_to_end(request.spec.picture_sha256)
         picture, grid = self._pictures[request.spec.picture_sha256]
         revised = partial(self._revised, request.job)
-        answer = Answer(request.job, request.spec, machine, picture, grid, revised)
+        answer = AnswerJob(request.job, request.spec, machine, picture, grid, revised)
         self._answers[request.job] = answer
         self._shelf.open(request.job, answer.kept)
         if request.job in self._early_targets:
@@ -267,7 +363,7 @@ class Worker:
             nonlocal done, total
             done, total = done_now, total_now
             self._breathe(request.job)
-            self._say(Progress(request.job, done, total, "measuring heads", seconds_left))
+            self._say(JobProgress(request.job, done, total, "measuring heads", seconds_left))
 
         def on_partial(ranking: HeadRanking) -> None:
             # The measurement that it adds is counted by the next call of progress.
@@ -282,7 +378,7 @@ class Worker:
         )
         self._say(RankingsFinished(request.job, dict(rankings)))
 
-    def _loaded(self) -> Machine:
+    def _loaded(self) -> ModelBackend:
         if self._machine is None:
             raise UserError("No model is loaded.", next_step="Load a model first.")
         return self._machine
@@ -300,7 +396,7 @@ class Worker:
         self._answers.move_to_end(job)
         self._guarded(job, lambda: self._advance(answer))
 
-    def _advance(self, answer: Answer) -> None:
+    def _advance(self, answer: AnswerJob) -> None:
         if self._inbox.is_cancelled(answer.job):
             answer.cancel()
         step = answer.advance()

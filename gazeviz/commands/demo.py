@@ -88,7 +88,7 @@ def _write(folder: Path, demo: Demonstration) -> list[Path]:
     """Write ranking, grid, the best head's matrix, the staircase and one steered map."""
     from gazeviz.commands.narrate import panel_marks, target_blocks
     from gazeviz.demo import TURNS
-    from gazeviz.engine.trajectory import run_map
+    from gazeviz.engine.generation.read_along import run_map
     from gazeviz.render import figures
 
     panels, number, told = demo.strip.panels, TURNS[0], demo.narration
@@ -111,7 +111,7 @@ def _document(demo: Demonstration) -> dict[str, Any]:
     from dataclasses import asdict
 
     from gazeviz.commands.narrate import turns_of
-    from gazeviz.engine.protocols import STATIC
+    from gazeviz.engine.evaluation.protocols import STATIC
 
     return {
         "heads": [str(head) for head in demo.chosen],
@@ -130,8 +130,8 @@ def _document(demo: Demonstration) -> dict[str, Any]:
 def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
     from gazeviz.commands.narrate import turns_of
     from gazeviz.demo import TURN_TOK
-    from gazeviz.engine.protocols import DYNAMIC, STATIC
-    from gazeviz.render.palette import figure_text
+    from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC
+    from gazeviz.render.style import figure_text
 
     n_heads, n_all = len(demo.chosen), len(demo.ranking.order())
     best = ", ".join(f"{head} {figure_text(demo.ranking.score(head))}" for head in demo.ranking.order()[:6])
@@ -159,7 +159,7 @@ def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
 
 def _answers(demo: Demonstration) -> RenderableType:
     """Baseline and steered answers beside the true captions, each with the exact judge's verdict."""
-    from gazeviz.render.palette import figure_text
+    from gazeviz.render.style import figure_text
 
     rows = [("baseline", "", escape(demo.baseline.text), _said(demo.baseline_verdict.chosen), "")]
     for caption, answer in zip(demo.strip.captions, demo.answers, strict=True):
@@ -193,7 +193,7 @@ def _draws_row(name: str, draws: list[Evaluation], gaze: float) -> tuple[str, st
     from statistics import mean
 
     from gazeviz.domain.statistics import percentile_of
-    from gazeviz.render.palette import figure_text
+    from gazeviz.render.style import figure_text
 
     shares = [draw.share() for draw in draws]
     spread = f"{len(draws)} draws, {figure_text(min(shares))} to {figure_text(max(shares))}"
@@ -207,7 +207,7 @@ def _draws_row(name: str, draws: list[Evaluation], gaze: float) -> tuple[str, st
 
 
 def _control_row(evaluation: Evaluation) -> tuple[str, str, str, str, str]:
-    from gazeviz.render.palette import figure_text
+    from gazeviz.render.style import figure_text
 
     low, high = (figure_text(end) for end in evaluation.interval())
     note = f"{len(evaluation.answers)} answers, 95 % interval {low} to {high}"

@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Answer once and print the text."""
-    from gazeviz.commands.shown import run_document, tinted
+    from gazeviz.commands.output import run_document, tinted
 
     shown = inputs.picture(options.image)
     sampling = inputs.sampling(options)

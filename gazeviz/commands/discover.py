@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Measure, list the best heads of each ranking, write what was asked for."""
-    from gazeviz.engine.recommendation import usual_count
+    from gazeviz.engine.models.description import usual_count
 
     names = tuple(dict.fromkeys(name.strip() for name in options.by.split(",") if name.strip()))
     outputs = {name: _per_ranking(options.out, name, names) for name in names}
@@ -130,7 +130,7 @@ def _figures(options: argparse.Namespace, rankings: Mapping[str, HeadRanking], n
 
 
 def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:
-    from gazeviz.render.palette import figure_text
+    from gazeviz.render.style import figure_text
 
     parts: list[RenderableType] = []
     for name, ranking in rankings.items():

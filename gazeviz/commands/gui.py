@@ -26,12 +26,12 @@ from gazeviz.resources import resource_path
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from gazeviz.app.run_controller import RunController
-    from gazeviz.app.session_parts import Notice
-    from gazeviz.app.settings import ThemeChoice
+    from gazeviz.app.runs.run_controller import RunController
+    from gazeviz.app.session.settings import ThemeChoice
+    from gazeviz.app.session.values import Notice
     from gazeviz.domain.strip import Layout
     from gazeviz.store import SessionStore
-    from gazeviz.ui.main_window import MainWindow
+    from gazeviz.ui.shell.main_window import MainWindow
 
 HELP = "Open the desktop app; what gazeviz does without a command."
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     sys.setswitchinterval(0.001)
     from shiboken6 import delete
 
-    from gazeviz.app.garbage import GarbageInScreenThread
+    from gazeviz.app.session.garbage import GarbageInScreenThread
     from gazeviz.domain.strip import Layout
 
     layout = Layout.parse(options.layout) if options.layout else None
@@ -138,7 +138,7 @@ def _open_log(options: argparse.Namespace) -> tuple[SessionStore | None, Notice 
 
     UserError for a log that the person has named and that cannot be written.
     """
-    from gazeviz.app.session_parts import Notice
+    from gazeviz.app.session.values import Notice
     from gazeviz.commands.logged import log_path
     from gazeviz.store import SessionStore
 
@@ -163,20 +163,20 @@ def _window(
     application: QApplication, theme_choice: ThemeChoice | None, store: SessionStore | None = None
 ) -> tuple[MainWindow, RunController]:
     """Everything behind the window, put together; without a store nothing is logged."""
-    from gazeviz.app.archive import Archive
-    from gazeviz.app.run_controller import RunController
-    from gazeviz.app.session_model import SessionModel
-    from gazeviz.app.settings import AppSettings
-    from gazeviz.app.store_port import MemoryLog
+    from gazeviz.app.history.log_browser import LogBrowser
+    from gazeviz.app.runs.run_controller import RunController
+    from gazeviz.app.session.session_model import SessionModel
+    from gazeviz.app.session.settings import AppSettings
     from gazeviz.backend.process import ProcessBackend
-    from gazeviz.ui import theme
-    from gazeviz.ui.main_window import MainWindow
+    from gazeviz.store import SessionStore
+    from gazeviz.ui.shell.main_window import MainWindow
+    from gazeviz.ui.widgets import theme
 
     settings, model = AppSettings(), SessionModel()
     theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
-    controller = RunController(model, ProcessBackend, store or MemoryLog())
-    archive = Archive(store) if store is not None else None
+    controller = RunController(model, ProcessBackend, store or SessionStore.temporary())
+    archive = LogBrowser(store) if store is not None else None
     window = MainWindow(model, controller, settings, archive)
     theme.dress(application)
     return window, controller
@@ -184,8 +184,8 @@ def _window(
 
 def _open_first(controller: RunController, image: str | None, layout: Layout | None) -> None:
     """The picture that was asked for; else the first sample strip, with its panels as regions."""
-    from gazeviz.app.asking import ask
-    from gazeviz.app.pictures import samples
+    from gazeviz.app.runs.picture_opener import samples
+    from gazeviz.app.runs.presets import ask
     from gazeviz.domain.prompts import PRESETS
 
     if image is not None:
@@ -198,7 +198,7 @@ def _open_first(controller: RunController, image: str | None, layout: Layout | N
 @contextmanager
 def _crashes_are_shown(window: MainWindow, controller: RunController) -> Iterator[None]:
     """A bug in the app ends in a dialog that tells it, with the session safe, instead of in nothing."""
-    from gazeviz.ui.crash_dialog import CrashDialog
+    from gazeviz.ui.shell.crash_dialog import CrashDialog
 
     before = sys.excepthook
     sys.excepthook = CrashDialog.hook(window)

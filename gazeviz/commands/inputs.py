@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.strip import Layout, Strip
     from gazeviz.engine.engine import Engine
-    from gazeviz.engine.recommendation import Recommendation, Task
-    from gazeviz.testbed.grammar import Fact
+    from gazeviz.engine.models.description import Recommendation, Task
+    from gazeviz.testbed.world.grammar import Fact
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,11 @@ def picture(named: str) -> NamedPicture:
     match = re.fullmatch(r"builtin:(\d{1,6})", named)
     if match:
         from gazeviz.domain.strip import Layout
-        from gazeviz.testbed.world import builtin_strips
+        from gazeviz.testbed.world.world import builtin_strips
 
         strip = builtin_strips(int(match[1]) + 1)[-1]
         return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts, strip.captions)
-    from gazeviz.pictures import open_picture
+    from gazeviz.imaging import open_picture
 
     path = Path(named).expanduser()
     return NamedPicture(open_picture(path), path.name, path=path)
@@ -178,7 +178,7 @@ def mask(path: str, image: Image) -> Region:
     import numpy as np
 
     from gazeviz.domain.region import Region
-    from gazeviz.pictures import open_picture
+    from gazeviz.imaging import open_picture
 
     painted = open_picture(Path(path).expanduser())
     if painted.size != image.size:
@@ -194,7 +194,7 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     """Return builtin:N (N strips of the comic world; builtin:N:SEED) or the strips of a folder.
 
     layout: of all of them; None: as a folder's `samples.json` says, or as the gutters show. UserErrors of
-    gazeviz.backend.strips.folder_strips.
+    gazeviz.backend.engine_adapter.folder_strips.
     """
     match = re.fullmatch(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?", named)
     if match:
@@ -213,7 +213,7 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
 def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") -> HeadSet:
     """Return the heads that --heads and --top name, else those recommended; checked against the model."""
     from gazeviz.domain.heads import HeadRanking, HeadSet
-    from gazeviz.engine.recommendation import usual_count
+    from gazeviz.engine.models.description import usual_count
 
     named: str | None = options.heads
     if named == "all":
@@ -231,7 +231,7 @@ def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") ->
 
 def advice(engine: Engine, task: Task) -> Recommendation:
     """Return what the model's folder recommends; UserError where it recommends nothing."""
-    from gazeviz.engine.recommendation import recommendation
+    from gazeviz.engine.models.description import recommendation
 
     advised = recommendation(engine.describe_model().path, engine.shape_LH, task)
     if advised is None:
@@ -252,7 +252,7 @@ def _layout_by_gutters(image: Image) -> Layout | None:
 
 def _drawn_strips(n: int, seed: int, layout: str | None) -> tuple[Strip, ...]:
     from gazeviz.domain.strip import Layout, Strip
-    from gazeviz.testbed.world import builtin_strips
+    from gazeviz.testbed.world.world import builtin_strips
 
     if n < 1:
         raise UserError("No strip is to be drawn.", next_step="Ask for one or more: --strips builtin:50.")

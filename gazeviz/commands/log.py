@@ -17,7 +17,7 @@ from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.store.reading import Reader
+    from gazeviz.store.reader import LogReader
     from gazeviz.store.run_query import RunFilter, SortKey
 
 HELP = "List, show, check, tidy, back up and move what has been logged."
@@ -76,8 +76,8 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace, terminal: Terminal) -> int:
-    from gazeviz.commands import log_shown
-    from gazeviz.store.run_list import RunList
+    from gazeviz.commands import output
+    from gazeviz.store.run_query import RunList
 
     if options.limit < 0 or options.offset < 0:
         raise UserError("A list cannot have fewer than no rows.", next_step="Give 0 or more.")
@@ -85,8 +85,8 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
         if options.sessions:
             sessions = reader.sessions()
             terminal.answer(
-                {"sessions": [log_shown.session_document(session) for session in sessions]},
-                log_shown.session_table(sessions),
+                {"sessions": [output.session_document(session) for session in sessions]},
+                output.session_table(sessions),
             )
             return DONE
         runs = RunList(reader)
@@ -96,12 +96,12 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
             sort=cast("SortKey", options.sort), descending=not options.ascending,
         )  # fmt: skip
         count = runs.count(wanted)
-    document = {"count": count, "runs": [log_shown.line_document(line) for line in lines]}
-    terminal.answer(document, log_shown.run_table(lines), f"[dim]{len(lines)} of {count} runs[/]")
+    document = {"count": count, "runs": [output.line_document(line) for line in lines]}
+    terminal.answer(document, output.run_table(lines), f"[dim]{len(lines)} of {count} runs[/]")
     return DONE
 
 
-def _wanted(options: argparse.Namespace, reader: Reader) -> RunFilter:
+def _wanted(options: argparse.Namespace, reader: LogReader) -> RunFilter:
     from dataclasses import replace
 
     from gazeviz.store.run_query import RunFilter
@@ -130,14 +130,14 @@ def _show_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(options: argparse.Namespace, terminal: Terminal) -> int:
-    from gazeviz.commands import log_shown
-    from gazeviz.store.run_list import RunList
+    from gazeviz.commands import output
+    from gazeviz.store.run_query import RunList
 
     with logged.open_log(options) as reader:
         runs = logged.named_runs(reader, options.runs)
         lines = {line.id: line for line in RunList(reader).lines([run.id for run in runs])}
-        documents = [log_shown.run_document(run, lines[run.id]) for run in runs]
-        shown = [part for run in runs for part in log_shown.run_parts(run, lines[run.id])]
+        documents = [output.stored_run_document(run, lines[run.id]) for run in runs]
+        shown = [part for run in runs for part in output.run_parts(run, lines[run.id])]
     terminal.answer(documents[0] if len(documents) == 1 else {"runs": documents}, *shown)
     return DONE
 
@@ -167,7 +167,7 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
         terminal.answer({"restored": str(backup), "kept": aside and str(aside)}, *told)
         return DONE
     if options.salvage is not None:
-        from gazeviz.store.salvage import salvage
+        from gazeviz.store.backup import salvage
 
         out = options.salvage.expanduser().absolute()
         saved = salvage(path, out)
@@ -207,7 +207,7 @@ def _vacuum_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _vacuum(options: argparse.Namespace, terminal: Terminal) -> int:
-    from gazeviz.commands.log_shown import bytes_text
+    from gazeviz.commands.output import bytes_text
     from gazeviz.store.upkeep import vacuum
 
     path = logged.log_path(options).absolute()
@@ -221,7 +221,7 @@ def _vacuum(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _stats(options: argparse.Namespace, terminal: Terminal) -> int:
-    from gazeviz.commands.log_shown import stats_table
+    from gazeviz.commands.output import stats_table
     from gazeviz.store.upkeep import stats
 
     figures = stats(logged.log_path(options).absolute())
@@ -312,10 +312,10 @@ def browse_command(path: Path, port: int, open_browser: bool) -> list[str]:
     return [*command, "--port", str(port), *opening]
 
 
-def _reader(path: Path) -> Reader:
-    from gazeviz.store.reading import Reader
+def _reader(path: Path) -> LogReader:
+    from gazeviz.store.reader import LogReader
 
-    return Reader(path)
+    return LogReader(path)
 
 
 def _nothing(_parser: argparse.ArgumentParser) -> None:

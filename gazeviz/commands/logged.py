@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.store.reading import Reader, StoredRun, StoredSession
+    from gazeviz.store.reader import LogReader, StoredRun, StoredSession
 
 LAST = "last"
 _MOST_RUNS = 1000
@@ -24,7 +24,7 @@ _MOST_RUNS = 1000
 
 def log_path(options: argparse.Namespace) -> Path:
     """Return the log that is meant."""
-    from gazeviz.store.place import default_path
+    from gazeviz.store.connection import default_path
 
     named = options.log or os.environ.get("GAZEVIZ_LOG")
     return Path(named).expanduser() if named else default_path()
@@ -32,24 +32,24 @@ def log_path(options: argparse.Namespace) -> Path:
 
 def is_usual(options: argparse.Namespace) -> bool:
     """Whether the log is the one that a command finds without being told."""
-    from gazeviz.store.place import default_path
+    from gazeviz.store.connection import default_path
 
     return log_path(options) == default_path()
 
 
 @contextmanager
-def open_log(options: argparse.Namespace) -> Iterator[Reader]:
+def open_log(options: argparse.Namespace) -> Iterator[LogReader]:
     """Read the log while this lasts; LogFaults."""
-    from gazeviz.store.reading import Reader
+    from gazeviz.store.reader import LogReader
 
-    reader = Reader(log_path(options))
+    reader = LogReader(log_path(options))
     try:
         yield reader
     finally:
         reader.close()
 
 
-def named_runs(reader: Reader, words: Sequence[str]) -> list[StoredRun]:
+def named_runs(reader: LogReader, words: Sequence[str]) -> list[StoredRun]:
     """Return the runs that are named, each once, in the order of their names.
 
     UserError for a name that is none, and for runs that the log does not have.
@@ -58,7 +58,7 @@ def named_runs(reader: Reader, words: Sequence[str]) -> list[StoredRun]:
     return [_run(reader, run_id) for run_id in ids]
 
 
-def named_session(reader: Reader, name: str) -> StoredSession:
+def named_session(reader: LogReader, name: str) -> StoredSession:
     """Return the session of a name or number, or the newest one for `last`.
 
     UserError where no session, or more than one, is called so.
@@ -81,14 +81,14 @@ def named_session(reader: Reader, name: str) -> StoredSession:
     return meant[0]
 
 
-def session_runs(reader: Reader, name: str) -> tuple[str, list[StoredRun]]:
+def session_runs(reader: LogReader, name: str) -> tuple[str, list[StoredRun]]:
     """Return a session's name and its runs, the oldest first, glances left out; UserErrors as above."""
     session = named_session(reader, name)
     runs = [run for run in reader.runs(session.id) if run.side != "glance"]
     return session.name or f"Session {session.id}", runs[::-1]
 
 
-def _ids(reader: Reader, word: str) -> Sequence[int]:
+def _ids(reader: LogReader, word: str) -> Sequence[int]:
     if word == LAST:
         newest = reader.last_run_id()
         if newest is None:
@@ -113,7 +113,7 @@ def _ids(reader: Reader, word: str) -> Sequence[int]:
     return [int(row[0]) for row in there]
 
 
-def _run(reader: Reader, run_id: int) -> StoredRun:
+def _run(reader: LogReader, run_id: int) -> StoredRun:
     try:
         return reader.run(run_id)
     except KeyError:

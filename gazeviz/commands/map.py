@@ -10,7 +10,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape
-from gazeviz.domain.token_names import quoted_tokens
+from gazeviz.domain.wording import quoted_tokens
 from gazeviz.errors import UserError
 
 HELP = "Draw where heads look at one answer token, or on average over some."
@@ -34,8 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Answer, take the rows of the chosen tokens, draw their mean over the picture."""
-    from gazeviz.commands.shown import run_document
-    from gazeviz.engine.trajectory import run_map
+    from gazeviz.commands.output import run_document
+    from gazeviz.engine.generation.read_along import run_map
     from gazeviz.render import figures
 
     check_folder(options.out)

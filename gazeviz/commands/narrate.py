@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the steered narration, say what each turn told, and draw the staircase if asked."""
-    from gazeviz.commands.shown import run_document
+    from gazeviz.commands.output import run_document
     from gazeviz.domain.steering import Schedule
 
     check_folder(options.figure)
@@ -122,7 +122,7 @@ def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from gazeviz.commands.shown import audit_line, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, region_key, steering_line, tinted
     from gazeviz.domain.region import region_colour
 
     names = [region.name for region in regions]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gazeviz.domain.reproduction import Wish, is_builtin
+from gazeviz.domain.reproduction import ReplayRequest, is_builtin
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.engine.replay import Original
-    from gazeviz.store.reading import Reader, StoredRun
+    from gazeviz.engine.generation.replay import Original
+    from gazeviz.store.reader import LogReader, StoredRun
 
 _MOST_BYTES = 512 * 2**20
 
@@ -31,16 +31,16 @@ class KeptOriginal:
     in_log: bool
 
 
-def from_log(run: StoredRun, reader: Reader) -> KeptOriginal:
+def from_log(run: StoredRun, reader: LogReader) -> KeptOriginal:
     """Return a run of the log; UserErrors of its picture."""
-    from gazeviz.app.report_sources import logged_picture
-    from gazeviz.engine.replay import Original
+    from gazeviz.app.report.sources import reported_picture
+    from gazeviz.engine.generation.replay import Original
 
-    picture = logged_picture(reader, run.spec.picture_sha256)
+    picture = reported_picture(reader, run.spec.picture_sha256)
     summary = run.summary
     original = Original(
         run.id,
-        Wish.of(run),
+        ReplayRequest.of(run),
         picture.image,
         summary.fingerprint if summary else run.model.fingerprint,
         tuple(step.token_id for step in run.steps),
@@ -81,10 +81,10 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | None) -> Original:
-    from gazeviz.app.pictures import picture_sha256
-    from gazeviz.backend.machine import open_picture
+    from gazeviz.app.runs.picture_opener import picture_sha256
+    from gazeviz.backend.engine_adapter import decoded_image
     from gazeviz.domain.messages import PictureSource
-    from gazeviz.engine.replay import Original
+    from gazeviz.engine.generation.replay import Original
 
     sha256 = str(run["picture_sha256"])
     png = pictures.get(sha256, {}).get("png")
@@ -93,7 +93,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
             f"The report does not hold the picture of run {run['id']}.", next_step="Replay it from the log."
         )
     source = PictureSource(sha256, "the report's picture", data=base64.b64decode(png, validate=True))
-    picture = open_picture(source)
+    picture = decoded_image(source)
     import numpy as np
 
     if picture_sha256(np.asarray(picture)) != sha256:
@@ -115,7 +115,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
     )
 
 
-def _wish(run: Mapping[str, Any], model: str | None) -> Wish:
+def _wish(run: Mapping[str, Any], model: str | None) -> ReplayRequest:
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.steering import Steering
 
@@ -127,7 +127,7 @@ def _wish(run: Mapping[str, Any], model: str | None) -> Wish:
         )
     request = run["request"] or {}
     limit, usual = request.get("max_image_tokens"), run["model"]["max_image_tokens"]
-    return Wish(
+    return ReplayRequest(
         model_path=model,
         device=str(request.get("device", run["model"]["device"])),
         dtype=str(request.get("dtype", run["model"]["dtype"])),

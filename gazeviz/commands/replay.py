@@ -12,9 +12,9 @@ from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from gazeviz.commands.originals import KeptOriginal
-    from gazeviz.domain.reproduction import Wish
+    from gazeviz.domain.reproduction import ReplayRequest
     from gazeviz.engine.engine import Engine
-    from gazeviz.engine.replay import Replay
+    from gazeviz.engine.generation.replay import Replay
 
 HELP = "Run logged runs again and say whether their tokens are the same."
 SAME, DIFFERENT = 0, 1
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Repeat each run with the model, picture and settings that it had, and compare token by token."""
-    from gazeviz.engine.replay import replay
+    from gazeviz.engine.generation.replay import replay
 
     kept_runs = _kept(options)
     engines: dict[tuple[str | None, str, str], Engine] = {}
@@ -67,7 +67,7 @@ def _kept(options: argparse.Namespace) -> list[KeptOriginal]:
 
 
 def _engine(
-    wish: Wish,
+    wish: ReplayRequest,
     engines: dict[tuple[str | None, str, str], Engine],
     options: argparse.Namespace,
     terminal: Terminal,

@@ -14,8 +14,8 @@ from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.render.report import Report
-    from gazeviz.render.report_files import Format
+    from gazeviz.render.report.files import Format
+    from gazeviz.render.report.report import Report
 
 HELP = "Write runs of the log as HTML, PDF, Markdown, JSON, CSV or single figures."
 FORMATS = ("html", "pdf", "md", "json", "csv", "figures")
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def formats_of(text: str) -> tuple[Format, ...]:
     """Read "html,pdf" or "all"; UserError for a format that there is not."""
-    from gazeviz.render.report_files import FORMATS as KNOWN
+    from gazeviz.render.report.files import FORMATS as KNOWN
 
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     if words == ["all"]:
@@ -99,7 +99,7 @@ def write(
     terminal: Terminal,
 ) -> list[Path]:  # fmt: skip
     """Write a report into a folder; Qt is only started for a PDF."""
-    from gazeviz.render.report_files import write_report
+    from gazeviz.render.report.files import write_report
 
     with terminal.progress("writing the report") as told:
         written = write_report(report, folder, formats, tokens=tokens, dpi=dpi, told=told)
@@ -110,8 +110,8 @@ def write(
 
 
 def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Report:
-    from gazeviz.app.report_sources import log_sources, with_baselines
-    from gazeviz.render.report import make_report
+    from gazeviz.app.report.sources import log_sources, with_baselines
+    from gazeviz.render.report.report import make_report
 
     if (options.session is None) == (not options.runs):
         raise UserError(
@@ -141,7 +141,7 @@ def _write_pdf(report: Report, path: Path, tokens: Sequence[int] | None) -> Path
     from PySide6.QtGui import QGuiApplication
 
     application = QGuiApplication.instance() or QGuiApplication(["gazeviz"])
-    from gazeviz.app.report_pdf import write_pdf
+    from gazeviz.app.report.pdf import write_pdf
 
     written = write_pdf(report, path, tokens)
     del application

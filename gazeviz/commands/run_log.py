@@ -20,9 +20,6 @@ from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, GazevizError, UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadRanking, HeadSet
     from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
@@ -90,10 +87,10 @@ class RunLog:
         engine = inputs.load_engine(options, self._terminal)
         if self._store is None:
             return engine
-        from gazeviz.backend.machine import EngineMachine
+        from gazeviz.backend.engine_adapter import EngineAdapter
 
         try:
-            self._info = info = EngineMachine(engine).info()
+            self._info = info = EngineAdapter(engine).info()
         except UserError as error:  # rankings in its folder are damaged: no reason not to run it
             self._give_up(error)
             return engine
@@ -108,7 +105,7 @@ class RunLog:
     def picture(self, shown: inputs.NamedPicture) -> str:
         """A picture was opened; returns the digest that runs know it by."""
         from gazeviz.domain.messages import PictureSource
-        from gazeviz.engine.description import picture_sha256
+        from gazeviz.engine.models.description import picture_sha256
 
         sha256 = picture_sha256(shown.image)
         if self._store is not None:
@@ -137,33 +134,35 @@ class RunLog:
 
         regions: what the tracked heads' masses are logged for. on_step: told of every token.
         """
+        from gazeviz.domain.heads import HeadSet
+        from gazeviz.domain.messages import RunSummary
+
+        chosen = track if track is not None else steering.heads if steering else HeadSet(())
+        control = self._control_of(chosen)
         stream = engine.stream(
             shown.image,
             prompt,
             steering=steering,
             max_new_tokens=max_new_tokens,
             sampling=sampling,
-            track=track,
+            track=HeadSet((*chosen, *control)) if control else chosen,
         )
-        if self._store is None or self._info is None:
-            for step in stream:
-                on_step(step)
-            return stream.run()
-        from gazeviz.domain.messages import RunSummary
-
-        watched = _Watched(stream.run(), steering, regions)
-        run_id = self._created(watched, self.picture(shown))
+        watched = _Watched(stream.run, chosen, control, steering, regions)
+        run_id = self._created(watched, self.picture(shown)) if self._store is not None else None
         began_s = time.perf_counter()
+        rows = []
         try:
             for step in stream:
                 on_step(step)
-                self._step(run_id, watched, step, stream.run)
+                if run_id is not None:
+                    rows.append(watched.row(step))
+                    self._step(run_id, rows[-1])
         except BaseException as error:
             self._broken_off(run_id, error)
             raise
-        run = stream.run()
+        run = stream.run().watching(chosen)
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
-        self._judge(run_id, watched, run, shown)
+        self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
 
     def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
@@ -172,10 +171,11 @@ class RunLog:
             return None
         from gazeviz.domain.messages import RunSummary
 
-        watched = _Watched(run, run.request.steering, regions)
+        control = self._control_of(run.tracked)
+        watched = _Watched(lambda: run, run.tracked, control, run.request.steering, regions)
         run_id = self._created(watched, self.picture(shown))
         for step in run.tokens:
-            self._step(run_id, watched, step, lambda: run)
+            self._step(run_id, watched.row(step))
         seconds = sum(step.ms for step in run.tokens) / 1000
         self._ended(run_id, "done", RunSummary.of(run, seconds), "")
         return run_id
@@ -206,35 +206,38 @@ class RunLog:
             self.run_ids.append(run_id)
         return run_id
 
-    def _step(self, run_id: int | None, watched: _Watched, step: Step, run: Callable[[], Run]) -> None:
-        if run_id is None:
-            return
-        if watched.norms_HP is None:  # they are known from the first token on
-            watched.norms_HP = run().value_norms_HP
-        arrived = watched.arrived(step)
-        self._write(lambda store: store.step_appended(run_id, arrived))
+    def _control_of(self, chosen: HeadSet) -> HeadSet | None:
+        """Return the random heads that the log keeps beside the chosen ones; None where nothing is logged."""
+        from gazeviz.domain.heads import random_control
+
+        return None if self._info is None else random_control(chosen, self._info.heads_present_LH)
+
+    def _step(self, run_id: int | None, row: StepArrived) -> None:
+        if run_id is not None:
+            self._write(lambda store: store.step_appended(run_id, row))
 
     def _ended(self, run_id: int | None, state: str, summary: RunSummary | None, message: str) -> None:
         if run_id is not None:
             self._write(lambda store: store.run_ended(run_id, state, summary, message).result())
 
-    def _judge(self, run_id: int | None, watched: _Watched, run: Run, shown: inputs.NamedPicture) -> None:
+    def _judge(
+        self, run_id: int | None, spec: GenerateSpec, rows: list[StepArrived], shown: inputs.NamedPicture
+    ) -> None:
         """Write down which panel a text is about, where the picture's captions are known."""
         if run_id is None or not shown.captions:
             return
         import numpy as np
 
-        from gazeviz.app.judgement import logged_verdict
-        from gazeviz.app.session_parts import Picture, RunRecord
+        from gazeviz.app.history.judgement import logged_verdict
+        from gazeviz.app.session.values import Picture, RunRecord
         from gazeviz.domain.messages import PictureSource
 
-        sha256 = run.request.image_sha256
-        spec, source = watched.spec(sha256), PictureSource(sha256, shown.name, data=b"")
+        sha256 = spec.picture_sha256
+        source = PictureSource(sha256, shown.name, data=b"")
         picture = Picture(
             shown.name, np.asarray(shown.image), sha256, source, shown.layout, tuple(shown.captions)
         )
-        steps = [watched.arrived(step) for step in run.tokens]
-        verdict = logged_verdict(RunRecord(run_id, spec.side, spec, "done", steps=steps), picture)
+        verdict = logged_verdict(RunRecord(run_id, spec.side, spec, "done", steps=rows), picture)
         if verdict is not None and spec.side != "glance":
             self.verdict(run_id, verdict.words, verdict.ok, verdict.judge)
 
@@ -264,17 +267,38 @@ class RunLog:
 
 
 class _Watched:
-    """Turns a run's tokens into what the log keeps of them: masses on regions, and one map."""
+    """A run that is logged: what was asked for, and its steps as rows of the log.
 
-    def __init__(self, run: Run, steering: Steering | None, regions: Sequence[Region]) -> None:
-        self._request, self._tracked, self._steering = run.request, run.tracked, steering
-        self._regions = tuple(regions) if len(run.tracked) else ()
+    tracked: heads whose rows the steps hold. chosen: those of them that the run is about. control: the
+    random ones beside them, as far as they are tracked, too.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[], Run],
+        chosen: HeadSet,
+        control: HeadSet | None,
+        steering: Steering | None,
+        regions: Sequence[Region],
+    ) -> None:
+        from gazeviz.engine.generation.observer import StepObserver
+
+        begun = run()
+        self._request, self._chosen, self._steering = begun.request, chosen, steering
+        self._regions = tuple(regions) if len(chosen) else ()
+        self._control = control if control is not None and set(control) <= set(begun.tracked) else None
         self._rule: Rule = steering.rule if steering else "centre"
         self._share = steering.share if steering else 0.5
-        self._tokens_R = [
-            run.grid.watched_tokens(region, self._rule, self._share) for region in self._regions
-        ]
-        self.norms_HP: NDArray[np.float32] | None = None
+        place = {head: number for number, head in enumerate(begun.tracked)}
+        self._observer = StepObserver(
+            begun.grid,
+            self._regions,
+            self._rule,
+            self._share,
+            chosen=[place[head] for head in chosen],
+            control=None if self._control is None else [place[head] for head in self._control],
+            value_norms=lambda: run().value_norms_HP,
+        )
 
     def spec(self, picture_sha256: str) -> GenerateSpec:
         """What was asked for."""
@@ -286,45 +310,18 @@ class _Watched:
             steering=self._steering,
             sampling=self._request.sampling,
             max_new_tokens=self._request.max_new_tokens,
-            chosen=self._tracked,
+            chosen=self._chosen,
+            control=self._control,
             regions=self._regions,
             rule=self._rule,
             share=self._share,
         )
 
-    def arrived(self, step: Step) -> StepArrived:
-        """A token as the log keeps it; a run that tracks no head has no map and no masses."""
-        import numpy as np
+    def row(self, step: Step) -> StepArrived:
+        """Return a step as the log keeps it."""
+        from gazeviz.domain.messages import NO_JOB
 
-        from gazeviz.domain.messages import StepArrived
-
-        rows_HP = step.rows_HP
-        masses_R = weighted_R = map_P = np.zeros(0, dtype=np.float32)
-        if rows_HP is not None and len(rows_HP):
-            masses_R, weighted_R = self._masses(rows_HP, None), self._masses(rows_HP, self.norms_HP)
-            map_P = rows_HP.mean(axis=0)
-        return StepArrived(
-            job=0,
-            index=step.index,
-            token_id=step.token_id,
-            text=step.text,
-            logprob=step.logprob,
-            ms=step.ms,
-            target=step.target,
-            masses_R=masses_R,
-            weighted_R=weighted_R,
-            control_R=None,
-            map_P=map_P,
-            looks_at=int(masses_R.argmax()) if masses_R.any() else None,
-        )
-
-    def _masses(
-        self, rows_HP: NDArray[np.float32], norms_HP: NDArray[np.float32] | None
-    ) -> NDArray[np.float32]:
-        from gazeviz.domain.run import mass_by_region
-
-        masses_R: NDArray[np.float32] = mass_by_region(rows_HP[None], self._tokens_R, norms_HP)[0]
-        return masses_R
+        return self._observer.observe(NO_JOB, step)
 
 
 def _png(shown: inputs.NamedPicture) -> bytes:

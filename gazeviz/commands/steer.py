@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gazeviz.domain.run import Run
     from gazeviz.domain.steering import Schedule, Steering
     from gazeviz.engine.engine import Engine
-    from gazeviz.engine.recommendation import Task
+    from gazeviz.engine.models.description import Task
 
 HELP = "Point chosen heads at a region of the picture, and compare with the baseline."
 MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass")
@@ -86,7 +86,7 @@ def wish(
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Answer twice, baseline and steered, and print both with the audit."""
-    from gazeviz.commands.shown import run_document
+    from gazeviz.commands.output import run_document
 
     shown = inputs.picture(options.image)
     target, regions = _target(options, shown)
@@ -128,7 +128,7 @@ def _told(
 ) -> list[RenderableType]:
     from rich.table import Table
 
-    from gazeviz.commands.shown import audit_line, ledger_rows, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, ledger_rows, region_key, steering_line, tinted
 
     both = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     both.add_row("[bold]Baseline[/]", tinted(baseline, regions))

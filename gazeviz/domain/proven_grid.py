@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.logged_run import LoggedRun
+from gazeviz.domain.messages import LoggedRun
 
 _SAME_MASS: Final = 1e-4
 _FLATTEST: Final = 4.0

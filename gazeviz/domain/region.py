@@ -119,10 +119,17 @@ class Region:
         return f"Region({self.name!r}, {self.area_px} px in {self.box_px}, colour={self.colour!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # One bit for each pixel of its box: a target crosses a pipe while heads wait for it.
+        return region_from_bits, self.packed()
+
+    def packed(self) -> tuple[str, tuple[int, int], tuple[int, int, int, int], bytes, str | None]:
+        """Return name, (height, width), box, one bit for each pixel of the box, and colour.
+
+        A target crosses a pipe while heads wait for it; `region_from_bits` is the way back.
+        """
         x0, y0, x1, y1 = self.box_px
         bits = np.packbits(self.mask_HW[y0:y1, x0:x1]).tobytes()
-        return _from_bits, (self.name, self.mask_HW.shape, self.box_px, bits, self.colour)
+        height_px, width_px = self.mask_HW.shape
+        return self.name, (height_px, width_px), self.box_px, bits, self.colour
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -175,9 +182,10 @@ class Region:
         return cls(data["name"], flat.reshape(height_px, width_px), data["colour"])
 
 
-def _from_bits(
+def region_from_bits(
     name: str, shape_HW: tuple[int, int], box_px: tuple[int, int, int, int], bits: bytes, colour: str | None
 ) -> Region:
+    """Rebuild a region from `Region.packed`."""
     x0, y0, x1, y1 = box_px
     shape_box = (y1 - y0, x1 - x0)
     flat = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=shape_box[0] * shape_box[1])

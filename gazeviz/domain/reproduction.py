@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from gazeviz.domain.logged_run import LoggedRun
+from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering
@@ -23,7 +23,7 @@ _CODE_COLUMNS: Final = 100
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReplayRequest:
     """What has to be asked to get a run's tokens again.
 
     model_path: None for the built-in model.
@@ -40,7 +40,7 @@ class Wish:
     max_image_tok: int | None = None
 
     @classmethod
-    def of(cls, run: LoggedRun) -> Wish:
+    def of(cls, run: LoggedRun) -> ReplayRequest:
         """Take what really happened where the run ended by itself, else what was asked for.
 
         A run that did not end by itself is repeated up to its last token.
@@ -71,7 +71,7 @@ def cli_line(run: LoggedRun, picture: str | None, mask: str | None = None, log: 
     What no other command can say (a painted target without a mask file, a schedule, a picture that lies in
     the log alone) is `gazeviz replay`, which reads the log.
     """
-    wish = Wish.of(run)
+    wish = ReplayRequest.of(run)
     target = _target_words(wish.steering, mask)
     if picture is None or target is None:
         where = [] if log is None else ["--log", log]
@@ -90,7 +90,7 @@ def python_snippet(run: LoggedRun, picture: str | None, log: str | None = None) 
 
     picture: the file to open; where there is none, the log has it.  log: its file, None for the usual one.
     """
-    wish = Wish.of(run)
+    wish = ReplayRequest.of(run)
     arguments = [] if wish.model_path is None else [repr(wish.model_path)]
     arguments += [f"device={wish.device!r}", f"dtype={wish.dtype!r}"]
     if wish.max_image_tok is not None:
@@ -155,7 +155,7 @@ def _sampling_words(sampling: Sampling) -> list[str]:
     return ["--temperature", numbers[0], "--top-p", numbers[1], "--seed", numbers[2]]
 
 
-def _model_words(wish: Wish) -> list[str]:
+def _model_words(wish: ReplayRequest) -> list[str]:
     words = [] if wish.model_path is None else ["--model", wish.model_path]
     words += ["--device", wish.device, "--dtype", wish.dtype]
     return words + ([] if wish.max_image_tok is None else ["--max-image-tokens", str(wish.max_image_tok)])

@@ -7,16 +7,16 @@ tokens are produced is the engine's business, how runs are kept is the store's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gazeviz.domain.answer_text import Junk, junk_kind
 from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.grid import Rule, TokenGrid
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.junk import Junk, junk_kind
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import GROUP_NAMES, TARGET, Steering
 from gazeviz.errors import UserError
@@ -267,6 +267,22 @@ class Run(HoldsArrays):
         for index, rows_HP in enumerate(rows):
             rows_THP[index] = rows_HP
         return rows_THP
+
+    def watching(self, heads: HeadSet) -> Run:
+        """Return the same run as if only these of its tracked heads had been tracked; KeyError for others."""
+        place = {head: number for number, head in enumerate(self.tracked)}
+        places = [place[head] for head in heads]
+        norms_HP = self.value_norms_HP
+        return replace(
+            self,
+            request=replace(self.request, tracked=heads),
+            tracked=heads,
+            value_norms_HP=None if norms_HP is None else norms_HP[places],
+            tokens=tuple(
+                step if step.rows_HP is None else replace(step, rows_HP=step.rows_HP[places])
+                for step in self.tokens
+            ),
+        )
 
     @property
     def junk(self) -> Junk | None:

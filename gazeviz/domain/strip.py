@@ -19,6 +19,11 @@ from gazeviz.errors import UserError
 _MAX_PANELS = 64
 _LINE_TOLERANCE = 24  # of 255: what JPEG leaves of a line of one colour
 _SIZE_TOLERANCE = 0.15  # how far a panel may be from the median panel's size
+_SMALLEST_PART = 0.3  # of a picture: what its margins leave of it, if it is a strip
+_WIDEST_GUTTER = 0.25  # of a panel
+_EDGE_PX = 3  # lines in which a panel begins: JPEG blurs its edge
+_MOST = 0.9  # of a line: the rest is corners and noise
+_SMALLEST_SIDE = 0.25  # of a panel's side: what must differ from the gutter beside it
 
 
 @dataclass(frozen=True, order=True)
@@ -114,10 +119,15 @@ def gutters(pixels_HW3: NDArray[np.uint8]) -> Layout | None:
     """Return the layout that a picture's gutters show, or None when they show no even grid.
 
     pixels_HW3: uint8 (H, W, 3).  A gutter is a run of lines of one colour right across the picture,
-    inside its margins; panels between gutters must have nearly equal sizes.
+    inside its margins, along which panels of nearly equal sizes begin and end: a line that happens to be
+    plain within one object, or a smooth ground around it, is none.
     """
-    pixels = _without_margins(np.asarray(pixels_HW3, dtype=np.int16))
-    rows, cols = _count_even_spans(pixels), _count_even_spans(pixels.swapaxes(0, 1))
+    pixels = np.asarray(pixels_HW3, dtype=np.int16)
+    inner, box_px = _without_margins(pixels)
+    if inner.shape[0] * inner.shape[1] < _SMALLEST_PART * pixels.shape[0] * pixels.shape[1]:
+        return None
+    rows = _count_even_spans(inner, box_px[:2], pixels.shape[0])
+    cols = _count_even_spans(inner.swapaxes(0, 1), box_px[2:], pixels.shape[1])
     if rows is None or cols is None or not 1 < rows * cols <= _MAX_PANELS:
         return None
     return Layout(rows, cols)
@@ -133,31 +143,77 @@ def _is_plain(pixels_NM3: NDArray[np.int16]) -> NDArray[np.bool_]:
     return plain_N
 
 
-def _without_margins(pixels_HW3: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Cut plain lines off all four sides, frame after frame."""
+def _without_margins(pixels_HW3: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[int, int, int, int]]:
+    """Cut plain lines off all four sides, frame after frame; also returns y0, y1, x0, x1 of what is left."""
+    spans = [[0, pixels_HW3.shape[0]], [0, pixels_HW3.shape[1]]]
     shape: tuple[int, ...] = ()
     while shape != pixels_HW3.shape:
         shape = pixels_HW3.shape
-        for _ in range(2):  # rows, then columns; two swaps restore the axes
+        for span in spans:  # rows, then columns; two swaps restore the axes
             content = np.flatnonzero(~_is_plain(pixels_HW3))
             if content.size:
                 pixels_HW3 = pixels_HW3[content[0] : content[-1] + 1]
+                span[:] = span[0] + int(content[0]), span[0] + int(content[-1]) + 1
             pixels_HW3 = pixels_HW3.swapaxes(0, 1)
-    return pixels_HW3
+    (y0, y1), (x0, x1) = spans
+    return pixels_HW3, (y0, y1, x0, x1)
 
 
-def _count_even_spans(pixels_NM3: NDArray[np.int16]) -> int | None:
-    """Number of panels along the first axis; None when the spans between gutters are uneven."""
+def _count_even_spans(pixels_NM3: NDArray[np.int16], span: tuple[int, int], whole_px: int) -> int | None:
+    """Number of panels along the first axis; None when the spans between gutters are uneven.
+
+    span: where these lines begin and end among the `whole_px` of the picture with its margins.
+    """
     plain_N = _is_plain(pixels_NM3)
+    colour = np.zeros(3)
     if plain_N.any():
         # Gutters share one colour; a plain line of another one is sky or night inside a panel.
         colour_N3 = np.median(pixels_NM3[plain_N], axis=1)
-        off_N3 = np.abs(colour_N3 - np.median(colour_N3, axis=0))
-        plain_N[plain_N] = (off_N3 <= _LINE_TOLERANCE).all(axis=1)
+        colour = np.median(colour_N3, axis=0)
+        plain_N[plain_N] = (np.abs(colour_N3 - colour) <= _LINE_TOLERANCE).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[True], plain_N, [True]]).astype(np.int8)))
-    lengths = edges[1::2] - edges[::2]
+    begins, ends = edges[::2], edges[1::2]
+    lengths = ends - begins
     if not lengths.size:
         return None
     median = float(np.median(lengths))
     even = np.abs(lengths - median) <= max(2.0, _SIZE_TOLERANCE * median)
-    return int(lengths.size) if even.all() and median >= 4 else None
+    if not even.all() or median < 4:
+        return None
+    widths = begins[1:] - ends[:-1]
+    if (widths > _WIDEST_GUTTER * median).any():
+        return None
+    # Each panel reaches the gutter along its side, not with the tip of a round thing alone.
+    before = [pixels_NM3[end - _EDGE_PX : end] for end in ends[:-1]]
+    behind = [pixels_NM3[begin : begin + _EDGE_PX] for begin in begins[1:]]
+    if not all(_reaches(lines, colour) for lines in before + behind):
+        return None
+    if lengths.size == 2 and _goes_on(before[0][-1], behind[0][0], colour):
+        return None
+    # Panels are laid out evenly over the picture: its dividing lines must run where the gutters are.
+    n = int(lengths.size)
+    middles = span[0] + (begins[1:] + ends[:-1]) / 2
+    off = np.abs(middles - np.arange(1, n) * whole_px / n) - widths / 2
+    return n if (off <= max(2.0, _SIZE_TOLERANCE * median)).all() else None
+
+
+def _reaches(lines_KM3: NDArray[np.int16], colour: NDArray[np.float64]) -> bool:
+    """Whether one of these lines differs from a colour along a good part of it."""
+    differs_KM = (np.abs(lines_KM3 - colour) > _LINE_TOLERANCE).any(axis=2)
+    return bool(differs_KM.mean(axis=1).max() >= _SMALLEST_SIDE)
+
+
+def _goes_on(before_M3: NDArray[np.int16], behind_M3: NDArray[np.int16], colour: NDArray[np.float64]) -> bool:
+    """Whether one ground goes on behind what would be the only gutter: a pole before the sky.
+
+    Two frames are alike, too, but plain, apart from gutters that cross them.
+    """
+    crossed_M = (np.abs(before_M3 - colour) <= _LINE_TOLERANCE).all(axis=1)
+    before_M3, behind_M3 = before_M3[~crossed_M], behind_M3[~crossed_M]
+    if not len(before_M3):
+        return False
+    off_M = np.abs(before_M3 - np.median(before_M3, axis=0)).max(axis=1)
+    if (off_M <= _LINE_TOLERANCE).mean() > _MOST:  # but for its rounded corners
+        return False
+    alike_M = (np.abs(before_M3 - behind_M3) <= _LINE_TOLERANCE).all(axis=1)
+    return bool(alike_M.mean() > _MOST)

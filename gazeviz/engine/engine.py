@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run, Sampling
 from gazeviz.domain.steering import Steering
-from gazeviz.engine.aiming import Aim, first_biased_row, plan_for
-from gazeviz.engine.batching import Turn, batches
-from gazeviz.engine.description import ModelDescription, picture_sha256, request_for
-from gazeviz.engine.generation import Decoding, Stream, Writing
-from gazeviz.engine.loading import LoadedModel, Progress, load_model
-from gazeviz.engine.passes import Memory, Reader
-from gazeviz.engine.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
-from gazeviz.engine.shelf import Shelf
-from gazeviz.engine.trajectory import Reading, read_along
+from gazeviz.engine.generation.batching import Turn, batches
+from gazeviz.engine.generation.decoding import Answer, Decoding, Stream
+from gazeviz.engine.generation.passes import Memory, PromptRunner
+from gazeviz.engine.generation.read_along import Reading, read_along
+from gazeviz.engine.generation.target_tracker import TargetTracker, first_biased_row, plan_for
+from gazeviz.engine.generation.vision_cache import ByteCache
+from gazeviz.engine.models.description import ModelDescription, picture_sha256, request_for
+from gazeviz.engine.models.loading import LoadedModel, Progress, load_model
+from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.errors import Cancelled, UserError
-from gazeviz.pictures import Picture, open_picture
+from gazeviz.imaging import Picture, open_picture
 
 if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.engine.discovery import PanelledPicture
-    from gazeviz.engine.discovery import Progress as DiscoveryProgress
+    from gazeviz.engine.discovery.discovery import PanelledPicture
+    from gazeviz.engine.discovery.discovery import Progress as DiscoveryProgress
 
 NO_HEADS = HeadSet(())
 _PREPARED_BYTES = 128 * 2**20
@@ -50,7 +50,7 @@ class Engine:
         self._loaded = loaded
         self._turn = Turn()
         self._memory = Memory(loaded.model)
-        self._prepared: Shelf[Prepared] = Shelf(_PREPARED_BYTES)
+        self._prepared: ByteCache[Prepared] = ByteCache(_PREPARED_BYTES)
         self.max_image_tokens = max_image_tokens
 
     @property
@@ -102,7 +102,7 @@ class Engine:
         return dict(self.prepared(image, prompt).inputs)
 
     def prepared(self, image: Picture, prompt: str) -> Prepared:
-        """The same with the places of the image tokens; UserErrors of gazeviz.engine.prompt.
+        """The same with the places of the image tokens; UserErrors of gazeviz.engine.models.prompt.
 
         Kept for a while: an experiment asks the same of the same picture again and again.
         """
@@ -232,9 +232,13 @@ class Engine:
         heads = self.all_heads() if heads is None else heads
         prompted = self.prepared(image, prompt)
         self._check(heads, steering)
-        plan = plan_for([Aim(prompted, steering)], first_biased_row(steering, prompted)) if steering else None
+        plan = (
+            plan_for([TargetTracker(prompted, steering)], first_biased_row(steering, prompted))
+            if steering
+            else None
+        )
         with self._turn:
-            outcome = Reader(self._loaded, [prompted], heads, self._memory).prefill(plan)
+            outcome = PromptRunner(self._loaded, [prompted], heads, self._memory).prefill(plan)
         if outcome.rows_BHNP is None:
             return np.zeros((0, prompted.grid.n_tokens), dtype=np.float32)
         return np.asarray(outcome.rows_BHNP[0, :, -1].cpu().numpy(), dtype=np.float32)
@@ -269,11 +273,12 @@ class Engine:
         on_partial: Callable[[HeadRanking], None] | None = None,
         question: str | None = None,
     ) -> dict[str, HeadRanking]:
-        """Rank all heads by several scores, which share their passes; see gazeviz.engine.discovery.discover.
+        """Rank all heads by several scores, which share their passes; see
+        gazeviz.engine.discovery.discovery.discover.
 
         The model is taken for as long as it lasts: from its callbacks nothing else can be asked of it.
         """
-        from gazeviz.engine.discovery import discover  # an answer needs no ranking's machinery
+        from gazeviz.engine.discovery.discovery import discover  # an answer needs no ranking's machinery
 
         with self._turn:
             return discover(
@@ -294,9 +299,9 @@ class Engine:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _decoding(self, writings: Sequence[Writing]) -> Decoding:
+    def _decoding(self, writings: Sequence[Answer]) -> Decoding:
         tracked = writings[0].request.tracked
-        reader = Reader(self._loaded, [writing.prompt for writing in writings], tracked, self._memory)
+        reader = PromptRunner(self._loaded, [writing.prompt for writing in writings], tracked, self._memory)
         return Decoding(reader, writings, self._turn)
 
     def _writing(
@@ -307,14 +312,14 @@ class Engine:
         max_new_tokens: int,
         sampling: Sampling,
         tracked: HeadSet,
-    ) -> Writing:
+    ) -> Answer:
         """A checked wish, with the request that tells all about it."""
         self._check(tracked, steering)
         self._check_room(prompted, max_new_tokens)
         request = request_for(
             self.describe_model(), prompted, prompt, steering, sampling, max_new_tokens, tracked
         )
-        return Writing(self._loaded, prompted, request)
+        return Answer(self._loaded, prompted, request)
 
     def _check(self, tracked: HeadSet, steering: Steering | None) -> None:
         """Refuse heads that the model lacks."""
@@ -345,7 +350,9 @@ def load(
     max_image_tokens: int = MAX_IMAGE_TOKENS,
     progress: Progress | None = None,
 ) -> Engine:
-    """Load a model folder (None: the built-in model); arguments and UserErrors of gazeviz.engine.loading."""
+    """Load a model folder (None: the built-in model); arguments and UserErrors are those of
+    gazeviz.engine.models.loading.
+    """
     loaded = load_model(source, device=device, dtype=dtype, progress=progress)
     return Engine(loaded, max_image_tokens=max_image_tokens)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
@@ -26,13 +28,221 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.run import Trajectory
 from gazeviz.errors import UserError
-from gazeviz.render.lettering import drawable
 from gazeviz.render.overlay import ink_on, overlay_picture
-from gazeviz.render.palette import OUTLINE, THEMES, Theme, ThemeName, figure_text
-from gazeviz.render.plate import SMALL_PT, STYLE, TINY_PT, entitle, legend, plate, quieten, save, title_inch
+from gazeviz.render.style import OUTLINE, THEMES, Theme, ThemeName, drawable, figure_text, one_line
+from gazeviz.whole_files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+# The plate that every figure is drawn on: exact sizes, quiet axes, a legend, saving all or nothing.
+#
+# It does not know what is drawn on it.
+
+
+SUFFIXES = (".svg", ".pdf", ".png")
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8.5,
+    "pdf.fonttype": 42,  # TrueType, embedded: text stays text
+    "svg.fonttype": "path",  # glyphs travel as outlines, so that every machine shows the same figure
+    "svg.hashsalt": "gazeviz",  # the same figure is the same file
+    "text.parse_math": False,  # a region may be called "$x$"
+    "axes.linewidth": 0.6,
+}
+TITLE_PT = 9.5
+SMALL_PT = 7.5
+TINY_PT = 6.5
+
+
+def save(figure: Figure, path: str | Path, dpi: int = 200) -> Path:
+    """Write a figure by its file's suffix, all or nothing; returns the path.
+
+    dpi: dots per inch of a PNG. UserError for another suffix, or where the file cannot be written.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise UserError(
+            f"A figure cannot be written as {path.name}.", next_step=f"End its name in {', '.join(SUFFIXES)}."
+        )
+    # Without the date the same figure is the same file, byte for byte.
+    dateless = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[kind]
+    with written_whole(path, "figure") as unfinished, rc_context(STYLE):
+        figure.savefig(unfinished, format=kind[1:], dpi=dpi, metadata=dateless, facecolor="auto")
+    return path
+
+
+def plate(
+    plot_inch: tuple[float, float], colours: Theme, *, left: float, right: float, bottom: float, top: float
+) -> tuple[Figure, Axes]:
+    """Return a figure whose single plot has exactly this size, with margins in inches."""
+    width, height = max(plot_inch[0] + left + right, 3.0), plot_inch[1] + bottom + top
+    figure = Figure(figsize=(width, height), facecolor=colours.panel)
+    axes = figure.add_axes((left / width, bottom / height, plot_inch[0] / width, plot_inch[1] / height))
+    axes.set_facecolor(colours.panel)
+    return figure, axes
+
+
+def quieten(axes: Axes, colours: Theme, *, lines: bool = False) -> None:
+    """Take the box off a plot and soften its ticks; `lines` keeps two edges and adds level hairlines."""
+    for side, spine in axes.spines.items():
+        spine.set_visible(lines and side in ("left", "bottom"))
+        spine.set_color(colours.line)
+    axes.tick_params(length=0, colors=colours.soft, labelsize=SMALL_PT, pad=3)
+    if lines:
+        axes.grid(axis="y", color=colours.line, linewidth=0.6)
+        axes.set_axisbelow(True)
+
+
+def entitle(axes: Axes, text: str, colours: Theme, pad_pt: float = 8) -> None:
+    """Put the figure's title at the left above the plot."""
+    axes.set_title(drawable(text), loc="left", color=colours.ink, fontsize=TITLE_PT, pad=pad_pt)
+
+
+def title_inch(text: str) -> float:
+    """About how wide a title is: letters of the sans-serif face are half as wide as high on average."""
+    return len(text) * TITLE_PT * 0.58 / 72
+
+
+def legend(
+    figure: Figure, axes: Axes, scale: Normalize, colours: Theme, what: str, below_inch: float
+) -> None:
+    """Draw a thin magma bar under the plot, its two ends in figures and what it measures beside it."""
+    width, height = figure.get_size_inches()
+    box = axes.get_position()
+    place = (box.x0, box.y0 - below_inch / height, min(box.width, 1.4 / width), 0.07 / height)
+    bar = figure.add_axes(place)
+    shown = figure.colorbar(ScalarMappable(scale, "magma"), cax=bar, orientation="horizontal", ticks=[])
+    shown.outline.set_visible(False)
+    low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
+    for x, text, side in (
+        (-0.03, figure_text(low), "right"),
+        (1.03, f"{figure_text(high)}   {drawable(what)}", "left"),
+    ):
+        bar.annotate(
+            text,
+            (x, 0.5),
+            xycoords="axes fraction",
+            ha=side,
+            va="center",
+            fontsize=SMALL_PT,
+            color=colours.soft,
+        )
+
+
+# Figures made of the picture: its regions with their legend, and a strip of maps at several tokens.
+#
+# Like gazeviz.render.figures, from domain values alone; a figure's own colours are the palette's, the
+# picture's are left as they are.
+
+
+_LONGEST_NAME = 17
+_NAME_INCH = 1.35
+_ROW_INCH = 0.2
+_LEGEND_INCH = 3.2
+
+
+@dataclass(frozen=True, eq=False)
+class TokenMap:
+    """Attention while one answer token was written. map_HW: float (H, W), in the picture's own pixels."""
+
+    label: str
+    map_HW: NDArray[np.floating]
+
+
+def picture_regions(
+    picture: Image.Image, regions: Sequence[Region], title: str = "", theme: ThemeName = "light"
+) -> Figure:
+    """Draw a picture with its regions' outlines and numbers, and their names beneath it."""
+    colours = THEMES[theme]
+    width_inch, height_inch = _size_inch(picture, 3.6, 9)
+    per_row = max(1, int(width_inch / _NAME_INCH))
+    n_rows = -(-len(regions) // per_row)
+    with rc_context(STYLE):
+        figure, axes = plate(
+            (width_inch, height_inch), colours, left=0.2, right=0.2, bottom=0.2 + n_rows * _ROW_INCH, top=0.36
+        )
+        _show(axes, overlay_picture(picture, None, regions))
+        entitle(axes, _cut(title, width_inch), colours, pad_pt=6)
+        for place, region in enumerate(regions):
+            row, column = divmod(place, per_row)
+            down_inch = 0.16 + row * _ROW_INCH
+            _name(axes, region, place, (column * _NAME_INCH / width_inch, -down_inch / height_inch), colours)
+    return figure
+
+
+def overlay_strip(
+    picture: Image.Image,
+    maps: Sequence[TokenMap],
+    regions: Sequence[Region] = (),
+    title: str = "",
+    theme: ThemeName = "light",
+    numbers: Sequence[int] | None = None,
+) -> Figure:
+    """Draw the same picture once for each map, all on one scale: where the heads looked, token by token.
+
+    Wide pictures stand one below the other, others side by side. regions, numbers: outlined in each.
+    """
+    if not maps:
+        raise ValueError("no map to draw")
+    colours = THEMES[theme]
+    n_columns = 1 if picture.width > 2.5 * picture.height else min(len(maps), 4)
+    n_rows = -(-len(maps) // n_columns)
+    side, gap, label = _size_inch(picture, 1.7, 6.5 if n_columns == 1 else 2.2), 0.12, 0.22
+    width = n_columns * side[0] + (n_columns - 1) * gap
+    height = n_rows * (side[1] + label)
+    top = max(float(np.nanmax(token.map_HW, initial=0.0)) for token in maps)
+    with rc_context(STYLE):
+        right = max(0.2, _LEGEND_INCH - width)
+        figure, axes = plate((width, height), colours, left=0.3, right=right, bottom=0.42, top=0.42)
+        axes.set_axis_off()
+        entitle(axes, _cut(title, width), colours, pad_pt=4)
+        for place, token in enumerate(maps):
+            row, column = divmod(place, n_columns)
+            x = column * (side[0] + gap) / width
+            y = 1 - ((row + 1) * (side[1] + label)) / height
+            panel = axes.inset_axes((x, y, side[0] / width, side[1] / height))
+            _show(panel, overlay_picture(picture, token.map_HW, regions, top, numbers=numbers))
+            words = drawable(token.label, int(side[0] * 12))
+            panel.set_title(words, loc="left", fontsize=SMALL_PT, color=colours.soft, pad=2)
+        legend(figure, axes, Normalize(0.0, top or 1.0), colours, "attention per image token", below_inch=0.2)
+    return figure
+
+
+def _size_inch(picture: Image.Image, least: float, most: float) -> tuple[float, float]:
+    """A drawn size with the picture's own proportions, not higher than 5 inches."""
+    width = float(np.clip(picture.width / 110, least, most))
+    height = width * picture.height / picture.width
+    shrink = min(1.0, 5.0 / height)
+    return width * shrink, height * shrink
+
+
+def _cut(title: str, width_inch: float) -> str:
+    """As much of a title as has room."""
+    return one_line(title, max(12, int(len(title) * width_inch / max(title_inch(title), 0.1))))
+
+
+def _show(axes: Axes, picture: Image.Image) -> None:
+    axes.imshow(np.asarray(picture), interpolation="antialiased", aspect="auto")
+    axes.set_axis_off()
+
+
+def _name(axes: Axes, region: Region, place: int, at: tuple[float, float], colours: Theme) -> None:
+    """A region's number on its colour, and its name."""
+    paint = region.colour or region_colour(place)
+    box = {"facecolor": paint, "edgecolor": "none", "boxstyle": "round,pad=0.25"}
+    how: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
+    number = str(place + 1)
+    axes.annotate(
+        number, at, (5, 0), ha="center", fontsize=TINY_PT, color=ink_on(paint), bbox=box, **how,
+        annotation_clip=False,
+    )  # fmt: skip
+    name = drawable(region.name, _LONGEST_NAME)
+    axes.annotate(name, at, (14, 0), fontsize=SMALL_PT, color=colours.ink, annotation_clip=False, **how)
+
 
 __all__ = ["head_grid", "head_matrix", "picture_overlay", "save", "staircase"]
 

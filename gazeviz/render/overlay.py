@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from gazeviz.domain.region import Region, region_colour
-from gazeviz.render.palette import magma_256x3
+from gazeviz.render.style import magma_256x3
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

@@ -1,7 +1,7 @@
 """The log: every session, picture, region, ranking and run in one SQLite file that outlives the app.
 
-`SessionStore` is what is written and read through; `place.default_path` says where. Knows domain, and neither
-the app nor the engine: it implements gazeviz.app.store_port.SessionLog by its shape alone.
+`SessionStore` is what is written and read through; `connection.default_path` says where. Knows domain, and
+neither the app nor the engine.
 """
 
 from gazeviz.store.run_query import Match as Match

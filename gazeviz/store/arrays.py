@@ -143,7 +143,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(0o644)
+        part.chmod(0o600)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

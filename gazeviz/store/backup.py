@@ -10,25 +10,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gazeviz.store.arrays import beside
-from gazeviz.store.connection import connect_to_read
+from gazeviz.store.backup_files import backup_folder, backup_name, own_backups_of
+from gazeviz.store.backup_files import backups_of as backups_of
+from gazeviz.store.connection import connect, connect_to_read, immediate, make_private
 from gazeviz.store.faults import LogFault, faults_told
 
 KEPT: Final = 5
 """So many backups are kept beside a log; making one more removes the oldest."""
 _PAGES: Final = 256
-
-
-def backups_of(log: Path) -> list[Path]:
-    """Return the backups beside a log, the newest first."""
-    with suppress(OSError):
-        return sorted(_folder(log).glob(f"{log.stem}-*.db"), key=lambda path: path.name, reverse=True)
-    return []
 
 
 def back_up(
@@ -39,7 +34,8 @@ def back_up(
     out: where to; left out, into `backups/` beside the log. The copy is checked before it gets its name.
     LogFault where it cannot be written, where `out` exists, and where the log is damaged.
     """
-    target = _folder(log) / f"{log.stem}-{time.strftime('%Y%m%d-%H%M%S')}.db" if out is None else out
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    target = backup_folder(log) / backup_name(log, moment) if out is None else out
     if out is not None and target.exists():
         raise LogFault(f"There is a file {target} already.", next_step="Choose another name for the backup.")
     with faults_told(target):
@@ -54,7 +50,7 @@ def back_up(
         if out is not None:
             copy_files(log, target)
     if out is None:
-        for old in backups_of(log)[KEPT:]:
+        for old in own_backups_of(log)[KEPT:]:
             with suppress(OSError):
                 old.unlink()
     return target
@@ -108,6 +104,7 @@ def problems(connection: sqlite3.Connection) -> list[str]:
 
 def _copy(log: Path, part: Path, stopped: Callable[[], bool]) -> bool:
     part.unlink(missing_ok=True)
+    make_private(part)
 
     def look(_status: int, _remaining: int, _total: int) -> None:
         if stopped():
@@ -143,5 +140,151 @@ def copy_files(log: Path, other: Path) -> None:
                 shutil.copyfile(path, target / path.name)
 
 
-def _folder(log: Path) -> Path:
-    return log.parent / "backups"
+# What can still be read of a damaged log, as a log of its own.
+#
+# Each table is read from its first row and from its last until a page cannot be read, and then by leaps into
+# what lies between. Rows whose references are gone are left out. The damaged file is only ever read.
+
+
+TABLES: Final = (
+    "openings", "sessions", "arrays", "images", "session_images", "regions", "region_edits", "models",
+    "token_grids", "head_rankings", "session_rankings", "head_scores", "head_sets", "runs",
+    "run_records", "run_steps", "run_tags", "judgements", "notes",
+)  # fmt: skip
+"""In the order in which they refer to each other."""
+_LEAPS: Final = 4096
+
+
+def salvage(log: Path, out: Path) -> dict[str, int]:
+    """Write what can be read of `log` into a new log `out`; returns how many rows of each table.
+
+    LogFault where `out` exists, or nothing can be read at all.
+    """
+    if out.exists():
+        raise LogFault(f"There is a file {out} already.", next_step="Choose another name for what is saved.")
+    # A log of the present version is opened without the library that migrates.
+    from gazeviz.store.migrations import migrate
+
+    saved: dict[str, int] = {}
+    with faults_told(log), closing(_source(log)) as source, closing(connect(out)) as target:
+        migrate(target)
+        target.execute("PRAGMA foreign_keys = OFF")
+        with immediate(target):
+            for table in TABLES:
+                saved[table] = _copy_rows(source, target, table)
+            _drop_broken(target)
+        target.execute("PRAGMA journal_mode = DELETE")
+        copy_files(log, out)
+    return saved
+
+
+def _source(log: Path) -> sqlite3.Connection:
+    """Where the list of tables itself is damaged, nobody knows any more which page belongs to which."""
+    try:
+        return connect_to_read(log)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        newest = next(iter(backups_of(log)), None)
+        raise LogFault(
+            f"Nothing can be read of the log {log}: the list of its tables is damaged, too.",
+            next_step=f"Bring back the backup {newest.name} with gazeviz log check --restore."
+            if newest
+            else "There is no backup of it; SQLite's own sqlite3 FILE .recover may still find rows.",
+            kind="corrupt",
+        ) from error
+
+
+def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
+    columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    sql = f"INSERT OR IGNORE INTO {table}({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    n_rows = 0
+    for row in _rows(source, table, columns):
+        with suppress(sqlite3.IntegrityError):
+            n_rows += target.execute(sql, row).rowcount
+    return n_rows
+
+
+def _rows(source: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read; of a table without row numbers those before the damage."""
+    named = ", ".join(columns)
+    try:
+        source.execute(f"SELECT rowid FROM {table} LIMIT 1").fetchall()
+        numbered = True
+    except sqlite3.OperationalError:
+        numbered = False
+    except sqlite3.DatabaseError:
+        return
+    if not numbered:
+        for direction in _key_orders(source, table):
+            yield from _until_damage(source, f"SELECT {named} FROM {table} {direction}")
+        return
+    ends = [0, 0]
+    yield from _from_both_ends(source, table, named, ends)
+    yield from _between(source, table, named, *ends)
+
+
+def _from_both_ends(
+    source: sqlite3.Connection, table: str, named: str, ends: list[int]
+) -> Iterator[tuple[Any, ...]]:
+    """Sets `ends` to the numbers of the last rows that could be read from the front and from the back."""
+    for end, direction in enumerate(("ASC", "DESC")):
+        sql = f"SELECT rowid, {named} FROM {table} ORDER BY rowid {direction}"
+        for row in _until_damage(source, sql):
+            if direction == "DESC" and row[0] <= ends[0]:
+                break
+            ends[end] = row[0]
+            yield row[1:]
+
+
+def _between(
+    source: sqlite3.Connection, table: str, named: str, first: int, last: int
+) -> Iterator[tuple[Any, ...]]:
+    """Leap into the gap between what was read from both ends."""
+    if last <= first + 1:
+        return
+    stride = max(1, (last - first) // _LEAPS)
+    at = first + 1
+    while at < last:
+        reached = at
+        for row in _until_damage(
+            source,
+            f"SELECT rowid, {named} FROM {table} WHERE rowid >= {at} AND rowid < {last} ORDER BY rowid",
+        ):
+            reached = row[0]
+            yield row[1:]
+        at = max(at + stride, reached + 1)
+
+
+def _key_orders(source: sqlite3.Connection, table: str) -> tuple[str, str]:
+    with suppress(sqlite3.DatabaseError):
+        keys = sorted((row[5], row[1]) for row in source.execute(f"PRAGMA table_info({table})") if row[5])
+        return "", "ORDER BY " + ", ".join(f"{name} DESC" for _, name in keys)
+    return "", ""
+
+
+def _until_damage(source: sqlite3.Connection, sql: str) -> Iterator[tuple[Any, ...]]:
+    with suppress(sqlite3.DatabaseError):
+        yield from source.execute(sql)
+
+
+def _drop_broken(target: sqlite3.Connection) -> None:
+    """Rows that refer to lost ones; removing one may leave others alone, so look until all is well."""
+    while broken := target.execute("PRAGMA foreign_key_check").fetchall():
+        for table, row_id, _, _ in broken:
+            if row_id is not None:
+                target.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
+        if all(row_id is None for _, row_id, _, _ in broken):
+            _drop_broken_pairs(target)
+
+
+def _drop_broken_pairs(target: sqlite3.Connection) -> None:
+    """The tables without row numbers, each with what it refers to."""
+    for table, key, other, column in (
+        ("session_images", "session_id", "sessions", "id"),
+        ("session_rankings", "session_id", "sessions", "id"),
+        ("session_rankings", "ranking_id", "head_rankings", "id"),
+        ("head_scores", "ranking_id", "head_rankings", "id"),
+        ("run_tags", "run_id", "runs", "id"),
+    ):
+        target.execute(f"DELETE FROM {table} WHERE {key} NOT IN (SELECT {column} FROM {other})")

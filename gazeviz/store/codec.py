@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from itertools import groupby
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +23,18 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
-from gazeviz.domain.steering import Schedule, Steering
+from gazeviz.domain.steering import HARD, Schedule, Steering
 
 Refer: TypeAlias = Callable[[Region], str]
 """Keeps a region and returns its digest."""
 Find: TypeAlias = Callable[[str], Region]
 """Returns the region of a digest."""
+LAST_MOMENT_S: Final = 253402214400.0
+"""The last day of the year 9999: what follows cannot be written as a date."""
+MOST_HEADS: Final = 1_000_000
+"""No model has more; what claims to is not believed."""
+_SPELT_OUT: Final = 3
+"""So many heads that were chosen by hand are named one by one."""
 Cell: TypeAlias = str | bytes | int | float | None
 
 STEP_COLUMNS = (
@@ -46,9 +55,23 @@ def text_cell(text: str) -> str | bytes:
     return text if _encodable(text) else text.encode("utf-8", "surrogatepass")
 
 
-def text_of(cell: str | bytes) -> str:
-    """Read what `text_cell` made."""
-    return cell if isinstance(cell, str) else cell.decode("utf-8", "surrogatepass")
+def text_of(cell: Cell) -> str:
+    """Read what `text_cell` made; bytes that are no text at all become the sign for such."""
+    if isinstance(cell, str):
+        return cell
+    if not isinstance(cell, bytes):
+        return str(cell)  # SQLite keeps numbers in columns of texts, too
+    try:
+        return cell.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return cell.decode("utf-8", "replace")
+
+
+def moment_of(cell: Any) -> float:
+    """Read a time, seconds since 1970; one that no calendar holds becomes the nearest that one does."""
+    if not isinstance(cell, (int, float)) or cell != cell:
+        return 0.0
+    return float(min(max(cell, 0.0), LAST_MOMENT_S))
 
 
 # Regions
@@ -185,6 +208,8 @@ def model_of(text: str, find: Callable[[str], HeadRanking]) -> ModelInfo:
     """Read what `model_text` wrote; early logs name no special tokens."""
     data = json.loads(text)
     n_layers, n_heads = data["shape_LH"]
+    if not 0 < n_layers * n_heads <= MOST_HEADS:
+        raise ValueError(f"{n_layers} layers of {n_heads} heads")
     bits = np.frombuffer(bytes.fromhex(data["heads_present_LH"]), dtype=np.uint8)
     present = np.unpackbits(bits, count=n_layers * n_heads).reshape(n_layers, n_heads).astype(bool)
     advice = {name: value for name, value in data.items() if name.startswith("recommended") and value}
@@ -211,6 +236,72 @@ def ranking_digest(ranking: HeadRanking, model_fingerprint: str) -> str:
         digest.update(str(ranking.matrix_LHRR.shape).encode())
         digest.update(np.ascontiguousarray(ranking.matrix_LHRR).tobytes())
     return digest.hexdigest()
+
+
+def grid_digest(grid: TokenGrid) -> str:
+    """Return the hex digest of a token grid's cells, sizes and note."""
+    identity = json.dumps([grid.picture_size_px, grid.fed_size_px, grid.shape_RC, grid.note])
+    return hashlib.sha256(identity.encode() + np.ascontiguousarray(grid.boxes_P4).tobytes()).hexdigest()
+
+
+# The words of columns
+
+
+def hex_digest(data: str | bytes) -> str:
+    """Return the hex digest (SHA-256) of a text or bytes."""
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()
+
+
+def session_name(model: str, picture: str, started_s: float) -> str:
+    """Call a session by its model, its picture and its time."""
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(started_s))
+    return " · ".join(part for part in (model, picture, moment) if part)
+
+
+def steering_columns(steering: Steering | None) -> dict[str, Any]:
+    """Return what a run's row says of its steering, to read and to search; empty for a baseline."""
+    names = ("heads", "n_heads", "target", "target_colour", "mode", "strength", "strength_number", "scope")
+    if steering is None:
+        return dict.fromkeys(names)
+    targets = _targets(steering)
+    strength, number = _strength_cells(steering)
+    first = steering.target_at(0) or steering.target
+    return {
+        "heads": text_cell(heads_words(steering.heads)),
+        "n_heads": len(steering.heads),
+        "target": text_cell(" → ".join(targets)),
+        "target_colour": first.colour,
+        "mode": steering.mode,
+        "strength": strength,
+        "strength_number": number,
+        "scope": steering.scope,
+    }
+
+
+def heads_words(heads: HeadSet) -> str:
+    """Say where a head set came from; few heads that were chosen by hand are named."""
+    if heads.origin.kind == "hand" and len(heads) <= _SPELT_OUT:
+        return str(heads)
+    return f"{heads.origin}, {len(heads)} heads" if heads.origin.kind == "hand" else str(heads.origin)
+
+
+def _targets(steering: Steering) -> list[str]:
+    turns = steering.schedule.switches if steering.schedule else ()
+    regions = [region for _, region in turns]
+    if not turns or turns[0][0] > 0:
+        regions = [steering.target, *regions]
+    return [name for name, _ in groupby("none" if region is None else region.name for region in regions)]
+
+
+def _strength_cells(steering: Steering) -> tuple[str, float | None]:
+    """The strength in words, and as a number to compare: a hard one is above all."""
+    if steering.mode == "mass":
+        return f"alpha {steering.alpha:g}", None
+    if steering.strength in HARD:
+        return str(steering.strength), math.inf
+    return f"{steering.strength:g}", float(steering.strength)
 
 
 # Pieces

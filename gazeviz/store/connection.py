@@ -7,14 +7,25 @@ tables.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from gazeviz.resources import data_folder
+from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.faults import log_fault
+
+# Where the log is: one file for everything that a person does, unless another one is named.
+
+
+def default_path() -> Path:
+    """Return `sessions/gazeviz.db` of a checkout, else the one in the user's data folder."""
+    return data_folder() / DEFAULT_NAME
+
 
 APPLICATION_ID: Final = 0x67617A65
 """The letters of gaze; SQLite keeps it in the file's header."""
@@ -27,6 +38,7 @@ BUSY_S: Final = 5.0
 
 def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open a log to write, in WAL mode with every commit on the disk before it counts; sqlite3 errors."""
+    make_private(path)
     address = path.absolute().as_uri()  # as a URI, so that other logs can be attached to be read only
     connection = sqlite3.connect(
         address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
@@ -39,6 +51,12 @@ def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one; SQLite's own beside it follow."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def connect_to_read(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
@@ -104,3 +122,25 @@ def _write_ahead(connection: sqlite3.Connection, busy_s: float) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
                 raise
             time.sleep(0.02)
+
+
+# Which version of the tables a file holds, and whose they are.
+#
+# Apart from the migrations, so that a log of the present version is opened without the library that makes
+# them.
+
+
+SCHEMA: Final = 3
+"""How many migrations there are; SQLite keeps it as the file's user_version."""
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """Return how many migrations a file has been through; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def is_foreign(connection: sqlite3.Connection) -> bool:
+    """Whether a file holds tables, and they are not ours."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return False
+    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from gazeviz.errors import UserError
+from gazeviz.store.backup_files import backups_of
 
 FaultKind: TypeAlias = Literal[
     "full",
@@ -130,8 +131,6 @@ def log_fault(kind: FaultKind, path: Path, detail: str = "", what: str = "The lo
 
 def recovery_step(path: Path) -> str:
     """Say how a damaged log is helped: by its last backup, or by what can still be read of it."""
-    from gazeviz.store.backup import backups_of
-
     last = next(iter(backups_of(path)), None)
     salvage = "save what can be read of it with gazeviz log check --salvage"
     if last is None:

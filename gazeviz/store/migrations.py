@@ -8,13 +8,15 @@ in plain words; Datasette shows them as they are.
 from __future__ import annotations
 
 import sqlite3
+import uuid
+from contextlib import closing
 from typing import Final
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from gazeviz.store.connection import APPLICATION_ID, immediate
-from gazeviz.store.schema import SCHEMA, schema_of
+from gazeviz.store.connection import APPLICATION_ID, SCHEMA, immediate, schema_of
+from gazeviz.store.stand_ins import Columns, columns_of
 
 MIGRATIONS: Final = Migrations("gazeviz")
 
@@ -173,6 +175,66 @@ def _token_grids(db: Database) -> None:
     db.execute(_TOKEN_GRIDS)
 
 
+_RUNS_IN_WORDS: Final = """CREATE VIEW runs_in_words AS SELECT runs.id AS run, sessions.name AS session,
+        datetime(runs.started_s, 'unixepoch', 'localtime') AS started, side, state, models.name AS model,
+        runs.picture AS picture, prompt, target, heads, mode, strength, runs.text AS text, junk, verdict,
+        n_tok AS tokens, round(seconds, 2) AS seconds, round(mass_before, 3) AS mass_before,
+        round(mass_after, 3) AS mass_after, starred, notes.text AS note
+        FROM runs JOIN sessions ON sessions.id = runs.session_id JOIN models ON models.id = runs.model_id
+        LEFT JOIN notes ON notes.run_id = runs.id WHERE runs.deleted_s IS NULL"""
+_OWN_OF_RUNS: Final = (
+    "ALTER TABLE runs ADD COLUMN picture TEXT",
+    "ALTER TABLE runs ADD COLUMN picture_path TEXT",
+    "ALTER TABLE runs ADD COLUMN ranking TEXT",
+    # What the pictures are called now is all that an older log still knows.
+    """UPDATE runs SET picture = (SELECT name FROM images WHERE sha256 = image_sha256),
+        picture_path = (SELECT path FROM images WHERE sha256 = image_sha256)""",
+    "DROP VIEW runs_in_words",
+    _RUNS_IN_WORDS,
+)
+_SEARCH_PARTS: Final = (
+    # Beside the index of words one of every three letters in a row: for parts of words, and for texts without
+    # spaces between them.
+    """CREATE VIRTUAL TABLE run_parts USING fts5(
+        prompt, text, note, content = 'run_texts', tokenize = 'trigram')""",
+    """CREATE TRIGGER run_added_to_parts AFTER INSERT ON runs BEGIN
+        INSERT INTO run_parts(rowid, prompt, text, note) VALUES (new.id, new.prompt, new.text, NULL); END""",
+    """CREATE TRIGGER run_rewritten_in_parts AFTER UPDATE OF prompt, text ON runs
+        WHEN old.prompt IS NOT new.prompt OR old.text IS NOT new.text BEGIN
+        INSERT INTO run_parts(run_parts, rowid, prompt, text, note) VALUES ('delete', old.id, old.prompt,
+            old.text, (SELECT text FROM notes WHERE run_id = old.id));
+        INSERT INTO run_parts(rowid, prompt, text, note) VALUES (new.id, new.prompt, new.text,
+            (SELECT text FROM notes WHERE run_id = new.id)); END""",
+    # As run_removed it has to come before the note is gone, and triggers have no order: one for both.
+    "DROP TRIGGER run_removed",
+    """CREATE TRIGGER run_removed BEFORE DELETE ON runs BEGIN
+        INSERT INTO run_search(run_search, rowid, prompt, text, note) VALUES ('delete', old.id, old.prompt,
+            old.text, (SELECT text FROM notes WHERE run_id = old.id));
+        INSERT INTO run_parts(run_parts, rowid, prompt, text, note) VALUES ('delete', old.id, old.prompt,
+            old.text, (SELECT text FROM notes WHERE run_id = old.id));
+        DELETE FROM notes WHERE run_id = old.id; END""",
+    """CREATE TRIGGER note_added_to_parts AFTER INSERT ON notes WHEN new.run_id IS NOT NULL BEGIN
+        INSERT INTO run_parts(run_parts, rowid, prompt, text, note)
+            SELECT 'delete', id, prompt, text, NULL FROM runs WHERE id = new.run_id;
+        INSERT INTO run_parts(rowid, prompt, text, note)
+            SELECT id, prompt, text, new.text FROM runs WHERE id = new.run_id; END""",
+    """CREATE TRIGGER note_rewritten_in_parts AFTER UPDATE OF text ON notes WHEN new.run_id IS NOT NULL BEGIN
+        INSERT INTO run_parts(run_parts, rowid, prompt, text, note)
+            SELECT 'delete', id, prompt, text, old.text FROM runs WHERE id = old.run_id;
+        INSERT INTO run_parts(rowid, prompt, text, note)
+            SELECT id, prompt, text, new.text FROM runs WHERE id = new.run_id; END""",
+    "INSERT INTO run_parts(run_parts) VALUES ('rebuild')",
+)
+
+
+@MIGRATIONS(name="0003 identity of the log, pictures and rankings of runs, parts of words")
+def _identity(db: Database) -> None:
+    db.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    db.execute("INSERT INTO about VALUES ('identity', ?)", [uuid.uuid4().hex])
+    for statement in (*_OWN_OF_RUNS, *_SEARCH_PARTS):
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file to the present schema; without effect where it is there, or beyond."""
     with immediate(connection):
@@ -185,11 +247,20 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def schema_sql(version: int) -> set[tuple[str, str, str | None]]:
     """Return type, name and SQL of everything that a file of a version holds, as sqlite_master tells it."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        database = Database(connection, execute_plugins=False, recursive_triggers=False)
-        later = [migration.name for migration in MIGRATIONS.pending(database)][version:]
-        MIGRATIONS.apply(database, stop_before=later)
+    with closing(empty_log(version)) as connection:
         return set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
-    finally:
-        connection.close()
+
+
+def schema_columns(version: int) -> Columns:
+    """Return the columns of the tables that a file of a version holds."""
+    with closing(empty_log(version)) as connection:
+        return columns_of(connection)
+
+
+def empty_log(version: int = SCHEMA) -> sqlite3.Connection:
+    """Return an empty log of a version, in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database = Database(connection, execute_plugins=False, recursive_triggers=False)
+    later = [migration.name for migration in MIGRATIONS.pending(database)][version:]
+    MIGRATIONS.apply(database, stop_before=later)
+    return connection

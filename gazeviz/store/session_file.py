@@ -14,7 +14,6 @@ bytes, or come without.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import sqlite3
@@ -26,18 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image
-
 from gazeviz.errors import UserError
-from gazeviz.pictures import open_picture
-from gazeviz.store import moving
+from gazeviz.imaging import open_encoded
+from gazeviz.store import session_transfer
 from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.backup import copy_files
-from gazeviz.store.connection import connect, immediate
+from gazeviz.store.connection import SCHEMA, connect, immediate, schema_of
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import migrate, schema_sql
-from gazeviz.store.reading import Reader
-from gazeviz.store.schema import SCHEMA, schema_of
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import open_to_write
 from gazeviz.store.upkeep import check, wrong_types
 
@@ -65,7 +61,7 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
     Deleted runs stay behind; runs under way are lost in the copy. LogFault where there is no such session,
     for files that the log has lost, and where the file cannot be written: it is there whole, or not at all.
     """
-    with closing(Reader(log)) as reader:
+    with closing(LogReader(log)) as reader:
         names = {session.id: session.name for session in reader.sessions()}
     if session_id not in names:
         raise LogFault(
@@ -77,11 +73,11 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
             small = Path(folder) / DEFAULT_NAME
             with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
-                n_runs = moving.take_out(connection, log, session_id)
+                n_runs = session_transfer.take_out(connection, log, session_id)
             with closing(sqlite3.connect(small)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("VACUUM")
-            moving.copy_named_files(log, small)
+            session_transfer.copy_named_files(log, small)
             part = Path(folder) / "part.zip"
             _pack(small, names[session_id], part)
             part.replace(out)
@@ -99,7 +95,7 @@ def import_session(log: Path, file: Path) -> Imported:
         _unpack(file, small.parent)
         _check_log(file, small)
         with closing(open_to_write(log)) as connection:
-            moving.attach(connection, small, "incoming")
+            session_transfer.attach(connection, small, "incoming")
             with immediate(connection):
                 known = connection.execute(
                     "SELECT name FROM sessions WHERE uid = (SELECT uid FROM incoming.sessions)"
@@ -110,8 +106,8 @@ def import_session(log: Path, file: Path) -> Imported:
                         next_step="Delete that one for good (gazeviz log vacuum) before importing it again.",
                     )
                 copy_files(small, log)
-                session_id, n_runs = moving.put_in(connection, file.name)
-        with closing(Reader(log)) as reader:
+                session_id, n_runs = session_transfer.put_in(connection, file.name)
+        with closing(LogReader(log)) as reader:
             name = next(session.name for session in reader.sessions() if session.id == session_id)
     return Imported(session_id, name, n_runs)
 
@@ -224,7 +220,7 @@ def _check_log(file: Path, small: Path) -> None:
 
 def _forget_false_pictures(connection: sqlite3.Connection, small: Path) -> None:
     """Bytes that are not the picture that they go by must not stand in its way."""
-    with closing(Reader(small)) as reader:
+    with closing(LogReader(small)) as reader:
         for (sha256,) in reader.rows("SELECT sha256 FROM images WHERE kept <> 'path'"):
             source = reader.picture(sha256).source
             if source is None or source.data is None or _picture_digest(source.data) != sha256:
@@ -238,9 +234,8 @@ def _forget_false_pictures(connection: sqlite3.Connection, small: Path) -> None:
 def _picture_digest(data: bytes) -> str | None:
     """The name of a picture: the digest of its size and pixels as the engine opens it."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            picture = open_picture(image)
-    except (UserError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        picture = open_encoded(data)
+    except UserError:
         return None
     return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
 

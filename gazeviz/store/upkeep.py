@@ -17,17 +17,13 @@ from typing import Any, Final
 
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
-from gazeviz.store.backup import backups_of, problems
-from gazeviz.store.codec import ranking_digest, region_digest
+from gazeviz.store.backup import TABLES, backups_of, problems
+from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
-from gazeviz.store.marks import purge
-from gazeviz.store.moving import named_files
-from gazeviz.store.reading import Reader
-from gazeviz.store.salvage import TABLES
-from gazeviz.store.session_store import open_to_write
-from gazeviz.store.token_grids import FIRST_SCHEMA, grid_digest
-from gazeviz.store.words import hex_digest
+from gazeviz.store.reader import FIRST_SCHEMA, LogReader
+from gazeviz.store.session_store import open_to_write, purge
+from gazeviz.store.session_transfer import named_files
 
 MOST_PROBLEMS: Final = 100
 NEW_FILE_S: Final = 3600.0
@@ -61,7 +57,7 @@ class LogStats:
 
 def stats(path: Path) -> LogStats:
     """Count and weigh a log; LogFaults."""
-    reader = Reader(path)
+    reader = LogReader(path)
     with closing(reader):
         rows = {table: int(reader.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in COUNTED}
         deleted = reader.rows("SELECT count(*) FROM runs WHERE deleted_s IS NOT NULL")[0][0]
@@ -88,7 +84,7 @@ def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
     LogFault for a file that cannot be read at all.
     """
     found: list[str] = []
-    with closing(Reader(path)) as reader:
+    with closing(LogReader(path)) as reader:
         report("looking at the file", 0.0)
         with faults_told(path), closing(connect_to_read(path)) as connection:
             found += [f"{problem[:1].upper()}{problem[1:]}." for problem in problems(connection)]
@@ -118,7 +114,8 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
             n_runs = purge(connection, before_s)
             _forget_unused(connection)
         # A loop of SQLite's own: outside of any transaction.
-        connection.execute("INSERT INTO run_search(run_search) VALUES ('optimize')")
+        for index in ("run_search", "run_parts"):
+            connection.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         n_files = _remove_files(path)
@@ -147,7 +144,7 @@ def wrong_types(connection: sqlite3.Connection) -> list[str]:
     return found
 
 
-def _looks(reader: Reader) -> Iterator[tuple[str, float, Callable[[], object]]]:
+def _looks(reader: LogReader) -> Iterator[tuple[str, float, Callable[[], object]]]:
     """Everything that has to be readable: what it is, how far that is, how to read it."""
     kinds: list[tuple[str, str, Callable[[Any], object]]] = [
         ("array", "SELECT digest FROM arrays", reader.array),
@@ -178,31 +175,31 @@ def _raise(fault: LogFault) -> None:
     raise fault
 
 
-def _look_at_region(reader: Reader, digest: str) -> None:
+def _look_at_region(reader: LogReader, digest: str) -> None:
     _same(reader, "a region", digest, region_digest(reader.region(digest)))
 
 
-def _look_at_grid(reader: Reader, digest: str) -> None:
+def _look_at_grid(reader: LogReader, digest: str) -> None:
     _same(reader, "a token grid", digest, grid_digest(reader.token_grid(digest)))
 
 
-def _look_at_ranking(reader: Reader, digest: str) -> None:
+def _look_at_ranking(reader: LogReader, digest: str) -> None:
     (fingerprint,) = reader.one("SELECT model_fingerprint FROM head_rankings WHERE digest = ?", digest)
     _same(reader, "a ranking", digest, ranking_digest(reader.ranking(digest), fingerprint))
 
 
-def _look_at_model(reader: Reader, model_id: int) -> None:
+def _look_at_model(reader: LogReader, model_id: int) -> None:
     digest, info = reader.one("SELECT digest, info FROM models WHERE id = ?", model_id)
     reader.model(model_id)
     _same(reader, "a model", digest, hex_digest(info))
 
 
-def _look_at_run(reader: Reader, run_id: int) -> None:
+def _look_at_run(reader: LogReader, run_id: int) -> None:
     run = reader.run(run_id)
     _ = run.spec, run.summary, run.steps
 
 
-def _same(reader: Reader, what: str, told: str, found: str) -> None:
+def _same(reader: LogReader, what: str, told: str, found: str) -> None:
     if told != found:
         raise LogFault(
             f"In the log {reader.path}, {what} ({told[:12]}) is no longer what was written.",

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,11 +30,12 @@ RETRY_S: Final = 2.0
 @dataclass(eq=False)
 class _Order:
     """work: what to do with the connection.  answer: where somebody waits for it.  keep: try again after a
-    fault."""
+    fault.  at_least: what is written in its place at the end, where it never could be."""
 
     work: Callable[[], Any]
     keep: bool
     answer: Future[Any] | None = field(default=None)
+    at_least: Callable[[], object] | None = None
 
 
 class Writer:
@@ -56,19 +58,28 @@ class Writer:
     def submit(self, work: Callable[[], object]) -> None:
         """Write soon. Raises what went wrong with orders before it (LogFault); this one is kept all the
         same."""
+        if self._is_within():
+            work()
+            return
         self._give(_Order(work, keep=True))
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             raise trouble
 
-    def begin(self, work: Callable[[], _T], *, keep: bool = False) -> Future[_T]:
+    def begin(
+        self, work: Callable[[], _T], *, keep: bool = False, at_least: Callable[[], object] | None = None
+    ) -> Future[_T]:
         """Write now, after everything that was submitted; done when what `work` did is on the disk.
 
         keep: whether it is tried again when a fault prevents it, as submitted orders are.
+        at_least: what `close` tries to write where `work` never could be: something small.
         The future's result is what `work` returns; its errors are LogFaults, and what `work` raises.
         """
         answer: Future[_T] = Future()
-        self._give(_Order(work, keep, answer))
+        if self._is_within():
+            answer.set_result(work())
+        else:
+            self._give(_Order(work, keep, answer, at_least))
         return answer
 
     def call(self, work: Callable[[], _T]) -> _T:
@@ -93,6 +104,10 @@ class Writer:
         if self._kept and self._trouble is not None:
             raise self._trouble
 
+    def _is_within(self) -> bool:
+        """Whether an order that is being carried out gives this one: it belongs to its transaction."""
+        return threading.current_thread() is self._thread
+
     def _give(self, order: _Order) -> None:
         with self._wake:
             if self._closing:
@@ -109,7 +124,15 @@ class Writer:
                 orders, self._orders, closing = self._orders, [], self._closing
             self._kept = self._carry_out([*self._kept, *orders])
             if closing:
+                self._write_at_least()
                 return
+
+    def _write_at_least(self) -> None:
+        """Of what is lost with the program, write that it is; each by itself, since there is little room."""
+        for order in self._kept:
+            if order.at_least is not None:
+                with suppress(Exception), immediate(self._connection):
+                    order.at_least()
 
     def _is_due(self) -> bool:
         return bool(self._orders) or self._closing

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.store_port import MemoryLog
-from gazeviz.backend.base import Listener
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
-from tests.app.logged_stage import LoggedStage, OpenLogged
-from tests.app.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
+from gazeviz.store import SessionStore
+from tests.app.fixtures.logged_stage import LoggedStage, OpenLogged
+from tests.app.fixtures.staging import N_PANELS, STRIP_SIZE_PX, OpenStage, Stage
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
+from tests.patience import PatientBot, wait_until
 
 
 @pytest.fixture
-def open_stage(qtbot: QtBot) -> Iterator[OpenStage]:
+def temporary_log() -> Iterator[SessionStore]:
+    """A log that is gone after the test."""
+    log = SessionStore.temporary()
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def open_stage(qtbot: PatientBot) -> Iterator[OpenStage]:
     """Opens a session on the scripted model; every session that was opened is shut down."""
     opened: list[Stage] = []
 
@@ -35,7 +43,7 @@ def open_stage(qtbot: QtBot) -> Iterator[OpenStage]:
             made.append(FakeBackend(listener, script or Script()))
             return made[0]
 
-        model, log = SessionModel(), MemoryLog()
+        model, log = SessionModel(), SessionStore.temporary()
         controller = RunController(model, make, log)
         stage = Stage(model, controller, log, made[0], qtbot)
         opened.append(stage)
@@ -71,7 +79,7 @@ def stage(open_stage: OpenStage, strip_path: Path) -> Stage:
 
 
 @pytest.fixture
-def open_session(tmp_path: Path, qtbot: QtBot) -> Iterator[OpenLogged]:
+def open_session(tmp_path: Path, qtbot: PatientBot) -> Iterator[OpenLogged]:
     """Opens sessions on one log, one after the other; every one is closed."""
     opened: list[LoggedStage] = []
 
@@ -88,7 +96,7 @@ def open_session(tmp_path: Path, qtbot: QtBot) -> Iterator[OpenLogged]:
 def _no_thread_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline_s = time.monotonic() + 5
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline_s:
-        time.sleep(0.01)
+    with suppress(AssertionError):
+        wait_until(lambda: not set(threading.enumerate()) - before)
+    left = set(threading.enumerate()) - before
     assert not left, f"threads left behind: {left}"

@@ -2,12 +2,13 @@
 
 import multiprocessing
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.backend.listening import Heard
+from tests.patience import wait_until
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def heard() -> Heard:
 def _nothing_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline_s = time.monotonic() + 5
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline_s:
-        time.sleep(0.01)
+    with suppress(AssertionError):
+        wait_until(lambda: not set(threading.enumerate()) - before)
+    left = set(threading.enumerate()) - before
     assert not left, f"threads left behind: {left}"
     assert not multiprocessing.active_children()

@@ -10,15 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from gazeviz.backend.base import BackendEvent
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.client import BackendEvent
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import GenerateSpec, OpenPicture, PictureSource
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
-
-PATIENCE_S = 120.0
-"""For what takes a fraction of a second on an idle machine."""
+from tests.fakes.fake import FakeBackend
+from tests.patience import PATIENCE_S, wait_until
 
 SIZE_PX = (1152, 192)
 PANELS = panel_regions(Layout(1, 6), *SIZE_PX)
@@ -104,7 +102,5 @@ def is_alive(pid: int) -> bool:
 def seconds_until_gone(pid: int, timeout_s: float) -> float:
     """Wait until a process has ended; returns how long that took, AssertionError after `timeout_s`."""
     started_s = time.monotonic()
-    while is_alive(pid):
-        assert time.monotonic() - started_s < timeout_s, f"process {pid} still runs after {timeout_s} s"
-        time.sleep(0.01)
+    wait_until(lambda: not is_alive(pid), timeout_s)
     return time.monotonic() - started_s

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gazeviz.backend.base import Client, Ending, Link, WorkerLost, WorkerStarted
+from gazeviz.backend.client import Client, Ending, Transport, WorkerEnded, WorkerStarted
 from gazeviz.backend.wire import decode, encode
 from gazeviz.domain.messages import (
     AskMap,
@@ -17,10 +17,10 @@ from gazeviz.domain.messages import (
     GenerateSpec,
     Hello,
     JobCancelled,
+    JobProgress,
     MapReady,
     OpenPicture,
     PictureSource,
-    Progress,
     Retarget,
     Shutdown,
 )
@@ -87,7 +87,7 @@ class PuppetBackend(Client):
         super().__init__(heard, cancel_patience_s=0.05)
         self.puppet = Puppet(obeys=obeys)
 
-    def _open(self) -> Link:
+    def _open(self) -> Transport:
         self.puppet = Puppet(obeys=self.puppet._obeys)
         return self.puppet
 
@@ -107,7 +107,7 @@ def test_jobs_are_open_until_their_ending_event(heard: Heard) -> None:
         for request in (GENERATE, AskMap(2, 1, (0,)), Retarget(1, None)):
             assert backend.send(request)
         assert list(backend.open_jobs) == [1, 2]
-        backend.puppet.say(Progress(1, 1, 2, "half"))
+        backend.puppet.say(JobProgress(1, 1, 2, "half"))
         backend.puppet.say(MapReady(2, []))  # type: ignore[arg-type]
         heard.until(MapReady, 2)
         assert list(backend.open_jobs) == [1]
@@ -121,7 +121,7 @@ def test_a_loss_names_all_that_was_open_and_the_last_words(heard: Heard) -> None
         backend.send(GENERATE)
         backend.send(AskMap(2, 1, (0,)))
         backend.kill()
-        assert heard.until(WorkerLost) == WorkerLost(-9, "SIGKILL", "last words", 1, (1, 2))
+        assert heard.until(WorkerEnded) == WorkerEnded(-9, "SIGKILL", "last words", 1, (1, 2))
         assert list(backend.open_jobs) == []
         assert not backend.send(GENERATE)
         backend.restart()
@@ -136,12 +136,12 @@ def test_an_end_that_was_asked_for_is_no_loss(heard: Heard) -> None:
     backend.stop()
     backend.stop()
     with pytest.raises(AssertionError):
-        heard.until(WorkerLost, timeout_s=0.05)
+        heard.until(WorkerEnded, timeout_s=0.05)
     assert not backend.send(GENERATE)
 
 
 def test_a_worker_that_does_not_end_is_killed(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gazeviz.backend.base.STOP_PATIENCE_S", 0.05)
+    monkeypatch.setattr("gazeviz.backend.client.STOP_PATIENCE_S", 0.05)
     backend = PuppetBackend(heard, obeys=False)
     backend.start()
     backend.stop()
@@ -153,7 +153,7 @@ def test_an_unanswered_cancel_ends_the_worker(heard: Heard) -> None:
         backend.send(AskMap(2, 1, (0,)))
         backend.send(GENERATE)
         backend.send(Cancel(1))
-        lost = heard.until(WorkerLost)
+        lost = heard.until(WorkerEnded)
         assert (lost.signal_name, lost.job, lost.jobs, lost.cancelled) == ("SIGTERM", 1, (2, 1), True)
 
 
@@ -166,11 +166,11 @@ def test_an_answered_cancel_ends_nothing(heard: Heard) -> None:
         heard.until(JobCancelled, 1)
         backend.send(Cancel(1))  # of a job that has ended
         with pytest.raises(AssertionError):
-            heard.until(WorkerLost, timeout_s=0.2)
+            heard.until(WorkerEnded, timeout_s=0.2)
 
 
 def test_a_caller_never_waits_for_a_full_pipe(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gazeviz.backend.base.STOP_PATIENCE_S", 0.05)
+    monkeypatch.setattr("gazeviz.backend.client.STOP_PATIENCE_S", 0.05)
     with PuppetBackend(heard) as backend:
         backend.puppet.full.set()
         started_s = time.monotonic()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gazeviz.backend.failures import failure, is_device_error, is_out_of_memory
+from gazeviz.backend.wire import failure, is_device_error, is_out_of_memory
 from gazeviz.domain.messages import Failed, JobCancelled
 from gazeviz.errors import Cancelled, RunError, UserError
 

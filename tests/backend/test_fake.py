@@ -2,10 +2,10 @@
 
 import pytest
 
-from gazeviz.backend.base import WorkerLost
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import Failed, Generate, LoadModel, ModelLoaded, StepArrived
 from tests.backend.listening import Heard, narration, open_strip
+from tests.fakes.fake import FakeBackend
 
 
 def test_a_held_pace_goes_as_far_as_it_is_allowed(heard: Heard) -> None:
@@ -46,6 +46,6 @@ def test_settling_is_not_heard_of_busy_or_idle(heard: Heard) -> None:
 def test_nothing_settles_without_a_worker(heard: Heard) -> None:
     with FakeBackend(heard) as backend:
         backend.kill()
-        heard.until(WorkerLost)
+        heard.until(WorkerEnded)
         with pytest.raises(RuntimeError, match="no worker"):
             backend.settle()

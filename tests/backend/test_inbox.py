@@ -2,7 +2,7 @@
 
 import threading
 
-from gazeviz.backend.inbox import Inbox
+from gazeviz.backend.worker import Inbox
 from gazeviz.domain.messages import (
     AskMap,
     Cancel,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.backend.kept_rows import KeptRun, RowShelf
+from gazeviz.backend.answering import AttentionCache, KeptRun
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import Side
 from gazeviz.errors import UserError
@@ -61,7 +61,7 @@ def test_heads_and_cells_that_are_not_there_are_refused() -> None:
 
 
 def test_two_runs_of_each_side_are_kept() -> None:
-    shelf = RowShelf()
+    shelf = AttentionCache()
     sides: tuple[Side, ...] = ("baseline", "steered", "baseline", "glance", "baseline")
     for job, side in enumerate(sides, start=1):
         shelf.open(job, kept(recorded(1), side))
@@ -73,7 +73,7 @@ def test_two_runs_of_each_side_are_kept() -> None:
 
 def test_over_the_budget_the_earliest_tokens_of_the_oldest_run_go() -> None:
     row_bytes = 3 * 10 * 2
-    shelf = RowShelf(budget_bytes=6 * row_bytes)
+    shelf = AttentionCache(budget_bytes=6 * row_bytes)
     shelf.open(1, kept(recorded(4)))
     shelf.open(2, kept(recorded(4), "steered"))
     shelf.fit()
@@ -84,7 +84,7 @@ def test_over_the_budget_the_earliest_tokens_of_the_oldest_run_go() -> None:
 
 
 def test_the_last_token_stays_however_small_the_budget() -> None:
-    shelf = RowShelf(budget_bytes=1)
+    shelf = AttentionCache(budget_bytes=1)
     shelf.open(1, kept(recorded(4)))
     shelf.fit()
     assert shelf.run(1).n_tok == 1
@@ -92,7 +92,7 @@ def test_the_last_token_stays_however_small_the_budget() -> None:
 
 
 def test_runs_can_be_forgotten() -> None:
-    shelf = RowShelf()
+    shelf = AttentionCache()
     shelf.open(1, kept(recorded(1)))
     shelf.open(2, kept(recorded(1)))
     shelf.forget(1)

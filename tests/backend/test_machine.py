@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazeviz.backend import machine
+from gazeviz.backend import engine_adapter as machine
+from gazeviz.backend.engine_adapter import EngineAdapter, decoded_image
 from gazeviz.backend.in_process import InProcessBackend
-from gazeviz.backend.machine import EngineMachine, open_picture
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -20,13 +20,13 @@ from gazeviz.domain.messages import (
     GalleryReady,
     Generate,
     GenerateSpec,
+    JobProgress,
     LoadModel,
     MassReady,
     ModelLoaded,
     OpenPicture,
     PicturePrepared,
     PictureSource,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Recommended,
@@ -38,7 +38,7 @@ from gazeviz.domain.messages import (
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import Engine, load
-from gazeviz.engine.recommendation import RANKING_FILE, RANKINGS_FOLDER
+from gazeviz.engine.models.description import RANKING_FILE, RANKINGS_FOLDER
 from gazeviz.errors import UserError
 from tests.backend.listening import PANELS, Heard, assert_near, open_strip
 
@@ -53,7 +53,7 @@ def engine(untrained_model: Path) -> Engine:
 @pytest.fixture
 def backend(heard: Heard, engine: Engine) -> Iterator[InProcessBackend]:
     """A worker with a real model (job 1) and a picture (job 2)."""
-    with InProcessBackend(heard, load=lambda _request, _room, _progress: EngineMachine(engine)) as backend:
+    with InProcessBackend(heard, load=lambda _request, _room, _progress: EngineAdapter(engine)) as backend:
         backend.send(LoadModel(1))
         backend.send(open_strip(2))
         heard.until(PicturePrepared, 2)
@@ -71,7 +71,7 @@ def test_what_crosses_is_what_the_engine_says(
     steering = Steering(HEADS, PANELS[3])
     backend.send(Generate(3, spec(steering=steering)))
     summary = heard.until(RunFinished, 3).run
-    picture = open_picture(open_strip(0).picture)
+    picture = decoded_image(open_strip(0).picture)
     run = engine.generate(picture, "What happens?", steering=steering, max_new_tokens=6)
     steps = heard.of(StepArrived, 3)
     assert tuple(step.token_id for step in steps) == run.token_ids
@@ -93,7 +93,7 @@ def test_every_head_can_be_asked_for_afterwards(
 ) -> None:
     backend.send(Generate(3, spec(max_new_tokens=2)))
     heard.until(RunFinished, 3)
-    picture = open_picture(open_strip(0).picture)
+    picture = decoded_image(open_strip(0).picture)
     every = engine.all_heads()
     run = engine.generate(picture, "What happens?", max_new_tokens=2, track=every)
     backend.send(AskGallery(4, 3, (1,), tuple(every)))
@@ -145,7 +145,7 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
         assert info.recommended_moving == Recommended(12, ranking="gaze_head_ranking")
         assert info.rankings["causal"].order() == ranking.order()
         assert (info.shape_LH, info.device, info.dtype) == ((8, 8), "cpu", "float32")
-        assert [event.done for event in heard.of(Progress, 1)][-1] == 100
+        assert [event.done for event in heard.of(JobProgress, 1)][-1] == 100
         backend.send(LoadModel(2, str(tmp_path / "nothing")))
         assert heard.until(Failed, 2).kind == "user"
         backend.send(open_strip(3))
@@ -160,9 +160,9 @@ def test_a_model_is_loaded_with_its_own_ranking_and_progress(
 def test_special_tokens_are_named_as_far_as_there_is_room(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert dict(EngineMachine(engine).info().special_tokens) == engine.loaded.special_tokens
+    assert dict(EngineAdapter(engine).info().special_tokens) == engine.loaded.special_tokens
     monkeypatch.setattr(machine, "NAMED_TOKENS", 2)
-    assert EngineMachine(engine).info().special_tokens == {0: "<|endoftext|>", 1: "<|im_start|>"}
+    assert EngineAdapter(engine).info().special_tokens == {0: "<|endoftext|>", 1: "<|im_start|>"}
 
 
 def test_a_picture_may_cost_fewer_tokens(backend: InProcessBackend, heard: Heard) -> None:
@@ -181,17 +181,17 @@ def test_pictures_come_from_files_and_from_bytes(tmp_path: Path) -> None:
     source = open_strip(1).picture
     file = tmp_path / "strip.png"
     file.write_bytes(source.data or b"")
-    one, other = open_picture(source), open_picture(PictureSource("ab", "strip.png", path=str(file)))
+    one, other = decoded_image(source), decoded_image(PictureSource("ab", "strip.png", path=str(file)))
     assert (one.size, one.mode) == (other.size, "RGB")
     assert one.tobytes() == other.tobytes()
     for broken in (b"", b"no picture", (source.data or b"")[:200]):
         with pytest.raises(UserError):
-            open_picture(PictureSource("ab", "broken.png", data=broken))
+            decoded_image(PictureSource("ab", "broken.png", data=broken))
 
 
 def test_the_app_loads_neither_torch_nor_the_engine_with_its_backend() -> None:
     code = (
-        "import sys, gazeviz.backend.process, gazeviz.backend.fake\n"
+        "import sys, gazeviz.backend.process, tests.fakes.fake\n"
         "found = {name.split('.')[0] for name in sys.modules} & {'torch', 'transformers', 'PySide6', 'PIL'}\n"
         "sys.exit(f'loaded: {found}' if found or 'gazeviz.engine' in sys.modules else 0)"
     )

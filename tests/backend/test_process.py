@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.backend.base import WorkerLost, WorkerStarted
-from gazeviz.backend.machine import Load
+from gazeviz.backend.client import WorkerEnded, WorkerStarted
+from gazeviz.backend.engine_adapter import Load
 from gazeviz.backend.process import ProcessBackend
-from gazeviz.backend.scripted import Script
 from gazeviz.domain.messages import (
     ENDING,
     AskMap,
@@ -22,10 +21,10 @@ from gazeviz.domain.messages import (
     Event,
     Generate,
     JobCancelled,
+    JobProgress,
     LoadModel,
     ModelLoaded,
     PicturePrepared,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Ready,
@@ -35,8 +34,10 @@ from gazeviz.domain.messages import (
     StripsSource,
 )
 from tests.backend import loads
-from tests.backend.listening import PANELS, PATIENCE_S, Heard, is_alive, narration, open_strip
+from tests.backend.listening import PANELS, Heard, is_alive, narration, open_strip
 from tests.backend.listening import seconds_until_gone as gone
+from tests.fakes.scripted import Script
+from tests.patience import PATIENCE_S
 
 SCRIPT = Script(load_s=0.3, token_s=0.01, strip_s=0.02)
 
@@ -82,7 +83,7 @@ def test_a_whole_session_leaves_nothing_behind(
         whole_session(backend, heard)
     assert not is_alive(pid)
     assert not list(tmp_path.iterdir())
-    assert not heard.of(WorkerLost)
+    assert not heard.of(WorkerEnded)
 
 
 def test_the_next_token_follows_a_new_target(heard: Heard) -> None:
@@ -105,7 +106,9 @@ def test_the_next_token_follows_a_new_target(heard: Heard) -> None:
 def test_killed_at_any_moment_it_comes_back(heard: Heard, seed: int) -> None:
     """SIGKILL some time after the first sign of loading, writing or discovery."""
     rng = random.Random(seed)
-    moment: tuple[type[Event], int] = [(Progress, 1), (StepArrived, 3), (RankingPartial, 4), (Ready, 0)][seed]
+    moment: tuple[type[Event], int] = [(JobProgress, 1), (StepArrived, 3), (RankingPartial, 4), (Ready, 0)][
+        seed
+    ]
     with ProcessBackend(heard, load=SCRIPT.load) as backend:
         pid = pid_of(heard)
         backend.send(LoadModel(1))
@@ -115,7 +118,7 @@ def test_killed_at_any_moment_it_comes_back(heard: Heard, seed: int) -> None:
         heard.until(*moment)
         time.sleep(rng.uniform(0, 0.25))
         os.kill(pid, signal.SIGKILL)
-        lost = heard.until(WorkerLost)
+        lost = heard.until(WorkerEnded)
         assert (lost.exit, lost.signal_name, lost.cancelled) == (-9, "SIGKILL", False)
         ended = {event.job for event in heard.events if isinstance(event, ENDING)}
         assert set(lost.jobs) == {1, 2, 3, 4} - ended
@@ -154,21 +157,21 @@ def test_the_app_ends_a_worker_that_is_in_the_middle_of_something(heard: Heard, 
     backend.start()
     pid = pid_of(heard)
     backend.send(LoadModel(1))
-    heard.until(Progress, 1)
+    heard.until(JobProgress, 1)
     started_s = time.monotonic()
     backend.stop()
     assert time.monotonic() - started_s < 5
     assert not is_alive(pid)
-    assert not heard.of(WorkerLost)
+    assert not heard.of(WorkerEnded)
 
 
 def test_a_cancel_that_is_not_answered_ends_the_worker(heard: Heard) -> None:
     with ProcessBackend(heard, load=loads.sleep_for_ever, cancel_patience_s=0.3) as backend:
         backend.send(LoadModel(1))
         backend.send(open_strip(2))
-        heard.until(Progress, 1)
+        heard.until(JobProgress, 1)
         backend.send(Cancel(1))
-        lost = heard.until(WorkerLost)
+        lost = heard.until(WorkerEnded)
         assert (lost.signal_name, lost.job, lost.jobs, lost.cancelled) == ("SIGTERM", 1, (1, 2), True)
 
 
@@ -176,7 +179,7 @@ def test_a_cancel_behind_something_long_is_answered_at_once(heard: Heard) -> Non
     with ProcessBackend(heard, load=loads.sleep_for_ever, cancel_patience_s=PATIENCE_S) as backend:
         backend.send(LoadModel(1))
         backend.send(open_strip(2))
-        heard.until(Progress, 1)
+        heard.until(JobProgress, 1)
         backend.send(Cancel(2))
         heard.until(JobCancelled, 2)
         assert backend.running
@@ -185,7 +188,7 @@ def test_a_cancel_behind_something_long_is_answered_at_once(heard: Heard) -> Non
 def test_a_crash_tells_its_last_words(heard: Heard) -> None:
     with ProcessBackend(heard, load=loads.crash) as backend:
         backend.send(LoadModel(1))
-        lost = heard.until(WorkerLost)
+        lost = heard.until(WorkerEnded)
         assert (lost.signal_name, lost.job) == ("SIGSEGV", 1)
         assert "the last words" in lost.stderr_tail
         assert "in crash" in lost.stderr_tail  # the stack at the moment of the crash

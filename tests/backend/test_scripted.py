@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from gazeviz.backend.machine import OpenedPicture, StreamLike, open_picture
-from gazeviz.backend.scripted import GAZE_HEADS, SAYINGS, SHAPE_LH, Script, ScriptedModel
+from gazeviz.backend.engine_adapter import OpenedPicture, StreamLike, decoded_image
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, LoadModel, StripsSource
 from gazeviz.domain.run import Run
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import Cancelled, UserError
 from tests.backend.listening import GAZE, PANELS, narration, open_strip
+from tests.fakes.scripted import GAZE_HEADS, SAYINGS, SHAPE_LH, Script, ScriptedModel
 
-PICTURE = OpenedPicture(open_picture(open_strip(1).picture), None)
+PICTURE = OpenedPicture(decoded_image(open_strip(1).picture), None)
 QUESTION = "What happens here?"
 
 

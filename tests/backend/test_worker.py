@@ -6,9 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gazeviz.backend.base import WorkerLost
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import SAYINGS, SHAPE_LH, Script
+from gazeviz.backend.client import WorkerEnded
 from gazeviz.backend.worker import EXIT_DEVICE, EXIT_PROTOCOL
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import (
@@ -23,6 +21,7 @@ from gazeviz.domain.messages import (
     Generate,
     Hello,
     JobCancelled,
+    JobProgress,
     LoadModel,
     MapReady,
     MassReady,
@@ -31,7 +30,6 @@ from gazeviz.domain.messages import (
     OpenPicture,
     PicturePrepared,
     PictureSource,
-    Progress,
     RankingPartial,
     Ready,
     Refused,
@@ -52,6 +50,8 @@ from tests.backend.listening import (
     one_more_token,
     open_strip,
 )
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import SAYINGS, SHAPE_LH, Script
 
 SCRIPT = Script(
     token_s=0.01,
@@ -86,7 +86,7 @@ def test_it_says_what_it_is(backend: FakeBackend, heard: Heard) -> None:
     (ready,) = heard.of(Ready)
     assert ready.protocol == PROTOCOL
     assert {"gazeviz", "numpy", "torch", "transformers"} <= ready.versions.keys()
-    progress = heard.of(Progress, 1)
+    progress = heard.of(JobProgress, 1)
     assert [event.done for event in progress] == list(range(0, 101, 10))
     (loaded,) = heard.of(ModelLoaded)
     assert loaded.info.shape_LH == SHAPE_LH
@@ -358,7 +358,7 @@ def test_a_mistake_ends_its_run_and_not_the_worker(
 def test_a_device_in_no_usable_state_ends_the_worker(backend: FakeBackend, heard: Heard) -> None:
     backend.send(Generate(3, narration(8, prompt="no device")))
     assert heard.until(Failed, 3).kind == "fatal"
-    lost = heard.until(WorkerLost)
+    lost = heard.until(WorkerEnded)
     assert (lost.exit, lost.job) == (EXIT_DEVICE, None)
     backend.restart()
     backend.send(LoadModel(4))
@@ -371,13 +371,13 @@ def test_two_protocols_part_at_once(heard: Heard) -> None:
         backend.send(Hello(protocol=PROTOCOL + 1))
         failed = heard.until(Failed)
         assert (failed.kind, f"protocol {PROTOCOL + 1}" in failed.sentence) == ("fatal", True)
-        assert heard.until(WorkerLost).exit == EXIT_PROTOCOL
+        assert heard.until(WorkerEnded).exit == EXIT_PROTOCOL
 
 
 def test_a_scripted_worker_can_be_killed_and_comes_back(backend: FakeBackend, heard: Heard) -> None:
     write_and_hold(backend, heard, Generate(3, narration(48)), n_tok=1)
     backend.kill()
-    lost = heard.until(WorkerLost)
+    lost = heard.until(WorkerEnded)
     assert (lost.exit, lost.signal_name, lost.jobs) == (-9, "SIGKILL", (3,))
     backend.restart()
     backend.send(LoadModel(4))

@@ -1,7 +1,5 @@
 """The worker's loop at what takes long: measuring heads and loading a model, and how both are stopped."""
 
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import GAZE_HEADS
 from gazeviz.domain.messages import (
     AskMap,
     Cancel,
@@ -9,16 +7,18 @@ from gazeviz.domain.messages import (
     Failed,
     Generate,
     JobCancelled,
+    JobProgress,
     LoadModel,
     MapReady,
     ModelLoaded,
-    Progress,
     RankingPartial,
     RankingsFinished,
     RunFinished,
     StripsSource,
 )
 from tests.backend.listening import Heard, narration, one_more_token, open_strip
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import GAZE_HEADS
 
 
 def test_discovery_fills_in_and_can_be_asked_about_runs_meanwhile(heard: Heard) -> None:
@@ -40,7 +40,7 @@ def test_discovery_fills_in_and_can_be_asked_about_runs_meanwhile(heard: Heard) 
         partial = heard.of(RankingPartial, 4)
         assert [event.done for event in partial if event.name == "mass"] == list(range(1, 13))
         assert {event.total for event in partial} == {12}
-        assert heard.of(Progress, 4)[-1].done == 12
+        assert heard.of(JobProgress, 4)[-1].done == 12
 
 
 def test_discovery_is_cancelled_between_strips(heard: Heard) -> None:
@@ -65,10 +65,10 @@ def test_loading_is_cancelled_between_its_parts(heard: Heard) -> None:
     with FakeBackend(heard) as backend:
         backend.pace.hold()
         backend.send(LoadModel(1))
-        heard.until(Progress, 1)
+        heard.until(JobProgress, 1)
         backend.send(Cancel(1))
         one_more_token(backend)
         heard.until(JobCancelled, 1)
-        assert len(heard.of(Progress, 1)) == 1
+        assert len(heard.of(JobProgress, 1)) == 1
         backend.send(open_strip(2))
         assert "No model" in heard.until(Failed, 2).sentence

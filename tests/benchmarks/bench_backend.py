@@ -22,10 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gazeviz.backend.base import BackendEvent, WorkerLost, WorkerStarted
-from gazeviz.backend.machine import Load, load_engine
+from gazeviz.backend.client import BackendEvent, WorkerEnded, WorkerStarted
+from gazeviz.backend.engine_adapter import Load, load_engine
 from gazeviz.backend.process import ProcessBackend
-from gazeviz.backend.scripted import Script
 from gazeviz.backend.wire import decode, encode
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import (
@@ -34,6 +33,7 @@ from gazeviz.domain.messages import (
     Discover,
     Generate,
     GenerateSpec,
+    JobProgress,
     LoadModel,
     MapReady,
     ModelInfo,
@@ -41,7 +41,6 @@ from gazeviz.domain.messages import (
     OpenPicture,
     PicturePrepared,
     PictureSource,
-    Progress,
     RankingPartial,
     Ready,
     Retarget,
@@ -55,6 +54,7 @@ from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.resources import resource_path
 from tests.backend.listening import Heard, is_alive, seconds_until_gone
 from tests.benchmarks.performance_page import conditions, write_section
+from tests.fakes.scripted import Script
 
 FULL_KILLS = 50
 STRIP = resource_path("samples", "strip-1-1x6.png")
@@ -239,14 +239,14 @@ def measure_kills(bench: Bench, n: int, load_s: float) -> int:
             time.sleep(rng.uniform(0, load_s))
         elif phase == "discovery":
             bench.backend.send(Discover(job, StripsSource("builtin", 50), ("mass", "causal")))
-            bench.heard.until(rng.choice((Progress, RankingPartial)), job)
+            bench.heard.until(rng.choice((JobProgress, RankingPartial)), job)
             time.sleep(rng.uniform(0, 1.0))
         else:
             bench.backend.send(Generate(job, bench.spec(200, 4)))
             time.sleep(rng.uniform(0, 0.5))
         killed_s, pid = time.perf_counter(), bench.pid
         os.kill(pid, signal.SIGKILL)
-        lost = bench.heard.until(WorkerLost)
+        lost = bench.heard.until(WorkerEnded)
         seen_ms.append(1000 * (time.perf_counter() - killed_s))
         assert lost.signal_name == "SIGKILL", lost
         orphans += is_alive(pid)

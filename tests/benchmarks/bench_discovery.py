@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from gazeviz.engine.loading import LoadedModel
-    from gazeviz.testbed.world import DrawnStrip
+    from gazeviz.engine.models.loading import LoadedModel
+    from gazeviz.testbed.world.world import DrawnStrip
 
 ROOT: Final = Path(__file__).parents[2]
 IMAGE_TOKENS: Final = 1400
@@ -50,7 +50,7 @@ def big_model(folder: Path, image_tokens: int = IMAGE_TOKENS, n_layers: int = 8)
     """Write a random Qwen3-VL of 8 layers x 16 heads that takes large pictures, with the built-in
     tokenizer.
     """
-    from gazeviz.testbed.model import CELL_PX, build_model, save_pretrained
+    from gazeviz.testbed.training.model import CELL_PX, build_model, save_pretrained
 
     text = {
         "hidden_size": 1024,
@@ -77,7 +77,7 @@ def big_model(folder: Path, image_tokens: int = IMAGE_TOKENS, n_layers: int = 8)
 
 def ours(loaded: LoadedModel, strips: Sequence[DrawnStrip]) -> np.ndarray:
     """The mass ranking as the program measures it."""
-    from gazeviz.engine.discovery import discover
+    from gazeviz.engine.discovery.discovery import discover
 
     return discover(loaded, strips, ("mass",), max_image_tokens=IMAGE_TOKENS)["mass"].scores_LH
 
@@ -86,8 +86,8 @@ def plain(loaded: LoadedModel, strips: Sequence[DrawnStrip]) -> np.ndarray:
     """The mass ranking by whole eager passes that return every map."""
     import torch
 
-    from gazeviz.domain.questions import panel_questions
-    from gazeviz.engine.prompt import prepare
+    from gazeviz.domain.prompts import panel_questions
+    from gazeviz.engine.models.prompt import prepare
 
     total: Any = 0.0
     for strip in strips:
@@ -109,8 +109,8 @@ def child(recipe: str, case: Case, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    from gazeviz.engine.loading import load_model
-    from gazeviz.testbed.world import builtin_strips
+    from gazeviz.engine.models.loading import load_model
+    from gazeviz.testbed.world.world import builtin_strips
 
     strips = builtin_strips(case.n_strips, panel_px=case.panel_px)
     loaded = load_model(case.folder, device="cpu")
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure both models in this order and show the table."""
-    from gazeviz.engine.loading import find_folder
+    from gazeviz.engine.models.loading import find_folder
     from tests.benchmarks.performance_page import conditions, write_section
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -18,14 +18,14 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.messages import ModelInfo
-from gazeviz.ui.head_grid import HeadGrid
+from gazeviz.ui.heads.head_grid import HeadGrid
 from tests.benchmarks.bench_painting import dressed_app, figures, screen_conditions
 from tests.benchmarks.performance_page import write_section
+from tests.fakes.fake import FakeBackend
 
 SHAPE_LH = (64, 64)
 N_CHOSEN = 350

@@ -29,8 +29,8 @@ from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import RunFilter, SessionStore
 from gazeviz.store.connection import connect, immediate
-from gazeviz.store.entries import Entries
 from gazeviz.store.run_query import SortKey
+from gazeviz.store.session_store import Entries
 from gazeviz.store.upkeep import check, stats
 from tests.benchmarks.performance_page import write_section
 from tests.store import processes

@@ -15,16 +15,16 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Cursor, MapView, RunRecord
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Cursor, MapView, RunRecord
 from gazeviz.domain.messages import GenerateSpec, StepArrived
 from gazeviz.domain.region import Region
-from gazeviz.ui.image_canvas import ImageCanvas
-from gazeviz.ui.trajectory_plot import TrajectoryPlot
+from gazeviz.ui.answers.trajectory import TrajectoryPlot
+from gazeviz.ui.picture.canvas import ImageCanvas
 from tests.benchmarks.bench_painting import dressed_app, figures, make_canvas, screen_conditions
 from tests.benchmarks.performance_page import write_section
+from tests.fakes.fake import FakeBackend
 
 SIDE_PX = 1024
 CANVAS_PX = (SIDE_PX + 48, SIDE_PX + 48)  # room in which the picture is shown pixel by pixel

@@ -20,15 +20,15 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Picture
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import PictureSource
-from gazeviz.ui import theme
-from gazeviz.ui.image_canvas import ImageCanvas
+from gazeviz.ui.picture.canvas import ImageCanvas
+from gazeviz.ui.widgets import theme
 from tests.benchmarks.performance_page import write_section
+from tests.fakes.fake import FakeBackend
 
 SIDE_PX = 4096
 N_MOVES = 400

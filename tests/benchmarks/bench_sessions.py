@@ -18,15 +18,15 @@ from typing import Final
 
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.app.archive import Archive
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.history.log_browser import LogBrowser
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.store import SessionStore
-from gazeviz.ui.session_browser import SessionBrowser
+from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from tests.benchmarks.bench_log import ANIMALS, COLOURS, DEEDS, FULL_RUNS, fill, mark
 from tests.benchmarks.bench_painting import dressed_app, figures, screen_conditions
 from tests.benchmarks.performance_page import write_section
+from tests.fakes.fake import FakeBackend
 
 SIZE_PX: Final = (1440, 830)
 PATIENCE_S: Final = 20.0
@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.app: QApplication = dressed_app()
         self.store = SessionStore(path)
-        self.archive = Archive(self.store)
+        self.archive = LogBrowser(self.store)
         self.controller = RunController(SessionModel(), FakeBackend)
         self.browser = self.make()
         self.listings = 0

@@ -14,17 +14,17 @@ from typing import Final
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.app.session_parts import Cursor, RunRecord
-from gazeviz.backend.fake import FakeBackend
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Cursor, RunRecord
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import GenerateSpec, StepArrived
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.ui.transcript_view import TranscriptView
+from gazeviz.ui.answers.transcript import TranscriptView
 from tests.benchmarks.bench_painting import dressed_app, figures, screen_conditions
 from tests.benchmarks.performance_page import write_section
+from tests.fakes.fake import FakeBackend
 
 N_TOK: Final = 300
 SIZE_PX: Final = (1000, 260)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.performance_page import write_section
-from tests.ui.screen_driver import Screen
+from tests.ui.fixtures.screen_driver import Screen
 
 ROOT = Path(__file__).parents[2]
 LAUNCHES, NARRATIONS, KEYS, KILLS = 10, 12, 50, 50
@@ -78,7 +78,7 @@ class Live:
 
     def __init__(self, started_s: float) -> None:
         self._started_s = started_s
-        from gazeviz.app.garbage import GarbageInScreenThread
+        from gazeviz.app.session.garbage import GarbageInScreenThread
         from gazeviz.backend import process
         from gazeviz.commands import gui
         from gazeviz.store import SessionStore
@@ -118,10 +118,10 @@ class Live:
         self.ready_s = time.time() - started_s
 
     def _note(self, event: Any) -> None:
-        from gazeviz.backend.base import WorkerLost
+        from gazeviz.backend.client import WorkerEnded
         from gazeviz.domain.messages import StepArrived
 
-        self.n_lost += isinstance(event, WorkerLost)
+        self.n_lost += isinstance(event, WorkerEnded)
         if isinstance(event, StepArrived):
             self.produced_s[event.job, event.index] = time.perf_counter()
 
@@ -158,7 +158,7 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
     """Intervals of a timer of the screen while narrations stream, and tokens that a new target lets by."""
     from PySide6.QtCore import Qt, QTimer
 
-    from gazeviz.app.asking import ask
+    from gazeviz.app.runs.presets import ask
     from gazeviz.domain.prompts import PRESETS
 
     live = Live(started_s)

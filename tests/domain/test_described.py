@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gazeviz.domain.described import content_words, describes, rarity
+from gazeviz.domain.evaluation import content_words, describes, rarity
 
 CAPTIONS = ("a red cat sleeps in the snow", "a blue fish sleeps by the sea", "a red bird sings in the snow")
 

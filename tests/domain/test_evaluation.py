@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.evaluation import (
-    Answer,
     DynamicEvaluation,
     Evaluation,
+    JudgedAnswer,
     Segment,
     Verdict,
     same_text,
     size_class,
 )
 
-HIT = Answer(
+HIT = JudgedAnswer(
     item=0,
     target=1,
     n_regions=3,
@@ -29,7 +29,7 @@ HIT = Answer(
 )
 
 
-def evaluation(*answers: Answer) -> Evaluation:
+def evaluation(*answers: JudgedAnswer) -> Evaluation:
     return Evaluation("static", {"name": "test"}, "exact", answers)
 
 

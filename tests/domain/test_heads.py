@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from gazeviz.domain.heads import Head, HeadOrigin, HeadRanking, HeadSet
+from gazeviz.domain.heads import Head, HeadOrigin, HeadRanking, HeadSet, random_control
 from gazeviz.errors import UserError
 
 
@@ -269,3 +269,16 @@ class TestFile:
         ranking.save(tmp_path / "r.json")
         with pytest.raises(UserError, match="The model has no"):
             HeadRanking.load(tmp_path / "r.json", shape_LH=(28, 32))
+
+
+def test_the_control_of_a_choice_is_always_the_same_and_holds_none_of_it():
+    present_LH = np.ones((3, 4), dtype=bool)
+    present_LH[0] = False
+    chosen = HeadSet.of("L1H0,L2H3")
+    control = random_control(chosen, present_LH)
+    assert control is not None and len(control) == 2 and not set(control) & set(chosen)
+    assert control == random_control(chosen, present_LH) and all(
+        present_LH[h.layer, h.index] for h in control
+    )
+    assert random_control(HeadSet(()), present_LH) is None
+    assert random_control(HeadSet.all((3, 4)), present_LH) is None

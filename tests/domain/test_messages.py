@@ -22,6 +22,7 @@ from gazeviz.domain.messages import (
     GenerateSpec,
     Hello,
     JobCancelled,
+    JobProgress,
     LoadModel,
     MapReady,
     MassReady,
@@ -31,7 +32,6 @@ from gazeviz.domain.messages import (
     OpenPicture,
     PicturePrepared,
     PictureSource,
-    Progress,
     RankingPartial,
     RankingsFinished,
     Ready,
@@ -84,7 +84,7 @@ REQUESTS: tuple[messages.Request, ...] = (
 )
 EVENTS: tuple[messages.Event, ...] = (
     Ready(1, {"torch": "2"}),
-    Progress(1, 2, 10, "loading", 0.5),
+    JobProgress(1, 2, 10, "loading", 0.5),
     ModelForgotten(1),
     ModelLoaded(1, INFO),
     PicturePrepared(2, "ab", TokenGrid.plain((2, 5), (20, 8), (32, 16)), np.zeros((16, 32, 3), np.uint8)),

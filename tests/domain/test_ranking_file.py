@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from gazeviz.domain.ranking_file import read_ranking_file, write_ranking_file
+from gazeviz.domain.heads import read_ranking_file, write_ranking_file
 from gazeviz.errors import UserError
 
 ENTRIES = [(4, 1, 0.75), (3, 2, 0.5), (0, 0, -1e-300)]

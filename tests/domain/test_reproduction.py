@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.message_parts import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary
 from gazeviz.domain.region import Region
-from gazeviz.domain.reproduction import Wish, cli_line, is_builtin, python_snippet
+from gazeviz.domain.reproduction import ReplayRequest, cli_line, is_builtin, python_snippet
 from gazeviz.domain.run import Finish, RunRequest, Sampling
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.strip import Layout, panel_regions
@@ -102,7 +102,7 @@ def test_what_happened_counts_more_than_what_was_asked() -> None:
     asked = row(Steering(HEADS, PANELS[0]))
     moved = Steering(HEADS, PANELS[0], schedule=Schedule(((0, PANELS[0]), (2, PANELS[1]))))
     run = ended(asked, moved, limit=12)
-    assert Wish.of(run).steering == moved
+    assert ReplayRequest.of(run).steering == moved
     assert cli_line(run, "strip.png") == "gazeviz replay 7"
     line = cli_line(ended(asked, asked.spec.steering, limit=12), "strip.png")
     said = options(line)

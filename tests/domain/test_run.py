@@ -182,6 +182,14 @@ class TestRequest:
             request(max_new_tokens=0)
 
 
+def test_a_run_can_be_seen_with_fewer_heads(rng):
+    rows_THP, norms_HP = rng.random((2, 3, 24), dtype=np.float32), rng.random((3, 24), dtype=np.float32)
+    fewer = run(rows_THP, value_norms_HP=norms_HP).watching(HeadSet.of("L2H3,L4H1"))
+    np.testing.assert_array_equal(fewer.rows_THP, rows_THP[:, 1:])
+    np.testing.assert_array_equal(fewer.value_norms_HP, norms_HP[1:])
+    assert fewer.tracked == fewer.request.tracked == HeadSet.of("L2H3,L4H1")
+
+
 def test_a_run_says_whether_it_is_junk():
     assert run([], text="").junk == "empty"
     assert run([], text="red cat jumps").junk is None

@@ -118,3 +118,21 @@ class TestGutters:
         stripes[:, ::2] = 255
         stripes[::2, 1::4] = 90
         assert gutters(stripes) is None
+
+    def test_a_smooth_sky_with_one_thing_in_it_has_none(self):
+        """A line through the middle of a ball is plain, and so is each line of a sky."""
+        y, x = np.mgrid[:240, :320]
+        sky = np.stack([100 + 0.4 * y, 150 + 0.2 * x, 250 - 0.1 * y], axis=-1)
+        rising = np.stack([100 + 0.4 * y, 160 + 0 * y, 250 - 0.1 * y], axis=-1)
+        things = {
+            "ball": (x - 160) ** 2 + (y - 120) ** 2 < 60**2,
+            "box": (abs(x - 160) < 50) & (abs(y - 120) < 40),
+            "pole": abs(x - 160) < 4,
+            "two balls": ((x - 100) ** 2 + (y - 120) ** 2 < 40**2)
+            | ((x - 220) ** 2 + (y - 120) ** 2 < 40**2),
+        }
+        for ground in (sky, rising, np.full_like(sky, 200)):
+            for name, thing in things.items():
+                for colour in ((200, 60, 40), (20, 20, 20), (255, 255, 255)):
+                    pixels = np.where(thing[..., None], colour, ground).astype(np.uint8)
+                    assert gutters(pixels) is None, name

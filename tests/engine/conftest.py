@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.engine.tiny_engine import TinyEngine, tiny_engine
-from tests.engine.tiny_models import FAMILIES
+from tests.engine.fixtures.tiny_engine import TinyEngine, tiny_engine
+from tests.engine.fixtures.tiny_models import FAMILIES
 
 
 @pytest.fixture(params=FAMILIES)

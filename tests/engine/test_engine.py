@@ -15,12 +15,12 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import RunRequest, Sampling
 from gazeviz.domain.steering import Steering
-from gazeviz.engine.description import picture_sha256
 from gazeviz.engine.engine import NO_HEADS, Engine, load
-from gazeviz.engine.trajectory import run_map
+from gazeviz.engine.generation.read_along import run_map
+from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import Cancelled, UserError
-from gazeviz.testbed.world import DrawnStrip
-from tests.engine.random_comic import random_comic_model, strips
+from gazeviz.testbed.world.world import DrawnStrip
+from tests.engine.fixtures.random_comic import random_comic_model, strips
 
 PROMPT = "What is happening here?"
 HEADS = HeadSet.of("L1H2,L3H0,L3H7")

@@ -8,13 +8,12 @@ import numpy as np
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadOrigin, HeadRanking, HeadSet
-from gazeviz.domain.message_parts import GenerateSpec, ModelInfo, RunSummary, Side
-from gazeviz.domain.messages import StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.render.report import Report, ReportedPicture, Sources, make_report
+from gazeviz.render.report.report import Report, ReportedPicture, Sources, make_report
 
 SIZE_PX = (120, 40)
 GRID = TokenGrid.plain((4, 12), SIZE_PX, SIZE_PX)

@@ -20,8 +20,8 @@ from gazeviz.domain.run import Trajectory
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.errors import UserError
 from gazeviz.render import figures
-from gazeviz.render.palette import ThemeName, figure_text, magma_256x3
-from gazeviz.render.plate import save
+from gazeviz.render.figures import save
+from gazeviz.render.style import ThemeName, figure_text, magma_256x3
 
 PANELS = panel_regions(Layout(1, 3), 300, 100)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gazeviz.render.lettering import drawable, one_line, visible
+from gazeviz.render.style import drawable, one_line, visible
 
 
 @pytest.mark.parametrize("text", ["", "plain", "two\nlines\tand a tab", "é 漢 😀 “q” <b>", "👩\u200d🔬"])

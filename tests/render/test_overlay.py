@@ -6,7 +6,7 @@ from PIL import Image
 
 from gazeviz.domain.region import Region
 from gazeviz.render.overlay import ALPHA_HIGHEST, attention_rgba, overlay_picture
-from gazeviz.render.palette import magma_256x3
+from gazeviz.render.style import magma_256x3
 
 SIZE_PX = (40, 30)
 

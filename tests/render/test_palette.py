@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gazeviz.render.overlay import ink_on
-from gazeviz.render.palette import DARK, LIGHT, SERIES, THEMES, Theme, figure_text, magma_256x3
+from gazeviz.render.style import DARK, LIGHT, SERIES, THEMES, Theme, figure_text, magma_256x3
 
 
 @pytest.mark.parametrize(

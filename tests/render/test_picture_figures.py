@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gazeviz.domain.strip import Layout, panel_regions
-from gazeviz.render.palette import ThemeName
-from gazeviz.render.picture_figures import TokenMap, overlay_strip, picture_regions
+from gazeviz.render.figures import TokenMap, overlay_strip, picture_regions
+from gazeviz.render.style import ThemeName
 
 WIDE = Image.new("RGB", (600, 100), "white")
 SQUARE = Image.new("RGB", (200, 200), "white")

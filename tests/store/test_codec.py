@@ -14,7 +14,6 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.store import codec
-from gazeviz.store.token_grids import grid_digest
 from tests.store.samples import TEXTS, Samples, alike
 
 SEEDS = range(60)
@@ -34,7 +33,7 @@ class Kept:
         return digest
 
     def keep_grid(self, grid: TokenGrid) -> str:
-        digest = grid_digest(grid)
+        digest = codec.grid_digest(grid)
         self.grids[digest] = grid
         return digest
 

@@ -11,9 +11,8 @@ import pytest
 
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import PictureSource
-from gazeviz.store.backup import back_up, backups_of, restore
+from gazeviz.store.backup import back_up, backups_of, restore, salvage
 from gazeviz.store.faults import LogFault
-from gazeviz.store.salvage import salvage
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore, refused
 from tests.store.samples import FINGERPRINT, SPEC, Samples, plain_step, png, tiny_info

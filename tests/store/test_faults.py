@@ -19,9 +19,9 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore, openings, writer
+from gazeviz.store.connection import SCHEMA
 from gazeviz.store.faults import LogFault, fault_of
-from gazeviz.store.reading import Reader
-from gazeviz.store.schema import SCHEMA
+from gazeviz.store.reader import LogReader
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore, refused
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, tiny_info
@@ -121,11 +121,11 @@ def test_a_log_that_may_not_be_written_can_still_be_read(open_store: OpenStore, 
     code = (
         "import os, sys, pathlib, gazeviz.store.backup, gazeviz.resources\n"
         "from gazeviz.store.session_file import export_session\n"
-        "from gazeviz.store.reading import Reader; from gazeviz.store import SessionStore\n"
+        "from gazeviz.store.reader import LogReader; from gazeviz.store import SessionStore\n"
         "from gazeviz.errors import UserError\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "os.getuid() or os.setuid(65534)\n"  # root may write anywhere
-        "print(Reader(path).run(int(sys.argv[2])).spec.prompt)\n"
+        "print(LogReader(path).run(int(sys.argv[2])).spec.prompt)\n"
         "print(export_session(path, 1, pathlib.Path(sys.argv[3]) / 'session.zip'))\n"
         "try: SessionStore(path)\n"
         "except UserError as error: print(error.kind, error.sentence)\n"
@@ -177,7 +177,7 @@ def test_a_log_that_is_locked_as_a_whole_cannot_be_opened(open_store: OpenStore,
         other.execute("PRAGMA journal_mode = DELETE").fetchone()
         other.execute("BEGIN EXCLUSIVE")
         with refused("locked", "locked by another program"):
-            Reader(path, busy_s=0.1)
+            LogReader(path, busy_s=0.1)
 
 
 # Other people's files
@@ -190,7 +190,7 @@ def test_a_log_of_a_newer_version_is_left_alone(open_store: OpenStore, path: Pat
         database.commit()
         database.execute("PRAGMA journal_mode = DELETE").fetchone()
     before = path.read_bytes()
-    for attempt in (lambda: open_store(), lambda: Reader(path)):
+    for attempt in (lambda: open_store(), lambda: LogReader(path)):
         with refused("newer", "newer gazeviz"):
             attempt()
     assert path.read_bytes() == before
@@ -208,7 +208,7 @@ def test_a_database_of_another_program_is_left_alone(open_store: OpenStore, path
 
 def test_a_log_that_is_not_there_cannot_be_read(path: Path) -> None:
     with pytest.raises(LogFault, match="There is no log"):
-        Reader(path)
+        LogReader(path)
 
 
 # Closed

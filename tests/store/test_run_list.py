@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.junk import Junk
 from gazeviz.domain.messages import GenerateSpec, RunSummary
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule, Steering
@@ -71,7 +71,9 @@ def found(store: SessionStore, typed: str) -> list[int]:
     ("typed", "expected"),
     [
         ("", [5, 4, 3, 2, 1]),
-        ("cat", [2]),  # the beginning of a word, not any part of one
+        ("cat", [2]),
+        ("urpl ump", [1]),  # parts of words
+        ("字", [3]),
         ("purple jump", [1]),
         ("purple cat", []),
         ("kanguru", [3]),
@@ -95,7 +97,8 @@ def found(store: SessionStore, typed: str) -> list[int]:
         ("is:lost", [5]),
         ("id:3", [3]),
         ("tokens:>4", [2]),
-        ("%", [4]),
+        ("%", []),  # punctuation alone says nothing
+        ("?!", []),
         ("prompt:%", [4]),
         ("=1+1", [5]),
         ('text:"', [5, 4, 3, 2, 1]),  # nothing typed yet

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.pictures import picture_sha256
+from gazeviz.app.runs.picture_opener import picture_sha256
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import PictureSource
 from gazeviz.domain.strip import Layout
 from gazeviz.store import RunFilter, SessionStore
+from gazeviz.store.connection import SCHEMA
 from gazeviz.store.faults import LogFault
-from gazeviz.store.schema import SCHEMA
 from gazeviz.store.session_file import MANIFEST, export_session, import_session
 from gazeviz.store.upkeep import check
 from tests.store.conftest import OpenStore

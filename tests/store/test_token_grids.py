@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazeviz.app.report_sources import logged_grid
+from gazeviz.app.report.sources import logged_grid
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.messages import GenerateSpec, RunSummary
 from gazeviz.store import SessionStore
 from gazeviz.store.faults import LogFault
-from gazeviz.store.reading import Reader
+from gazeviz.store.reader import LogReader
 from gazeviz.store.session_file import export_session, import_session
 from gazeviz.store.upkeep import check, stats, vacuum
 from tests.store.conftest import OpenStore
+from tests.store.older import as_of_schema
 from tests.store.samples import Samples, alike, plain_step, tiny_info
 
 SIZE_PX = (300, 200)
@@ -100,7 +101,7 @@ def test_cells_that_were_changed_are_found(store: SessionStore) -> None:
     with closing(sqlite3.connect(store.path)) as database:
         database.execute("UPDATE token_grids SET grid_rows = 3, grid_columns = 3")
         database.commit()
-    with closing(Reader(store.path)) as fresh, pytest.raises(LogFault):
+    with closing(LogReader(store.path)) as fresh, pytest.raises(LogFault):
         _ = fresh.run(run_id).grid
 
 
@@ -115,10 +116,8 @@ def as_of_schema_1(path: Path) -> None:
             database.execute(
                 "UPDATE run_records SET summary = ? WHERE run_id = ?", (json.dumps(data), run_id)
             )
-        database.execute("DROP TABLE token_grids")
-        database.execute("DELETE FROM _sqlite_migrations WHERE name = '0002 token grids'")
-        database.execute("PRAGMA user_version = 1")
         database.commit()
+    as_of_schema(path, 1)
 
 
 def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(
@@ -128,7 +127,7 @@ def test_a_log_from_before_grids_is_read_moved_and_brought_up_to_date(
     session_id, run_id = old.open_session("old"), logged(old, tiled())
     old.close()
     as_of_schema_1(path)
-    with closing(Reader(path)) as reader:
+    with closing(LogReader(path)) as reader:
         assert reader.run(run_id).summary is not None and reader.run(run_id).grid is None
     assert check(path) == [] and stats(path).rows["runs"] == 1
     export_session(path, session_id, tmp_path / "s.zip")

@@ -16,11 +16,11 @@ from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import PictureSource
 from gazeviz.store import SessionStore, backup
 from gazeviz.store.backup import back_up, backups_of, restore
+from gazeviz.store.connection import SCHEMA, default_path
 from gazeviz.store.faults import LogFault
 from gazeviz.store.migrations import MIGRATIONS, schema_sql
-from gazeviz.store.place import default_path
-from gazeviz.store.schema import SCHEMA
 from gazeviz.store.upkeep import NEW_FILE_S, check, stats, vacuum
+from tests.patience import wait_until
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, SPEC, Samples, plain_step, png, tiny_info
 
@@ -171,9 +171,7 @@ def test_only_the_newest_backups_are_kept(store: SessionStore, monkeypatch: pyte
 def test_an_app_backs_up_once_a_day(open_store: OpenStore, path: Path) -> None:
     for expected in (1, 1):
         store = open_store(back_up=True)
-        until_s = time.monotonic() + 5
-        while len(backups_of(path)) < expected and time.monotonic() < until_s:
-            time.sleep(0.02)
+        wait_until(lambda: len(backups_of(path)) >= 1)
         store.close()
         assert len(backups_of(path)) == expected
     (copy,) = backups_of(path)
@@ -181,8 +179,7 @@ def test_an_app_backs_up_once_a_day(open_store: OpenStore, path: Path) -> None:
     os.utime(copy, (old_s, old_s))
     time.sleep(1.1)  # a backup is named by its second
     store = open_store(back_up=True)
-    while len(backups_of(path)) < 2 and time.monotonic() < until_s + 5:
-        time.sleep(0.02)
+    wait_until(lambda: len(backups_of(path)) >= 2)
     assert len(backups_of(path)) == 2
 
 

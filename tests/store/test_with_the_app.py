@@ -7,20 +7,22 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pytestqt.qtbot import QtBot
 
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_model import SessionModel
-from gazeviz.backend.base import Listener
-from gazeviz.backend.fake import FakeBackend
-from gazeviz.backend.scripted import Script
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.backend.client import Listener
 from gazeviz.domain.strip import Layout
 from gazeviz.store.upkeep import check
+from tests.fakes.fake import FakeBackend
+from tests.fakes.scripted import Script
+from tests.patience import PatientBot
 from tests.store.conftest import OpenStore
 from tests.store.samples import alike
 
 
-def test_what_the_screen_showed_is_what_is_kept(qtbot: QtBot, open_store: OpenStore, tmp_path: Path) -> None:
+def test_what_the_screen_showed_is_what_is_kept(
+    qtbot: PatientBot, open_store: OpenStore, tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (64, 384, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "strip.png")
     store, model = open_store(back_up=True), SessionModel()
@@ -29,7 +31,7 @@ def test_what_the_screen_showed_is_what_is_kept(qtbot: QtBot, open_store: OpenSt
         return FakeBackend(listener, Script())
 
     def until(holds: Callable[[], object]) -> None:
-        qtbot.waitUntil(lambda: bool(holds()), timeout=8000)
+        qtbot.waitUntil(lambda: bool(holds()))
 
     controller = RunController(model, make, store)
     try:

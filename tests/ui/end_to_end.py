@@ -16,15 +16,15 @@ from pathlib import Path
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QTableView, QWidget
 
-from gazeviz.app.pictures import samples
-from gazeviz.app.run_controller import RunController
-from gazeviz.app.session_parts import RunRecord
+from gazeviz.app.runs.picture_opener import samples
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.values import RunRecord
 from gazeviz.commands import gui
 from gazeviz.domain.prompts import NARRATION_PROMPT, OPEN_QUESTION
 from gazeviz.store import SessionStore
-from gazeviz.ui import theme
-from gazeviz.ui.main_window import MainWindow
-from tests.ui.screen_driver import Hand
+from gazeviz.ui.shell.main_window import MainWindow
+from gazeviz.ui.widgets import theme
+from tests.ui.fixtures.screen_driver import Hand
 
 PAINTED_PANEL = 3  # the fourth
 SIZES_PX = {"1280x800": (1280, 800), "1920x1080": (1920, 1080)}

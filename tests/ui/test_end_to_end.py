@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gazeviz.domain.described import describes
-from tests.ui.screen_driver import Screen, can_drive
+from gazeviz.domain.evaluation import describes
+from tests.ui.fixtures.screen_driver import Screen, can_drive
 
 ROOT = Path(__file__).parents[2]
 

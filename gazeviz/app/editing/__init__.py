@@ -1,0 +1,1 @@
+"""Editing regions, heads and schedules, each act as one step of undo."""

@@ -1,0 +1,1 @@
+"""What was done before: browsing the log, comparing, judging, reopening and replaying runs."""

@@ -1,0 +1,53 @@
+"""Writes the regions of the picture into the log a moment after each finished edit.
+
+Edits that follow each other closely are written as one, and what has not changed is not written again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer
+
+from gazeviz.app.runs.worker_jobs import Desk
+from gazeviz.domain.region import Region
+
+DELAY_MS: Final = 400
+
+
+class RegionLog(QObject):
+    """Listens to the undo stack, which knows when an edit is finished."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.model)
+        self._desk = desk
+        self._saved: tuple[str, tuple[Region, ...]] = ("", ())
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DELAY_MS)
+        self._timer.timeout.connect(self.save)
+        desk.editor.undo_stack.indexChanged.connect(self._on_edited)
+
+    def save(self) -> None:
+        """Write the regions down now, if they are not yet."""
+        self._timer.stop()
+        picture = self._desk.model.picture
+        if picture is None:
+            return
+        regions = tuple(region.as_region() for region in self._desk.model.regions.painted())
+        if self._saved != (picture.sha256, regions):
+            self._saved = picture.sha256, regions
+            self._desk.write(lambda log: log.save_regions(picture.sha256, regions))
+
+    def save_pending(self) -> None:
+        """Write down what an edit has left to be written."""
+        if self._timer.isActive():
+            self.save()
+
+    def close(self) -> None:
+        """Write down what is pending and listen no more: an undo stack tells of its own end, too."""
+        self._desk.editor.undo_stack.indexChanged.disconnect(self._on_edited)
+        self.save_pending()
+
+    def _on_edited(self) -> None:
+        self._timer.start()

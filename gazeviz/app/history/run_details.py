@@ -1,0 +1,194 @@
+"""What is said of one run of the log beside the list, and what repeats it when it is pasted.
+
+Reads the log; called in the archive's thread. Says everything as text and plain pixels, for any widget.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gazeviz.app.report.sources import logged_grid, reported_picture
+from gazeviz.domain.proven_grid import proven_grid
+from gazeviz.domain.reproduction import cli_line, python_snippet
+from gazeviz.domain.run import RunRequest
+from gazeviz.domain.steering import Steering
+from gazeviz.domain.wording import format_settings
+from gazeviz.errors import UserError
+from gazeviz.render.overlay import overlay_picture
+from gazeviz.render.report.report import sampling_words
+from gazeviz.render.style import figure_text
+from gazeviz.store.connection import default_path
+from gazeviz.store.reader import LogReader, StoredRun
+from gazeviz.store.run_query import RunLine, RunList
+
+PICTURE_PX: Final = (680, 400)
+"""The picture beside the list is not larger than this."""
+_KNOWN_PICTURES: Final = 16
+
+
+@dataclass(frozen=True, eq=False)
+class RunFacts:
+    """A run beside the list.
+
+    rows: names and values, in the order in which they are read.
+    picture_HW3: uint8, with the run's mean map over it where the grid is known; None where there is none.
+    picture_note: what has to be said of the picture, "" for nothing.
+    trouble: why a part of the run cannot be read, "" where all can.
+    """
+
+    line: RunLine
+    rows: tuple[tuple[str, str], ...]
+    picture_HW3: NDArray[np.uint8] | None
+    picture_note: str
+    trouble: str = ""
+
+
+SmallPictures: TypeAlias = dict[str, tuple[Image.Image | None, str]]
+"""Pictures as large as they are shown, by their sha256, and why one cannot be shown."""
+
+
+def facts_of(reader: LogReader, run_id: int, known: SmallPictures) -> RunFacts | None:
+    """Look everything up; None for a run that is gone. What cannot be read of it is said and left out.
+
+    known: pictures that were decoded before; the last few are kept in it.
+    """
+    lines = RunList(reader).lines([run_id])
+    if not lines:
+        return None
+    run, line = reader.run(run_id), lines[0]
+    try:
+        rows = tuple(_rows(run, line))
+    except UserError as error:
+        return RunFacts(line, tuple(_light_rows(line)), None, "", f"{error.sentence} {error.next_step}")
+    picture_HW3, note = _picture(reader, run, known)
+    return RunFacts(line, rows, picture_HW3, note)
+
+
+def shell_line(reader: LogReader, run_id: int) -> str:
+    """A line for a shell that repeats a run; UserError where the log does not have it."""
+    line = cli_line(_run(reader, run_id), _picture_path(reader, run_id))
+    if line.startswith("gazeviz replay ") and reader.path != default_path().absolute():
+        line += f" --log {shlex.quote(str(reader.path))}"
+    return line
+
+
+def snippet(reader: LogReader, run_id: int) -> str:
+    """The same in Python."""
+    return python_snippet(_run(reader, run_id), _picture_path(reader, run_id))
+
+
+def _run(reader: LogReader, run_id: int) -> StoredRun:
+    try:
+        return reader.run(run_id)
+    except KeyError:
+        raise UserError(f"The log has no run {run_id}.", next_step="Choose another one.") from None
+
+
+def _picture_path(reader: LogReader, run_id: int) -> str | None:
+    with suppress(UserError):
+        return reported_picture(reader, _run(reader, run_id).spec.picture_sha256).path
+    return None
+
+
+def _light_rows(line: RunLine) -> Iterator[tuple[str, str]]:
+    """What the list itself knows."""
+    yield "Model", f"{line.model} · {line.model_fingerprint[:8]}"
+    yield "Prompt", line.prompt
+    yield "State", " · ".join(part for part in (line.state, line.message) if part)
+
+
+def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
+    spec, summary = run.spec, run.summary
+    request = summary.request if summary else None
+    steering = request.steering if request else spec.steering
+    n_layers, n_heads = run.model.shape_LH
+    yield "Model", f"{line.model} · {line.model_fingerprint[:8]}"
+    yield "Prompt", line.prompt
+    yield "Text", line.text
+    if steering is None:
+        yield "Steering", "none, a baseline"
+    else:
+        yield "Heads", f"{len(steering.heads)} of {n_layers * n_heads} · {steering.heads.origin}"
+        yield "Target", _target_words(steering, line, request)
+        yield "Steering", _steering_words(steering)
+    yield "Sampling", f"{sampling_words(spec.sampling)} · at most {spec.max_new_tokens} tokens"
+    yield from _outcome(line)
+    yield "ModelBackend", _machine_words(run, request)
+    if line.replayed_s is not None:
+        same = "same tokens" if line.replay_same else "other tokens"
+        yield "Replay", f"{same}, {time_words(line.replayed_s)}"
+    yield "Session", line.session
+
+
+def _outcome(line: RunLine) -> Iterator[tuple[str, str]]:
+    if line.mass_before is not None and line.mass_after is not None:
+        yield "Mass on target", f"{figure_text(line.mass_before)} → {figure_text(line.mass_after)}"
+    parts = [line.state, "1 token" if line.n_tok == 1 else f"{line.n_tok} tokens"]
+    parts += [f"{line.seconds:.2f} s"] if line.seconds is not None else []
+    parts += [f"junk: {line.junk}"] if line.junk else []
+    yield "State", " · ".join([*parts, *([line.message] if line.message else [])])
+    yield "Asked", time_words(line.started_s)
+
+
+def _target_words(steering: Steering, line: RunLine, request: RunRequest | None) -> str:
+    cells = {name: len(tokens) for name, tokens in request.target_tokens} if request else {}
+    n_cells = cells.get(steering.target.name)
+    by = "by centre" if steering.rule == "centre" else f"by {figure_text(steering.share)} of a cell's area"
+    counted = "" if n_cells is None else f", {n_cells} cells {by}"
+    return f"{line.target or steering.target.name}{counted}"
+
+
+def _steering_words(steering: Steering) -> str:
+    return format_settings(steering)
+
+
+def _machine_words(run: StoredRun, request: RunRequest | None) -> str:
+    device, dtype = (request.device, request.dtype) if request else (run.model.device, run.model.dtype)
+    torch = request.versions.get("torch") if request else None
+    device = "CPU" if device == "cpu" else device
+    return ", ".join([device, *([f"torch {torch.split('+')[0]}"] if torch else []), dtype])
+
+
+def time_words(moment_s: float) -> str:
+    """A moment as a person reads it: the time alone for today."""
+    moment = time.localtime(moment_s)
+    today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", moment)
+
+
+def _picture(reader: LogReader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
+    """The run's picture with its mean map, and what has to be said of it."""
+    image, note = _small_picture(reader, run.spec.picture_sha256, known)
+    grid = (logged_grid(run) or proven_grid(run)) if image is not None else None
+    if image is not None and grid is not None:
+        mean_P = np.mean([step.map_P for step in run.steps], axis=0)
+        image = overlay_picture(image, grid.picture_map(mean_P, image.size))
+        note = f"Mean of the maps of {_tokens(len(run.steps))}"
+    return None if image is None else np.array(image, dtype=np.uint8), note
+
+
+def _small_picture(reader: LogReader, sha256: str, known: SmallPictures) -> tuple[Image.Image | None, str]:
+    """A picture as it is shown; decoding and checking a large one takes a while, so it is done once."""
+    if sha256 not in known:
+        while len(known) >= _KNOWN_PICTURES:
+            del known[next(iter(known))]
+        try:
+            image = reported_picture(reader, sha256).image
+            image.thumbnail(PICTURE_PX, Image.Resampling.LANCZOS)
+            known[sha256] = image, ""
+        except UserError as error:
+            known[sha256] = None, error.sentence
+    return known[sha256]
+
+
+def _tokens(n_tok: int) -> str:
+    return "1 token" if n_tok == 1 else f"{n_tok} tokens"

@@ -1,0 +1,1 @@
+"""Reports of runs and sessions, written in the background."""

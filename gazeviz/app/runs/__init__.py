@@ -1,0 +1,1 @@
+"""Asking the model: opening models and pictures, starting runs, discovery and questions about attention."""

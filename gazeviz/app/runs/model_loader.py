@@ -1,0 +1,260 @@
+"""Loading a model: progress, cancel, and loading it again for a new worker.
+
+Keeps what is wanted, so that a lost worker's successor gets the same model. Knows no picture and no run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from gazeviz.app.runs.readiness import LOADING
+from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session.values import SteeringSettings, WorkProgress
+from gazeviz.backend.client import WorkerEnded
+from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.messages import (
+    Cancel,
+    Failed,
+    JobCancelled,
+    JobProgress,
+    LoadModel,
+    ModelForgotten,
+    ModelInfo,
+    ModelLoaded,
+    Recommended,
+)
+from gazeviz.domain.steering import Scope
+from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
+
+# How a model is steered before anybody has chosen otherwise: as its own folder recommends.
+#
+# Knows no worker and no widget.
+
+
+FEWEST_CHOSEN: Final = 12
+DEFAULT_SHARE: Final = 12
+"""Where a ranking comes without a number, one head in so many is chosen, as the published 100 of 1152; small
+grids need a larger part."""
+
+
+def recommended_heads(info: ModelInfo | None, *, moving: bool = False) -> HeadSet:
+    """The heads that the model's folder recommends; UserError where it ranks none.
+
+    moving: for narrations whose target moves.
+    """
+    if info is None:
+        raise UserError("No model is loaded.", next_step="Load a model first.")
+    ranking = recommended_ranking(info, moving=moving)
+    if ranking is None:
+        raise UserError(
+            f"{info.name} comes without a ranking of its heads.",
+            next_step="Measure one on strips, or import a ranking file.",
+        )
+    n_heads, advice = len(ranking.order()), _advice(info, moving)
+    n = advice.n if advice else max(FEWEST_CHOSEN, round(n_heads / DEFAULT_SHARE))
+    return ranking.top(min(n, n_heads))
+
+
+def recommended_ranking(info: ModelInfo, *, moving: bool = False) -> HeadRanking | None:
+    """The ranking whose best heads are recommended; None where the model comes without one."""
+    advice = _advice(info, moving)
+    return info.rankings.get(advice.ranking, info.default_ranking) if advice else info.default_ranking
+
+
+def recommended_steering(info: ModelInfo, scope: Scope, *, moving: bool = False) -> SteeringSettings:
+    """Mode, strength and rows that the model's folder recommends, else the usual ones.
+
+    scope: the rows of what is asked, where the folder names none for it.
+    """
+    advice = _advice(info, moving)
+    if advice is None:
+        return SteeringSettings(scope=scope)
+    named = advice.scope if not moving or advice is info.recommended_moving else None
+    return SteeringSettings(advice.mode, advice.strength, advice.alpha, named or scope)
+
+
+def _advice(info: ModelInfo, moving: bool) -> Recommended | None:
+    return (info.recommended_moving if moving else None) or info.recommended
+
+
+STOPPING: Final = "Stopping"
+"""What the worker is doing between a wish to cancel and the moment that it hears it."""
+
+_RECOVERED: Final = "Another one has taken its place; everything in this session is still there."
+
+
+class ModelLoader:
+    """Loads models."""
+
+    def __init__(self, desk: Desk, on_loaded: Callable[[], None]) -> None:
+        self._desk = desk
+        self._on_loaded = on_loaded
+        self._wanted: LoadModel | None = None
+        self._current: LoadModel | None = None
+        self._cancelling = False
+        self._job: int | None = None
+        self._in_worker: ModelInfo | None = None
+        self._fingerprint: str | None = None  # of the model that the session shows
+        self._shows_logged = False
+        self.losses_in_a_row = 0
+        """Workers lost before they had a model, since one was last loaded."""
+
+    @property
+    def loading(self) -> bool:
+        """Whether a model is being loaded."""
+        return self._job is not None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the worker has the model that the session shows."""
+        return self._in_worker is not None and self._in_worker.fingerprint == self._fingerprint
+
+    @property
+    def wanted(self) -> LoadModel | None:
+        """What was asked for last, its job left open; None where nothing is."""
+        return self._wanted
+
+    def want(self, source: str | None, device: str, dtype: str) -> None:
+        """Take note of what is to be loaded."""
+        self.losses_in_a_row = 0
+        self._shows_logged = False
+        self._wanted = LoadModel(0, source, device, dtype)
+
+    def load(self) -> None:
+        """Load what is wanted, in the place of what is being loaded."""
+        wanted = self._wanted
+        if wanted is None:
+            return
+        if self._job is not None:
+            self._desk.jobs.tell(Cancel(self._job))
+        self._cancelling = False
+        self._desk.model.progress = WorkProgress(0, 0, "Waiting for the worker")
+        self._job = self._desk.jobs.ask(
+            lambda job: LoadModel(job, wanted.source, wanted.device, wanted.dtype), self._on_event
+        )
+
+    def cancel(self) -> None:
+        """Stop loading; the model before is still there unless it had to make room."""
+        if self._job is not None:
+            self._cancelling = True
+            self._desk.model.progress = WorkProgress(0, 0, STOPPING)
+            self._desk.jobs.tell(Cancel(self._job))
+
+    def note_loss(self) -> None:
+        """The worker is gone with its model; what is shown of it stays, for it will be loaded again."""
+        if self._in_worker is None and self._wanted is not None:
+            self.losses_in_a_row += 1
+        if self._cancelling:
+            self._wanted = None
+        self._in_worker = None
+        self._end()
+
+    def show_logged(self, info: ModelInfo, rankings: Mapping[str, HeadRanking]) -> bool:
+        """Show the model that wrote a logged run, loaded or not; returns whether another one was shown.
+
+        One that is being loaded, or loaded again for a new worker, does not take its place any more.
+        """
+        model, here = self._desk.model, self._in_worker
+        self._shows_logged = True
+        changed = info.fingerprint != self._fingerprint
+        if changed:
+            self._fingerprint = info.fingerprint
+            model.forget_rankings()
+            model.hovered_head = None
+        missing = {name: ranking for name, ranking in rankings.items() if name not in model.rankings}
+        if missing:
+            model.put_rankings(missing)
+        if changed or model.model_info is None:
+            model.model_info = here if here is not None and self.loaded else info
+        return changed
+
+    def _on_event(self, event: JobEvent) -> None:
+        if isinstance(event, WorkerEnded):
+            return  # see note_loss, which is also for a worker that was lost while it was idle
+        if isinstance(event, ModelForgotten):
+            self._forget()  # whichever load it was: the worker has none now
+        if event.job != self._job:
+            return
+        match event:
+            case JobProgress() if not self._cancelling:
+                self._desk.model.progress = WorkProgress(
+                    event.done, event.total, event.text, event.seconds_left
+                )
+            case ModelLoaded():
+                self._end()
+                self._take(event.info)
+            case JobCancelled():
+                self._end()
+                self._wanted = self._current
+            case Failed():
+                self._end()
+                self._wanted = self._current
+                self._desk.fail(event, "model")
+
+    def _end(self) -> None:
+        self._job = None
+        self._cancelling = False
+        model = self._desk.model
+        model.progress = None
+        if model.notice is not None and (model.notice.sentence, model.notice.next_step) == LOADING:
+            model.notice = None
+
+    def _forget(self) -> None:
+        if self.loaded:
+            self._desk.model.model_info = None
+            self._desk.model.set_grid(None, None)
+        self._in_worker = self._current = None
+
+    def _take(self, info: ModelInfo) -> None:
+        """Show a model that was loaded."""
+        self.losses_in_a_row = 0
+        self._in_worker = info
+        self._current = self._wanted
+        model = self._desk.model
+        self._desk.write(lambda log: log.save_model(info))
+        if self._shows_logged and not self.loaded:
+            return
+        if info.fingerprint != self._fingerprint:
+            self._fingerprint = info.fingerprint
+            self._make_new(info)
+        model.model_info = info
+        if model.notice is not None and model.notice.about == "worker":
+            model.notice = replace(model.notice, kind="info", next_step=_RECOVERED)
+        self._on_loaded()
+
+    def _make_new(self, info: ModelInfo) -> None:
+        """Another model: nothing that was said about the heads of the last one holds."""
+        model = self._desk.model
+        model.forget_rankings()
+        model.hovered_head = None
+        for side in ("steered", "baseline", "glance"):
+            model.show_run(side, None)
+        default = info.default_ranking
+        first = {default.name: default} if default else {}  # the one that is shown
+        rankings = first | dict(info.rankings) | first
+        for ranking in rankings.values():
+            self._desk.write(partial(_log_ranking, ranking, info.fingerprint))
+        if rankings:
+            model.put_rankings(rankings)
+        model.chosen = self._first_choice(info)
+        if info.recommended is not None:
+            model.steering = recommended_steering(info, model.steering.scope)
+
+    def _first_choice(self, info: ModelInfo) -> HeadSet:
+        """What the model recommends; else what is chosen, if it has these heads."""
+        if info.default_ranking is not None:
+            return recommended_heads(info)
+        chosen = self._desk.model.chosen
+        try:
+            chosen.check(info.shape_LH)
+        except UserError:
+            return HeadSet(())
+        return chosen
+
+
+def _log_ranking(ranking: HeadRanking, fingerprint: str, log: SessionStore) -> None:
+    log.ranking_saved(ranking, fingerprint)

@@ -1,0 +1,455 @@
+"""The run controller: gestures become requests to the worker, events become changes of the session.
+
+Puts the parts together (loading, pictures, runs, glances, maps, discovery), keeps the worker alive and says
+what it is doing. Its public calls never raise a UserError: what cannot be done is shown as a notice. Events
+come from the backend's reader thread and are handled in the thread of the screen. Knows no widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QUndoStack
+
+from gazeviz.app.editing.editor import HeadChooser, RegionEditor
+from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
+from gazeviz.app.history.region_log import RegionLog
+from gazeviz.app.history.reopening import LoggedView, Reopening
+from gazeviz.app.runs.attention_queries import MapQuestions
+from gazeviz.app.runs.discovery import Discovery
+from gazeviz.app.runs.first_token import FirstTokenPreview
+from gazeviz.app.runs.model_loader import ModelLoader
+from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
+from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
+from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
+from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
+from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
+from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
+from gazeviz.domain.region import Region
+from gazeviz.domain.strip import Layout
+from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
+
+# The spotlight: a disc under the mouse that a steered run looks at while the mouse is held.
+#
+# The target moves only when other cells are lit, and once for each token at most: what is sent faster than
+# tokens are written could never be seen. Knows no mouse; points are in picture pixels.
+
+
+NAME = "Spotlight"
+
+
+class Spotlight:
+    """Moves the target of the steered run that is under way."""
+
+    def __init__(self, desk: Desk, runner: Runner) -> None:
+        self._desk, self._runner = desk, runner
+        self._lit: bytes | None = None
+        self._waiting: Region | None = None
+        self._sent_since_step = False
+
+    @property
+    def on(self) -> bool:
+        """Whether cells are lit."""
+        return self._lit is not None
+
+    def point(self, x_px: float, y_px: float, diameter_px: float) -> None:
+        """Light a disc; between cells and outside the picture the light stays where it was."""
+        model = self._desk.model
+        if model.grid is None or self._runner.steered is None:
+            return
+        radius = diameter_px / 2
+        box = (x_px - radius, y_px - radius, x_px + radius, y_px + radius)
+        try:
+            region = Region.ellipse(NAME, box, model.grid.picture_size_px)
+            lit = model.grid.tokens(region, model.rule, model.share).tobytes()
+        except UserError:
+            return
+        if lit != self._lit:
+            self._lit, self._waiting = lit, region
+            self._send()
+
+    def step_arrived(self) -> None:
+        """A token was written: the light may move on."""
+        self._sent_since_step = False
+        self._send()
+
+    def end(self) -> bool:
+        """Put it out; returns whether it was on."""
+        was_on = self.on
+        self._lit, self._waiting, self._sent_since_step = None, None, False
+        return was_on
+
+    def _send(self) -> None:
+        region = self._waiting
+        if region is None or self._sent_since_step or self._runner.steered is None:
+            return
+        self._waiting, self._sent_since_step = None, True
+        self._desk.attempt(lambda: self._runner.retarget(region), "target")
+
+
+MakeBackend: TypeAlias = Callable[[Listener], Backend]
+
+MAX_LOSSES_IN_A_ROW: Final = 5
+"""Workers that may be lost in a row while they load a model; after that somebody has to ask for the next."""
+
+
+class RunController(QObject):
+    """What the window calls.
+
+    editor: regions and strokes; its calls raise UserErrors, see `attempt`.
+    heads: choosing heads; its calls raise UserErrors, too.
+    """
+
+    _heard = Signal(object)
+
+    def __init__(
+        self,
+        model: SessionModel,
+        make_backend: MakeBackend,
+        log: SessionStore | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.model = model
+        self.editor = RegionEditor(model)
+        self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
+        self.heads = HeadChooser(self._desk)
+        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
+        self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
+        self._settling = model.frames.part(self, self._settle)
+        self._runner = Runner(self._desk, self._settling.wish)
+        self._discovery = Discovery(self._desk, self._settle)
+        self._glance = FirstTokenPreview(self._desk, self._is_free)
+        self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
+        self._maps = MapQuestions(self._desk)
+        self._specs = SpecMaker(self._desk)
+        self._spotlight = Spotlight(self._desk, self._runner)
+        self._gave_up = self._ready = self._closed = False
+        self._backend = make_backend(self._heard.emit)
+        self._desk.jobs.send_through(self._backend.send)
+        self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._region_log = RegionLog(self._desk)
+        self.versions: dict[str, str] = {}
+
+    @property
+    def undo_stack(self) -> QUndoStack:
+        """Everything that can be undone."""
+        return self.editor.undo_stack
+
+    @property
+    def log(self) -> SessionStore:
+        """The log of everything that is done."""
+        return self._desk.log
+
+    @property
+    def busy(self) -> bool:
+        """Whether closing the app now would end something that somebody waits for."""
+        return self._runner.active or self._discovery.active
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way or waits for its turn."""
+        return self._runner.active
+
+    def attempt(self, action: Callable[[], object], about: str = "") -> bool:
+        """Do something; a UserError becomes a notice. Returns whether it was done."""
+        return self._desk.attempt(action, about)
+
+    # The worker
+
+    def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+        """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
+        self._desk.write(lambda log: log.open_session())
+        self._loader.want(source, device, dtype)
+        self._start_worker()
+
+    def shutdown(self) -> None:
+        """End the worker and whatever it is doing; returns when it is gone. Nothing may be called after.
+
+        Without effect when it was done before.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for part in (self._glance, self._maps):
+            part.stop()
+        self._region_log.close()
+        self._pictures.close()
+        self._backend.stop()
+        self._heard.disconnect(self._on_event)
+        self._desk.jobs.cancel_all()
+        self._desk.write(lambda log: log.close())
+
+    def restart_worker(self) -> None:
+        """End the worker if there is one, and begin another with the same model and picture."""
+        self._gave_up = False
+        wanted = self._loader.wanted
+        self._desk.jobs.cancel_all()
+        self._spotlight.end()
+        self._loader.note_loss()
+        if wanted is not None:
+            self._loader.want(wanted.source, wanted.device, wanted.dtype)
+        self._start_worker()
+
+    def kill_worker(self) -> None:
+        """End the worker without a word to it, as a crash would; another one follows."""
+        self._backend.kill()
+
+    # Model and picture
+
+    def load_model(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+        """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
+        self._runner.stop()
+        self._discovery.cancel()
+        self._loader.want(source, device, dtype)
+        if self._ready:
+            self._loader.load()
+        elif self._gave_up:
+            self.restart_worker()
+        self._settle()
+
+    def cancel_loading(self) -> None:
+        """Stop loading."""
+        self._loader.cancel()
+
+    def open_picture(
+        self, path: str | Path, layout: Layout | None = None, captions: tuple[str, ...] = ()
+    ) -> None:
+        """Open a picture file, or a folder of panels as a strip; layout None: as its gutters show."""
+        path = Path(path)
+        if path.is_dir():
+            self._pictures.open(lambda: panel_folder(path))
+        else:
+            self._pictures.open(lambda: picture_file(path, layout, captions))
+
+    def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
+        """Open an encoded picture that is no file."""
+        self._pictures.open(lambda: picture_data(data, name))
+
+    def open_decoded(self, decode: Decode) -> None:
+        """Open whatever a function makes in another thread."""
+        self._pictures.open(decode)
+
+    def allow_image_tokens(self, max_tok: int | None) -> None:
+        """Let the picture cost more image tokens than is usual (None: as many as is usual)."""
+        if max_tok != self.model.max_image_tok:
+            self.model.max_image_tok = max_tok
+            self._runner.stop()
+            self._pictures.lay_out()
+
+    def apply_layout(self, layout: Layout | None) -> None:
+        """Make a layout's panels regions; None: no panels."""
+        self.attempt(lambda: self.editor.apply_layout(layout), "picture")
+
+    # Runs
+
+    def run(self, which: Which = "both") -> None:
+        """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
+        self.model.notice = None
+        self.attempt(lambda: self._begin(lambda: self._runner.run(which)), "run")
+        self._settle()
+
+    def repeat(self, spec: GenerateSpec) -> RunRecord | None:
+        """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
+        begun = self.attempt(lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
+        self._settle()
+        return self.model.run_of(spec.side) if begun else None
+
+    def reopen(self, view: LoggedView) -> bool:
+        """Show a logged run as it was; returns whether it is shown, else a notice says why not."""
+        shown = self.attempt(lambda: self._reopening.show(view), "log")
+        self._settle()
+        return shown
+
+    def stop(self) -> None:
+        """Stop runs within a token; without effect where there is none."""
+        self._runner.stop()
+
+    def run_or_stop(self) -> None:
+        """Stop what is running, or run: what Space and the run button mean."""
+        if self.running:
+            self.stop()
+        else:
+            self.run()
+
+    def retarget(self, region_id: int | None) -> None:
+        """Make a region the target (None: none); a steered run under way follows with its next token."""
+        if self._runner.steered is None:
+            self.model.target_region_id = region_id
+            return
+        if self.attempt(lambda: self._runner.retarget(self._specs.target(region_id)), "target"):
+            self.model.target_region_id = region_id
+
+    def spotlight(self, x_px: float, y_px: float, diameter_px: float) -> None:
+        """Point a steered run under way at a disc around a point, one change for each token at most."""
+        self._spotlight.point(x_px, y_px, diameter_px)
+
+    def end_spotlight(self) -> None:
+        """Let the run go back to its target region, or without one to what was laid out beforehand."""
+        record = self._runner.steered
+        if not self._spotlight.end() or record is None:
+            return
+        planned = record.spec.steering.target_at(len(record.steps)) if record.spec.steering else None
+        if self.model.target_region_id is None:
+            self.attempt(lambda: self._runner.retarget(planned), "target")
+        else:
+            self.retarget(self.model.target_region_id)
+
+    # Heads
+
+    def discover(self, strips: StripsSource, by: tuple[str, ...] = ("mass",)) -> None:
+        """Measure head rankings on strips; the first one is shown as it fills in."""
+        self.attempt(lambda: self._discover(strips, by), "discovery")
+        self._settle()
+
+    def cancel_discovery(self) -> None:
+        """Stop measuring; what was measured stays, under a name that says how much it was."""
+        self._discovery.cancel()
+
+    def keeps_attention(self, record: RunRecord) -> bool:
+        """Whether the worker that is there wrote this run, so that any head can still be asked about it."""
+        return self._maps.keeps(record)
+
+    def look_at_region(self, region_id: int) -> None:
+        """Ask which heads look at a region, at the tokens that are shown."""
+        region = self.model.regions.of(region_id)
+        self.model.look_at = LookAt(region.name, self.model.cells_of(region_id), region_id)
+        self.model.grid_metric = "look_here"
+
+    def look_at_point(self, x_px: float, y_px: float) -> None:
+        """Ask which heads look at the cell under a point; without effect where there is none."""
+        tokens = self.model.grid.token_at(x_px, y_px) if self.model.grid else np.zeros(0, dtype=np.int64)
+        if tokens.size:
+            self.model.look_at = LookAt(f"cell {int(tokens[0])}", tokens)
+            self.model.grid_metric = "look_here"
+
+    # Files of regions
+
+    def import_regions(self, paths: Sequence[str | Path]) -> None:
+        """Add the regions of PNG masks, labelme and COCO files in one undo step."""
+        picture = self.model.picture
+        if picture is None:
+            self._desk.say("error", "There is no picture.", "Open its picture first.", about="regions")
+            return
+        files = [Path(path) for path in paths]
+        self.attempt(
+            lambda: self.editor.add_regions(read_regions(files, picture.size_px, picture.name)), "regions"
+        )
+
+    def export_regions(self, path: str | Path, form: RegionForm) -> bool:
+        """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""
+        picture = self.model.picture
+        regions = tuple(region.as_region() for region in self.model.regions.painted())
+        if picture is None or not regions:
+            self._desk.say("error", "Nothing is painted yet.", "Paint a region first.", about="regions")
+            return False
+        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form), "regions")
+
+    # Pieces
+
+    def _begin(self, run: Callable[[], object]) -> None:
+        self._check_free()
+        self._spotlight.end()
+        run()
+
+    def _discover(self, strips: StripsSource, by: tuple[str, ...]) -> None:
+        self._check_free()
+        self._discovery.begin(strips, by)
+
+    def _check_free(self) -> None:
+        if self.model.worker_state in ("starting", "loading"):
+            raise UserError(LOADING[0], next_step=LOADING[1])
+        if not self._loader.loaded:
+            sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
+            raise UserError(sentence, next_step="Load it first: Ctrl+M.")
+        if self._discovery.active:
+            raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
+
+    def _is_free(self) -> bool:
+        """Whether the worker has a model and nothing to do."""
+        return self._ready and self._loader.loaded and not self._loader.loading and not self.busy
+
+    def _leave_picture(self) -> None:
+        """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
+        self._runner.stop()
+        self._region_log.save_pending()
+
+    # Events
+
+    def _start_worker(self) -> None:
+        self._ready = False
+        self.model.worker_state = "starting"
+        try:
+            self._backend.restart()  # also ends what is left of the one before
+        except OSError as error:
+            self._gave_up = True
+            self.model.worker_state = "lost"
+            self._desk.say(
+                "error", f"No worker could be started: {error}.", "Free some memory and restart it.",
+                about="worker",
+            )  # fmt: skip
+
+    def _on_event(self, event: BackendEvent) -> None:
+        match event:
+            case WorkerStarted():
+                self._desk.jobs.worker += 1
+            case Ready():
+                self._ready = True
+                self.versions = dict(event.versions)
+                self._loader.load()
+            case WorkerEnded():
+                self._recover(event)
+            case Failed(job=job) if job == NO_JOB:
+                self._gave_up = True
+                self._desk.fail(event, "worker")
+            case _:
+                self._desk.jobs.hear(event)
+        if isinstance(event, StepArrived):
+            self._spotlight.step_arrived()
+        else:
+            self._settling.wish()  # in a frame of its own: much is drawn when the worker falls idle
+
+    def _recover(self, lost: WorkerEnded) -> None:
+        """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
+        self._ready = False
+        self._spotlight.end()
+        self._loader.note_loss()
+        self._desk.jobs.lose(lost)
+        sentence = loss_sentence(lost)
+        self.model.worker_state, self.model.worker_message = "lost", sentence
+        if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
+            self._gave_up = True
+        next_step = (
+            "Load another model, or restart the worker."
+            if self._gave_up
+            else "Another one is being started; everything in this session is still there."
+        )
+        self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        if not self._gave_up:
+            self._start_worker()
+
+    def _settle(self) -> None:
+        """Say what the worker is doing."""
+        state: WorkerState
+        if self._closed or (self.model.worker_state == "lost" and self._gave_up):
+            return
+        if not self._ready:
+            state = "starting"
+        elif self._loader.loading:
+            state = "loading"
+        elif not self._loader.loaded:
+            state = "none"
+        else:
+            state = "busy" if self.busy else "ready"
+        self.model.worker_state = state
+        if state in ("ready", "busy"):
+            self.model.worker_message = ""
+        if state == "ready":
+            self._glance.wish()

@@ -1,0 +1,160 @@
+"""What the parts of the run controller share: the session, the log, the worker's jobs and notices.
+
+`Jobs` numbers requests and brings every event to whoever asked, the loss of the worker included. Knows the
+backend only as something that requests can be sent to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Notice, NoticeKind
+from gazeviz.backend.client import WorkerEnded
+from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
+from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
+
+if TYPE_CHECKING:
+    from gazeviz.app.editing.editor import RegionEditor
+
+_T = TypeVar("_T")
+
+JobEvent: TypeAlias = Event | WorkerEnded
+Handler: TypeAlias = Callable[[JobEvent], object]
+
+
+class Jobs:
+    """Requests under way; `worker` counts the workers of this session from 1."""
+
+    def __init__(self) -> None:
+        self.worker = 0
+        self._send: Callable[[Request], bool] = lambda _: False
+        self._last = 0
+        self._handlers: dict[int, Handler] = {}
+
+    def send_through(self, send: Callable[[Request], bool]) -> None:
+        """Requests go there from now on."""
+        self._send = send
+
+    def ask(self, make: Callable[[int], Request], on_event: Handler) -> int:
+        """Send what `make` makes of a new job number; `on_event` hears all about it, up to its end.
+
+        The end is one of ENDING, or the WorkerLost. UserError for a request that is too large.
+        """
+        self._last += 1
+        job = self._last
+        self._handlers[job] = on_event
+        try:
+            self._send(make(job))  # False: the worker is gone, and its loss will be heard
+        except UserError:
+            del self._handlers[job]
+            raise
+        return job
+
+    def tell(self, request: Request) -> None:
+        """Send a request that opens no job."""
+        self._send(request)
+
+    def hear(self, event: Event) -> None:
+        """Bring an event to whoever asked; what nobody waits for is dropped."""
+        handler = self._handlers.get(event.job)
+        if isinstance(event, ENDING):
+            self._handlers.pop(event.job, None)
+        if handler is not None:
+            handler(event)
+
+    def cancel_all(self) -> None:
+        """The worker was ended on purpose: every job counts as stopped."""
+        handlers, self._handlers = self._handlers, {}
+        for job, handler in handlers.items():
+            handler(JobCancelled(job))
+
+    def lose(self, lost: WorkerEnded) -> None:
+        """The worker is gone, and with it every job."""
+        handlers, self._handlers = self._handlers, {}
+        for handler in handlers.values():
+            handler(lost)
+
+
+class ScreenThread(QObject):
+    """Does things in the thread of the screen, whichever thread hands them over."""
+
+    _handed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._handed.connect(self._on_handed, Qt.ConnectionType.QueuedConnection)
+
+    def do(self, action: Callable[[], object]) -> None:
+        """Do something there soon."""
+        self._handed.emit(action)
+
+    def _on_handed(self, action: Callable[[], object]) -> None:
+        action()
+
+
+@dataclass
+class Desk:
+    """What every part works on."""
+
+    model: SessionModel
+    log: SessionStore
+    jobs: Jobs
+    editor: RegionEditor
+
+    def __post_init__(self) -> None:
+        self._screen = ScreenThread(self.model)
+
+    def say(
+        self, kind: NoticeKind, sentence: str, next_step: str = "", *, about: str, detail: str = ""
+    ) -> None:
+        """Show a sentence."""
+        self.model.notice = Notice(kind, sentence, next_step, about, detail)
+
+    def refuse(self, error: UserError, about: str) -> None:
+        """Show why something was not done."""
+        self.say("error", error.sentence, error.next_step, about=about)
+
+    def fail(self, failed: Failed, about: str) -> None:
+        """Show why the worker has failed at something."""
+        self.say("error", failed.sentence, failed.next_step, about=about, detail=failed.detail)
+
+    def attempt(self, action: Callable[[], object], about: str) -> bool:
+        """Do something; a UserError becomes a notice, and what was refused before is no longer said.
+
+        Returns whether it was done.
+        """
+        before = self.model.notice
+        try:
+            action()
+        except UserError as error:
+            self.refuse(error, about)
+            return False
+        said = self.model.notice
+        if said is before and said is not None and (said.kind, said.about) == ("error", about):
+            self.model.notice = None
+        return True
+
+    def write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
+        """Write into the log; what goes wrong with it is shown, and None is returned."""
+        try:
+            return entry(self.log)
+        except UserError as error:
+            self.refuse(error, "log")
+            return None
+
+    def write_unwatched(self, entry: Callable[[SessionStore], Future[None]]) -> None:
+        """Write into the log without waiting for the disk; what goes wrong is shown when it is known."""
+        writing = self.write(entry)
+        if writing is not None:
+            writing.add_done_callback(self._look_at_written)
+
+    def _look_at_written(self, written: Future[None]) -> None:
+        if written.exception() is not None:
+            self._screen.do(lambda: self.write(lambda _: written.result()))

@@ -1,0 +1,217 @@
+"""How much memory a model will take, told from its files: numbers and headers, nothing loaded.
+
+The weights are counted exactly, from the headers of safetensors files; cache and activations are estimates
+that lean to the high side. Shared by the engine, which chooses a device by it, and by screens that list
+models. Knows neither torch nor what is free at the moment.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+# The families of vision-language models by name: which work, which are refused and why.
+#
+# A family is named by `model_type` in a checkpoint's config.json. Known to the engine, which has a proven
+# layout for each (engine.families), and to screens that list models before one is loaded. Knows no layout.
+
+
+PROVEN: Final = frozenset(
+    (
+        "aya_vision", "cosmos3_omni", "ernie4_5_vl_moe", "gemma3", "gemma4", "glm46v", "glm4v", "glm4v_moe",
+        "idefics3", "internvl", "llava", "llava_next", "llava_onevision", "mistral3", "ovis2",
+        "paddleocr_vl", "paligemma", "pixtral", "qianfan_ocr", "qwen2_5_vl", "qwen2_vl", "qwen3_5",
+        "qwen3_5_moe", "qwen3_vl", "qwen3_vl_moe", "smolvlm", "video_llama_3", "vipllava",
+    )
+)  # fmt: skip
+"""Families whose token layout is proven: the rows of the engine's table."""
+
+_NEEDS_TORCHVISION = "its image processor exists for torchvision only, and its layout has not been proven"
+_NEEDS_TIMM = "its vision tower needs the package timm, and its layout has not been proven"
+REFUSED: Final[Mapping[str, str]] = {
+    "idefics2": "it turns every picture into 64 latents without a place, so no attention map can be drawn",
+    "mllama": "it sees the picture in separate cross-attention layers, which have no image tokens to steer",
+    **dict.fromkeys(
+        ("cohere2_vision", "gemma4_unified", "kimi_k25", "lfm2_vl", "lfm3_vl", "llama4", "molmo2"),
+        _NEEDS_TORCHVISION,
+    ),
+    **dict.fromkeys(("fast_vlm", "gemma3n", "perception_lm"), _NEEDS_TIMM),
+}
+"""Families that cannot work, and why (continues the sentence "... cannot be used, because")."""
+
+
+def family_name(settings: Mapping[str, Any]) -> str:
+    """Return the family's name by a checkpoint's config.json; "" where it names none.
+
+    Its `model_type`; where checkpoints of one type differ by vision tower (LLaVA with Pixtral's), that one's.
+    """
+    name = str(settings.get("model_type") or "")
+    vision = settings.get("vision_config")
+    if name == "llava" and isinstance(vision, Mapping) and vision.get("model_type") == "pixtral":
+        return "pixtral"
+    return name
+
+
+def takes_pictures(settings: Mapping[str, Any]) -> bool:
+    """Whether the config.json of an unknown family speaks of pictures, by its parts and architectures."""
+    if any(
+        settings.get(key) is not None
+        for key in ("vision_config", "vision_tower", "image_token_id", "image_token_index")
+    ):
+        return True
+    architectures = settings.get("architectures")
+    named = [str(name) for name in architectures] if isinstance(architectures, list) else []
+    return any("Vision2Seq" in name or "ImageTextToText" in name for name in named)
+
+
+TEXT_TOK: Final = 512
+"""Text tokens counted besides the image tokens: prompt and answer."""
+OVERHEAD: Final = 1.1
+"""Allocator slack and small buffers."""
+ITEM_BYTES: Final[Mapping[str, int]] = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Bytes of one number, by the names that a model can be loaded as."""
+
+_STORED_BYTES: Final = {
+    "F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+_FLOATING: Final = {"F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+_MAX_HEADER_BYTES: Final = 100_000_000  # the format's own limit
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """The tensors of some safetensors files. dtype: of most floating numbers, "" where there are none."""
+
+    n_floating: int
+    floating_bytes: int
+    other_bytes: int
+    dtype: str
+
+    def bytes_as(self, item_bytes: int | None) -> int:
+        """Bytes with every floating number in so many; None: as stored."""
+        if item_bytes is None:
+            return self.floating_bytes + self.other_bytes
+        return self.n_floating * item_bytes + self.other_bytes
+
+
+def stored_weights(files: Iterable[Path]) -> StoredWeights:
+    """Count the tensors of safetensors files from their headers.
+
+    Raises:
+        OSError: a file cannot be read.  ValueError: it is no safetensors file.
+    """
+    floating: Counter[str] = Counter()
+    other_bytes = 0
+    for path in files:
+        for name, entry in _header(path).items():
+            if name == "__metadata__":
+                continue
+            try:
+                kind, n = str(entry["dtype"]), prod(int(side) for side in entry["shape"])
+            except (KeyError, TypeError) as error:
+                raise ValueError(f"{path.name} does not say what {name} is") from error
+            if kind in _FLOATING:
+                floating[kind] += n
+            else:
+                other_bytes += n * _STORED_BYTES.get(kind, 1)
+    floating_bytes = sum(n * _STORED_BYTES[kind] for kind, n in floating.items())
+    most = floating.most_common(1)
+    return StoredWeights(floating.total(), floating_bytes, other_bytes, _FLOATING[most[0][0]] if most else "")
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        start = file.read(8)
+        if len(start) < 8 or (length := struct.unpack("<Q", start)[0]) > _MAX_HEADER_BYTES:
+            raise ValueError(f"{path.name} is no safetensors file")
+        header = json.loads(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError(f"{path.name} is no safetensors file")
+    if path.stat().st_size < 8 + length + _last_byte(header):
+        raise ValueError(f"{path.name} ends before its last number")
+    return header
+
+
+def _last_byte(header: Mapping[str, Any]) -> int:
+    """Where the numbers that a header tells of end, counted from its own end."""
+    ends = [entry.get("data_offsets") for entry in header.values() if isinstance(entry, Mapping)]
+    return max((int(end[1]) for end in ends if isinstance(end, list) and len(end) == 2), default=0)
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """What cache and activations depend on.
+
+    vision_width: hidden size of the vision tower, 0 where there is none.
+    patches_per_tok: patches of the vision tower that make one image token.
+    """
+
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    head_dim: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    vision_width: int = 1024
+    patches_per_tok: int = 4
+
+    @classmethod
+    def of(cls, text: Any, vision: Any) -> ModelSizes | None:
+        """Read the settings of the language model and of the vision tower: mappings, or objects.
+
+        None where the language model does not say how many layers, heads and hidden units it has, as in
+        config.json files that leave a family's usual values out.
+        """
+        n_layers, n_heads, hidden = (
+            _number(text, name) for name in ("num_hidden_layers", "num_attention_heads", "hidden_size")
+        )
+        if not (n_layers and n_heads and hidden):
+            return None
+        return cls(
+            n_layers,
+            n_heads,
+            _number(text, "num_key_value_heads") or n_heads,
+            _number(text, "head_dim") or hidden // n_heads,
+            hidden,
+            _number(text, "intermediate_size") or 4 * hidden,
+            _number(text, "vocab_size"),
+            0 if vision is None else (_number(vision, "hidden_size") or 1024),
+            (0 if vision is None else _number(vision, "spatial_merge_size") or 2) ** 2,
+        )
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> ModelSizes | None:
+        """Read a config.json; None as above."""
+        text = next((settings[key] for key in ("text_config", "llm_config") if key in settings), settings)
+        return cls.of(text, settings.get("vision_config"))
+
+    def cache_bytes(self, n_tok: int, item_bytes: int) -> int:
+        """Keys and values: 2 x layers x key/value heads x head size x tokens."""
+        return 2 * self.n_layers * self.n_kv_heads * self.head_dim * n_tok * item_bytes
+
+    def activation_bytes(self, n_tok: int, item_bytes: int) -> int:
+        """The widest point of a forward pass: residual and MLP of a layer, float32 logits, the tower."""
+        language = n_tok * ((6 * self.hidden + 3 * self.intermediate) * item_bytes + 4 * self.vocabulary)
+        return language + n_tok * self.patches_per_tok * 10 * self.vision_width * item_bytes
+
+
+def needed_bytes(
+    weights_bytes: int, sizes: ModelSizes | None, item_bytes: int, n_image_tok: int = 1280
+) -> int:
+    """Bytes for weights, one picture's cache and its activations; without sizes for the weights alone."""
+    n_tok = n_image_tok + TEXT_TOK
+    rest = sizes.cache_bytes(n_tok, item_bytes) + sizes.activation_bytes(n_tok, item_bytes) if sizes else 0
+    return int(OVERHEAD * (weights_bytes + rest))
+
+
+def _number(settings: Any, name: str) -> int:
+    """A setting of a mapping or an object as a number, 0 where there is none."""
+    value = settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name, None)
+    return int(value) if isinstance(value, (int, float)) and value > 0 else 0

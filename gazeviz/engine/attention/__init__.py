@@ -1,0 +1,1 @@
+"""The attention function of the steered layers: recording rows, biasing heads."""

@@ -1,0 +1,1 @@
+"""Scoring and ranking all heads of a model."""

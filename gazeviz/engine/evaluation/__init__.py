@@ -1,0 +1,1 @@
+"""Whether steering works: protocols, conditions, judges."""

@@ -1,0 +1,1 @@
+"""Decoding: prefill, shared prefixes, steered generation, reading along."""

@@ -1,0 +1,1 @@
+"""Model families: loading, preprocessing, prompts, and where the image tokens lie."""

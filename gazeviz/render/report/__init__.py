@@ -1,0 +1,1 @@
+"""Session reports: words, pages, figures and tables."""

@@ -1,0 +1,1 @@
+"""Measuring the built-in model for its model card."""

@@ -1,0 +1,1 @@
+"""Building and training the built-in model."""

@@ -1,0 +1,1 @@
+"""The comic world: what a panel can say and how it is drawn."""

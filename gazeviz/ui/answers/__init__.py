@@ -1,0 +1,1 @@
+"""The two answers, token by token, and the trajectory beneath them."""

@@ -1,0 +1,154 @@
+"""What a column of the transcript says while there is no finished text: a sentence, and what to do next.
+
+Every state of a run is put into words here. Reads the session; the column shows what comes out and does what
+its button says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+from gazeviz.app.runs.readiness import readiness
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import RunRecord, SteeringSettings
+from gazeviz.domain.answer_text import Junk
+from gazeviz.domain.steering import HARD
+from gazeviz.ui.answers.token_cursor import Column
+
+Tone: TypeAlias = Literal["quiet", "warning", "error"]
+Deed: TypeAlias = Literal["", "run", "again", "stop", "restart", "weaker"]
+
+DEED_LABELS: Final[dict[Deed, tuple[str, str]]] = {
+    "run": ("Run", "Ask the model: the baseline, then the steered answer  Space"),
+    "again": ("Run again", "Ask the model once more, with the present settings"),
+    "stop": ("Stop", "Stop within a token  Space"),
+    "restart": (
+        "Restart worker",
+        "Begin another worker and load the same model; nothing of the session is lost",
+    ),
+    "weaker": ("Halve and run", "Halve the steering's strength, and run the steered answer again"),
+}
+_GENTLE: Final = 8.0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is said: a sentence, the next step, and what the button does ("" for no button)."""
+
+    sentence: str
+    next_step: str = ""
+    deed: Deed = ""
+    tone: Tone = "quiet"
+
+
+def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Situation | None:
+    """What a column has to say; None where the text speaks for itself."""
+    if record is None:
+        return _nothing_yet(model, side)
+    n_tok = len(record.steps)
+    match record.state:
+        case "queued":
+            before = model.run_of("baseline") if side == "steered" else None
+            waits = (
+                "Waits for the baseline." if before is not None and not before.ended else "Waits its turn."
+            )
+            return Situation(waits, "It begins by itself.", "stop")
+        case "loading":
+            return Situation("The model reads picture and prompt.", "The first token comes next.", "stop")
+        case "running":
+            return None
+        case "cancelled":
+            happened = record.message or ("" if n_tok else "It was stopped before its first token.")
+            return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", "again")
+        case "failed":
+            return Situation(record.message or "The run failed.", "", "again", "error")
+        case "lost":
+            return _lost(model, record)
+        case "done":
+            return _done(record)
+
+
+def _nothing_yet(model: SessionModel, side: Column) -> Situation:
+    if model.worker_state == "lost":
+        return Situation(model.worker_message or "The worker is gone.", "", "restart", "error")
+    ready = readiness(model, side)
+    if not ready.can_run:
+        return Situation(ready.sentence, ready.next_step)
+    if side == "baseline":
+        return Situation("No answer yet.", "Run asks the model without steering.", "run")
+    target = model.target_region
+    where = "the scheduled targets" if model.schedule or target is None else target.name
+    n_heads = len(model.chosen)
+    return Situation(f"{n_heads} head{'' if n_heads == 1 else 's'} will be pointed at {where}.", "", "run")
+
+
+def _lost(model: SessionModel, record: RunRecord) -> Situation:
+    message = record.message or "The worker was lost."
+    match model.worker_state:
+        case "lost":
+            return Situation(message, "", "restart", "error")
+        case "ready":
+            return Situation(message, "Another worker is ready.", "again", "error")
+        case "busy":
+            return Situation(message, "", "", "error")
+        case _:
+            return Situation(message, "Another worker is on its way.", "", "error")
+
+
+def _done(record: RunRecord) -> Situation | None:
+    summary = record.summary
+    if summary is None:
+        return None
+    if summary.junk is not None:
+        return junk_warning(record, summary.junk)
+    if summary.finish == "length":
+        return Situation(f"It was cut at {_tokens(len(record.steps))}.", "Allow more tokens to let it end.")
+    return None
+
+
+def junk_warning(record: RunRecord, junk: Junk) -> Situation:
+    """What to say of a text that says nothing."""
+    what = {
+        "empty": "The text is empty.",
+        "looping": "The text loops.",
+        "label only": "The text is a label only.",
+    }
+    if record.spec.steering is None:
+        return Situation(what[junk], "Not steering's doing: ask in another way.", "", "warning")
+    deed: Deed = "weaker" if record.ended else ""
+    return Situation(f"Junk: {what[junk].lower()}", "Steer less hard, or with fewer heads.", deed, "warning")
+
+
+def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:
+    """The present settings with half of a run's strength (alpha, where that is what counts)."""
+    steering = record.spec.steering
+    if steering is None:
+        return settings
+    if steering.mode == "mass":
+        return replace(settings, mode="mass", alpha=round(steering.alpha / 2, 2))
+    if steering.strength in HARD or isinstance(steering.strength, str):
+        return replace(settings, strength=_GENTLE)
+    return replace(settings, strength=steering.strength / 2)
+
+
+def act(controller: RunController, side: Column, deed: Deed) -> None:
+    """Do what a column's button says."""
+    model = controller.model
+    record = model.run_of(side)
+    if deed == "restart":
+        controller.restart_worker()
+    elif deed == "stop":
+        controller.stop()
+    elif deed == "run":
+        controller.run()
+    elif deed == "again":
+        controller.run(side)
+    elif deed == "weaker" and record is not None:
+        model.steering = weaker(record, model.steering)
+        controller.run("steered")
+
+
+def _tokens(n_tok: int) -> str:
+    return f"{n_tok} token{'' if n_tok == 1 else 's'}"

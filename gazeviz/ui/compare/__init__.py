@@ -1,0 +1,1 @@
+"""The Compare page: runs, rankings, head sets and sessions side by side."""

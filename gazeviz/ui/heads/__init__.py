@@ -1,0 +1,1 @@
+"""The head grid, rankings, head sets, gallery and discovery."""

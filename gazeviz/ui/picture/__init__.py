@@ -1,0 +1,1 @@
+"""The picture, painting on it, its regions and maps."""

@@ -1,0 +1,1 @@
+"""The Sessions page: the table of runs, one run's details, reports."""

@@ -1,0 +1,110 @@
+"""How runs and sessions are said in the Sessions tab: cells, sentences, moments. Plain text, no markup."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from gazeviz.app.history.log_browser import RunLine, StoredSession
+from gazeviz.render.style import one_line
+from gazeviz.render.style import figure_text
+
+_LONGEST: Final = 200
+_DASH: Final = "\N{EN DASH}"
+
+
+def cell_texts(line: RunLine) -> dict[str, str]:
+    """A run's text in every column."""
+    return {
+        "star": "★" if line.starred else "",
+        "id": str(line.id),
+        "picture": _short(line.picture),
+        "prompt": _short(line.prompt),
+        "heads": _short(line.heads) or _DASH,
+        "target": _short(line.target) or "none",
+        "strength": line.strength.replace("_", " ") or _DASH,
+        "text": _short(line.text),
+        "verdict": verdict_words(line),
+        "mass": mass_words(line),
+        "tags": ", ".join(line.tags),
+        "note": _short(line.note),
+        "model": _short(line.model),
+        "session": _short(line.session),
+        "tokens": str(line.n_tok),
+        "seconds": "" if line.seconds is None else f"{line.seconds:.2f} s",
+        "state": line.state,
+        "at": moment_words(line.started_s),
+    }
+
+
+def verdict_words(line: RunLine) -> str:
+    """What a judge says; else what is known without one."""
+    if line.verdict:
+        return one_line(line.verdict, 40) + (" ✓" if line.verdict_ok else "")
+    if line.state != "done":
+        return line.state
+    if line.junk:
+        return "junk"
+    return "baseline" if line.side == "baseline" else _DASH
+
+
+def mass_words(line: RunLine) -> str:
+    """Mass on the target before and after."""
+    if line.mass_before is None or line.mass_after is None:
+        return ""
+    return f"{figure_text(line.mass_before)} → {figure_text(line.mass_after)}"
+
+
+def moment_words(moment_s: float) -> str:
+    """The time of today, the day of this year, else the month of its year."""
+    moment, now = time.localtime(moment_s), time.localtime()
+    if moment[:3] == now[:3]:
+        return time.strftime("%H:%M", moment)
+    return time.strftime("%d %b" if moment[0] == now[0] else "%b %Y", moment)
+
+
+def run_sentence(line: RunLine) -> str:
+    """A run in one sentence, for a screen reader."""
+    what = f"steered to {line.target}" if line.side == "steered" else "baseline"
+    starred = ", starred" if line.starred else ""
+    return f"Run {line.id}, {what}: {one_line(line.text, 120) or line.state}{starred}"
+
+
+def group_sentence(session: StoredSession | None, n_runs: int) -> str:
+    """A session's row in words."""
+    return f"{session_title(session)}, {runs_words(n_runs)}"
+
+
+def session_title(session: StoredSession | None) -> str:
+    """What a session is called."""
+    if session is None:
+        return "Session"
+    return one_line(session.name, 80) or f"Session {session.id}"
+
+
+def runs_words(n_runs: int) -> str:
+    """A number of runs."""
+    return "1 run" if n_runs == 1 else f"{n_runs:,} runs"
+
+
+def log_words(n_sessions: int, n_bytes: int, backed_up_s: float | None) -> str:
+    """What there is to say of the log itself."""
+    sessions = "1 session" if n_sessions == 1 else f"{n_sessions:,} sessions"
+    backup = "" if backed_up_s is None else f" · backed up {moment_words(backed_up_s)}"
+    return f"{sessions} · {bytes_words(n_bytes)}{backup}"
+
+
+def bytes_words(n_bytes: int) -> str:
+    """A size as people say it."""
+    size, units = float(n_bytes), ["bytes", "kB", "MB", "GB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{n_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
+
+
+def _short(text: str) -> str:
+    """A text that fits into a cell; most are plain and need no look at each letter."""
+    start = text[: 4 * _LONGEST]
+    if start.isascii() and start.isprintable() and len(start) <= _LONGEST:
+        return " ".join(start.split())
+    return one_line(start, _LONGEST)

@@ -1,0 +1,563 @@
+"""The Sessions tab: every run that was ever logged, found, sorted, marked, and sent on to where it is used.
+
+Puts shelf, list and details together and asks the archive for what they show. It opens, replays, compares
+and reports nothing itself: it says by signals which runs that is wanted for.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import named, push_button, soft_text
+from gazeviz.ui.widgets.controls import CloseButton
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QWidget,
+)
+from gazeviz.app.history.log_browser import LogBrowser, Listing, Overview, RunFilter, RunLine, SortKey, RunQuery
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Notice
+from gazeviz.errors import UserError
+from gazeviz.ui.widgets.controls import named, soft
+from gazeviz.ui.widgets.controls import hairline
+from gazeviz.ui.sessions.search_bar import SessionBar
+from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
+from gazeviz.ui.sessions.run_commands import like_it, run_menu
+from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
+from gazeviz.ui.sessions.sidebar import ALL, SidebarEntry, Sidebar
+from gazeviz.ui.sessions.run_table import RunTable, is_plain, key_name
+from gazeviz.ui.sessions.run_text import log_words, runs_words
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+from gazeviz.app.history.log_browser import LogBrowser
+from gazeviz.app.history.reopening import Reopener
+from gazeviz.app.history.replaying import Replayer
+from gazeviz.app.session.settings import AppSettings
+from gazeviz.ui.compare.compare_page import CompareView
+from gazeviz.ui.sessions.report_dialog import ReportDialog
+
+
+# What stands around the list of runs: columns, the line that undoes deleting, a page for no runs.
+
+
+class UndoLine(QWidget):
+    """Says what was deleted, and takes it back; stays until it is closed or something else is deleted."""
+
+    undo_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("undoLine")
+        self._sentence = named(QLabel(), "undoSentence")
+        self._undo = push_button("undoDelete", "Undo", "Bring back what was deleted  Ctrl+Z", "Undo deleting")
+        self._undo.clicked.connect(self.undo_wanted)
+        tip = "Close this line; the log keeps deleted runs for 30 days"
+        close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
+        layout.setSpacing(2 * theme.SPACE)
+        layout.addWidget(self._sentence)
+        layout.addWidget(self._undo)
+        layout.addStretch(1)
+        layout.addWidget(close)
+        self.hide()
+
+    def say(self, sentence: str) -> None:
+        """Say what was deleted."""
+        self._sentence.setText(sentence)
+        self.show()
+
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        return self._sentence.text()
+
+
+class EmptyPage(QWidget):
+    """In the place of the list, where there is nothing to list: a sentence, a next step, a button for it."""
+
+    step_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("noRuns")
+        self._sentence = named(QLabel(), "noRunsSentence")
+        self._sentence.setFont(theme.font_ui(15, 600))
+        self._next = soft_text("noRunsNext")
+        self._step = push_button("noRunsStep", "", "Change what is shown; no run is touched")
+        self._step.clicked.connect(self.step_wanted)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(2 * theme.SPACE)
+        layout.addStretch(2)
+        for part in (self._sentence, self._next):
+            part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            layout.addWidget(part)
+        layout.addWidget(self._step, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+        self.say("No runs here.", "", "Show all runs")
+
+    def say(self, sentence: str, next_step: str, step: str = "") -> None:
+        """Say why there is nothing, and what to do. step: of the button, "" for none."""
+        self._sentence.setText(sentence)
+        self._next.setText(next_step)
+        self._step.setText(step)
+        self._step.setAccessibleName(step)
+        self._step.setVisible(bool(step))
+
+    def say_why(self, *, nothing_yet: bool, narrowed: bool) -> None:
+        """Say why no run is listed: none was ever made, a search found none, or all were deleted."""
+        if nothing_yet:
+            kept = "what was asked, what the model answered, where its heads looked"
+            self.say("No runs yet.", f"Every run is kept here: {kept}.", "Go to Explore")
+        elif narrowed:
+            self.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
+        else:
+            self.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        return self._sentence.text()
+
+
+def stacked(*parts: QWidget, stretched: int) -> QWidget:
+    """Parts under each other without space; one of them takes what room there is."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for place, part in enumerate(parts):
+        layout.addWidget(part, 1 if place == stretched else 0)
+    return whole
+
+
+def scrolled(content: QWidget, width_px: int) -> QScrollArea:
+    """A column that scrolls where the window is low."""
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setFixedWidth(width_px)
+    area.setWidget(content)
+    return area
+
+
+LEFT_PX: Final = 204
+RIGHT_PX: Final = 345
+REFRESH_MS: Final = 250
+"""So long changes are gathered before the list is asked for anew."""
+_SHORTCUTS: Final = {"Ctrl+Z", "Ctrl+Shift+Z", "Ctrl+F"}
+
+
+class SessionBrowser(QWidget):
+    """The tab.
+
+    open_wanted, replay_wanted: a run.  report_wanted: runs.  compare_wanted: two to six runs, () for none any
+    more.  session_report_wanted: a session.  compare_sessions_wanted: two.  explore_wanted: the other tab.
+    """
+
+    open_wanted = Signal(int)
+    replay_wanted = Signal(int)
+    report_wanted = Signal(object)
+    compare_wanted = Signal(object)
+    session_report_wanted = Signal(int)
+    compare_sessions_wanted = Signal(int, int)
+    explore_wanted = Signal()
+
+    def __init__(
+        self, model: SessionModel, controller: RunController, archive: LogBrowser, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("sessionBrowser")
+        self._model, self._controller, self._archive = model, controller, archive
+        self._sort: tuple[SortKey, bool] = ("started", True)
+        self._known_empty = False
+        self._compared: tuple[int, ...] = ()
+        self.shelf = Sidebar()
+        self.table = RunTable(archive)
+        self.bar = SessionBar(self.table)
+        self.details = RunDetails(archive)
+        self.undo_line, self.empty = UndoLine(), EmptyPage()
+        self._footer = soft(named(QLabel(), "runCount"))
+        self._weight = soft(named(QLabel(), "logWeight"))
+        self._weight.setAccessibleName("The log")
+        self._pages = QStackedWidget()
+        self._lower: QWidget | None = None
+        self._put_together()
+        self._refresh = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._refresh.timeout.connect(self.refresh)
+        self._connect()
+
+    def _put_together(self) -> None:
+        for page in (self.table, self.empty):
+            self._pages.addWidget(page)
+        upper = stacked(self.bar, hairline(), self.undo_line, self._pages, self._foot(), stretched=3)
+        self.middle = QSplitter(Qt.Orientation.Vertical)
+        self.middle.setObjectName("sessionMiddle")
+        self.middle.setHandleWidth(1)
+        self.middle.setChildrenCollapsible(False)
+        self.middle.addWidget(upper)
+        right = scrolled(self.details, RIGHT_PX)
+        left = stacked(self.shelf, stretched=0)
+        left.setContentsMargins(3 * theme.SPACE, 2 * theme.SPACE, 3 * theme.SPACE, 2 * theme.SPACE)
+        left.setFixedWidth(LEFT_PX)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for part in (left, hairline(vertical=True), self.middle, hairline(vertical=True), right):
+            layout.addWidget(part, 1 if part is self.middle else 0)
+
+    def _foot(self) -> QWidget:
+        foot = QWidget()
+        layout = QHBoxLayout(foot)
+        layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, 3 * theme.SPACE, theme.SPACE)
+        layout.addWidget(self._footer)
+        layout.addStretch(1)
+        layout.addWidget(self._weight)
+        return foot
+
+    def _connect(self) -> None:
+        archive, shelf, table = self._archive, self.shelf, self.table
+        archive.listed.connect(self._on_listed)
+        archive.overview_found.connect(self._on_overview_found)
+        archive.changed.connect(self._on_changed)
+        archive.text_found.connect(self._on_text_found)
+        archive.failed.connect(self._on_failed)
+        self._model.run_changed.connect(lambda _run_id: self._on_changed(()))
+        self.bar.search.filter_changed.connect(self._on_filter_changed)
+        self.bar.search.leave_wanted.connect(self._on_search_left)
+        shelf.entry_chosen.connect(self._on_entry_chosen)
+        shelf.session_renamed.connect(self._on_session_renamed)
+        shelf.session_delete_wanted.connect(self._delete_session)
+        shelf.session_report_wanted.connect(self.session_report_wanted)
+        shelf.sessions_compare_wanted.connect(self.compare_sessions_wanted)
+        table.selection_settled.connect(self._on_selection_settled)
+        table.sort_wanted.connect(self._on_sort_wanted)
+        table.deed_wanted.connect(self.do)
+        table.star_clicked.connect(self._on_star_clicked)
+        table.menu_wanted.connect(self._on_menu_wanted)
+        self.details.deed_wanted.connect(self.do)
+        self.undo_line.undo_wanted.connect(self._undo)
+        self.empty.step_wanted.connect(self._on_step_wanted)
+
+    # What it shows
+
+    @property
+    def selected_ids(self) -> tuple[int, ...]:
+        """The selected runs, in the order of the list."""
+        return self.table.selected_ids()
+
+    def set_lower(self, widget: QWidget) -> None:
+        """Put a view beneath the list: that of comparisons. While it is shown it follows the selection."""
+        self._lower = widget
+        self.middle.addWidget(widget)
+        self.middle.setSizes([460, 380])
+        widget.hide()
+
+    def refresh(self) -> None:
+        """Ask for everything anew."""
+        self._refresh.stop()
+        self._ask_list()
+        self._archive.ask_overview()
+
+    def look_for(self, text: str) -> None:
+        """Search for something."""
+        self.bar.search.look_for(text)
+
+    def _ask_list(self) -> None:
+        wanted = self.shelf.chosen.narrowed(self.bar.search.wanted)
+        self._archive.ask_list(RunQuery(wanted, *self._sort))
+
+    def _on_listed(self, listing: Listing) -> None:
+        self.table.show_listing(listing)
+        self._show_page()
+        self._show_count()
+
+    def _on_overview_found(self, overview: Overview) -> None:
+        self.shelf.show_overview(overview)
+        self.table.show_sessions(overview.sessions)
+        self._weight.setText(log_words(len(overview.sessions), overview.n_bytes, overview.backed_up_s))
+        self._weight.setToolTip(str(self._archive.path))
+        self._known_empty = overview.counts.all == 0 and overview.counts.deleted == 0
+        self._show_page()
+
+    def _show_page(self) -> None:
+        if self.table.plan.n_runs:
+            self._pages.setCurrentWidget(self.table)
+            return
+        narrowed = bool(self.bar.search.text()) or self.shelf.chosen.kind != "all"
+        self.empty.say_why(nothing_yet=self._known_empty, narrowed=narrowed)
+        self._pages.setCurrentWidget(self.empty)
+
+    def _show_count(self) -> None:
+        n_runs, n_selected = self.table.plan.n_runs, len(self.selected_ids)
+        selected = f" · {n_selected:,} selected" if n_selected > 1 else ""
+        self._footer.setText(f"{runs_words(n_runs)}{selected}")
+
+    # What changes
+
+    def _on_changed(self, run_ids: tuple[int, ...]) -> None:
+        self.table.forget(run_ids)
+        if self.isVisible() and not self._refresh.isActive():
+            self._refresh.start()
+
+    def _on_filter_changed(self, wanted: RunFilter) -> None:
+        chosen = self.shelf.chosen
+        if wanted.tag is not None and chosen.kind == "tag" and wanted.tag != chosen.key:
+            self.shelf.choose(ALL, told=False)  # a run is asked for by one tag at a time
+        self._ask_list()
+
+    def _on_entry_chosen(self, _entry: SidebarEntry) -> None:
+        if self.shelf.chosen.kind == "tag" and self.bar.search.wanted.tag not in (
+            None,
+            self.shelf.chosen.key,
+        ):
+            self.bar.search.look_for("")
+        self._ask_list()
+
+    def _on_search_left(self) -> None:
+        self.table.setFocus()
+        if not self.selected_ids:
+            self.table.select_row(1 if self.table.plan.group_at(0) is not None else 0)
+
+    def _on_sort_wanted(self, sort: SortKey, descending: bool) -> None:
+        self._sort = sort, descending
+        self.table.show_sort(sort, descending)
+        self._ask_list()
+
+    def _on_selection_settled(self, run_ids: tuple[int, ...]) -> None:
+        known = (self.table.rows.line(run_id) for run_id in run_ids[:500])
+        lines = [line for line in known if line is not None]
+        self.details.show_runs(run_ids, lines, deleted=self._shows_deleted())
+        self._show_count()
+        if self._lower is not None and self._lower.isVisible():
+            compared = run_ids if 2 <= len(run_ids) <= MOST_COMPARED else ()
+            if compared != self._compared:
+                self._compare(compared)
+
+    def _compare(self, run_ids: tuple[int, ...]) -> None:
+        self._compared = run_ids
+        self.compare_wanted.emit(run_ids)
+
+    def _shows_deleted(self) -> bool:
+        return self.shelf.chosen.kind == "deleted" or self.bar.search.wanted.deleted
+
+    def _on_failed(self, error: UserError) -> None:
+        self._model.notice = Notice("error", error.sentence, error.next_step, about="log")
+
+    def _on_text_found(self, kind: str, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self.details.deeds.say_copied(kind)
+
+    # What is done with runs
+
+    def do(self, deed: str) -> None:
+        """Do something with the selected runs: a name of session_table.DEED_KEYS, or "restore"."""
+        run_ids = self.selected_ids
+        if not run_ids:
+            return
+        one: dict[str, Callable[[int], object]] = {
+            "open": self.open_wanted.emit,
+            "replay": self.replay_wanted.emit,
+            "shell": partial(self._archive.ask_text, kind="shell"),
+            "python": partial(self._archive.ask_text, kind="python"),
+            "note": lambda _run_id: self.details.note.setFocus(),
+        }
+        if deed in one:
+            if len(run_ids) == 1:
+                one[deed](run_ids[0])
+            return
+        self._do_with_all(deed, run_ids)
+
+    def _do_with_all(self, deed: str, run_ids: tuple[int, ...]) -> None:
+        if deed == "report":
+            self.report_wanted.emit(run_ids)
+        elif deed == "compare" and 2 <= len(run_ids) <= MOST_COMPARED:
+            self._compare(run_ids)
+        elif deed == "tag":
+            self.details.tags.ask()
+        elif deed == "star":
+            lines = [self.table.rows.line(run_id) for run_id in run_ids]
+            self._archive.star(run_ids, not all(line is not None and line.starred for line in lines))
+        elif deed == "delete" and not self._shows_deleted():
+            self._delete(run_ids)
+        elif deed == "restore":
+            self._archive.restore(run_ids)
+
+    def _delete(self, run_ids: tuple[int, ...]) -> None:
+        rows = self.table.plan.rows_of(run_ids)
+        after = int(rows[-1]) + 1
+        next_id = self.table.plan.run_at(after) or self.table.plan.run_at(int(rows[0]) - 1)
+        self._archive.delete(run_ids)
+        self.undo_line.say(f"{runs_words(len(run_ids)).capitalize()} deleted.")
+        if next_id is not None:
+            self.table.select_runs([next_id], next_id)
+
+    def _delete_session(self, session_id: int) -> None:
+        entry = next((line for line in self.shelf.entries if line.same == ("session", session_id)), None)
+        self._archive.delete_session(session_id)
+        label = entry.label if entry else "session"
+        self.undo_line.say(f"“{label}” deleted, with {runs_words(entry.count if entry else 0)}.")
+
+    def _on_star_clicked(self, run_id: int) -> None:
+        line = self.table.rows.line(run_id)
+        if line is not None:
+            self._archive.star([run_id], not line.starred)
+
+    def _on_menu_wanted(self, run_id: int, column: str, at: QPoint) -> None:
+        line = self.table.rows.line(run_id)
+        if line is None:
+            return
+        if self.selected_ids != self.details.ids:
+            self._on_selection_settled(self.selected_ids)
+        self.menu_of(line, column).popup(at)
+
+    def menu_of(self, line: RunLine, column: str) -> QMenu:
+        """What the right button offers on a run, in a column."""
+        offered = [*self.details.deeds.offered, ("tag", "Tag ...")]
+        return run_menu(self, offered, self.do, like_it(line, column), self.look_for)
+
+    def _on_session_renamed(self, session_id: int, name: str) -> None:
+        self._controller.attempt(lambda: self._archive.rename_session(session_id, name), about="log")
+
+    def _undo(self) -> None:
+        self.undo_line.hide()
+        self._archive.undo_stack.undo()
+
+    def _on_step_wanted(self) -> None:
+        if self._known_empty:
+            self.explore_wanted.emit()
+            return
+        self.bar.search.look_for("")
+        self.shelf.choose(ALL)
+
+    # Its place in the window
+
+    def keep(self) -> None:
+        """Write down what is being typed; call it before the archive is closed."""
+        self.details.note.keep()
+
+    def save_state(self) -> tuple[bytes, bytes]:
+        """Columns and grouping, and how the room is shared, as `restore_state` takes them."""
+        grouped = b"1" if self.table.grouped else b"0"
+        columns = bytes(self.table.horizontalHeader().saveState().data())
+        return grouped + columns, bytes(self.middle.saveState().data())
+
+    def restore_state(self, state: tuple[bytes, bytes]) -> None:
+        """Show the columns that were shown before; what cannot be read is left out."""
+        table, middle = state
+        header = self.table.horizontalHeader()
+        if len(table) > 1 and header.count() == len(RUN_COLUMNS) and header.restoreState(table[1:]):
+            self.bar.group("session" if table[:1] == b"1" else "none")
+            self._sort = self.table.sort_shown()
+        self.middle.restoreState(middle)
+        self.table.share_room()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show what is there now, and go on looking."""
+        super().showEvent(event)
+        self._archive.watch(True)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody sees it: nothing has to be looked at."""
+        super().hideEvent(event)
+        self._archive.watch(False)
+
+    def event(self, event: QEvent) -> bool:
+        """Undo and search mean this tab while it has the focus; plain keys never mean Explore's tools."""
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and (is_plain(event) or key_name(event) in _SHORTCUTS):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Undo, redo, search."""
+        name = key_name(event)
+        if name == "Ctrl+F":
+            self.bar.search.setFocus()
+            self.bar.search.selectAll()
+        elif name == "Ctrl+Z":
+            self._undo()
+        elif name == "Ctrl+Shift+Z":
+            self._archive.undo_stack.redo()
+        else:
+            super().keyPressEvent(event)
+
+
+# The Sessions tab put together: the list of runs, comparisons beneath it, and what can be done with runs.
+#
+# Opening, replaying and reporting belong to the app; this passes wishes on, and says when Explore is wanted.
+
+
+_LAYOUT: Final = "sessions"
+
+
+class SessionsView(QWidget):
+    """Everything that was logged. Signal `explore_wanted`: a run stands in Explore."""
+
+    explore_wanted = Signal()
+
+    def __init__(
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: LogBrowser,
+        settings: AppSettings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("sessions")
+        self._archive, self._settings = archive, settings
+        self._reopener = Reopener(controller, archive.store, self)
+        self._replayer = Replayer(controller, archive.store, self._reopener, self)
+        self.browser = SessionBrowser(model, controller, archive)
+        self.compare = CompareView(model, controller, archive)
+        self.report = ReportDialog(archive, self, settings)
+        self.browser.set_lower(self.compare)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.browser)
+        layout_before = settings.window_layout(_LAYOUT)
+        if layout_before is not None:
+            self.browser.restore_state(layout_before)
+        self._connect()
+
+    def close_log(self) -> None:
+        """Keep what is being written and read nothing more; called before the log is closed."""
+        self.browser.keep()
+        self._settings.save_window_layout(*self.browser.save_state(), name=_LAYOUT)
+        self._reopener.close()
+        self.report.close_work()
+
+    def _connect(self) -> None:
+        for view in (self.browser, self.compare):
+            view.open_wanted.connect(self._reopener.reopen)
+            view.report_wanted.connect(self.report.show_runs)
+        self.browser.replay_wanted.connect(self._replayer.replay)
+        self.browser.compare_wanted.connect(self.compare.show_runs)
+        self.browser.compare_sessions_wanted.connect(self.compare.show_sessions)
+        self.compare.shows_changed.connect(self.compare.setVisible)
+        self.browser.session_report_wanted.connect(self.report.show_session)
+        self.browser.explore_wanted.connect(self.explore_wanted)
+        self._reopener.opened.connect(lambda _: self.explore_wanted.emit())

@@ -1,0 +1,1 @@
+"""The prompt, how heads are steered, and the schedule of targets."""

@@ -1,0 +1,104 @@
+"""What modes, strengths and rows of a steering are called, and what they do to the model, in plain words."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gazeviz.app.session.values import SteeringSettings
+from gazeviz.domain.steering import Hard, Mode, Scope
+from gazeviz.render.style import figure_text
+
+JUNK_FROM: Final = 16.0
+"""From this strength on many models write junk: about 35 % of texts in replications of arXiv 2606.14703."""
+
+
+class Words(NamedTuple):
+    """A short name, a name for menus, and what it does."""
+
+    short: str
+    name: str
+    does: str
+
+
+MODE_WORDS: Final[dict[Mode, Words]] = {
+    "boost_suppress": Words(
+        "boost/suppress", "Boost the target, suppress the rest of the picture",
+        "The strength is added to the scores of the target's image tokens and taken from those of all other"
+        " image tokens; text is left alone. The published way.",
+    ),
+    "suppress_image": Words(
+        "suppress picture", "Suppress the rest of the picture",
+        "The strength is taken from all image tokens but the target's; nothing is boosted.",
+    ),
+    "suppress_all": Words(
+        "suppress picture and prompt", "Suppress the rest of the picture and the prompt",
+        "The strength is taken from all image tokens but the target's and from the prompt's words; what has"
+        " been written so far is left alone.",
+    ),
+    "max_suppress_all": Words(
+        "suppress everything else", "Suppress everything but the target",
+        "The strength is taken from everything but the target: picture, prompt, and what has been written"
+        " so far.",
+    ),
+    "mass": Words(
+        "fixed share", "Give the target a fixed share",
+        "The target receives exactly this share of each row's attention; the rest keeps its proportions.",
+    ),
+}  # fmt: skip
+
+SCOPE_WORDS: Final[dict[Scope, Words]] = {
+    "all_rows": Words(
+        "all rows", "All rows",
+        "Steered are all rows, of the prompt and of the answer: the published way for questions.",
+    ),
+    "decode_only": Words(
+        "answer's rows", "Only rows that write the answer",
+        "Steered are the rows that write the answer alone: for narrations whose target moves.",
+    ),
+    "after_image": Words(
+        "rows after the picture", "Rows after the picture",
+        "Steered are the prompt's rows after the picture, and the answer's: the picture is read once for all"
+        " targets. Another intervention than all rows.",
+    ),
+}  # fmt: skip
+
+HARD_WORDS: Final[dict[Hard, Words]] = {
+    "hard": Words(
+        "hard", "Hard",
+        "Without limit: the heads see only the target, or what the mode does not suppress, in its own"
+        " proportions.",
+    ),
+    "hard_uniform": Words(
+        "hard uniform", "Hard uniform",
+        "Without limit, and evenly over the target: what a strength of 10 000 does in bfloat16, as in the"
+        " published runs.",
+    ),
+}  # fmt: skip
+
+
+def strength_text(settings: SteeringSettings) -> str:
+    """The strength, or in the mode "mass" the share."""
+    if settings.mode == "mass":
+        return figure_text(settings.alpha)
+    if isinstance(settings.strength, str):
+        return HARD_WORDS[settings.strength].short
+    return figure_text(settings.strength).removesuffix(".0")
+
+
+def steering_text(settings: SteeringSettings) -> str:
+    """Mode, strength and rows, short: "boost/suppress · 8 · all rows"."""
+    mode, scope = MODE_WORDS[settings.mode].short, SCOPE_WORDS[settings.scope].short
+    return f"{mode} · {strength_text(settings)} · {scope}"
+
+
+def strength_note(settings: SteeringSettings) -> str:
+    """What is to be known about this strength."""
+    if settings.mode == "mass":
+        return "A fixed share has no strength."
+    if isinstance(settings.strength, str):
+        return HARD_WORDS[settings.strength].does
+    if settings.strength >= JUNK_FROM:
+        return f"Many models write junk from {figure_text(JUNK_FROM).removesuffix('.0')} on."
+    if settings.strength == 0:
+        return "A strength of 0 changes nothing: the text must be the baseline's."
+    return "None: the strength above counts."

@@ -1,0 +1,58 @@
+"""The memory of a model is told from its files: weights exactly, the rest from its sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, Qwen3VLConfig
+
+from gazeviz.engine.models import loading
+from gazeviz.engine.models.loading import estimate_memory
+from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen3-VL as files."""
+    return write_checkpoint(tmp_path_factory.mktemp("qwen3_vl"), "qwen3_vl")
+
+
+def test_weights_are_counted_exactly(checkpoint: Path) -> None:
+    model = AutoModelForImageTextToText.from_pretrained(checkpoint)
+    n_weights = sum(weight.numel() for weight in model.parameters())
+    assert loading._weights_of_files(checkpoint, None) == 4 * n_weights
+    assert loading._weights_of_files(checkpoint, torch.bfloat16) == 2 * n_weights
+    assert loading._weights_of_config(AutoConfig.from_pretrained(checkpoint), torch.float16) == 2 * n_weights
+
+
+def test_folder_and_config_agree(checkpoint: Path) -> None:
+    config = AutoConfig.from_pretrained(checkpoint)
+    assert estimate_memory(checkpoint) == estimate_memory(str(checkpoint)) == estimate_memory(config)
+
+
+def test_more_image_tokens_and_wider_numbers_take_more(checkpoint: Path) -> None:
+    few, many = (estimate_memory(checkpoint, torch.float16, n) for n in (64, 1280))
+    assert few < many < estimate_memory(checkpoint, torch.float32, 1280)
+
+
+def test_an_8b_model_comes_out_near_its_known_size() -> None:
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": 151_936, "hidden_size": 4096, "intermediate_size": 12_288, "num_hidden_layers": 36,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+        },
+        vision_config={"out_hidden_size": 4096},
+        dtype="bfloat16",
+    )  # fmt: skip
+    # 8.77 billion weights of two bytes, and some gigabytes around them
+    assert 16.3 * 2**30 < estimate_memory(config) < 22 * 2**30
+
+
+def test_free_memory_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (5, 9))
+    assert loading.free_memory(torch.device("cuda")) == 5
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 9)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2)
+    assert loading.free_memory(torch.device("mps")) == 7
