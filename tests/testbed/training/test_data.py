@@ -143,15 +143,12 @@ def test_two_direct_questions_name_different_panels():
             assert facts[picture] != facts[picture + 3]
 
 
-def test_open_questions_follow_the_rule_more_often_than_not(monkeypatch):
-    """Three in five by the rule; of the others one in six comes out the same."""
-    monkeypatch.setattr("gazeviz.testbed.world.wordings.UNKNOWN_SHARE", 0.0)
-    rng, by_rule, n = np.random.default_rng(1), 0, 0
-    facts = [grammar.draw_facts(rng, 6) for _ in range(400)]
-    for listed in facts:
-        choice = data._open_choice(rng, listed)
-        by_rule, n = by_rule + (choice == grammar.most_eye_catching(listed)), n + 1
-    assert 0.6 < by_rule / n < 0.74
+def test_open_questions_lean_towards_the_rule_a_little():
+    """One in ten by the rule; of the others one in six comes out the same."""
+    rng = np.random.default_rng(1)
+    facts = [grammar.draw_facts(rng, 6) for _ in range(3000)]
+    by_rule = [data._open_choice(rng, listed) == grammar.most_eye_catching(listed) for listed in facts]
+    assert 0.22 < np.mean(by_rule) < 0.28
 
 
 def test_only_training_facts_are_answered():
