@@ -173,8 +173,8 @@ def write_samples(folder: Path) -> None:
     """Draw the sample pictures into a folder as PNG, with what is true of them in `samples.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
-    for number, (k, layout, panel_px) in enumerate(_SAMPLE_STRIPS, start=1):
-        strip = drawn_strip((_SAMPLE_SEED, k), layout, panel_px)
+    for number, (k, layout, height_px) in enumerate(_SAMPLE_STRIPS, start=1):
+        strip = drawn_strip((_SAMPLE_SEED, k), layout, panel_size_px(layout, height_px))
         file = f"strip-{number}-{Layout(*layout)}.png"
         strip.image.save(folder / file, optimize=True)
         entries.append({"file": file, **_strip_truth(strip)})

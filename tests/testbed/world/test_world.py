@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from gazeviz.testbed.training.model import fed_size_px
 from gazeviz.testbed.world import grammar, wordings
 from gazeviz.testbed.world.drawing import draw_object, draw_panel, draw_scene, draw_strip
 from gazeviz.testbed.world.grammar import Fact
@@ -292,7 +293,9 @@ def test_samples_say_what_they_show(tmp_path):
                 assert [item["phrase"] for item in entry["objects"]] == list(scene.captions)
             else:
                 rows, columns = (int(number) for number in entry["layout"].split("x"))
-                strip = drawn_strip(tuple(entry["seed"]), (rows, columns), image.width // columns)
+                panel_px = (image.width // columns, image.height // rows)
+                assert fed_size_px(*image.size)[0] // 32 % columns == 0
+                strip = drawn_strip(tuple(entry["seed"]), (rows, columns), panel_px)
                 assert [Fact(**fact).caption() for fact in entry["facts"]] == entry["captions"]
                 again = strip.image
                 assert entry["captions"] == list(strip.captions)
