@@ -22,13 +22,13 @@ Deed: TypeAlias = Literal["", "run", "again", "stop", "restart", "weaker"]
 
 DEED_LABELS: Final[dict[Deed, tuple[str, str]]] = {
     "run": ("Run", "Ask the model: the baseline, then the steered answer  Space"),
-    "again": ("Run again", "Ask the model once more, with the present settings"),
+    "again": ("Run again", "Run again with the current settings"),
     "stop": ("Stop", "Stop within a token  Space"),
     "restart": (
         "Restart worker",
-        "Begin another worker and load the same model; nothing of the session is lost",
+        "Start a new worker and load the same model; the session is kept",
     ),
-    "weaker": ("Halve and run", "Halve the steering's strength, and run the steered answer again"),
+    "weaker": ("Halve and run", "Halve the strength and run the steered answer again"),
 }
 _GENTLE: Final = 8.0
 
@@ -52,15 +52,19 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
         case "queued":
             before = model.run_of("baseline") if side == "steered" else None
             waits = (
-                "Waits for the baseline." if before is not None and not before.ended else "Waits its turn."
+                "Waiting for the baseline."
+                if before is not None and not before.ended
+                else "Waiting in the queue."
             )
-            return Situation(waits, "It begins by itself.", "stop")
+            return Situation(waits, "It starts automatically.", "stop")
         case "loading":
-            return Situation("The model reads picture and prompt.", "The first token comes next.", "stop")
+            return Situation(
+                "The model is reading the picture and the prompt.", "The first token follows.", "stop"
+            )
         case "running":
             return None
         case "cancelled":
-            happened = record.message or ("" if n_tok else "It was stopped before its first token.")
+            happened = record.message or ("" if n_tok else "Stopped before the first token.")
             return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", "again")
         case "failed":
             return Situation(record.message or "The run failed.", "", "again", "error")
@@ -90,11 +94,11 @@ def _lost(model: SessionModel, record: RunRecord) -> Situation:
         case "lost":
             return Situation(message, "", "restart", "error")
         case "ready":
-            return Situation(message, "Another worker is ready.", "again", "error")
+            return Situation(message, "A new worker is ready.", "again", "error")
         case "busy":
             return Situation(message, "", "", "error")
         case _:
-            return Situation(message, "Another worker is on its way.", "", "error")
+            return Situation(message, "A new worker is starting.", "", "error")
 
 
 def _done(record: RunRecord) -> Situation | None:
@@ -104,7 +108,7 @@ def _done(record: RunRecord) -> Situation | None:
     if summary.junk is not None:
         return junk_warning(record, summary.junk)
     if summary.finish == "length":
-        return Situation(f"It was cut at {_tokens(len(record.steps))}.", "Allow more tokens to let it end.")
+        return Situation(f"Stopped at {_tokens(len(record.steps))}.", "Raise the limit to let it finish.")
     return None
 
 
@@ -113,12 +117,14 @@ def junk_warning(record: RunRecord, junk: Junk) -> Situation:
     what = {
         "empty": "The text is empty.",
         "looping": "The text loops.",
-        "label only": "The text is a label only.",
+        "label only": "The text is only a label.",
     }
     if record.spec.steering is None:
-        return Situation(what[junk], "Not steering's doing: ask in another way.", "", "warning")
+        return Situation(what[junk], "Steering is not the cause: rephrase the prompt.", "", "warning")
     deed: Deed = "weaker" if record.ended else ""
-    return Situation(f"Junk: {what[junk].lower()}", "Steer less hard, or with fewer heads.", deed, "warning")
+    return Situation(
+        f"Junk: {what[junk].lower()}", "Reduce the strength or steer fewer heads.", deed, "warning"
+    )
 
 
 def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:

@@ -83,16 +83,16 @@ class _Deed:
 
 
 _DEEDS: Final = (
-    _Deed("open", "Open in Explore", "Show the run exactly as it was, without the model  Enter", "primary",
+    _Deed("open", "Open in Explore", "Restore the run in Explore without running the model  Enter", "primary",
           most=1),
     _Deed("compare", "Compare", "Show two to six runs side by side  C", "primary", 2, 6),
-    _Deed("replay", "Replay", "Ask the model again, and say whether the tokens are the same  R", most=1),
-    _Deed("shell", "Copy as shell", "Copy a command line that gives the same tokens  Ctrl+C", most=1),
-    _Deed("python", "Copy as Python", "Copy Python that gives the same tokens  Ctrl+Shift+C", most=1),
+    _Deed("replay", "Replay", "Run again and check that the tokens are the same  R", most=1),
+    _Deed("shell", "Copy as shell", "Copy a command line that reproduces the tokens  Ctrl+C", most=1),
+    _Deed("python", "Copy as Python", "Copy Python code that reproduces the tokens  Ctrl+Shift+C", most=1),
     _Deed("report", "Report ...", "Write a report of the selected runs  P"),
-    _Deed("star", "Star", "Give the selected runs a star, or take it away  S"),
-    _Deed("delete", "Delete", "Take the selected runs out of the list; it can be undone  Del"),
-    _Deed("restore", "Bring back", "Show the selected runs in the lists again", "primary"),
+    _Deed("star", "Star", "Star or unstar the selected runs  S"),
+    _Deed("delete", "Delete", "Delete the selected runs; this can be undone  Del"),
+    _Deed("restore", "Bring back", "Restore the selected runs", "primary"),
 )  # fmt: skip
 _VERDICTS: Final = (
     ("Describes the target", "target", True),
@@ -116,12 +116,12 @@ class DeedButtons(QWidget):
         layout = FlowLayout(self, theme.SPACE + 2)
         for deed in _DEEDS:
             layout.addWidget(self._make(deed))
-        self._verdict = MenuButton("Judge", "runJudge", "Say what the text describes; reports show it")
+        self._verdict = MenuButton("Judge", "runJudge", "Judge what the text describes; reports show the verdict")
         for label, verdict, ok in _VERDICTS:
             action = self._verdict.menu().addAction(label)
             action.triggered.connect(partial(self._judge, verdict, ok))
         self._verdict.menu().addSeparator()
-        self._verdict.menu().addAction("Take the verdict back").triggered.connect(
+        self._verdict.menu().addAction("Remove the verdict").triggered.connect(
             partial(self._judge, "", None)
         )
         layout.addWidget(self._verdict)

@@ -158,8 +158,8 @@ def run_deeds(controller: RunController) -> list[Deed]:
              partial(controller.run, "baseline")),
         Deed("Run", "Run the steered answer alone", "Ctrl+Return", "The baseline stays as it is.",
              partial(controller.run, "steered")),
-        Deed("Run", "Restart the worker", "", "End the model's process and begin another; nothing of the "
-             "session is lost.", controller.restart_worker),
+        Deed("Run", "Restart the worker", "", "Stop the model's process and start a new one; the session is "
+             "kept.", controller.restart_worker),
     ]  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def target_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
         if place < len(ids):
             controller.retarget(ids[place])
 
-    does = "Point the chosen heads at this region; a steered run under way follows with its next token."
+    does = "Steer the chosen heads to this region; a steered run in progress follows from its next token."
     return [
         *(
             Deed("Steering", f"Target region {number}", str(number), does, partial(aim, number - 1))
@@ -267,7 +267,7 @@ def head_deeds(model: SessionModel, controller: RunController) -> list[Deed]:
              act(lambda: heads.random(max(len(model.chosen), 1), next_seed()))),
         Deed("Heads", "Draw layer-matched heads at random", "", "A control: as many heads in each layer, "
              "none of them chosen now.", act(lambda: heads.random(len(model.chosen), 0, layer_matched=True))),
-        Deed("Heads", "Choose all heads", "Ctrl+A", "Steer with every head: mostly ends in junk.",
+        Deed("Heads", "Choose all heads", "Ctrl+A", "Steer every head: usually ends in junk.",
              act(heads.all)),
         Deed("Heads", "Invert the choice of heads", "Ctrl+I", "Choose the heads that are not chosen.",
              act(heads.invert)),

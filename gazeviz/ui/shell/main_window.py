@@ -114,8 +114,8 @@ class MainWindow(QMainWindow):
             Deed("File", "Open a model ...", "Ctrl+M", "Load another model.", self.choose_model),
             *self.pictures.deeds(),
             Deed("File", "Quit", "Ctrl+Q", "End gazeviz.", self.close),
-            Deed("Edit", "Undo", "Ctrl+Z", "Take back the last edit of regions or heads.", editor.undo),
-            Deed("Edit", "Redo", "Ctrl+Shift+Z", "Do again what was taken back.", editor.redo),
+            Deed("Edit", "Undo", "Ctrl+Z", "Undo the last edit of regions or heads.", editor.undo),
+            Deed("Edit", "Redo", "Ctrl+Shift+Z", "Redo the last undone edit.", editor.redo),
             *commands.run_deeds(controller),
             *commands.tool_deeds(model),
             *commands.target_deeds(model, controller),
@@ -129,7 +129,7 @@ class MainWindow(QMainWindow):
             ),
             *self.explore.deeds(),
             *self._session_deeds(),
-            Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
+            Deed("Help", "Find a command", "Ctrl+K", "Search all commands.",
                  self.show_palette),
             Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: four steps.", self.tour.start),
             Deed("Help", "Help", "F1", "Read the help.", self.show_help),
@@ -144,7 +144,8 @@ class MainWindow(QMainWindow):
                  partial(self.show_tab, "Sessions")),
             Deed("View", "Compare head rankings", "", "Lay the model's rankings over each other.",
                  self.compare_rankings),
-            Deed("File", "Report of this session ...", "Ctrl+R", "Pages and figures of what was done.",
+            Deed("File", "Report of this session ...", "Ctrl+R",
+                 "Write this session's runs as pages and figures.",
                  self.report),
         ]  # fmt: skip
 
@@ -186,7 +187,7 @@ class MainWindow(QMainWindow):
     def sessions(self) -> SessionsView:
         """The Sessions tab; RuntimeError where nothing is logged."""
         if self._archive is None:
-            raise RuntimeError("there is no log to show")
+            raise RuntimeError("there is no log")
         if self._sessions is None:
             from gazeviz.ui.sessions.sessions_page import SessionsView
 
@@ -279,8 +280,8 @@ class MainWindow(QMainWindow):
         question = QMessageBox(self)
         question.setObjectName("closeQuestion")
         question.setWindowTitle("gazeviz")
-        question.setText("Something is still running.")
-        question.setInformativeText("Closing ends it; what has arrived so far is kept.")
+        question.setText("A run is still active.")
+        question.setInformativeText("Closing stops it; tokens received so far are kept.")
         end = question.addButton("Close anyway", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Keep it running", QMessageBox.ButtonRole.RejectRole))
         question.exec()

@@ -103,7 +103,7 @@ def _regions(model: SessionModel, explore: ExploreView) -> Iterator[Command]:
     regions = explore.regions
     if model.active_region is not None:
         yield Command("Rename the active region", "F2", "Write its name in the list.", regions.rename_active)
-        yield Command("Delete the active region", "Del", "It can be taken back.", regions.delete_active)
+        yield Command("Delete the active region", "Del", "This can be undone.", regions.delete_active)
     if model.picture is not None:
         yield Command("Import regions", "", "PNG masks, labelme or COCO files.", regions.import_regions)
     if model.regions.painted():

@@ -122,7 +122,7 @@ def test_a_lost_run_keeps_its_tokens_and_says_what_comes_next(open_stage, qtbot)
     stage.backend.kill()
     stage.until(lambda: stage.shown("steered").state == "lost" and stage.model.worker_state == "ready")
     assert flow(view).n_tok == 3
-    assert "Another worker is ready." in words(view)
+    assert "A new worker is ready." in words(view)
     push(view, "steeredStateButton")
     stage.until(lambda: stage.shown("steered").state == "done")
     assert flow(view).n_tok == N_SAID
@@ -143,7 +143,7 @@ def test_junk_is_warned_of_and_steered_less_hard_at_a_push(stage, view, qtbot):
     assert record.summary is not None
     record.summary = replace(record.summary, junk="looping")
     stage.model.note_run(record.id)
-    assert words(view) == "Junk: the text loops. Steer less hard, or with fewer heads."
+    assert words(view) == "Junk: the text loops. Reduce the strength or steer fewer heads."
     push(view, "steeredStateButton")
     assert stage.model.steering.strength == 4.0
     stage.until(lambda: stage.shown("steered").id != record.id and stage.shown("steered").ended)
@@ -164,7 +164,7 @@ def test_a_loop_is_warned_of_while_it_is_written(stage, view, monkeypatch):
 def test_a_text_that_was_cut_says_so(stage, view):
     stage.model.generation = replace(stage.model.generation, max_new_tokens=3)
     run(stage)
-    assert words(view) == "It was cut at 3 tokens. Allow more tokens to let it end."
+    assert words(view) == "It was cut at 3 tokens. Raise the limit to let it finish."
 
 
 # Verdict and audit
