@@ -96,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last door: a person never sees a traceback unasked
         logging.getLogger(__name__).debug("bug", exc_info=True)
         terminal.complain(
-            f"gazeviz met a bug: {type(error).__name__}: {error}",
-            "Run it again with -vv and report what it prints.",
+            f"Internal error in gazeviz: {type(error).__name__}: {error}",
+            "Run it again with -vv and report the output.",
         )
         return FAILED
 
@@ -185,13 +185,18 @@ def _shared_options() -> _Parser:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     group.add_argument(
-        "--max-image-tokens", type=int, metavar="N", help="what a picture may cost before it is fed smaller"
+        "--max-image-tokens",
+        type=int,
+        metavar="N",
+        help="image tokens a picture may take before it is downscaled",
     )
     group.add_argument(
         "--log", metavar="FILE", help="the session log (GAZEVIZ_LOG, else that of the checkout or the user)"
     )
     group.add_argument("--no-log", action="store_true", help="log nothing")
-    group.add_argument("--json", action="store_true", help="answer with one JSON document")
+    group.add_argument("--json", action="store_true", help="print one JSON document")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    group.add_argument("-v", "--verbose", action="count", default=0, help="log lines; -vv for everything")
+    group.add_argument(
+        "-v", "--verbose", action="count", default=0, help="print log messages; -vv for all of them"
+    )
     return shared

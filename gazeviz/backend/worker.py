@@ -447,7 +447,7 @@ class Worker:
                 NO_JOB,
                 "fatal",
                 f"The app speaks protocol {request.protocol}, the worker {PROTOCOL}.",
-                "Install gazeviz again, so that both are of one version.",
+                "Reinstall gazeviz so that both have the same version.",
             )
         )
         self._end(EXIT_PROTOCOL)

@@ -40,7 +40,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     """Options that stand before the action, too; SUPPRESS keeps the one from overwriting the other."""
     for names, told in (
         (("--log",), "the log (GAZEVIZ_LOG, else that of the checkout or the user)"),
-        (("--json",), "answer with one JSON document"),
+        (("--json",), "print one JSON document"),
         (("-q", "--quiet"), "no progress"),
     ):
         flag: dict[str, Any] = {"metavar": "FILE"} if names == ("--log",) else {"action": "store_true"}

@@ -271,7 +271,7 @@ class RunLog:
     def _give_up(self, error: UserError) -> None:
         """Say once that nothing more is logged."""
         store, self._store = self._store, None
-        self._terminal.warn(f"Logging ends here. {error.sentence} {error.next_step}")
+        self._terminal.warn(f"Logging stopped. {error.sentence} {error.next_step}")
         if store is not None:
             with suppress(UserError):  # the same again
                 store.close()

@@ -71,7 +71,7 @@ class StripsSource:
         if self.kind == "builtin" and self.n is None:
             raise ValueError("built-in strips need a number of them")
         if self.n is not None and self.n < 1:
-            raise UserError(f"Nothing can be measured on {self.n} strips.", next_step="Choose at least one.")
+            raise UserError(f"Cannot measure on {self.n} strips.", next_step="Choose at least one.")
 
 
 @dataclass(frozen=True)

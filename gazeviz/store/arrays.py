@@ -205,6 +205,6 @@ def _missing(what: str, log: Path) -> LogFault:
 def _changed(what: str, log: Path) -> LogFault:
     return LogFault(
         f"In the log {log}, {what} is no longer what was written.",
-        next_step="Bring it back from a backup or an export; everything else can still be read.",
+        next_step="Restore it from a backup or an export; everything else is readable.",
         kind="changed",
     )

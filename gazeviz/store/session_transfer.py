@@ -181,7 +181,7 @@ def copy_named_files(log: Path, other: Path, naming: Path | None = None) -> None
             if not is_what_it_says(kind, name, data):
                 raise LogFault(
                     f"Beside the log {log}, {name} is no longer what was written.",
-                    next_step="Bring it back from a backup or an export.",
+                    next_step="Restore it from a backup or an export.",
                     kind="changed",
                 )
             if not (target.is_file() and is_what_it_says(kind, name, target.read_bytes())):

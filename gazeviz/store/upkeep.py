@@ -108,7 +108,7 @@ def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
             except KeyError as error:
                 found.append(f"{what[:1].upper()}{what[1:]} refers to {error}, which is gone.")
             if len(found) >= MOST_PROBLEMS:
-                return [*found, "There may be more; only the first ones are shown."]
+                return [*found, "Only the first ones are shown."]
     return found
 
 
@@ -208,7 +208,7 @@ def _same(reader: LogReader, what: str, told: str, found: str) -> None:
     if told != found:
         raise LogFault(
             f"In the log {reader.path}, {what} ({told[:12]}) is no longer what was written.",
-            next_step="Bring it back from a backup or an export.",
+            next_step="Restore it from a backup or an export.",
             kind="changed",
         )
 

@@ -141,7 +141,7 @@ class Reopening:
         """Show a run as it was; UserError while something runs, and nothing is changed then."""
         if self._is_busy():
             raise UserError(
-                "Something is still running.", next_step="Stop it first, or wait, and open the run then."
+                "A run is still active.", next_step="Stop it or wait for it to finish, then open the run."
             )
         model = self._desk.model
         model.notice = None

@@ -84,7 +84,7 @@ def _advice(info: ModelInfo, moving: bool) -> Recommended | None:
 STOPPING: Final = "Stopping"
 """What the worker is doing between a wish to cancel and the moment that it hears it."""
 
-_RECOVERED: Final = "Another one has taken its place; everything in this session is still there."
+_RECOVERED: Final = "A new worker has started; the session is intact."
 
 
 class ModelLoader:

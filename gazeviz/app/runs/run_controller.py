@@ -386,7 +386,7 @@ class RunController(QObject):
             sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
             raise UserError(sentence, next_step="Load it first: Ctrl+M.")
         if self._discovery.active:
-            raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
+            raise UserError("The heads are being measured.", next_step="Wait for it to finish, or cancel it.")
 
     def _is_free(self) -> bool:
         """Whether the worker has a model and nothing to do."""
@@ -408,7 +408,8 @@ class RunController(QObject):
             self._gave_up = True
             self.model.worker_state = "lost"
             self._desk.say(
-                "error", f"No worker could be started: {error}.", "Free some memory and restart it.",
+                "error", f"The worker could not be started: {error}.",
+                "Free some memory, then restart the worker.",
                 about="worker",
             )  # fmt: skip
 
@@ -445,7 +446,7 @@ class RunController(QObject):
         next_step = (
             "Load another model, or restart the worker."
             if self._gave_up
-            else "Another one is being started; everything in this session is still there."
+            else "A new worker is starting; the session is intact."
         )
         self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:

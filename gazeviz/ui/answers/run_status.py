@@ -39,15 +39,19 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
         case "queued":
             before = model.run_of("baseline") if side == "steered" else None
             waits = (
-                "Waits for the baseline." if before is not None and not before.ended else "Waits its turn."
+                "Waiting for the baseline."
+                if before is not None and not before.ended
+                else "Waiting in the queue."
             )
-            return Situation(waits, "It begins by itself.", "run.stop")
+            return Situation(waits, "It starts automatically.", "run.stop")
         case "loading":
-            return Situation("The model reads picture and prompt.", "The first token comes next.", "run.stop")
+            return Situation(
+                "The model is reading the picture and the prompt.", "The first token follows.", "run.stop"
+            )
         case "running":
             return None
         case "cancelled":
-            happened = record.message or ("" if n_tok else "It was stopped before its first token.")
+            happened = record.message or ("" if n_tok else "Stopped before the first token.")
             return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", _again(record))
         case "failed":
             return Situation(record.message or "The run failed.", "", _again(record), "error")
@@ -78,11 +82,11 @@ def _lost(model: SessionModel, record: RunRecord) -> Situation:
         case "lost":
             return Situation(message, "", "run.restart_worker", "error")
         case "ready":
-            return Situation(message, "Another worker is ready.", _again(record), "error")
+            return Situation(message, "A new worker is ready.", _again(record), "error")
         case "busy":
             return Situation(message, "", "", "error")
         case _:
-            return Situation(message, "Another worker is on its way.", "", "error")
+            return Situation(message, "A new worker is starting.", "", "error")
 
 
 def _done(record: RunRecord) -> Situation | None:
@@ -92,7 +96,7 @@ def _done(record: RunRecord) -> Situation | None:
     if summary.junk is not None:
         return junk_warning(record, summary.junk)
     if summary.finish == "length":
-        return Situation(f"It was cut at {_tokens(len(record.steps))}.", "Allow more tokens to let it end.")
+        return Situation(f"Stopped at {_tokens(len(record.steps))}.", "Raise the limit to let it finish.")
     return None
 
 
@@ -101,13 +105,13 @@ def junk_warning(record: RunRecord, junk: Junk) -> Situation:
     what = {
         "empty": "The text is empty.",
         "looping": "The text loops.",
-        "label only": "The text is a label only.",
+        "label only": "The text is only a label.",
     }
     if record.spec.steering is None:
-        return Situation(what[junk], "Not steering's doing: ask in another way.", "", "warning")
+        return Situation(what[junk], "Steering is not the cause: rephrase the prompt.", "", "warning")
     weaken = "run.weaker" if record.ended else ""
     return Situation(
-        f"Junk: {what[junk].lower()}", "Steer less hard, or with fewer heads.", weaken, "warning"
+        f"Junk: {what[junk].lower()}", "Reduce the strength or steer fewer heads.", weaken, "warning"
     )
 
 

@@ -164,7 +164,7 @@ class PictureMenu(QMenu):
             self._model.notice = Notice(
                 "info",
                 f"Only {Path(paths[0]).name} is opened: there is one picture at a time.",
-                "To see several as one strip, put them into a folder and open that.",
+                "To join several into one strip, put them in a folder and open the folder.",
                 "picture",
             )
 
@@ -175,7 +175,7 @@ class PictureMenu(QMenu):
         if layout is not None:
             self._controller.apply_layout(layout)
             return
-        sentence = "No even grid of panels is seen in the picture."
+        sentence = "No regular grid of panels was found in the picture."
         self._model.notice = Notice("error", sentence, "Choose a layout, or paint the panels.", "picture")
 
     def _on_picture_changed(self) -> None:
@@ -286,7 +286,9 @@ class PictureMenu(QMenu):
             action = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(max_tok == model.max_image_tok)
-            action.setToolTip("More image tokens show smaller things and make runs slower; runs are stopped")
+            action.setToolTip(
+                "More image tokens show smaller details and make runs slower; active runs are stopped"
+            )
             action.triggered.connect(partial(self._controller.allow_image_tokens, max_tok))
 
 

@@ -108,11 +108,11 @@ class RegionRow(QWidget):
         self._name.show_name(region.name, region.visible)
         self._count.setText("" if n_cells is None else str(n_cells))
         cells = f"{n_cells} token cell{'' if n_cells == 1 else 's'} selected"
-        self._count.setToolTip("No model has laid the picture out yet" if n_cells is None else cells)
+        self._count.setToolTip("No model has processed the picture yet" if n_cells is None else cells)
         self._count.setAccessibleName(self._count.toolTip())
-        seen = "Hide this region on the picture; it still counts" if region.visible else "Show this region"
+        seen = "Hide this region on the picture; it stays active" if region.visible else "Show this region"
         self._eye.show_state(not region.visible, seen, f"{region.name} visible")
-        held = "Unlock: it can be painted again" if region.locked else "Lock: protect it from changes"
+        held = "Unlock: allow changes" if region.locked else "Lock: protect it from changes"
         self._lock.show_state(region.locked, held, f"{region.name} locked")
         self._key.show_key(key, region.colour, is_target, region.name)
 
@@ -286,8 +286,8 @@ class TargetKey(QAbstractButton):
         self._key, self._colour, self._on = key, colour, is_target
         self.setAccessibleName(f"{name} is the target" if is_target else f"Make {name} the target")
         hint = f"  {key}" if key else ""
-        self.setToolTip("The target: the chosen heads are pointed at it" if is_target
-                        else f"Point the chosen heads at this region{hint}")  # fmt: skip
+        self.setToolTip("The target of the chosen heads" if is_target
+                        else f"Steer the chosen heads to this region{hint}")  # fmt: skip
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -52,12 +52,8 @@ TOOL_TEXTS: Final[dict[Tool, ToolText]] = {
     "cell": ToolText(
         "Fill cell", "C", "Fill token cells into the active region; begin on a filled one to clear."
     ),
-    "panel": ToolText(
-        "Target", "T", "Click a region: the chosen heads are pointed at it from the next token on."
-    ),
-    "spotlight": ToolText(
-        "Spotlight", "S", "Hold: what is under the brush is the target, as long as the button is down."
-    ),
+    "panel": ToolText("Target", "T", "Click a region to make it the target from the next token on."),
+    "spotlight": ToolText("Spotlight", "S", "Hold the button: the area under the brush is the target."),
 }
 """In the order of the bar; the keys are the window's actions."""
 

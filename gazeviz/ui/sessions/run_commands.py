@@ -77,7 +77,7 @@ class CommandButtons(QWidget):
         self._commands: dict[str, Command] = {}
         self._buttons: dict[str, QPushButton] = {}
         self._deleted = False
-        self._judge = MenuButton("Judge", "runJudge", "Say what the text describes; reports show it")
+        self._judge = MenuButton("Judge", "runJudge", "Judge what the text describes; reports show the verdict")
         self._layout = FlowLayout(self, theme.SPACE + 2)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._copied.timeout.connect(self.refresh)

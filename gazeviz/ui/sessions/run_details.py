@@ -45,7 +45,7 @@ class NoteEdit(QPlainTextEdit):
         super().__init__(parent)
         self.setObjectName("runNote")
         self.setAccessibleName("Note about the run")
-        self.setToolTip("Kept with the run, found by the search, shown in reports  N")
+        self.setToolTip("Stored with the run, searchable, shown in reports  N")
         self.setPlaceholderText("What did you see?")
         self.setTabChangesFocus(True)
         self.setFixedHeight(_HEIGHT_PX)
@@ -102,12 +102,12 @@ class TagRow(QWidget):
         self._ids: tuple[int, ...] = ()
         self._tags: dict[str, int] = {}
         self._known: tuple[str, ...] = ()
-        self.button = MenuButton("No tags", "runTagMenu", "Put tags on the selected runs  T")
+        self.button = MenuButton("No tags", "runTagMenu", "Tag the selected runs  T")
         self.button.menu().aboutToShow.connect(self._fill)
         self.new = named(QLineEdit(), "runNewTag")
         self.new.setPlaceholderText("New tag")
         self.new.setAccessibleName("New tag")
-        self.new.setToolTip("Put a new tag on the selected runs: Enter. Esc leaves it")
+        self.new.setToolTip("New tag for the selected runs: Enter adds it, Esc cancels")
         self.new.setMaxLength(60)
         self.new.returnPressed.connect(self._on_new)
         self.new.installEventFilter(self)
@@ -379,8 +379,8 @@ def _hint(run_ids: Sequence[int]) -> str:
     if not run_ids:
         return "Select a run to see what was asked; hold Ctrl or Shift to select several."
     if len(run_ids) <= MOST_COMPARED:
-        return "Compare them, put them into one report, or mark them together."
-    return f"Put them into one report, or mark them together; up to {MOST_COMPARED} can be compared."
+        return "Compare them, report them, or tag them together."
+    return f"Report or tag them together; up to {MOST_COMPARED} can be compared."
 
 
 def _cut(text: str) -> str:

@@ -59,9 +59,9 @@ class UndoLine(QWidget):
         super().__init__(parent)
         self.setObjectName("undoLine")
         self._sentence = named(QLabel(), "undoSentence")
-        self._undo = push_button("undoDelete", "Undo", "Bring back what was deleted  Ctrl+Z", "Undo deleting")
+        self._undo = push_button("undoDelete", "Undo", "Restore what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
-        tip = "Close this line; the log keeps deleted runs for 30 days"
+        tip = "Dismiss; deleted runs are kept for 30 days"
         close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
@@ -94,7 +94,7 @@ class EmptyPage(QWidget):
         self._sentence = named(QLabel(), "noRunsSentence")
         self._sentence.setFont(theme.font_ui(15, 600))
         self._next = soft_text("noRunsNext")
-        self._step = push_button("noRunsStep", "", "Change what is shown; no run is touched")
+        self._step = push_button("noRunsStep", "", "Changes only what is shown")
         self._step.clicked.connect(self.step_wanted)
         layout = QVBoxLayout(self)
         layout.setSpacing(2 * theme.SPACE)
@@ -117,12 +117,12 @@ class EmptyPage(QWidget):
     def say_why(self, *, nothing_yet: bool, narrowed: bool) -> None:
         """Say why no run is listed: none was ever made, a search found none, or all were deleted."""
         if nothing_yet:
-            kept = "what was asked, what the model answered, where its heads looked"
-            self.say("No runs yet.", f"Every run is kept here: {kept}.", "Go to Explore")
+            kept = "the prompt, the answer, and where its heads looked"
+            self.say("No runs yet.", f"Every run is logged here: {kept}.", "Go to Explore")
         elif narrowed:
-            self.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
+            self.say("No run matches.", "Change the search, or search all runs.", "Show all runs")
         else:
-            self.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+            self.say("No runs here.", "Deleted runs can be restored for 30 days.")
 
     @property
     def sentence(self) -> str:

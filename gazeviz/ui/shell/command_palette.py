@@ -245,12 +245,12 @@ class CommandPalette(QWidget):
         self._search.setPlaceholderText("Find a command")
         self._search.setAccessibleName("Find a command")
         self._search.setToolTip(
-            "A few letters of a command's name; Up and Down choose, Enter does it, Esc closes"
+            "Type part of a command's name; Up and Down select, Enter runs it, Esc closes"
         )
         self._search.setClearButtonEnabled(True)
         self._list = CommandList(self)
         self._view = named(QListView(), "commandList")
-        self._none = soft(named(QLabel("Nothing is called that. Try fewer letters."), "commandNone"))
+        self._none = soft(named(QLabel("No command matches. Try fewer letters."), "commandNone"))
         self._make_view()
         self._window = parent
         self._layout = layout = QVBoxLayout(self)
@@ -269,7 +269,7 @@ class CommandPalette(QWidget):
         self._view.setUniformItemSizes(True)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._view.setAccessibleName("Commands that were found")
+        self._view.setAccessibleName("Matching commands")
         self._view.setMouseTracking(True)
         self._view.entered.connect(self._view.setCurrentIndex)
         self._view.clicked.connect(lambda index: self._do(index.row()))

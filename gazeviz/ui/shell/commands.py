@@ -206,7 +206,7 @@ def target_commands(model: SessionModel, controller: RunController) -> list[Comm
         n = len(model.regions)
         return None if place < n else f"There is no region {place + 1}. Paint one, or choose a layout."
 
-    tip = "Point the chosen heads at this region; a steered run under way follows with its next token."
+    tip = "Steer the chosen heads to this region; a steered run in progress follows from its next token."
     return [
         *(
             Command(f"steering.target_{number}", f"Target region {number}", str(number), tip,
@@ -287,7 +287,7 @@ def head_commands(model: SessionModel, controller: RunController) -> list[Comman
                 "A control: as many heads in each layer, none of them chosen now.",
                 act(lambda: heads.random(len(model.chosen), 0, layer_matched=True)),
                 _all(model_missing, choice_missing)),
-        Command("heads.all", "Choose all heads", "Ctrl+A", "Steer with every head: mostly ends in junk.",
+        Command("heads.all", "Choose all heads", "Ctrl+A", "Steer every head: usually ends in junk.",
                 act(heads.all), model_missing),
         Command("heads.invert", "Invert the choice of heads", "Ctrl+I",
                 "Choose the heads that are not chosen.",
@@ -468,7 +468,7 @@ def window_commands(window: MainWindow, *, logs: bool) -> list[Command]:
 def help_commands(window: MainWindow) -> list[Command]:
     """Finding out what can be done."""
     return [
-        Command("help.find", "Find a command", "Ctrl+K", "Search everything that can be done.",
+        Command("help.find", "Find a command", "Ctrl+K", "Search all commands.",
                 window.show_palette),
         Command("help.tour", "Guided tour", "", "Run, choose heads, paint, steer: four steps.",
                 window.tour.start),
@@ -549,14 +549,15 @@ def runs_commands(browser: Find) -> list[Command]:
         Command("runs.note", "Note", "N", "Write a note on the selected run.",
                 with_runs(lambda page: page.details.note.setFocus()), _needs(browser, most=1, deleted=None)),
         *(
-            Command(f"runs.judge_{name}", title, "", "Say what the text describes; reports show it.",
+            Command(f"runs.judge_{name}", title, "",
+                    "Judge what the text describes; reports show the verdict.",
                     with_runs(partial(_judge, verdict, ok)),
                     _needs(browser))
             for name, title, verdict, ok in verdicts
         ),
         Command("runs.delete", "Delete", "Del", "Remove the selected runs from the list; it can be undone.",
                 with_runs(lambda page: page.delete_selected()), _needs(browser)),
-        Command("runs.restore", "Bring back", "", "Show the selected runs in the lists again.",
+        Command("runs.restore", "Bring back", "", "Restore the selected runs.",
                 with_runs(lambda page: page.restore_selected()), _needs(browser, deleted=True)),
         Command("runs.search", "Search the runs", "Ctrl+F", "Go to the search line of the Sessions tab.",
                 with_runs(lambda page: page.begin_search()), _not_open(browser)),

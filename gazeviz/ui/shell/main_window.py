@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
     def sessions(self) -> SessionsView:
         """The Sessions tab; RuntimeError where nothing is logged."""
         if self._archive is None:
-            raise RuntimeError("there is no log to show")
+            raise RuntimeError("there is no log")
         if self._sessions is None:
             from gazeviz.ui.shell.sessions_view import SessionsView
 
@@ -279,8 +279,8 @@ class MainWindow(QMainWindow):
         question = QMessageBox(self)
         question.setObjectName("closeQuestion")
         question.setWindowTitle("gazeviz")
-        question.setText("Something is still running.")
-        question.setInformativeText("Closing ends it; what has arrived so far is kept.")
+        question.setText("A run is still active.")
+        question.setInformativeText("Closing stops it; tokens received so far are kept.")
         end = question.addButton("Close anyway", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Keep it running", QMessageBox.ButtonRole.RejectRole))
         question.exec()

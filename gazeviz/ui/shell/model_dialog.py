@@ -107,7 +107,7 @@ def model_text(model: SidebarModel) -> str:
 def taken_text(taken: Estimate | None) -> str:
     """What a model would take and what is free, in a sentence."""
     if taken is None:
-        return "What it would take cannot be told from its files."
+        return "Its memory use cannot be estimated from its files."
     need = f"About {bytes_text(taken.needed_bytes)} as {taken.dtype}"
     free_bytes = taken.place.free_bytes
     where = "the processor" if taken.place.device == "cpu" else taken.place.name
@@ -275,19 +275,17 @@ class ModelDialog(QDialog):
         )
         self._dtype_button = choice_button(
             "modelDtype",
-            "How the model's numbers are kept: fewer bits take less memory and round the attention",
+            "Number type of the weights: fewer bits use less memory and round the attention",
             [(name, "Automatic" if name == "auto" else name) for name in DTYPES],
             self._on_dtype,
         )
         self._folder = push_button(
             "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
         )
-        self._again = push_button(
-            "modelAgain", "Look again", "Look for models and free memory once more", kind="flat"
-        )
-        self._close = push_button("modelClose", "Close", "Close this window; a model that is loading goes on")
+        self._again = push_button("modelAgain", "Look again", "Refresh models and free memory", kind="flat")
+        self._close = push_button("modelClose", "Close", "Close this window; loading continues")
         self._load = push_button(
-            "modelLoad", "Load", "Load this model in the place of the one that is loaded", kind="primary"
+            "modelLoad", "Load", "Load this model and unload the current one", kind="primary"
         )
         self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
         for button in (self._folder, self._again, self._close, self._load, self._cancel):
@@ -391,7 +389,7 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Looking around …" if self.shelf.looking else "There is no model here.")
+            self._said.setText("Searching …" if self.shelf.looking else "There is no model here.")
         else:
             self._said.setText(chosen.refusal or str(chosen.folder))
         self._memory.show_estimate(taken)

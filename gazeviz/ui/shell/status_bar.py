@@ -46,7 +46,7 @@ class StatusBar(QWidget):
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
         self._left = soft(named(QLabel(), "timeLeft"))
-        tip = "Stop what is being done; what was there before stays"
+        tip = "Cancel; the previous state is kept"
         self._cancel = push_button("cancelWork", "Cancel", tip, spoken="Cancel", kind="flat")
         self._cancel.clicked.connect(self._on_cancel)
         self._speed, self._logged = soft(named(QLabel(), "speed")), soft(named(QLabel(), "logged"))

@@ -413,7 +413,7 @@ class ScheduleBar(QWidget):
         ids = turns.ordered([region.id for region in regions], order, self._n_mixed)
         plan = turns.even(ids, every_tok)
         if len(plan) * every_tok < 2:
-            raise UserError("An answer of a single token is no text.", next_step="Choose at least two.")
+            raise UserError("The limit is a single token.", next_step="Allow at least two.")
         self._lay_out(plan, f"A target every {every_tok} tokens")
         length_tok = len(plan) * every_tok
         self._model.generation = replace(self._model.generation, max_new_tokens=length_tok)

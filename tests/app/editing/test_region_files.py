@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -196,6 +197,7 @@ def test_a_folder_that_cannot_be_written_to_keeps_the_old_file(regions, tmp_path
         with pytest.raises(UserError, match="cannot be written"):
             write_regions(path, regions, "strip.png", form)
     (tmp_path / "folder.json").mkdir()
-    for form in ("labelme", "coco"):
+    forms: tuple[Literal["labelme", "coco"], ...] = ("labelme", "coco")
+    for form in forms:
         with pytest.raises(UserError, match="is a folder"):
             write_regions(tmp_path / "folder.json", regions, "strip.png", form)

@@ -257,7 +257,12 @@ def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path, monkeyp
     assert stage.controller.busy
     ended: list[tuple[object, ...]] = []
     run_ended = stage.log.run_ended
-    monkeypatch.setattr(stage.log, "run_ended", lambda *told: ended.append(told[:2]) or run_ended(*told))
+
+    def noted(*told):
+        ended.append(told[:2])
+        return run_ended(*told)
+
+    monkeypatch.setattr(stage.log, "run_ended", noted)
     stage.controller.shutdown()
     assert stage.shown("baseline").state == "cancelled"
     assert ended == [(stage.shown("baseline").id, "cancelled")]

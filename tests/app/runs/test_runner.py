@@ -149,7 +149,7 @@ def test_a_target_without_heads_is_said_and_the_baseline_runs(stage):
     ("spoil", "sentence"),
     [
         (lambda stage: setattr(stage.model, "prompt", "  "), "prompt is empty"),
-        (lambda stage: setattr(stage.model, "target_region_id", None), "No region is the target"),
+        (lambda stage: setattr(stage.model, "target_region_id", None), "No target: steering is off"),
         (lambda stage: setattr(stage.model, "chosen", HeadSet(())), "No head is chosen"),
         (lambda stage: setattr(stage.model, "generation", GenerationSettings(1)), "single token"),
         (lambda stage: setattr(stage.model, "generation", GenerationSettings(9, -1.0)), "temperature"),

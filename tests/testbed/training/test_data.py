@@ -17,7 +17,6 @@ from gazeviz.testbed.training.data import (
     ROWS,
     SCENE_SIZES_PX,
     BatchSource,
-    Block,
     Phase,
     draw_batch,
     image_prefix,
@@ -34,6 +33,7 @@ from gazeviz.testbed.training.model import (
     fed_size_px,
 )
 from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world.attribute_questions import Block
 from gazeviz.testbed.world.world import panel_size_px
 
 TOKENIZER: Any = build_tokenizer()

@@ -255,7 +255,7 @@ def test_a_large_picture_asks_and_is_fed_larger(stage: MenuStage, tmp_path: Path
     open_large(stage, tmp_path)
     grid = stage.model.grid
     assert grid is not None and stage.question.isVisible()
-    assert f"in {grid.n_tokens} image tokens; as it is, it would take about 1," in question(stage)
+    assert f"to {grid.n_tokens} image tokens; at full size it would take about 1," in question(stage)
     answer(stage, "tokenQuestionAll")
     assert stage.question.isHidden() and (stage.model.max_image_tok or 0) > 1000
     stage.qtbot.waitUntil(lambda: stage.model.grid is not None and stage.model.grid.n_tokens > 1000)
