@@ -152,6 +152,9 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
         "--restore", nargs="?", const="", metavar="BACKUP",
         help="put the last backup (or the one named) in its place; what was there is kept under another name",
     )  # fmt: skip
+    way_out.add_argument(
+        "--mend", action="store_true", help="replace values that no log may hold, like times that are none"
+    )
     way_out.add_argument("--salvage", type=Path, metavar="FILE", help="save what can be read as a new log")
 
 
@@ -177,6 +180,16 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
             {"salvaged": str(out), "rows": saved},
             table(("table", "rows"), rows, right=(1,)),
             f"wrote {escape(str(out))}; {escape(str(path))} is as it was",
+        )
+        return DONE
+    if options.mend:
+        from gazeviz.store.upkeep import mend
+
+        backup, mended = mend(path)
+        rows = [(column, str(count)) for column, count in mended.items()]
+        lines = [table(("column", "values replaced"), rows, right=(1,))] if rows else ["Nothing to replace."]
+        terminal.answer(
+            {"mended": mended, "backup": str(backup)}, *lines, f"as it was: {escape(str(backup))}"
         )
         return DONE
     return _problems(path, terminal)
@@ -236,6 +249,9 @@ def _stats(options: argparse.Namespace, terminal: Terminal) -> int:
 def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", metavar="SESSION", help="its name, its number, or last")
     parser.add_argument("file", type=Path, metavar="FILE", help="the zip to write")
+    parser.add_argument(
+        "--with-paths", action="store_true", help="keep where models and pictures lie on this machine"
+    )
 
 
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -244,7 +260,7 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     path, out = logged.log_path(options).absolute(), user_path(options.file).absolute()
     with logged.open_log(options) as reader:
         session = logged.named_session(reader, options.session)
-    n_runs = export_session(path, session.id, out)
+    n_runs = export_session(path, session.id, out, with_paths=options.with_paths)
     terminal.answer(
         {"session": session.name, "runs": n_runs, "written": str(out)},
         f"wrote {escape(str(out))}: “{escape(session.name)}”, {_runs(n_runs)}",

@@ -44,6 +44,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="answer tokens whose maps are shown (default: where the look moves)",
     )
     parser.add_argument(
+        "--paths", action="store_true", help="tell where models, pictures and the log lie on this machine"
+    )
+    parser.add_argument(
         "--dpi", type=int, default=200, metavar="N", help="of single figures as PNG (default: 200)"
     )
 
@@ -127,8 +130,8 @@ def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Rep
     if not runs:
         raise UserError(f"The session “{title}” has no runs.", next_step="Run something in it first.")
     return make_report(
-        runs,
-        log_sources(reader, terminal.note, usual=logged.is_usual(options)),
+        runs if options.paths else [run.without_paths() for run in runs],
+        log_sources(reader, terminal.note, usual=logged.is_usual(options), paths=options.paths),
         options.title or title,
         time.time(),
     )

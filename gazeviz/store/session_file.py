@@ -69,8 +69,10 @@ class Imported:
     n_runs: int
 
 
-def export_session(log: Path, session_id: int, out: Path) -> int:
+def export_session(log: Path, session_id: int, out: Path, *, with_paths: bool = False) -> int:
     """Write a session of a log, which may be open, into a file; returns how many runs it holds.
+
+    with_paths: whether it says where models and pictures lie on this machine; else only what they are called.
 
     Deleted runs stay behind; runs under way are lost in the copy. LogFault where there is no such session,
     for files that the log has lost, and where the file cannot be written: it is there whole, or not at all.
@@ -87,7 +89,7 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
             small = Path(folder) / DEFAULT_NAME
             with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
-                n_runs = session_transfer.take_out(connection, log, session_id)
+                n_runs = session_transfer.take_out(connection, log, session_id, with_paths)
             with closing(sqlite3.connect(small)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("VACUUM")
