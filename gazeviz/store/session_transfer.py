@@ -121,8 +121,11 @@ def _leave_paths(small: sqlite3.Connection) -> None:
     ).fetchall()
     told = {text_of(path): short_path(text_of(path)) for (path,) in paths} | {str(Path.home()): "~"}
     for path, short in sorted(told.items(), key=lambda pair: -len(pair[0])):
-        small.execute("UPDATE main.runs SET message = replace(message, ?, ?) WHERE message <> ''",
-                      (path, short))  # fmt: skip
+        if isinstance(text_cell(path), str):  # else it stands in no message that is a text either
+            small.execute(
+                "UPDATE main.runs SET message = replace(message, ?, ?) WHERE typeof(message) = 'text'",
+                (path, short),
+            )
     small.execute("UPDATE main.images SET path = NULL")
     small.execute("UPDATE main.runs SET picture_path = NULL")
     for run_id, text in small.execute(

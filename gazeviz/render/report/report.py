@@ -320,12 +320,12 @@ class Sources:
     """
 
     picture: Callable[[str], ReportedPicture | None] = _nothing
-    named: Callable[[LoggedRun, ReportedPicture], ReportedPicture] = _as_it_is
     ranking: Callable[[LoggedRun], HeadRanking | None] = _nothing
     grid: Callable[[LoggedRun], TokenGrid | None] = _nothing
     note: Callable[[LoggedRun], str | None] = _nothing
     verdict: Callable[[LoggedRun], str | None] = _nothing
     log: str | None = None
+    named: Callable[[LoggedRun, ReportedPicture], ReportedPicture] = _as_it_is
 
 
 @dataclass(frozen=True, eq=False)
