@@ -269,8 +269,8 @@ class LogReader:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             return True
         if str(error).startswith("no such") and not self._stand_ins:
-            self._stand_ins = stand_in(connection, SCHEMA)
-            return self._stand_ins or "no such index" in str(error)
+            self._stand_ins = True
+            return stand_in(connection, SCHEMA) or "no such index" in str(error)
         return False
 
     def _adapted(self, sql: str) -> str:
