@@ -71,7 +71,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     said = quoted_tokens(tokens, engine.loaded.special_tokens)
     named = str(heads) if len(heads) <= 4 else f"{len(heads)} heads ({heads.origin})"
     title = f"{named}   token {options.token} {said}" if wanted is not None else f"{named}   {said}"
-    written = figures.save(figures.picture_overlay(shown.image, map_HW, regions, title=title), options.out)
+    files = FilesBeside()
+    files.write(
+        lambda: figures.save(figures.picture_overlay(shown.image, map_HW, regions, title=title), options.out)
+    )
     rows_P = answer.rows_THP[list(steps)].mean(axis=(0, 1))
     masses = {region.name: round(float(rows_P[answer.grid.tokens(region)].sum()), 6) for region in regions}
     document = {
@@ -83,13 +86,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "image_mass": round(float(rows_P.sum()), 6),
         **({"region_mass": masses} if regions else {}),
         "run": run_document(answer),
-        "written": [str(written)],
+        "written": [str(path) for path in files.written],
         **log.document(),
     }
     mass = f"mass on the image {rows_P.sum():.2f}, highest cell {rows_P.max():.2f}"
     lines = [f"{escape(name)}: mass {value:.2f}" for name, value in masses.items()]
-    terminal.answer(document, escape(title), f"[dim]{mass}[/]", *lines, f"wrote {escape(str(written))}")
+    lines += [f"wrote {escape(str(path))}" for path in files.written]
+    terminal.answer(document, escape(title), f"[dim]{mass}[/]", *lines)
     log.tell()
+    files.settle()
     return 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gazeviz.errors import UserError
@@ -87,6 +88,31 @@ class Terminal:
                 bar.update(task, description=_plain(doing or what), completed=part)
 
             yield report
+
+
+class FilesBeside:
+    """Files that a command writes beside its answer: one that cannot be written does not cost the answer."""
+
+    def __init__(self) -> None:
+        self.written: list[Path] = []
+        self._refused: UserError | None = None
+
+    def write(self, work: Callable[[], Path]) -> None:
+        """Write a file; what is wrong with it is said by `settle`, after the answer."""
+        try:
+            self.written.append(work())
+        except UserError as error:
+            self._refused = self._refused or error
+        except OSError as error:
+            self._refused = self._refused or UserError(
+                f"{error.filename or 'A file'} could not be written: {error.strerror or error}.",
+                next_step="Choose a folder that you may write to, and that has space left.",
+            )
+
+    def settle(self) -> None:
+        """Raise what the first file that could not be written was refused for."""
+        if self._refused is not None:
+            raise self._refused
 
 
 _UNSAFE: Final = re.compile(

@@ -1,4 +1,4 @@
-"""Rows that gazeviz would not write: refused in bundles, and told and mended in a log that holds them already."""
+"""Rows that gazeviz would not write: refused in bundles, told and mended in a log that holds them already."""
 
 from __future__ import annotations
 
