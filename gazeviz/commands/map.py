@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
-from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.commands.terminal import FilesBeside, Terminal, escape
 from gazeviz.domain.wording import quoted_tokens
 from gazeviz.errors import UserError
 

@@ -269,8 +269,10 @@ class LogReader:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             return True
         if str(error).startswith("no such") and not self._stand_ins:
+            from gazeviz.store.migrations import schema_columns  # takes as long to import as all the rest
+
             self._stand_ins = True
-            return stand_in(connection, SCHEMA) or "no such index" in str(error)
+            return stand_in(connection, schema_columns(SCHEMA)) or "no such index" in str(error)
         return False
 
     def _adapted(self, sql: str) -> str:

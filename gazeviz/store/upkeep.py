@@ -21,6 +21,7 @@ from gazeviz.store.backup import back_up, backups_of, problems
 from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.faults import LogFault, faults_told
+from gazeviz.store.migrations import schema_columns
 from gazeviz.store.reader import FIRST_SCHEMA, LogReader
 from gazeviz.store.session_store import open_to_write, purge
 from gazeviz.store.session_transfer import named_files
@@ -91,7 +92,7 @@ def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
         with closing(connect_to_read(path)) as connection:
             found += [f"{problem[:1].upper()}{problem[1:]}." for problem in problems(connection)]
             asked: tuple[Callable[[sqlite3.Connection], list[str]], ...] = (
-                lambda connection: lacking(connection, reader.schema),
+                lambda connection: lacking(connection, schema_columns(reader.schema)),
                 unsound_rows,
             )
             for sentences in asked:
