@@ -111,7 +111,7 @@ def test_a_figure_that_cannot_be_written_does_not_cost_the_answer(
     untrained_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fresh_logging: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
