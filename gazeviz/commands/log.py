@@ -205,6 +205,8 @@ def _problems(path: Path, terminal: Terminal) -> int:
         terminal.answer({"log": str(path), "problems": []}, f"{escape(str(path))} is sound.")
         return DONE
     step = recovery_step(path)
+    if any(" holds " in problem for problem in found):
+        step = f"Replace what no log may hold with gazeviz log check --mend. For other damage: {step}"
     terminal.answer(
         {"log": str(path), "problems": found, "next_step": step},
         *(f"[red]✗[/] {escape(problem)}" for problem in found),

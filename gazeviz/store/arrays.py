@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.store.faults import LogFault
+from gazeviz.store.faults import LogFault, faults_told
 
 BESIDE_BYTES: Final = 256 * 1024
 """What is larger than this once it is packed lies beside the log."""
@@ -161,7 +161,12 @@ def suffix_of(data: bytes) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, or not at all, also after a power cut; OSErrors."""
+    """Write a file so that it is there whole or not at all, also after a power cut; LogFaults name it."""
+    with faults_told(path, "The file"):
+        _write_whole(path, data)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     part = Path(temporary)
