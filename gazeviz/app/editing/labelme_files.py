@@ -18,11 +18,13 @@ from gazeviz.app.editing.found_regions import Finds, FoundRegions, ShapeFault, c
 from gazeviz.domain.outlines import Patch, Size, box_patch, ellipse_patch
 from gazeviz.domain.region import Region, polygon_of
 from gazeviz.errors import UserError
-from gazeviz.imaging import MAX_PICTURE_PX, open_encoded, upright
+from gazeviz.imaging import MAX_PICTURE_PX, opened, upright
 
 LABELME_VERSION: Final = "5.5.0"
 COLOUR_KEY: Final = "gazeviz_colour"
 _POLYGONS: Final = ("polygon", "rotation", "quadrilateral", "oriented_rectangle", "rotated_rectangle")
+_ORIENTATION: Final = 0x0112
+"""EXIF's tag: from 5 on, width and height change places."""
 _COVERS_NOTHING: Final = {
     "line": "a line covers nothing",
     "linestrip": "a line covers nothing",
@@ -78,7 +80,10 @@ def _size_of_data(data: object) -> tuple[int | None, int | None]:
     if not isinstance(data, str) or not data:
         return None, None
     try:
-        return open_encoded(base64.b64decode(data)).size
+        with opened(base64.b64decode(data)) as image:  # its size alone: nothing is decoded
+            width_px, height_px = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+        return (height_px, width_px) if turned else (width_px, height_px)
     except (UserError, ValueError):  # the shapes are what is wanted
         return None, None
 
