@@ -26,6 +26,7 @@ MOST_MASK_BYTES: Final = 1_000_000_000
 MOST_WORK_PX: Final = 2_000_000_000
 """Pixels of the boxes around all shapes of one file: some seconds of work."""
 _LONGEST_NAME: Final = 120
+_LONGEST_WHY: Final = 300
 _NAMED_SINGLY: Final = 200
 
 
@@ -113,7 +114,7 @@ class Finds:
 
     def leave_out(self, name: object, why: str) -> None:
         """Note what is not read."""
-        self._left_out.append(LeftOut(plain_name(name), why))
+        self._left_out.append(LeftOut(plain_name(name), _plain(why, _LONGEST_WHY)))
 
     def found(self) -> FoundRegions:
         """Return all regions, each in a colour, and what was left out."""
@@ -147,8 +148,14 @@ class Finds:
 def plain_name(value: object) -> str:
     """A name as one short line of text, whatever a file holds in its place."""
     text = str(value) if isinstance(value, str | int | float) else ""
+    return _plain(text, _LONGEST_NAME) or "Region"
+
+
+def _plain(text: str, longest: int) -> str:
+    """A text without what moves a terminal or cannot be encoded, on one line."""
+    text = text[: 10 * longest]
     kept = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in text)
-    return " ".join(kept.split())[:_LONGEST_NAME] or "Region"
+    return " ".join(kept.split())[:longest]
 
 
 def points_of(value: Any) -> NDArray[np.float64]:

@@ -110,6 +110,12 @@ class TestLabelme:
         assert len(found.left_out) == 1 and why in found.left_out[0].why
         assert why in found.left_out_text
 
+    def test_reasons_are_one_short_line(self, tmp_path):
+        found = read(tmp_path, {"shapes": [shape(shape_type="\ud800\x1b]52;c;aGk=\x07" * 500)]})
+        why = found.left_out[0].why
+        assert why.isprintable() and len(why) < 400
+        why.encode()
+
     def test_names_are_one_short_line(self, tmp_path):
         odd = ["\x1b]52;c;aGk=\x07", "\ud800", "a\nb", "", None, {"a": 1}, "x" * 5000]
         found = read(tmp_path, {"shapes": [shape(label=label) for label in odd]})
