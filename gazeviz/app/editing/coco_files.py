@@ -231,7 +231,7 @@ def _image(
     asked = WhichPicture(
         f"{file_name} has {len(images)} pictures, and none of them alone is called "
         f"{plain_name(wanted)}: {shown}.",
-        next_step="Say which is meant (--entry NAME), or open the picture that its annotations are of.",
+        next_step="Open the picture that its annotations are of, or say which is meant (--entry NAME).",
     )
     asked.names = names
     raise asked
