@@ -62,9 +62,13 @@ def ellipse_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> 
     x_W = 2 * np.arange(left + 0.5, right) - (x0 + x1)
     y_H = 2 * np.arange(top + 0.5, bottom) - (y0 + y1)
     width, height = x1 - x0, y1 - y0
-    distance_HW = (x_W * height)[None, :] ** 2 + (y_H * width)[:, None] ** 2
-    flat = width == 0 or height == 0
-    return Patch(left, top, (distance_HW <= (width * height) ** 2) & (not flat))
+    inside_HW = np.zeros((len(y_H), len(x_W)), dtype=np.bool_)
+    rows = max(1, _BAND_CELLS // (len(x_W) + 1))
+    for begin in range(0, 0 if width == 0 or height == 0 else len(y_H), rows):
+        band = slice(begin, begin + rows)
+        distance_HW = (x_W * height)[None, :] ** 2 + (y_H[band] * width)[:, None] ** 2
+        inside_HW[band] = distance_HW <= (width * height) ** 2
+    return Patch(left, top, inside_HW)
 
 
 def polygon_patch(points_N2: NDArray[np.float64], size_px: Size) -> Patch:

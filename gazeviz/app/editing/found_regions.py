@@ -119,7 +119,8 @@ class Finds:
     def found(self) -> FoundRegions:
         """Return all regions, each in a colour, and what was left out."""
         regions = []
-        for number, (key, mask_HW) in enumerate(self._masks.items()):
+        for number, key in enumerate(list(self._masks)):
+            mask_HW = self._masks.pop(key)  # the region has a copy: never two of all of them
             name, colour = self._looks[key]
             known = isinstance(colour, str) and re.fullmatch(r"#[0-9A-Fa-f]{6}", colour) is not None
             regions.append(Region(name, mask_HW, str(colour) if known else region_colour(number)))
