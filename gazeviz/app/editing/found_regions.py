@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.domain.outlines import FARTHEST_PX, Patch, Size
+from gazeviz.domain.outlines import FARTHEST_PX, ShapePatch, Size
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.errors import UserError
 
@@ -87,7 +87,7 @@ class Finds:
         self._n_beyond = self._n_shapes = self._work_px = 0
 
     def shape(
-        self, name: object, read: Callable[[], list[Patch]], key: Hashable = None, colour: object = None
+        self, name: object, read: Callable[[], list[ShapePatch]], key: Hashable = None, colour: object = None
     ) -> None:
         """Add what `read` returns under a name, or note why it cannot be read.
 
@@ -137,7 +137,7 @@ class Finds:
         full = key not in self._masks and len(self._masks) >= self._most
         return full or self._n_shapes > MOST_SHAPES or self._work_px > MOST_WORK_PX
 
-    def _paint(self, key: Hashable, name: str, colour: object, patches: list[Patch]) -> None:
+    def _paint(self, key: Hashable, name: str, colour: object, patches: list[ShapePatch]) -> None:
         if key not in self._masks:
             self._masks[key] = np.zeros(self.size_px[::-1], dtype=np.bool_)
             self._looks[key] = name, colour
