@@ -137,6 +137,11 @@ def _show(options: argparse.Namespace, terminal: Terminal) -> int:
     with logged.open_log(options) as reader:
         runs = logged.named_runs(reader, options.runs)
         lines = {line.id: line for line in RunList(reader).lines([run.id for run in runs])}
+        lost = [run.id for run in runs if run.id not in lines]
+        if lost:  # its row holds what no list can sort
+            raise UserError(
+                f"The rows of run {lost[0]} are damaged.", next_step="Look with gazeviz log check."
+            )
         documents = [output.stored_run_document(run, lines[run.id]) for run in runs]
         shown = [part for run in runs for part in output.run_parts(run, lines[run.id])]
     terminal.answer(documents[0] if len(documents) == 1 else {"runs": documents}, *shown)

@@ -24,7 +24,7 @@ _AT_ONCE: Final = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Patch:
+class ShapePatch:
     """What a shape covers: `inside_HW`, bool, with its corner at x0, y0 of the picture.
 
     It lies within the picture, and may be empty.
@@ -46,14 +46,14 @@ class Patch:
         return mask_HW
 
 
-def box_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> Patch:
+def box_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> ShapePatch:
     """Cover the pixels whose centres lie in a box, ordered and finite, cut at the picture's edges."""
     left, right = _span(x0, x1, size_px[0])
     top, bottom = _span(y0, y1, size_px[1])
-    return Patch(left, top, np.ones((bottom - top, right - left), dtype=np.bool_))
+    return ShapePatch(left, top, np.ones((bottom - top, right - left), dtype=np.bool_))
 
 
-def ellipse_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> Patch:
+def ellipse_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> ShapePatch:
     """Cover the ellipse that fills a box, ordered and finite, cut at the picture's edges."""
     # The whole picture's columns and rows next to the box belong to it where the edge meets their centres.
     left, right = _span(x0 - 1, x1 + 1, size_px[0])
@@ -62,12 +62,16 @@ def ellipse_patch(x0: float, y0: float, x1: float, y1: float, size_px: Size) -> 
     x_W = 2 * np.arange(left + 0.5, right) - (x0 + x1)
     y_H = 2 * np.arange(top + 0.5, bottom) - (y0 + y1)
     width, height = x1 - x0, y1 - y0
-    distance_HW = (x_W * height)[None, :] ** 2 + (y_H * width)[:, None] ** 2
-    flat = width == 0 or height == 0
-    return Patch(left, top, (distance_HW <= (width * height) ** 2) & (not flat))
+    inside_HW = np.zeros((len(y_H), len(x_W)), dtype=np.bool_)
+    rows = max(1, _BAND_CELLS // (len(x_W) + 1))
+    for begin in range(0, 0 if width == 0 or height == 0 else len(y_H), rows):
+        band = slice(begin, begin + rows)
+        distance_HW = (x_W * height)[None, :] ** 2 + (y_H[band] * width)[:, None] ** 2
+        inside_HW[band] = distance_HW <= (width * height) ** 2
+    return ShapePatch(left, top, inside_HW)
 
 
-def polygon_patch(points_N2: NDArray[np.float64], size_px: Size) -> Patch:
+def polygon_patch(points_N2: NDArray[np.float64], size_px: Size) -> ShapePatch:
     """Cover a closed polygon; where it crosses itself, even-odd decides.
 
     points_N2: float64 (N, 2), x and y, finite and within `FARTHEST_PX`.
@@ -86,7 +90,7 @@ def polygon_patch(points_N2: NDArray[np.float64], size_px: Size) -> Patch:
     for begin in range(top, bottom, rows):
         end = min(begin + rows, bottom)
         _fill_band(inside_HW[begin - top : end - top], edges_N4, y_N2, begin, left)
-    return Patch(left, top, inside_HW)
+    return ShapePatch(left, top, inside_HW)
 
 
 def _fill_band(

@@ -20,7 +20,7 @@ from gazeviz.domain.arrays import read_only
 from gazeviz.domain.outlines import (
     FARTHEST_PX,
     MOST_CROSSINGS,
-    Patch,
+    ShapePatch,
     box_patch,
     ellipse_patch,
     filled_runs,
@@ -172,7 +172,7 @@ class Region:
         return cls(data["name"], flat.reshape(height_px, width_px), data["colour"])
 
 
-def polygon_of(name: str, points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> Patch:
+def polygon_of(name: str, points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> ShapePatch:
     """Return what a polygon covers; UserErrors of `Region.polygon`, and for one of too many long edges."""
     if len(points_N2) < 3 or not (np.abs(points_N2) <= FARTHEST_PX).all():  # also false for NaN
         raise UserError(

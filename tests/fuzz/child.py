@@ -96,8 +96,12 @@ def main() -> None:
         if time.monotonic() - began_s > seconds:
             break
         rng = random.Random(f"{name} {seed} {number}")
-        file_name = rng.choice(file_names)
-        data = damaged(sound[file_name], rng) if rng.random() < 0.97 else _whole(sound[file_name])
+        if number < len(file_names):  # the sound files come first: most are taken
+            file_name = file_names[number]
+            data = _whole(sound[file_name])
+        else:
+            file_name = rng.choice(file_names)
+            data = damaged(sound[file_name], rng)
         path = folder / "tmp" / file_name
         path.write_bytes(data)
         print(json.dumps({"begins": number, "file": file_name}), flush=True)

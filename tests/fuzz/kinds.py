@@ -320,9 +320,8 @@ def _take_log(path: Path, work: Path) -> object:
         _put_rows(log, path.read_bytes())
     else:
         shutil.copy(path, log)
-    codes = [
-        _command("log", *words, "--log", str(log)) for words in (("list",), ("show", "last"), ("check",))
-    ]
+    asked = (("list",), ("show", "last"), ("check",))
+    codes = [_command("log", *words, "--log", str(log)) for words in asked]
     if codes == [2, 2, 2]:
         raise UserError("None of the commands reads it.", next_step="Bring back a backup.")
     return codes

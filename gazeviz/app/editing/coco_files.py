@@ -25,7 +25,7 @@ from gazeviz.app.editing.found_regions import (
     whole_number,
 )
 from gazeviz.app.editing.labelme_files import COLOUR_KEY
-from gazeviz.domain.outlines import Patch, Size, box_patch, filled_runs
+from gazeviz.domain.outlines import ShapePatch, Size, box_patch, filled_runs
 from gazeviz.domain.region import Region, polygon_of
 from gazeviz.errors import UserError
 
@@ -78,7 +78,7 @@ def mask_of_runs(runs: Sequence[Any], size_px: Size) -> NDArray[np.bool_]:
     return np.ascontiguousarray(flat.reshape(width_px, height_px).T)
 
 
-def segments(annotation: Mapping[str, Any], size_px: Size) -> list[Patch]:
+def segments(annotation: Mapping[str, Any], size_px: Size) -> list[ShapePatch]:
     """Return what an annotation covers: its run lengths, its polygons, or else its box.
 
     Raises ShapeFault and other ValueErrors for what is none of these, and UserError for polygons of too few
@@ -106,7 +106,7 @@ def _is_pair(part: Sequence[Any]) -> bool:
     return len(part) == 2 and not any(isinstance(number, list) for number in part)
 
 
-def _of_runs(segmentation: Mapping[str, Any], size_px: Size) -> Patch:
+def _of_runs(segmentation: Mapping[str, Any], size_px: Size) -> ShapePatch:
     size = segmentation.get("size")
     if not isinstance(size, list) or len(size) != 2:
         raise ShapeFault("its run lengths say no size")
@@ -117,12 +117,12 @@ def _of_runs(segmentation: Mapping[str, Any], size_px: Size) -> Patch:
         raise ShapeFault("it has no run lengths")
     runs = unpacked(counts) if isinstance(counts, str) else counts
     try:
-        return Patch(0, 0, mask_of_runs(runs, size_px))
+        return ShapePatch(0, 0, mask_of_runs(runs, size_px))
     except ValueError as error:
         raise ShapeFault(f"it has {error}") from error
 
 
-def _of_box(box: Any, size_px: Size) -> Patch:
+def _of_box(box: Any, size_px: Size) -> ShapePatch:
     if not isinstance(box, list) or len(box) != 4:
         raise ShapeFault("it has neither a segmentation nor a box")
     (x, y), (width, height) = points_of(box).tolist()
@@ -231,7 +231,7 @@ def _image(
     asked = WhichPicture(
         f"{file_name} has {len(images)} pictures, and none of them alone is called "
         f"{plain_name(wanted)}: {shown}.",
-        next_step="Say which is meant (--entry NAME), or open the picture that its annotations are of.",
+        next_step="Open the picture that its annotations are of, or say which is meant (--entry NAME).",
     )
     asked.names = names
     raise asked

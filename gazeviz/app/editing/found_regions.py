@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.domain.outlines import FARTHEST_PX, Patch, Size
+from gazeviz.domain.outlines import FARTHEST_PX, ShapePatch, Size
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.errors import UserError
 
@@ -26,6 +26,7 @@ MOST_MASK_BYTES: Final = 1_000_000_000
 MOST_WORK_PX: Final = 2_000_000_000
 """Pixels of the boxes around all shapes of one file: some seconds of work."""
 _LONGEST_NAME: Final = 120
+_LONGEST_WHY: Final = 300
 _NAMED_SINGLY: Final = 200
 
 
@@ -86,7 +87,7 @@ class Finds:
         self._n_beyond = self._n_shapes = self._work_px = 0
 
     def shape(
-        self, name: object, read: Callable[[], list[Patch]], key: Hashable = None, colour: object = None
+        self, name: object, read: Callable[[], list[ShapePatch]], key: Hashable = None, colour: object = None
     ) -> None:
         """Add what `read` returns under a name, or note why it cannot be read.
 
@@ -113,12 +114,13 @@ class Finds:
 
     def leave_out(self, name: object, why: str) -> None:
         """Note what is not read."""
-        self._left_out.append(LeftOut(plain_name(name), why))
+        self._left_out.append(LeftOut(plain_name(name), _plain(why, _LONGEST_WHY)))
 
     def found(self) -> FoundRegions:
         """Return all regions, each in a colour, and what was left out."""
         regions = []
-        for number, (key, mask_HW) in enumerate(self._masks.items()):
+        for number, key in enumerate(list(self._masks)):
+            mask_HW = self._masks.pop(key)  # the region has a copy: never two of all of them
             name, colour = self._looks[key]
             known = isinstance(colour, str) and re.fullmatch(r"#[0-9A-Fa-f]{6}", colour) is not None
             regions.append(Region(name, mask_HW, str(colour) if known else region_colour(number)))
@@ -135,7 +137,7 @@ class Finds:
         full = key not in self._masks and len(self._masks) >= self._most
         return full or self._n_shapes > MOST_SHAPES or self._work_px > MOST_WORK_PX
 
-    def _paint(self, key: Hashable, name: str, colour: object, patches: list[Patch]) -> None:
+    def _paint(self, key: Hashable, name: str, colour: object, patches: list[ShapePatch]) -> None:
         if key not in self._masks:
             self._masks[key] = np.zeros(self.size_px[::-1], dtype=np.bool_)
             self._looks[key] = name, colour
@@ -147,8 +149,14 @@ class Finds:
 def plain_name(value: object) -> str:
     """A name as one short line of text, whatever a file holds in its place."""
     text = str(value) if isinstance(value, str | int | float) else ""
+    return _plain(text, _LONGEST_NAME) or "Region"
+
+
+def _plain(text: str, longest: int) -> str:
+    """A text without what moves a terminal or cannot be encoded, on one line."""
+    text = text[: 10 * longest]
     kept = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in text)
-    return " ".join(kept.split())[:_LONGEST_NAME] or "Region"
+    return " ".join(kept.split())[:longest]
 
 
 def points_of(value: Any) -> NDArray[np.float64]:

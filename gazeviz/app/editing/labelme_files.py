@@ -15,14 +15,16 @@ import numpy as np
 from PIL import Image
 
 from gazeviz.app.editing.found_regions import Finds, FoundRegions, ShapeFault, check_size, points_of
-from gazeviz.domain.outlines import Patch, Size, box_patch, ellipse_patch
+from gazeviz.domain.outlines import ShapePatch, Size, box_patch, ellipse_patch
 from gazeviz.domain.region import Region, polygon_of
 from gazeviz.errors import UserError
-from gazeviz.imaging import MAX_PICTURE_PX, open_encoded, upright
+from gazeviz.imaging import MAX_PICTURE_PX, opened, upright
 
 LABELME_VERSION: Final = "5.5.0"
 COLOUR_KEY: Final = "gazeviz_colour"
 _POLYGONS: Final = ("polygon", "rotation", "quadrilateral", "oriented_rectangle", "rotated_rectangle")
+_ORIENTATION: Final = 0x0112
+"""EXIF's tag: from 5 on, width and height change places."""
 _COVERS_NOTHING: Final = {
     "line": "a line covers nothing",
     "linestrip": "a line covers nothing",
@@ -78,7 +80,10 @@ def _size_of_data(data: object) -> tuple[int | None, int | None]:
     if not isinstance(data, str) or not data:
         return None, None
     try:
-        return open_encoded(base64.b64decode(data)).size
+        with opened(base64.b64decode(data)) as image:  # its size alone: nothing is decoded
+            width_px, height_px = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+        return (height_px, width_px) if turned else (width_px, height_px)
     except (UserError, ValueError):  # the shapes are what is wanted
         return None, None
 
@@ -105,7 +110,7 @@ def _shape_of(region: Region) -> dict[str, Any]:
     }
 
 
-def _patch(shape: Mapping[str, Any], size_px: Size) -> Patch:
+def _patch(shape: Mapping[str, Any], size_px: Size) -> ShapePatch:
     """What a shape covers."""
     kind = shape.get("shape_type") or "polygon"
     if kind in _COVERS_NOTHING:
@@ -128,7 +133,7 @@ def _patch(shape: Mapping[str, Any], size_px: Size) -> Patch:
     return ellipse_patch(xa - radius, ya - radius, xa + radius, ya + radius, size_px)
 
 
-def _mask_patch(shape: Mapping[str, Any], corner: Sequence[float], size_px: Size) -> Patch:
+def _mask_patch(shape: Mapping[str, Any], corner: Sequence[float], size_px: Size) -> ShapePatch:
     """A mask at its corner, cut at the picture's edges as polygons are."""
     text = shape.get("mask")
     if not isinstance(text, str) or len(text) > 2 * MAX_PICTURE_PX:
@@ -141,4 +146,4 @@ def _mask_patch(shape: Mapping[str, Any], corner: Sequence[float], size_px: Size
     x0, y0 = round(corner[0]), round(corner[1])
     left, top = max(x0, 0), max(y0, 0)
     part_HW = part_HW[top - y0 : max(size_px[1] - y0, 0), left - x0 : max(size_px[0] - x0, 0)]
-    return Patch(min(left, size_px[0]), min(top, size_px[1]), part_HW)
+    return ShapePatch(min(left, size_px[0]), min(top, size_px[1]), part_HW)

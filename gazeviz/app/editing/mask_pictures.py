@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazeviz.app.editing.found_regions import Finds, FoundRegions, check_size
-from gazeviz.domain.outlines import Patch, Size
+from gazeviz.domain.outlines import ShapePatch, Size
 from gazeviz.imaging import WIDE_MODES, upright
 
 _MOST_LABELS: Final = 256
@@ -37,7 +37,7 @@ def read_mask(path: Path, size_px: Size) -> FoundRegions:
     finds = Finds(size_px)
     for label, mask_HW in inside.items():
         named = name if len(inside) == 1 else f"{name} {label}"
-        finds.shape(named, lambda mask_HW=mask_HW: [Patch(0, 0, mask_HW)])  # type: ignore[misc]
+        finds.shape(named, lambda mask_HW=mask_HW: [ShapePatch(0, 0, mask_HW)])  # type: ignore[misc]
     return finds.found()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -106,7 +107,10 @@ def _seen_from(path: Path, picture: Path | None) -> str:
 def _read_json(path: Path) -> Any:
     """What a JSON file holds, in UTF-8 or UTF-16, with a mark at its beginning or without."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise UserError(f"{path} is no file.", next_step="Choose a labelme or a COCO file.")
+        if found.st_size > _MOST_BYTES:
             raise UserError(
                 f"{path.name} has more than {_MOST_BYTES // 1_000_000} MB.",
                 next_step="Export the regions of this picture alone.",

@@ -15,6 +15,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
+from gazeviz.app.editing.coco_files import WhichPicture
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
 from gazeviz.app.editing.found_regions import FoundRegions
 from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
@@ -120,6 +121,8 @@ class RunController(QObject):
         super().__init__(parent)
         self.model = model
         self.editor = RegionEditor(model)
+        self.ask_which_picture: Callable[[tuple[str, ...]], str] | None = None
+        """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
         self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
         self.heads = HeadChooser(self._desk)
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
@@ -348,7 +351,13 @@ class RunController(QObject):
 
         def read() -> None:
             nonlocal found
-            found = read_regions(files, picture.size_px, named, entry)
+            try:
+                found = read_regions(files, picture.size_px, named, entry)
+            except WhichPicture as several:
+                meant = self.ask_which_picture(several.names) if self.ask_which_picture and not entry else ""
+                if not meant:
+                    raise
+                found = read_regions(files, picture.size_px, named, meant)
             self.editor.add_regions(found.needed(files[0].name).regions)
 
         if self.attempt(read, "regions") and found.left_out:

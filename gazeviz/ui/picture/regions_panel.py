@@ -37,6 +37,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -331,6 +332,7 @@ class RegionListView(QWidget):
         super().__init__(parent)
         self.setObjectName("regionListView")
         self._model, self._controller, self._editor = model, controller, controller.editor
+        controller.ask_which_picture = self._ask_which_picture
         self._rows: dict[int, RegionRow] = {}
         self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
@@ -477,6 +479,12 @@ class RegionListView(QWidget):
         paths, _ = QFileDialog.getOpenFileNames(self, "Import regions", "", _READABLE)
         if paths:
             self._controller.import_regions(paths)
+
+    def _ask_which_picture(self, names: tuple[str, ...]) -> str:
+        """Ask which picture of a file the shown one is; "" where nobody says."""
+        label = "The file has several pictures. Which is the one that is shown?"
+        chosen, agreed = QInputDialog.getItem(self, "Import regions", label, list(names), 0, False)
+        return chosen if agreed else ""
 
     def export_regions(self, form: RegionForm) -> None:
         """Ask for a place and write all painted regions there."""
