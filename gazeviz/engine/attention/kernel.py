@@ -66,7 +66,7 @@ def _shared_by(heads: Tensor, heads_per_group: int) -> Tensor:
 
 
 def plain_weights(scores_BhQK: Tensor, visible: Tensor | None) -> Tensor:
-    """Softmax over the visible keys (None: all): (B, h, Q, K), rows summing to 1 (0 where none is visible)."""
+    """Softmax over the visible keys (None: all): (B, h, Q, K), rows summing to 1 (0 where none is seen)."""
     if visible is None:
         return scores_BhQK.softmax(dim=-1)
     weights_BhQK = scores_BhQK.masked_fill(~visible, _lowest(scores_BhQK)).softmax(dim=-1)

@@ -97,7 +97,7 @@ class SteeredCall:
     def __init__(
         self, call: LayerCall, plan: SteerPlan, layer: int, groups: KeyGroups, recorded: tuple[int, ...] = ()
     ) -> None:
-        """`groups` holds the call's own keys by group; `recorded` are the heads whose rows are wanted, too."""
+        """`groups` holds the call's own keys by group; `recorded` are the heads whose rows are wanted."""
         self.heads = tuple(plan.heads[layer])
         self._call, self._plan, self._groups = call, plan, groups
         self._indices = head_indices(self.heads, call.device)
@@ -147,7 +147,7 @@ class SteeredCall:
         return head_indices(places, self._call.device)
 
     def recorded_weights(self, heads: tuple[int, ...]) -> Tensor | None:
-        """Weights of a decode step's recorded heads as used, (B, h, 1, K); None where they are not at hand."""
+        """Weights of a decode step's recorded heads as used, (B, h, 1, K); None where not at hand."""
         if self._wide_weights is None or self._last is None or heads != self._wide_heads:
             return None
         return self._wide_weights.index_copy(1, self._places, self._last[1])
