@@ -294,6 +294,7 @@ class Engine:
                 on_partial=on_partial,
                 question=question,
                 max_image_tokens=self.max_image_tokens,
+                vision=self._memory.vision,
             )
 
     def release_memory(self) -> None:

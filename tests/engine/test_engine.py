@@ -239,6 +239,19 @@ class TestDiscovery:
             engine.max_image_tokens = 1280
         assert not np.allclose(few.scores_LH, usual.scores_LH)
 
+    def test_a_picture_that_was_just_described_is_not_seen_again(
+        self, engine: Engine, strip: DrawnStrip
+    ) -> None:
+        passes: list[object] = []
+        engine.release_memory()
+        handle = engine.model.model.visual.register_forward_hook(lambda *_: passes.append(1))
+        try:
+            engine.generate(strip.image, PROMPT, max_new_tokens=1)
+            engine.rank([strip, strip], ("mass", "causal"))
+        finally:
+            handle.remove()
+        assert len(passes) == 1
+
     def by_hand(self, engine: Engine, n_strips: int = 2) -> NDArray[np.float64]:
         """The mass score from one question after another, by the engine's own maps."""
         scores: list[NDArray[np.float32]] = []

@@ -29,6 +29,7 @@ from transformers.cache_utils import DynamicLayer
 from gazeviz.domain.model_files import ROW_BYTES
 from gazeviz.engine.attention.hook import CapturePlan
 from gazeviz.engine.generation.finite import check_logits, check_rows
+from gazeviz.engine.generation.vision_cache import Vision
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
 
@@ -100,8 +101,12 @@ class PicturePrefix:
     All prompts given to its methods must be about the picture of `prompt`, prepared in the same way.
     """
 
-    def __init__(self, loaded: LoadedModel, prompt: Prepared, *, packs: bool = True) -> None:
+    def __init__(
+        self, loaded: LoadedModel, prompt: Prepared, *, packs: bool = True, vision: Vision | None = None
+    ) -> None:
+        """`vision` remembers what the tower made of the picture, perhaps for an answer just before."""
         self._loaded = loaded
+        self._vision = vision
         self._hook = loaded.hook
         self.image_tok = prompt.image_positions_tok
         self.n_tok = int(self.image_tok.max()) + 1 if loaded.family.shares_prefix else 0
@@ -244,7 +249,10 @@ class PicturePrefix:
     def _prefill(self, prompt: Prepared) -> Any:
         with torch.no_grad():
             ids, positions = prompt.input_ids[:, : self.n_tok], prompt.positions.between(0, self.n_tok)
-            output = self._forward(ids, positions, None, 0, pictures=picture_inputs(prompt, self.n_tok))
+            pictures: Mapping[str, Any] = picture_inputs(prompt, self.n_tok)
+            if self._vision is not None:
+                pictures = self._vision.inputs_for([pictures])
+            output = self._forward(ids, positions, None, 0, pictures=pictures)
         return output.past_key_values
 
     def _forward(
@@ -257,7 +265,7 @@ class PicturePrefix:
         mask: Tensor | None = None,
         rows: tuple[int, ...] = (),
         n_logits: int = 1,
-        pictures: Mapping[str, Tensor] | None = None,
+        pictures: Mapping[str, Any] | None = None,
     ) -> Any:
         """One pass; the rows of this forward listed in `rows` are recorded for all heads.
 

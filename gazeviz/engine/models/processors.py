@@ -83,6 +83,8 @@ class ImageTap:
         self.wrapped = image_processor
         self.last: dict[str, Any] = {}
         self.last_options: dict[str, Any] = {}
+        self.notes: dict[Any, Any] = {}
+        """What was worked out about the last picture, forgotten with it."""
         self._last_key = ""
 
     def __call__(self, images: Any, *args: Any, **options: Any) -> Any:
@@ -91,6 +93,7 @@ class ImageTap:
         if key != self._last_key:
             self.last = dict(self.wrapped(images, *args, **options))
             self.last_options = options
+            self.notes = {}
             self._last_key = key
         from transformers.feature_extraction_utils import BatchFeature
 
