@@ -157,6 +157,8 @@ LEFT_PX: Final = 204
 RIGHT_PX: Final = 345
 REFRESH_MS: Final = 250
 """So long changes are gathered before the list is asked for anew."""
+_OF_THE_LIST: Final = ("runs.search", "runs.undo", "runs.redo")
+"""They are about the whole list, and no part of a run's menu."""
 _SHORTCUTS: Final = {"Ctrl+Z", "Ctrl+Shift+Z", "Ctrl+F"}
 
 
@@ -368,7 +370,7 @@ class SessionBrowser(QWidget):
     def show_commands(self, commands: Sequence[Command]) -> None:
         """Offer these as buttons, in the context menu, and by their keys while the list has the focus."""
         self._commands = {command.key: command for command in commands if command.key}
-        self._offered = tuple(commands)
+        self._offered = tuple(command for command in commands if command.id not in _OF_THE_LIST)
         self.table.take_keys(self._commands)
         self.details.commands.show_commands(commands)
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 UI = ROOT / "gazeviz" / "ui"
 SHARED = "widgets"
 PUTS_TOGETHER = "shell"
