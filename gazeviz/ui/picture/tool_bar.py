@@ -42,12 +42,24 @@ class ToolText(NamedTuple):
 
 TOOL_TEXTS: Final[dict[Tool, ToolText]] = {
     "move": ToolText("Move", "V", "Click a region to select it, drag it to move it; drag elsewhere to pan."),
-    "brush": ToolText("Brush", "B", "Paint into the active region; Alt erases."),
+    "brush": ToolText(
+        "Brush", "B", "Paint into the active region, or a new one where none is active; Alt erases."
+    ),
     "erase": ToolText("Erase", "E", "Erase from the active region; Alt paints."),
-    "rectangle": ToolText("Rectangle", "R", "Add a rectangle to the active region; Shift: even, Alt: cut."),
-    "ellipse": ToolText("Ellipse", "O", "Add an ellipse to the active region; Shift: even, Alt: cut."),
+    "rectangle": ToolText(
+        "Rectangle",
+        "R",
+        "Draw a region; Shift adds to the active one, Alt cuts out. Shift while dragging: a square.",
+    ),
+    "ellipse": ToolText(
+        "Ellipse",
+        "O",
+        "Draw a region; Shift adds to the active one, Alt cuts out. Shift while dragging: a circle.",
+    ),
     "polygon": ToolText(
-        "Polygon, lasso", "P", "Click corners or draw freely; Enter or a double click closes, Alt cuts out."
+        "Polygon, lasso",
+        "P",
+        "Click corners or draw freely; Enter or a double click closes. Shift adds, Alt cuts out.",
     ),
     "cell": ToolText(
         "Fill cell", "C", "Fill token cells into the active region; begin on a filled one to clear."
