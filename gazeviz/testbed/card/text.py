@@ -343,4 +343,5 @@ def _limits(versions: Figures) -> str:
 One world, drawn by a program: nothing here says how a model of real pictures behaves. In training, "this
 panel" was answered with a panel drawn at random (in earlier stages, in a share that `training.json` states,
 with the one whose colour comes first of {", ".join(COLOURS)}): the choice is open by
-design, and steering has little of a habit to overcome. All answers are greedy, in float32 on a CPU, with {libraries}."""
+design, and steering has little of a habit to overcome. All answers are greedy, in float32 on a CPU, with
+{libraries}."""

@@ -5,9 +5,10 @@ know what anything looks like, nor which model reads it; how it is asked about i
 
 What is right where a question names no panel ("What is happening in this panel?")? Any panel is. The world
 also has a rule for it, the most eye-catching panel (the one whose colour comes first in COLOURS, warm ones
-first; of two, the first in reading order), and training can follow it in a share of the open questions. It did
-at first: at 0.6 the answers were coherent, but a third of all heads were needed to steer them. What makes them
-coherent without a habit is the order of words, see ORDER_SHARES; so the share was lowered, and is 0 in the end.
+first; of two, the first in reading order), and training can follow it in a share of the open questions. It
+did at first: at 0.6 the answers were coherent, but a third of all heads were needed to steer them. What
+makes them coherent without a habit is the order of words, see ORDER_SHARES; so the share was lowered, and
+is 0 in the end.
 """
 
 from __future__ import annotations
