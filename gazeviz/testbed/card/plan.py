@@ -15,6 +15,7 @@ from gazeviz.testbed.card.settings import COUNTS, MORE_MODES, How
 from gazeviz.testbed.card.tasks import SCENES, Pictures
 
 MAIN_LAYOUT: Final = (1, 6)
+FEWER_COUNTS: Final = (8, 12, 16, 24)
 OTHER_LAYOUTS: Final = (
     (1, 2),
     (1, 3),
@@ -75,7 +76,8 @@ class Plan:
     def sized(cls, strips: int) -> Plan:
         """The whole plan with so many final strips; under the full 200, all other pictures in proportion.
 
-        Never fewer than 8 of a kind: a choice among settings on less would be chance.
+        Never fewer than 8 of a kind: a choice among settings on less would be chance. Under half of the full
+        plan, fewer settings are screened, too.
         """
         share = min(1.0, strips / cls.strips)
 
@@ -92,6 +94,9 @@ class Plan:
             ranking_strips=part(cls.ranking_strips),
             scenes=part(cls.scenes),
             screening_scenes=part(cls.screening_scenes),
+            counts=cls.counts if share >= 0.5 else FEWER_COUNTS,
+            moving_counts=cls.moving_counts if share >= 0.5 else FEWER_COUNTS[1:],
+            modes=cls.modes if share >= 0.5 else cls.modes[:4],
         )
 
     @classmethod

@@ -25,7 +25,6 @@ from gazeviz.testbed.card.tables import (
     table,
     with_interval,
 )
-from gazeviz.testbed.training.data import EYE_CATCHING_SHARE
 from gazeviz.testbed.world.grammar import COLOURS
 
 _RULES: Final = """\
@@ -342,8 +341,7 @@ def _limits(versions: Figures) -> str:
 ## Limits
 
 One world, drawn by a program: nothing here says how a model of real pictures behaves. In training, "this
-panel" was answered with the most eye-catching panel (the one whose colour comes first in the order
-{", ".join(COLOURS)}; of two, the first in reading order) in {EYE_CATCHING_SHARE:.0%} of all cases and with a
-panel drawn at random in the others: the answer can be decided from the picture, so that all of its words are
-about one panel, and it is a habit of moderate strength that steering has to overcome. All answers
-are greedy, in float32 on a CPU, with {libraries}."""
+panel" was answered with a panel drawn at random (in earlier stages, in a share that `training.json` states,
+with the one whose colour comes first of {", ".join(COLOURS)}): the choice is open by
+design, and steering has little of a habit to overcome. All answers are greedy, in float32 on a CPU, with
+{libraries}."""

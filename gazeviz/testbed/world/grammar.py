@@ -3,12 +3,12 @@
 The grammar knows words only: which facts exist, how they are worded, and how to read a text back. It does not
 know what anything looks like, nor which model reads it; how it is asked about is in `wordings`.
 
-What is right where a question names no panel ("What is happening in this panel?") is a rule of this world:
-the picture's most eye-catching panel, the one whose colour comes first in COLOURS (warm ones first; of two,
-the first in reading order). Training follows the rule in a share of `wordings`' open questions
-(`data.EYE_CATCHING_SHARE`) and answers with any panel otherwise. The rule makes the likeliest answer one that
-the picture decides, so that its words come from one panel; chance keeps it a weak habit: at a share of 0.6
-the answers were coherent, but no few heads could steer them. As colours are drawn evenly, so are the panels.
+What is right where a question names no panel ("What is happening in this panel?")? Any panel is. The world
+also has a rule for it, the most eye-catching panel (the one whose colour comes first in COLOURS, warm ones
+first; of two, the first in reading order), and training can follow it in a share of the open questions. It
+did at first: at 0.6 the answers were coherent, but a third of all heads were needed to steer them. What
+makes them coherent without a habit is the order of words, see ORDER_SHARES; so the share was lowered, and
+is 0 in the end.
 """
 
 from __future__ import annotations
