@@ -24,7 +24,9 @@ from gazeviz.domain.statistics import bootstrap_interval, spearman
 Measure: TypeAlias = Literal["hit", "described", "right", "complete"]
 
 SAME_WORDS: Final = 0.85
-"""Word Jaccard above which a text counts as the baseline's: as in the gaze-heads code (its paper: 0.9)."""
+"""Word Jaccard from which a text counts as the baseline's: as in the gaze-heads code (paper: above 0.9)."""
+
+_LABEL: Final = re.compile(r"^\W*panel\s+\d+\W*", re.IGNORECASE)
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -82,6 +84,11 @@ class JudgedAnswer:
     def described(self) -> bool:
         """Whether the target is what the text describes best, be it the baseline's text or not."""
         return self.junk is None and self.chosen == self.target
+
+    @property
+    def size(self) -> str:
+        """The target's size class."""
+        return size_class(self.area_px)
 
     @property
     def hit(self) -> bool:
@@ -313,16 +320,16 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def same_text(text: str, baseline: str, threshold: float = SAME_WORDS) -> bool:
-    """Whether two texts are essentially equal: the same words in order, or a word Jaccard above the
-    threshold.
+    """Whether two texts are essentially equal: the same words in order, or a word Jaccard of the threshold or
+    more; a leading "Panel k:" is not compared.
 
     Jaccard = shared distinct words / distinct words of either; word order does not count.
     """
-    ours, theirs = words_of(text), words_of(baseline)
+    ours, theirs = (words_of(_LABEL.sub("", one)) for one in (text, baseline))
     if ours == theirs:
         return True
     either = set(ours) | set(theirs)
-    return len(set(ours) & set(theirs)) / len(either) > threshold
+    return len(set(ours) & set(theirs)) / len(either) >= threshold
 
 
 # Which region a text describes, by the rare words that it shares with the regions' captions.

@@ -31,7 +31,7 @@ from gazeviz.errors import Cancelled, UserError
 
 # What each kind of measurement gives; a kind is measured once, however many of its rankings are wanted.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "looks": ("mass", "selectivity", "image_heads", "localization"),
+    "looks": ("mass", "selectivity", "image_heads", "localization", "localization_by_question"),
     "narration": ("tracking",),
     "effects": ("causal",),
 }
@@ -188,7 +188,7 @@ def _measure_looks(reading: _StripReading) -> Looks:
     """Ask about every panel and see where the heads look before the answer."""
     tokens_by_panel = reading.tokens_by_panel
     rows_LHKP = reading.prefix.question_rows(reading.questions)
-    with_places = "localization" in reading.session.wanted
+    with_places = any(name.startswith("localization") for name in reading.session.wanted)
     return measurements.looks_of(
         rows_LHKP, tokens_by_panel, reading.questions[0].grid, with_places=with_places
     )

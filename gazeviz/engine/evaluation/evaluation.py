@@ -16,12 +16,12 @@ import numpy as np
 
 from gazeviz.domain.answer_text import junk_kind
 from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation, JudgedAnswer, Segment, same_text
+from gazeviz.domain.experiments.treatment import DYNAMIC, STATIC, Protocol, Treatment
 from gazeviz.domain.prompts import panel_questions
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import random_derangement
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.judges import Judge, Judged
-from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC, Protocol, Treatment
 from gazeviz.errors import Cancelled, UserError
 
 if TYPE_CHECKING:
