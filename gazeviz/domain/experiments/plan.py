@@ -150,7 +150,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Block:
+class ItemBlock:
     """What is computed and kept together: (picture, region) cells under one condition."""
 
     number: int
@@ -163,17 +163,17 @@ class Block:
         return tuple(dict.fromkeys(picture for picture, _ in self.cells))
 
 
-def blocks_of(spec: EvaluationSpec, regions: Sequence[int], rows: int = BLOCK_ROWS) -> tuple[Block, ...]:
+def blocks_of(spec: EvaluationSpec, regions: Sequence[int], rows: int = BLOCK_ROWS) -> tuple[ItemBlock, ...]:
     """All blocks in their order: chunk by chunk of pictures, each round all conditions, unsteered first.
 
     regions: how many each picture has.
     """
     ordered = sorted(spec.conditions, key=lambda condition: condition.kind != "unsteered")
-    blocks: list[Block] = []
+    blocks: list[ItemBlock] = []
     for chunk in _chunks(regions, rows):
         cells = tuple((picture, region) for picture in chunk for region in range(regions[picture]))
         for condition in ordered:
-            blocks.append(Block(len(blocks), condition, cells))
+            blocks.append(ItemBlock(len(blocks), condition, cells))
     return tuple(blocks)
 
 
