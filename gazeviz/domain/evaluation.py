@@ -38,11 +38,13 @@ class Verdict:
     scores: how well the text describes each region; higher is better, the unit is the judge's own.
     chosen: the region described best (from 0), None where the best is shared or nothing is described.
     complete: per region, whether the text says all of it and nothing else; None where the judge cannot tell.
+    alike: the regions that share the answer, where several are of one category; () where one is meant.
     """
 
     scores: tuple[float, ...]
     chosen: int | None
     complete: tuple[bool, ...] | None = None
+    alike: tuple[int, ...] = ()
 
     @classmethod
     def best_of(
@@ -348,27 +350,37 @@ _STOP_WORDS: Final = frozenset(
 )
 
 
-def describes(text: str, captions: Sequence[str]) -> Verdict:
+def describes(text: str, captions: Sequence[str], stem: Callable[[str], str] | None = None) -> Verdict:
     """Score the overlap of a text with each caption, in 0..1; a tie is no choice.
 
     Score of caption k = sum over the words that the text shares with it of log(N / captions that hold the
     word), as a share of what caption k could give. Words that all captions hold count nothing (inverse
-    document frequency, Spärck Jones 1972, with the captions of one picture as the documents).
+    document frequency, Spärck Jones 1972, with the captions of one picture as the documents); of one caption
+    alone every word counts alike.
     """
-    contents = [content_words(caption) for caption in captions]
+    contents = [content_words(caption, stem) for caption in captions]
     weights = rarity(contents)
-    said = content_words(text)
+    said = content_words(text, stem)
     return Verdict.best_of([_weighted_share(said & content, content, weights) for content in contents])
 
 
-def content_words(text: str) -> frozenset[str]:
-    """The words of a text that carry content, without the s of plurals and of the third person."""
+def content_words(text: str, stem: Callable[[str], str] | None = None) -> frozenset[str]:
+    """The words of a text that carry content, as stems (left out: without the s of plurals and verbs)."""
     words = (word for word in words_of(text) if word not in _STOP_WORDS)
-    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
+    return frozenset(map(stem or _without_s, words))
+
+
+def _without_s(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
 def rarity(captions: Sequence[frozenset[str]]) -> dict[str, float]:
-    """The weight of each word: log(captions / captions that hold it), 0 for a word that all hold."""
+    """The weight of each word: log(captions / captions that hold it), 0 for a word that all hold.
+
+    1 for every word of a single caption, which no other can be told from.
+    """
+    if len(captions) == 1:
+        return dict.fromkeys(captions[0], 1.0)
     held = Counter(word for caption in captions for word in caption)
     return {word: math.log(len(captions) / count) for word, count in held.items()}
 

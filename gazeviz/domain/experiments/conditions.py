@@ -123,9 +123,9 @@ def controls_of(text: str) -> tuple[Control, ...]:
     return tuple(one for one in dict.fromkeys(found) if one.kind != "unsteered")
 
 
-def unsteered() -> Condition:
-    """The condition that every other one is held against."""
-    return Condition("unsteered", "unsteered", Treatment("unsteered"))
+def unsteered(prompt: str | None = None, at: At = ()) -> Condition:
+    """The condition that every other one is held against; of a wording of its own where one is swept."""
+    return Condition(f"unsteered{place_text(at)}", "unsteered", Treatment("unsteered"), None, at, prompt)
 
 
 def conditions_for(
