@@ -18,7 +18,20 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from gazeviz import __version__
-from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, replay, report, steer
+from gazeviz.commands import (
+    demo,
+    describe,
+    discover,
+    doctor,
+    evaluate,
+    gui,
+    judge,
+    narrate,
+    replay,
+    report,
+    steer,
+    sweep,
+)
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
@@ -34,6 +47,9 @@ COMMANDS = {
     "steer": steer,
     "narrate": narrate,
     "map": map_command,
+    "evaluate": evaluate,
+    "sweep": sweep,
+    "judge": judge,
     "report": report,
     "replay": replay,
     "log": log_command,

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from gazeviz.domain.experiments.conditions import (
     CONTROLS,
     DRAWN,
@@ -348,7 +350,7 @@ def carried_out(
     cancelled: Callable[[], bool] | None = None,
     shard: tuple[int, int] = (0, 1),
 ) -> EvaluationResult:
-    """Compute and judge what is missing of an evaluation, and give what is there then; errors as `evaluate`."""
+    """Compute and judge what is missing, and give what is there then; errors as `evaluate`."""
     from gazeviz.engine.evaluation.runner import EvaluationRunner
 
     n_items = pictures.n_regions * len(spec.conditions)
@@ -434,8 +436,11 @@ def judged_again(
     captions: Path | None = None,
     progress: Progress = _silent,
     cancelled: Callable[[], bool] | None = None,
+    shuffled: bool = False,
 ) -> EvaluationResult:
     """Let a judge read the stored texts of an evaluation, without a model; goes on where it stopped.
+
+    shuffled: in a random order, and each judgement is kept at once: for a person.
 
     UserErrors of the judge and of a set whose pictures have changed.
     """
@@ -451,12 +456,17 @@ def judged_again(
         )
     done = {one.key for one in found.judgements if one.judge == judge.name}
     number = next(one.evaluation_id for one in kept.all() if one.name == name)
+    missing = [item for item in found.items if item.key not in done]
+    if shuffled:
+        order = np.random.default_rng(0).permutation(len(missing)).tolist()
+        missing = [missing[place] for place in order]
     judge_items(
-        [item for item in found.items if item.key not in done],
+        missing,
         pictures,
         judge,
         lambda said: kept.keep(number, (), said),
         cancelled=cancelled,
+        at_once=1 if shuffled else 20,
         progress=lambda done, total, _: progress(f"{judge.name}: {done} of {total} texts", done / total),
     )
     return kept.result(name, judge.name)

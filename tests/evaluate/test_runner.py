@@ -41,6 +41,15 @@ def test_chosen_heads_are_never_drawn_by_any_control() -> None:
         conditions_for(Treatment("gaze", RANKING.top(5)), RANKING, controls_of("range:1@7-7"))
 
 
+def test_a_layer_with_too_few_other_heads_is_matched_from_its_neighbours() -> None:
+    gaze = Treatment("gaze", RANKING.top(6))  # six of the eight heads of layer 7
+    (_, drawn) = conditions_for(gaze, RANKING, controls_of("layers:1"))
+    heads = drawn.treatment.heads
+    assert heads is not None and not set(heads) & set(gaze.heads or ())
+    assert {layer: len(found) for layer, found in heads.by_layer().items()} == {7: 2, 6: 4}
+    assert "nearest layers" in str(heads.origin)
+
+
 def test_controls_and_sweeps_read_as_they_are_written() -> None:
     assert ",".join(map(str, controls_of(CONTROLS))) == CONTROLS
     for wrong in ("uniform:0", "range:3", "some", "gaze"):

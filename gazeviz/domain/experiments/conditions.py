@@ -186,11 +186,40 @@ def drawn_heads(heads: HeadSet, ranking: HeadRanking, control: Control, seed: in
     """Draw as many heads as were chosen, never a chosen one, from the control's pool; UserError as above."""
     n = len(heads)
     if control.kind == "layers":
-        return ranking.random(n, seed, like=heads)
+        return _near_layers(heads, ranking, seed)
     if control.kind == "range" and control.layers is not None:
         return _from_layers(heads, ranking, control.layers, seed)
     pools = {"uniform": "all", "bottom": "bottom_5_percent", "lower": "lower_half"}
     return ranking.random(n, seed, exclude=heads, pool=pools[control.kind])  # type: ignore[arg-type]
+
+
+def _near_layers(heads: HeadSet, ranking: HeadRanking, seed: int) -> HeadSet:
+    """As many heads of each layer as were chosen there; where too few others are left, from the nearest layers
+    (the origin says so)."""
+    rng = np.random.default_rng(seed)
+    free = [head for head in sorted(ranking.order()) if head not in heads]
+    if len(free) < len(heads):
+        raise UserError(
+            f"{len(heads)} heads cannot be drawn: there are {len(free)} others.",
+            next_step="Choose fewer heads, or leave the random draws out.",
+        )
+    drawn: list[Head] = []
+    strayed = False
+    # Layers that can be matched come first, so that none loses its own heads to a neighbour.
+    lacking: list[tuple[int, int]] = []
+    for layer, indices in heads.by_layer().items():
+        here = [head for head in free if head.layer == layer]
+        n = min(len(indices), len(here))
+        drawn += [here[place] for place in rng.choice(len(here), size=n, replace=False)] if n else []
+        if n < len(indices):
+            lacking.append((layer, len(indices) - n))
+    for layer, n in lacking:
+        strayed = True
+        order = rng.permutation(len(free))
+        others = [free[place] for place in order if free[place] not in drawn]
+        drawn += sorted(others, key=lambda head: abs(head.layer - layer))[:n]
+    pool = "nearest layers" if strayed else None
+    return HeadSet(tuple(drawn), HeadOrigin("layer_matched", ranking.name, len(heads), seed, pool))
 
 
 def _from_layers(heads: HeadSet, ranking: HeadRanking, layers: tuple[int, int], seed: int) -> HeadSet:
