@@ -34,6 +34,9 @@ _HOMES = {
     "TokenGrid": "gazeviz.domain.grid",
     "Trajectory": "gazeviz.domain.run",
     "Engine": "gazeviz.engine.engine",
+    "Evaluated": "gazeviz.evaluating",
+    "PictureSet": "gazeviz.domain.experiments.picture_set",
+    "evaluate": "gazeviz.evaluating",
     "builtin_scenes": "gazeviz.testbed.world.world",
     "builtin_strips": "gazeviz.testbed.world.world",
     "load": "gazeviz.engine.engine",
@@ -47,11 +50,13 @@ _HOMES = {
 __all__ = [
     "Cancelled",
     "Engine",
+    "Evaluated",
     "GazevizError",
     "Head",
     "HeadRanking",
     "HeadSet",
     "Layout",
+    "PictureSet",
     "Region",
     "Run",
     "RunError",
@@ -65,6 +70,7 @@ __all__ = [
     "__version__",
     "builtin_scenes",
     "builtin_strips",
+    "evaluate",
     "load",
     "logged_picture",
     "open_picture",
@@ -74,6 +80,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from gazeviz.app.report.sources import logged_picture
+    from gazeviz.domain.experiments.picture_set import PictureSet
     from gazeviz.domain.grid import TokenGrid
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region
@@ -83,6 +90,7 @@ if TYPE_CHECKING:
     from gazeviz.engine.engine import Engine, load
     from gazeviz.engine.generation.read_along import run_map
     from gazeviz.errors import Cancelled, GazevizError, RunError, UserError
+    from gazeviz.evaluating import Evaluated, evaluate
     from gazeviz.imaging import open_picture
     from gazeviz.testbed.world.world import builtin_scenes, builtin_strips
 

@@ -20,7 +20,21 @@ from pathlib import Path
 from typing import NoReturn
 
 from gazeviz import __version__
-from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, regions, replay, report, steer
+from gazeviz.commands import (
+    demo,
+    describe,
+    discover,
+    doctor,
+    evaluate,
+    gui,
+    judge,
+    narrate,
+    regions,
+    replay,
+    report,
+    steer,
+    sweep,
+)
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
@@ -37,6 +51,9 @@ COMMANDS = {
     "narrate": narrate,
     "map": map_command,
     "regions": regions,
+    "evaluate": evaluate,
+    "sweep": sweep,
+    "judge": judge,
     "report": report,
     "replay": replay,
     "log": log_command,

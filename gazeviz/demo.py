@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gazeviz.domain.evaluation import Evaluation, JudgedAnswer, Verdict
+from gazeviz.domain.experiments.treatment import DYNAMIC, STATIC, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import percentile_of
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.evaluation import Examiner
 from gazeviz.engine.evaluation.judges import GrammarJudge
-from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC, Treatment, controls
+from gazeviz.engine.evaluation.protocols import controls
 from gazeviz.engine.models.description import usual_count
 from gazeviz.testbed.world import grammar
 from gazeviz.testbed.world.world import DrawnStrip, builtin_strips

@@ -8,17 +8,22 @@ strip of one picture per panel (p1, p2 ... pN).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
 from gazeviz.domain.messages import StripsSource
+from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout, Strip, gutters, panel_regions
 from gazeviz.errors import UserError
-from gazeviz.imaging import SUFFIXES, open_picture, panel_strip, pictures_in
+from gazeviz.imaging import SUFFIXES, open_picture, pictures_in
 
+CELL_PX: Final = 32
+"""Pixels of an image token's side where the model does not say."""
+HEIGHT_PX: Final = 256
 CONTENTS_FILE: Final = "samples.json"
 
 
@@ -55,6 +60,25 @@ def folder_strips(folder: Path, n: int | None = None, layout: Layout | None = No
     return tuple(_strip(folder / name, known.get(name, {}), layout) for name in names[:n])
 
 
+def joined_panels(
+    panels: Sequence[Image.Image], *, height_px: int = HEIGHT_PX, cell_px: int = CELL_PX
+) -> tuple[Image.Image, tuple[Region, ...]]:
+    """Put panels edge to edge: all `height_px` high, each width its own, rounded to a multiple of the cell.
+
+    Returns the strip and its panels as regions; one cell is the least width.
+    """
+    widths = [max(1, round(panel.width * height_px / panel.height / cell_px)) * cell_px for panel in panels]
+    strip = Image.new("RGB", (sum(widths), height_px))
+    edges = np.concatenate([[0], np.cumsum(widths)]).tolist()
+    for panel, width, left in zip(panels, widths, edges[:-1], strict=True):
+        strip.paste(panel.resize((width, height_px), Image.Resampling.LANCZOS), (left, 0))
+    regions = tuple(
+        Region.box(f"Panel {k + 1}", (edges[k], 0, edges[k + 1], height_px), strip.size, region_colour(k))
+        for k in range(len(panels))
+    )
+    return strip, regions
+
+
 def _holds_panels(path: Path) -> bool:
     return path.is_dir() and len(pictures_in(path)) > 1
 
@@ -75,17 +99,16 @@ def _contents(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _strip(path: Path, known: Mapping[str, Any], layout: Layout | None) -> Strip:
+    captions = tuple(str(caption) for caption in known.get("captions", ()))
     if path.is_dir():
-        image, n_panels = panel_strip(path)
-        layout = Layout(1, n_panels)
-    else:
-        image = open_picture(path)
-        named = known.get("layout")
-        layout = layout or (Layout.parse(str(named)) if named is not None else gutters(np.asarray(image)))
+        image, regions = joined_panels([open_picture(one) for one in pictures_in(path)])
+        return Strip(image, regions, captions, path.stem)
+    image = open_picture(path)
+    named = known.get("layout")
+    layout = layout or (Layout.parse(str(named)) if named is not None else gutters(np.asarray(image)))
     if layout is None:
         raise UserError(
             f"The panels of {path.name} cannot be told by its gutters.",
             next_step=f"Write its layout into {CONTENTS_FILE}, or take it out of the folder.",
         )
-    captions = tuple(str(caption) for caption in known.get("captions", ()))
     return Strip(image, panel_regions(layout, *image.size), captions, path.stem)

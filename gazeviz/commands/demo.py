@@ -112,7 +112,7 @@ def _document(demo: Demonstration) -> dict[str, Any]:
     from dataclasses import asdict
 
     from gazeviz.commands.narrate import turns_of
-    from gazeviz.engine.evaluation.protocols import STATIC
+    from gazeviz.domain.experiments.treatment import STATIC
 
     return {
         "heads": [str(head) for head in demo.chosen],
@@ -131,7 +131,7 @@ def _document(demo: Demonstration) -> dict[str, Any]:
 def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
     from gazeviz.commands.narrate import turns_of
     from gazeviz.demo import TURN_TOK
-    from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC
+    from gazeviz.domain.experiments.treatment import DYNAMIC, STATIC
     from gazeviz.render.style import figure_text
 
     n_heads, n_all = len(demo.chosen), len(demo.ranking.order())

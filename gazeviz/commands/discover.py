@@ -32,7 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_layout(parser)
     parser.add_argument(
         "--by", default="mass", metavar="SCORES",
-        help="mass, selectivity, tracking, causal, image_heads, localization, or several (default: mass)",
+        help="mass, selectivity, tracking, causal, image_heads, localization, localization_by_question,"
+        " or several (default: mass)",
     )  # fmt: skip
     parser.add_argument("--question", help="instead of the paper's; holds {ordinal} or {number}")
     parser.add_argument(

@@ -29,6 +29,8 @@ _FILLER = {"the", "this", "that", "in", "is", "it", "a", "number"}
 # least so many times in a row.
 _WORD_PERIODS, _WORD_TIMES = 16, 3
 _CHARACTER_PERIODS, _CHARACTER_TIMES = 24, 6
+# A list of several things is an answer although the last of them comes again and again, up to this share.
+_LISTED_THINGS, _LISTED_SHARE = 3, 0.8
 _MIN_LOOP_WORDS = 4  # "no no no" is a text; four times the same word is a loop
 
 
@@ -36,17 +38,20 @@ def junk_kind(text: str) -> Junk | None:
     """Return how a text is junk, or None when it is not.
 
     "empty": no letter or digit.  "label only": "Panel 2:" or "the second panel", and nothing about it.
-    "looping": at least half of it is one word, phrase or syllable said over and over.
+    "looping": at least half of it is one word, phrase or syllable said over and over; of a list that names
+    three things or more, four fifths ("cat, tractor, bike, bike, bike, bike" is an answer).
     """
     words = re.findall(r"\w+", text.lower())
     if not words:
         return "empty"
     if _is_label(words):
         return "label only"
-    if _loops(words, _WORD_PERIODS, _WORD_TIMES, _MIN_LOOP_WORDS):
+    listed = {part.strip(" .") for part in text.lower().split(",")}
+    share = _LISTED_SHARE if len(listed) >= _LISTED_THINGS else 0.5
+    if _loops(words, _WORD_PERIODS, _WORD_TIMES, _MIN_LOOP_WORDS, share):
         return "looping"
     characters = [character for character in text.lower() if character.isalnum()]
-    if _loops(characters, _CHARACTER_PERIODS, _CHARACTER_TIMES, _CHARACTER_TIMES):
+    if _loops(characters, _CHARACTER_PERIODS, _CHARACTER_TIMES, _CHARACTER_TIMES, share):
         return "looping"
     return None
 
@@ -56,8 +61,8 @@ def _is_label(words: Sequence[str]) -> bool:
     return bool(labels) and all(_LABEL.fullmatch(word) for word in labels)
 
 
-def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: int) -> bool:
-    """Whether units of up to `max_period` items, each said `min_times` in a row, fill half of `units`.
+def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: int, share: float) -> bool:
+    """Whether units of up to `max_period` items, each said `min_times` in a row, fill a share of `units`.
 
     They may follow each other: a text whose target moves can loop over one thing after the other.
     """
@@ -71,7 +76,7 @@ def _loops(units: Sequence[str], max_period: int, min_times: int, min_length: in
             if run + period >= least:
                 looped[place - run - period : place] = [True] * (run + period)
             run = 0
-    return any(looped) and sum(looped) >= len(units) / 2
+    return any(looped) and sum(looped) >= len(units) * share
 
 
 _NUMBER_WORDS: Final = (

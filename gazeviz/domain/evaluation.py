@@ -24,7 +24,9 @@ from gazeviz.domain.statistics import bootstrap_interval, spearman
 Measure: TypeAlias = Literal["hit", "described", "right", "complete"]
 
 SAME_WORDS: Final = 0.85
-"""Word Jaccard above which a text counts as the baseline's: as in the gaze-heads code (its paper: 0.9)."""
+"""Word Jaccard from which a text counts as the baseline's: as in the gaze-heads code (paper: above 0.9)."""
+
+_LABEL: Final = re.compile(r"^\W*panel\s+\d+\W*", re.IGNORECASE)
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -36,11 +38,13 @@ class Verdict:
     scores: how well the text describes each region; higher is better, the unit is the judge's own.
     chosen: the region described best (from 0), None where the best is shared or nothing is described.
     complete: per region, whether the text says all of it and nothing else; None where the judge cannot tell.
+    alike: the regions that share the answer, where several are of one category; () where one is meant.
     """
 
     scores: tuple[float, ...]
     chosen: int | None
     complete: tuple[bool, ...] | None = None
+    alike: tuple[int, ...] = ()
 
     @classmethod
     def best_of(
@@ -82,6 +86,11 @@ class JudgedAnswer:
     def described(self) -> bool:
         """Whether the target is what the text describes best, be it the baseline's text or not."""
         return self.junk is None and self.chosen == self.target
+
+    @property
+    def size(self) -> str:
+        """The target's size class."""
+        return size_class(self.area_px)
 
     @property
     def hit(self) -> bool:
@@ -313,16 +322,16 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def same_text(text: str, baseline: str, threshold: float = SAME_WORDS) -> bool:
-    """Whether two texts are essentially equal: the same words in order, or a word Jaccard above the
-    threshold.
+    """Whether two texts are essentially equal: the same words in order, or a word Jaccard of the threshold or
+    more; a leading "Panel k:" is not compared.
 
     Jaccard = shared distinct words / distinct words of either; word order does not count.
     """
-    ours, theirs = words_of(text), words_of(baseline)
+    ours, theirs = (words_of(_LABEL.sub("", one)) for one in (text, baseline))
     if ours == theirs:
         return True
     either = set(ours) | set(theirs)
-    return len(set(ours) & set(theirs)) / len(either) > threshold
+    return len(set(ours) & set(theirs)) / len(either) >= threshold
 
 
 # Which region a text describes, by the rare words that it shares with the regions' captions.
@@ -341,27 +350,37 @@ _STOP_WORDS: Final = frozenset(
 )
 
 
-def describes(text: str, captions: Sequence[str]) -> Verdict:
+def describes(text: str, captions: Sequence[str], stem: Callable[[str], str] | None = None) -> Verdict:
     """Score the overlap of a text with each caption, in 0..1; a tie is no choice.
 
     Score of caption k = sum over the words that the text shares with it of log(N / captions that hold the
     word), as a share of what caption k could give. Words that all captions hold count nothing (inverse
-    document frequency, Spärck Jones 1972, with the captions of one picture as the documents).
+    document frequency, Spärck Jones 1972, with the captions of one picture as the documents); of one caption
+    alone every word counts alike.
     """
-    contents = [content_words(caption) for caption in captions]
+    contents = [content_words(caption, stem) for caption in captions]
     weights = rarity(contents)
-    said = content_words(text)
+    said = content_words(text, stem)
     return Verdict.best_of([_weighted_share(said & content, content, weights) for content in contents])
 
 
-def content_words(text: str) -> frozenset[str]:
-    """The words of a text that carry content, without the s of plurals and of the third person."""
+def content_words(text: str, stem: Callable[[str], str] | None = None) -> frozenset[str]:
+    """The words of a text that carry content, as stems (left out: without the s of plurals and verbs)."""
     words = (word for word in words_of(text) if word not in _STOP_WORDS)
-    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
+    return frozenset(map(stem or _without_s, words))
+
+
+def _without_s(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
 def rarity(captions: Sequence[frozenset[str]]) -> dict[str, float]:
-    """The weight of each word: log(captions / captions that hold it), 0 for a word that all hold."""
+    """The weight of each word: log(captions / captions that hold it), 0 for a word that all hold.
+
+    1 for every word of a single caption, which no other can be told from.
+    """
+    if len(captions) == 1:
+        return dict.fromkeys(captions[0], 1.0)
     held = Counter(word for caption in captions for word in caption)
     return {word: math.log(len(captions) / count) for word, count in held.items()}
 

@@ -108,7 +108,7 @@ def panel_questions(panels: Sequence[Region], question: str | None = None) -> tu
     count = _COUNTS[len(panels) - 1] if len(panels) <= len(_COUNTS) else str(len(panels))
     try:
         texts = tuple(
-            wording.format(ordinal=_ordinal(k + 1), number=k + 1, count=count) for k in range(len(panels))
+            wording.format(ordinal=ordinal(k + 1), number=k + 1, count=count) for k in range(len(panels))
         )
     except (KeyError, IndexError, ValueError) as error:
         raise _unusable(wording) from error
@@ -124,7 +124,7 @@ def _unusable(wording: str) -> UserError:
     )
 
 
-def _ordinal(number: int) -> str:
+def ordinal(number: int) -> str:
     """ "first" to "twelfth", then "13th", "21st", "22nd" ..."""
     if number <= len(_ORDINALS):
         return _ORDINALS[number - 1]

@@ -152,6 +152,7 @@ TABLES: Final = (
     "openings", "sessions", "arrays", "images", "session_images", "regions", "region_edits", "models",
     "token_grids", "head_rankings", "session_rankings", "head_scores", "head_sets", "runs",
     "run_records", "run_steps", "run_tags", "judgements", "notes",
+    "picture_sets", "evaluations", "evaluation_tags", "evaluation_items", "evaluation_judgements",
 )  # fmt: skip
 """In the order in which they refer to each other."""
 _LEAPS: Final = 4096

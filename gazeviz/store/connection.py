@@ -130,7 +130,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_s: float) -> None:
 # them.
 
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """How many migrations there are; SQLite keeps it as the file's user_version."""
 
 

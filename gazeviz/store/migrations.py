@@ -235,6 +235,44 @@ def _identity(db: Database) -> None:
         db.execute(statement)
 
 
+_EVALUATIONS: Final = (
+    # source, spec: JSON; pictures: their names and digests, in order.
+    """CREATE TABLE picture_sets (
+        fingerprint TEXT PRIMARY KEY, source TEXT NOT NULL, n_pictures INTEGER NOT NULL,
+        n_regions INTEGER NOT NULL, pictures TEXT NOT NULL, saved_s REAL NOT NULL)""",
+    # digest: of everything that decides rows; spec: also the name and the judge.
+    """CREATE TABLE evaluations (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, protocol TEXT NOT NULL,
+        spec TEXT NOT NULL, set_fingerprint TEXT NOT NULL REFERENCES picture_sets(fingerprint),
+        model_fingerprint TEXT NOT NULL, n_items INTEGER NOT NULL, state TEXT NOT NULL,
+        message TEXT NOT NULL DEFAULT '', started_s REAL NOT NULL, ended_s REAL,
+        starred INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '', deleted_s REAL)""",
+    """CREATE TABLE evaluation_tags (
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations(id) ON DELETE CASCADE, tag TEXT NOT NULL,
+        PRIMARY KEY (evaluation_id, tag)) WITHOUT ROWID""",
+    """CREATE TABLE evaluation_items (
+        id INTEGER PRIMARY KEY,
+        evaluation_id INTEGER NOT NULL REFERENCES evaluations(id) ON DELETE CASCADE,
+        picture INTEGER NOT NULL, condition TEXT NOT NULL, turn INTEGER NOT NULL, target INTEGER NOT NULL,
+        n_regions INTEGER NOT NULL, text TEXT NOT NULL, junk TEXT, unchanged INTEGER NOT NULL,
+        area_px REAL NOT NULL, mass_before REAL, mass_after REAL, same_tokens INTEGER,
+        first_tok INTEGER NOT NULL, n_tok INTEGER NOT NULL, token_ids TEXT NOT NULL,
+        UNIQUE (evaluation_id, picture, condition, turn, target))""",
+    # chosen: the region described, from 0, NULL for none; the same judge judges an item once.
+    """CREATE TABLE evaluation_judgements (
+        id INTEGER PRIMARY KEY,
+        item_id INTEGER NOT NULL REFERENCES evaluation_items(id) ON DELETE CASCADE,
+        judge TEXT NOT NULL, chosen INTEGER, complete INTEGER, latency_tok INTEGER, judged_s REAL NOT NULL,
+        UNIQUE (item_id, judge))""",
+)
+
+
+@MIGRATIONS(name="0004 picture sets, evaluations, their items and judgements")
+def _evaluations(db: Database) -> None:
+    for statement in _EVALUATIONS:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file to the present schema; without effect where it is there, or beyond."""
     with immediate(connection):

@@ -20,6 +20,7 @@ from gazeviz.store.arrays import beside
 from gazeviz.store.backup import back_up, backups_of, problems
 from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
+from gazeviz.store.evaluations import FIRST_WITH_EVALUATIONS, evaluation_result
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import schema_columns
 from gazeviz.store.reader import FIRST_SCHEMA, LogReader
@@ -32,7 +33,8 @@ MOST_PROBLEMS: Final = 100
 NEW_FILE_S: Final = 3600.0
 """A file younger than this may belong to a transaction that is still under way."""
 COUNTED: Final = ("sessions", "runs", "run_steps", "images", "regions", "region_edits", "models",
-                  "head_rankings", "head_sets", "arrays", "notes", "judgements")  # fmt: skip
+                  "head_rankings", "head_sets", "arrays", "notes", "judgements",
+                  "evaluations", "evaluation_items")  # fmt: skip
 
 Report = Callable[[str, float], None]
 """Told what is being done, and the part done of all of it, 0 to 1."""
@@ -166,6 +168,8 @@ def _looks(reader: LogReader) -> Iterator[tuple[str, float, Callable[[], object]
     ]
     if reader.schema >= FIRST_SCHEMA:
         kinds.append(("token grid", "SELECT digest FROM token_grids", partial(_look_at_grid, reader)))
+    if reader.schema >= FIRST_WITH_EVALUATIONS:
+        kinds.append(("evaluation", "SELECT name FROM evaluations", partial(evaluation_result, reader)))
     for place, (name, sql, read) in enumerate(kinds):
         keys: list[Any] = []
         try:

@@ -109,3 +109,9 @@ def test_one_loop_after_the_other_is_junk_as_one_loop_is() -> None:
     assert junk_kind(moving) == "looping"
     half_said = "panel 1 white cat juggles in the snow panel 2 no no no no and then it rains"
     assert junk_kind(half_said) is None
+
+
+def test_a_list_that_ends_in_repeats_is_an_answer_and_a_list_of_one_thing_is_a_loop() -> None:
+    assert junk_kind("cat, tractor, bike, bike, bike, bike") is None
+    assert junk_kind("cat, tractor, " + ", ".join(["bike"] * 20)) == "looping"
+    assert junk_kind("cat, bike, bike, bike, bike, bike") == "looping"

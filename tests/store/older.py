@@ -28,6 +28,13 @@ _BEFORE = {
         ),
         "DROP TABLE run_parts",
     ),
+    3: (
+        "DROP TABLE evaluation_judgements",
+        "DROP TABLE evaluation_items",
+        "DROP TABLE evaluation_tags",
+        "DROP TABLE evaluations",
+        "DROP TABLE picture_sets",
+    ),
 }
 """What leads back to a version from the next one."""
 

@@ -32,7 +32,7 @@ from gazeviz.errors import Cancelled, UserError
 
 # What each kind of measurement gives; a kind is measured once, however many of its rankings are wanted.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "looks": ("mass", "selectivity", "image_heads", "localization"),
+    "looks": ("mass", "selectivity", "image_heads", "localization", "localization_by_question"),
     "narration": ("tracking",),
     "effects": ("causal",),
 }
@@ -71,12 +71,12 @@ def discover(
     """Rank all heads of a model on strips, by one or several of `RANKINGS`.
 
     `max_image_tokens` caps what a strip costs; `vision` remembers pictures that were seen already;
-    `causal_strengths` are the strengths at which effects are taken (see `causal.effects`). `question` replaces the question about a panel; it holds {ordinal}
-    ("third") or {number} ("3"), and may hold {count} ("six"). `progress(done, total, seconds_left)` counts
-    measurements (None until one is done); `cancelled()` is asked between them; `on_partial` gets every
-    ranking after each strip that adds to it. Scores come with the mean matrix A[l, h, asked, looked-at]
-    where all strips have as many panels, and with the rankings of the odd and the even strips where there
-    are two strips at least.
+    `causal_strengths` are the strengths at which effects are taken (see `causal.effects`). `question`
+    replaces the question about a panel; it holds {ordinal} ("third") or {number} ("3"), and may hold
+    {count} ("six"). `progress(done, total, seconds_left)` counts measurements (None until one is done);
+    `cancelled()` is asked between them; `on_partial` gets every ranking after each strip that adds to it.
+    Scores come with the mean matrix A[l, h, asked, looked-at] where all strips have as many panels, and
+    with the rankings of the odd and the even strips where there are two strips at least.
 
     Raises:
         UserError: an unknown ranking, no strips, a strip with fewer than two panels or with a panel that no
@@ -194,7 +194,7 @@ def _measure_looks(reading: _StripReading) -> Looks:
     """Ask about every panel and see where the heads look before the answer."""
     tokens_by_panel = reading.tokens_by_panel
     rows_LHKP = reading.prefix.question_rows(reading.questions)
-    with_places = "localization" in reading.session.wanted
+    with_places = any(name.startswith("localization") for name in reading.session.wanted)
     return measurements.looks_of(
         rows_LHKP, tokens_by_panel, reading.questions[0].grid, with_places=with_places
     )

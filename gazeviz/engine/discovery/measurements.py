@@ -21,12 +21,14 @@ class Looks:
     """Where every head looks at the last prompt token of the panel questions about one strip.
 
     matrix_LHKR: mass on panel R when panel K was asked about; image_z_LH: see `rankings.image_zscore`;
-    places: None where nobody asked for the localization ranking, which costs more than the others together.
+    places, mean_map_LHYX: None where nobody asked for the localization rankings, which cost more than the
+    others together. The map is the mean over the questions, float32.
     """
 
     matrix_LHKR: FloatArray
     image_z_LH: FloatArray
     places: Places | None
+    mean_map_LHYX: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def looks_of(
         matrix_LHKR=rankings.panel_mass(rows_LHKP, tokens_by_panel),
         image_z_LH=rankings.image_zscore(image_mass_LHK),
         places=_places(rows_LHKP, image_mass_LHK, grid) if with_places else None,
+        mean_map_LHYX=_mean_map(rows_LHKP, grid) if with_places else None,
     )
 
 
@@ -75,6 +78,12 @@ def _places(rows_LHKP: NDArray[np.float32], image_mass_LHK: FloatArray, grid: To
         bottom_share_LH=rankings.bottom_row_share(maps_NYX).reshape(shape_LHK).mean(axis=-1),
         n_rows=float(maps_NYX.shape[1]),
     )
+
+
+def _mean_map(rows_LHKP: NDArray[np.float32], grid: TokenGrid) -> NDArray[np.float32]:
+    mean_LH1P = rows_LHKP.mean(axis=2, keepdims=True)
+    maps_NYX = maps_of(mean_LH1P, grid)
+    return maps_NYX.reshape(*rows_LHKP.shape[:2], *maps_NYX.shape[1:]).astype(np.float32)
 
 
 def maps_of(rows_LHKP: NDArray[np.float32], grid: TokenGrid) -> NDArray[np.float32]:
@@ -165,8 +174,26 @@ def _tracking(samples: Sequence[Narrated]) -> FloatArray:
 
 
 def _localization(samples: Sequence[Looks]) -> FloatArray:
+    """Maps averaged first; strips of several grid sizes average within each, then count by their number."""
+    groups: dict[tuple[int, ...], list[FloatArray]] = {}
+    for sample in samples:
+        if sample.mean_map_LHYX is not None:
+            maps = sample.mean_map_LHYX.astype(np.float64)
+            groups.setdefault(maps.shape, []).append(maps)
+    n_L, n_H = next(iter(groups))[:2]
+    entropy_LH, bottom_LH = np.zeros((n_L, n_H)), np.zeros((n_L, n_H))
+    for shape, alike in groups.items():
+        entropy, bottom = rankings.spatial_entropy_above_mean(_mean(alike).reshape(-1, *shape[2:]))
+        part = len(alike) / len(samples)
+        entropy_LH += part * entropy.reshape(n_L, n_H)
+        bottom_LH += part * bottom.reshape(n_L, n_H)
+    mass_LH = _mean([sample.places.image_mass_LH for sample in samples if sample.places is not None])
+    return rankings.localization(mass_LH, entropy_LH, bottom_LH)
+
+
+def _localization_by_question(samples: Sequence[Looks]) -> FloatArray:
     places = [sample.places for sample in samples if sample.places is not None]
-    return rankings.localization(
+    return rankings.localization_by_question(
         Places(
             image_mass_LH=_mean([place.image_mass_LH for place in places]),
             entropy_LH=_mean([place.entropy_LH for place in places]),
@@ -187,4 +214,5 @@ _SCORES: Mapping[str, Callable[..., FloatArray]] = {
     "causal": lambda samples: _mean([sample.effect_LH for sample in samples]),
     "image_heads": lambda samples: _mean([sample.image_z_LH for sample in samples]),
     "localization": _localization,
+    "localization_by_question": _localization_by_question,
 }

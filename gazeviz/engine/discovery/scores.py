@@ -23,6 +23,8 @@ BoolArray = NDArray[np.bool_]
 IMAGE_MASS_FLOOR: Final = 0.05
 # Layers 0 and 1 gather the picture before any question is read; the localization baseline leaves them out.
 FIRST_LOCALIZING_LAYER: Final = 2
+# How far above its map's mean a cell must be to belong to a part (attention mass), as published.
+PART_THRESHOLD: Final = 0.001
 # Maps labelled at once: keeps the label arrays of a large model near 10 MB.
 _MAPS_AT_ONCE: Final = 1024
 
@@ -98,26 +100,56 @@ def spatial_entropy(maps_NYX: NDArray[np.floating]) -> FloatArray:
     return np.concatenate(entropies) if entropies else np.zeros(0)
 
 
+def spatial_entropy_above_mean(maps_NYX: NDArray[np.floating]) -> tuple[FloatArray, BoolArray]:
+    """Spatial entropy as the localization-heads paper takes it, and which maps fill their bottom row.
+
+    S = map minus its mean, negative parts 0; parts are 8-connected cells of S above `PART_THRESHOLD`;
+    entropy in nats of the parts' sums of S, (N,), that of one part per cell for a map without parts. The
+    second (N,) is True where every bottom cell lies inside a part. NaN maps stay NaN. Source: arXiv
+    2503.06287, appendix D.2 of arXiv 2606.14703."""
+    parts = [
+        _entropy_of_excess(maps_NYX[start : start + _MAPS_AT_ONCE])
+        for start in range(0, len(maps_NYX), _MAPS_AT_ONCE)
+    ]
+    entropy = np.concatenate([one for one, _ in parts]) if parts else np.zeros(0)
+    return entropy, np.concatenate([two for _, two in parts]) if parts else np.zeros(0, dtype=np.bool_)
+
+
+def _entropy_of_excess(maps_NYX: NDArray[np.floating]) -> tuple[FloatArray, BoolArray]:
+    maps = maps_NYX.astype(np.float64)
+    excess = np.maximum(maps - maps.mean(axis=(1, 2), keepdims=True), 0.0)
+    above = excess > PART_THRESHOLD
+    entropy = _entropy_over(np.where(above, excess, 0.0), connected_regions(above, diagonal=True))
+    entropy[np.isnan(maps).any(axis=(1, 2))] = np.nan
+    return entropy, np.asarray(above[:, -1, :].all(axis=1))
+
+
 def _entropy_of_maps(maps_NYX: NDArray[np.floating]) -> FloatArray:
     """The spatial entropy of a few maps, (N,)."""
-    n_maps, n_cells = maps_NYX.shape[0], maps_NYX.shape[1] * maps_NYX.shape[2]
     maps = maps_NYX.astype(np.float64)
     above = maps > maps.mean(axis=(1, 2), keepdims=True) + 1e-12
-    regions = connected_regions(above).reshape(n_maps, n_cells) + n_cells * np.arange(n_maps)[:, None]
-    weights = np.where(above, maps, 0.0).reshape(n_maps, n_cells)
+    entropy = _entropy_over(np.where(above, maps, 0.0), connected_regions(above))
+    entropy[np.isnan(maps).any(axis=(1, 2))] = np.nan
+    return entropy
+
+
+def _entropy_over(weights_NYX: FloatArray, labels_NYX: NDArray[np.int64]) -> FloatArray:
+    """Entropy of the weights summed by label, (N,); log of the number of cells where there is no weight."""
+    n_maps, n_cells = weights_NYX.shape[0], weights_NYX.shape[1] * weights_NYX.shape[2]
+    regions = labels_NYX.reshape(n_maps, n_cells) + n_cells * np.arange(n_maps)[:, None]
+    weights = np.nan_to_num(weights_NYX).reshape(n_maps, n_cells)
     mass = np.bincount(regions.ravel(), weights.ravel(), n_maps * n_cells).reshape(n_maps, n_cells)
     total = mass.sum(axis=1, keepdims=True)
     shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     entropy = -(shares * logs).sum(axis=1) + 0.0
     entropy[total[:, 0] == 0] = np.log(n_cells)
-    entropy[np.isnan(maps).any(axis=(1, 2))] = np.nan
     return np.asarray(entropy, dtype=np.float64)
 
 
-def connected_regions(above_NYX: BoolArray) -> NDArray[np.int64]:
-    """A label per cell, equal within a 4-connected region of True cells of one map, (N, Y, X); False cells
-    get 0.
+def connected_regions(above_NYX: BoolArray, *, diagonal: bool = False) -> NDArray[np.int64]:
+    """A label per cell, equal within a connected region of True cells of one map, (N, Y, X); False cells get
+    0. Cells touch by their sides, and by their corners too where `diagonal` (8 neighbours instead of 4).
 
     The label is the region's largest flat cell index, found by sweeping the maximum along whole runs of
     True cells in the four directions until nothing changes, so the number of sweeps follows the number of
@@ -129,10 +161,21 @@ def connected_regions(above_NYX: BoolArray) -> NDArray[np.int64]:
         swept = labels
         for axis in (2, 1):
             swept = _sweep(_sweep(swept, above_NYX, axis), above_NYX[:, ::-1, ::-1], axis)
+        if diagonal:
+            swept = np.where(above_NYX, _highest_at_corners(swept), 0)
         if np.array_equal(swept, labels):
             break
         labels = swept
     return labels
+
+
+def _highest_at_corners(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each cell's label or the largest of those that touch its corners."""
+    highest = labels.copy()
+    for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+        for left, right in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            highest[:, here, left] = np.maximum(highest[:, here, left], labels[:, there, right])
+    return highest
 
 
 def _sweep(labels: NDArray[np.int64], above: BoolArray, axis: int) -> NDArray[np.int64]:
@@ -167,14 +210,25 @@ class Places:
     n_rows: float
 
 
-def localization(places: Places) -> FloatArray:
-    """Heads that look at one place, (L, H): 1 / (1 + entropy) in (0, 1] for the heads that qualify, at most
-    0 for others.
+def localization(image_mass_LH: FloatArray, entropy_LH: FloatArray, bottom_LH: FloatArray) -> FloatArray:
+    """The published baseline: heads that look at one place on the map averaged over strips and questions.
 
-    A head qualifies when its image mass lies above the elbow of the sorted curve, it is not in layers 0-1,
-    and it is not fixed on the bottom row (its share there is nearer to 1 than to an even spread over
-    `n_rows` rows). The rest follow by their image mass minus 1, so that every head keeps a rank. Source:
-    arXiv 2503.06287, as restated for the comparison in arXiv 2606.14703."""
+    Scores (L, H): 1 / (1 + entropy) in (0, 1] for the heads that qualify, image mass minus 1 (at most 0) for
+    the rest, so that every head keeps a rank. A head qualifies when its image mass lies above the elbow of
+    the sorted curve, it is not in layers 0-1, and not every bottom cell of its map lies inside a part
+    (`bottom_LH`: share of maps where that is so, of strips with grids of several sizes). Source: arXiv
+    2503.06287, appendix D.2 of arXiv 2606.14703."""
+    qualifies = above_elbow(image_mass_LH)
+    qualifies[:FIRST_LOCALIZING_LAYER] = False
+    qualifies &= ~(bottom_LH > 0.5)
+    return np.where(qualifies, 1.0 / (1.0 + entropy_LH), image_mass_LH - 1.0)
+
+
+def localization_by_question(places: Places) -> FloatArray:
+    """A variant of `localization`: entropy per question (4-connected, mass above the mean), then averaged.
+
+    A head is left out when the bottom row's share of its mass is nearer to 1 than to an even spread over
+    `n_rows` rows. Shares few heads with the published ranking."""
     qualifies = above_elbow(places.image_mass_LH)
     qualifies[:FIRST_LOCALIZING_LAYER] = False
     qualifies &= ~(places.bottom_share_LH > (1.0 + 1.0 / places.n_rows) / 2.0)

@@ -16,12 +16,12 @@ import numpy as np
 
 from gazeviz.domain.answer_text import junk_kind
 from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation, JudgedAnswer, Segment, same_text
+from gazeviz.domain.experiments.treatment import DYNAMIC, STATIC, Protocol, Treatment
 from gazeviz.domain.prompts import panel_questions
 from gazeviz.domain.run import Run
 from gazeviz.domain.statistics import random_derangement
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.judges import Judge, Judged
-from gazeviz.engine.evaluation.protocols import DYNAMIC, STATIC, Protocol, Treatment
 from gazeviz.errors import Cancelled, UserError
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Examiner:
         item = self.items[index]
         # Without a judge of words there is no latency, and nothing to look for.
         judge_word = getattr(self.judge, "judge_word", lambda word, item: None)
-        words = _words_by_step(run)
+        words = words_by_step(run)
         for turn, target in enumerate(order):
             first, stop = turn * every_tok, min((turn + 1) * every_tok, len(run.tokens))
             text = "".join(step.text for step in run.tokens[first:stop]).strip()
@@ -265,7 +265,7 @@ def _parts(cells: Sequence[T], tick: Callable[[int], None]) -> Iterator[Sequence
     tick(len(cells))
 
 
-def _words_by_step(run: Run) -> tuple[tuple[str, int, int], ...]:
+def words_by_step(run: Run) -> tuple[tuple[str, int, int], ...]:
     """Every word of an answer, with the step it begins and the step it ends in."""
     text, step_of = "", []
     for step in run.tokens:

@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from gazeviz.domain.evaluation import DynamicEvaluation, Evaluation, JudgedAnswer, Segment
+from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.heads import HeadRanking
-from gazeviz.engine.evaluation.protocols import Treatment
 from gazeviz.testbed.card.plan import Plan
 from gazeviz.testbed.card.settings import Setting, choose, first_round, recommended, second_round
 from gazeviz.testbed.card.tasks import JUDGE, Pictures, Task, joined, ranking_from_json

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from gazeviz.domain.evaluation import Evaluation
+from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.statistics import percentile_of
-from gazeviz.engine.evaluation.protocols import Treatment, controls
+from gazeviz.engine.evaluation.protocols import controls
 from gazeviz.testbed.card.measurement import Figures, Measurement, short
 from gazeviz.testbed.card.settings import Setting, first_round, named_together
 from gazeviz.testbed.card.tasks import SCENES, Pictures

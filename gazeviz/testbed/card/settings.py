@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.steering import Hard, Mode, Scope
-from gazeviz.engine.evaluation.protocols import Treatment
 
 Figures = Mapping[str, Any]
 How: TypeAlias = tuple[Mode, float | Hard, float]

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from gazeviz.domain.evaluation import JudgedAnswer
+from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.statistics import bootstrap_interval, cohen_kappa, percentile_of
-from gazeviz.engine.evaluation.protocols import Treatment, controls
+from gazeviz.engine.evaluation.protocols import controls
 from gazeviz.testbed.card.measurement import Figures, Measurement, short
 from gazeviz.testbed.card.plan import MAIN_LAYOUT
 from gazeviz.testbed.card.settings import Setting, decoding, named_together

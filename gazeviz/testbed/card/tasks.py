@@ -14,12 +14,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from gazeviz.domain.experiments.treatment import PROTOCOLS, Treatment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.strip import Strip
 from gazeviz.engine.engine import Engine
 from gazeviz.engine.evaluation.evaluation import Examiner
 from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge, LikelihoodJudge
-from gazeviz.engine.evaluation.protocols import PROTOCOLS, Treatment, captions_in
+from gazeviz.engine.evaluation.protocols import captions_in
 from gazeviz.testbed.world import grammar, wordings
 from gazeviz.testbed.world.world import drawn_scene, drawn_strip
 

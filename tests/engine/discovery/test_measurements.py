@@ -108,5 +108,24 @@ def test_localization_averages_the_places_of_strips(rng: np.random.Generator):
     one = measurements.looks_of(rows, HALVES, GRID)
     assert one.places is not None
     np.testing.assert_allclose(
-        measurements.scores("localization", [one, one]), rankings.localization(one.places)
+        measurements.scores("localization_by_question", [one, one]),
+        rankings.localization_by_question(one.places),
     )
+
+
+def test_the_published_localization_averages_maps_before_it_takes_their_entropy(rng: np.random.Generator):
+    """A head that looks at one place in each strip, and at another in the next, is at two places."""
+    from gazeviz.engine.discovery.scores import Places
+
+    def seen(column: int) -> measurements.Looks:
+        maps = np.zeros((4, 2, 4, 8), dtype=np.float32)
+        maps[3, 0, 1, column] = 0.9
+        maps[3, 1, 1, 2] = 0.9
+        mass = maps.sum(axis=(2, 3)).astype(np.float64)
+        zeros = np.zeros((4, 2))
+        places = Places(mass, zeros, zeros, 4.0)
+        return measurements.Looks(np.zeros((4, 2, 2, 2)), zeros, places, maps)
+
+    scores = measurements.scores("localization", [seen(0), seen(6)])
+    assert scores[3, 1] == pytest.approx(1.0)
+    assert scores[3, 0] == pytest.approx(1 / (1 + np.log(2)))

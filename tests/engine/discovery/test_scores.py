@@ -150,7 +150,7 @@ def places(**changed: np.ndarray) -> Places:
 
 
 def test_localization_leaves_out_early_layers_and_heads_below_the_elbow():
-    scores = rankings.localization(places())
+    scores = rankings.localization_by_question(places())
     assert (scores > 0).tolist() == [[False, False]] * 2 + [[True, False]] * 3
     assert scores[2, 0] > scores[3, 0] > scores[4, 0]  # ascending entropy
 
@@ -158,11 +158,45 @@ def test_localization_leaves_out_early_layers_and_heads_below_the_elbow():
 def test_localization_leaves_out_heads_fixed_on_the_bottom_row():
     bottom = np.full((5, 2), 0.25)
     bottom[2, 0] = 0.7
-    scores = rankings.localization(places(bottom_share_LH=bottom))
+    scores = rankings.localization_by_question(places(bottom_share_LH=bottom))
     assert scores[2, 0] <= 0 < scores[3, 0]
 
 
 def test_localization_keeps_a_rank_for_the_rest_by_their_image_mass():
-    scores = rankings.localization(places())
+    scores = rankings.localization_by_question(places())
     assert scores[1, 0] == pytest.approx(0.9 - 1)
     assert scores[0, 0] == pytest.approx(0.05 - 1)
+
+
+def test_the_published_entropy_equals_one_written_with_scipy(rng: np.random.Generator):
+    from scipy.ndimage import label
+
+    maps = rng.random((40, 6, 14)) ** 6 / 40
+    entropy, bottom = rankings.spatial_entropy_above_mean(maps)
+    for place, one in enumerate(maps):
+        excess = np.maximum(one - one.mean(), 0)
+        parts, n = label(excess > 0.001, structure=np.ones((3, 3)))
+        sums = np.array([excess[parts == k].sum() for k in range(1, n + 1)])
+        shares = sums / sums.sum()
+        assert entropy[place] == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-9)
+        assert bottom[place] == bool((parts[-1] > 0).all())
+
+
+def test_cells_that_touch_at_corners_are_one_part_for_eight_neighbours_and_two_for_four():
+    diagonal = np.zeros((1, 2, 2), dtype=bool)
+    diagonal[0, 0, 0] = diagonal[0, 1, 1] = True
+    eight = rankings.connected_regions(diagonal, diagonal=True)[0]
+    four = rankings.connected_regions(diagonal)[0]
+    assert eight[0, 0] == eight[1, 1]
+    assert four[0, 0] != four[1, 1]
+
+
+def test_the_published_localization_leaves_out_heads_whose_bottom_row_lies_inside_parts():
+    mass = np.full((3, 2), 0.1)
+    mass[1:] = 0.9
+    entropy, bottom = np.zeros((3, 2)), np.zeros((3, 2))
+    bottom[2, 1] = 1.0
+    scores = rankings.localization(mass, entropy, bottom)
+    assert scores[2, 0] == 1.0
+    assert scores[2, 1] == pytest.approx(-0.1)
+    assert (scores[0] < 0).all()

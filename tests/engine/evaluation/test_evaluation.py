@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.evaluation import JudgedAnswer
+from gazeviz.domain.experiments.treatment import DYNAMIC, REGION, Treatment
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Strip
 from gazeviz.engine.engine import Engine
 from gazeviz.engine.evaluation.evaluation import Examiner, derangement_of
 from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge
-from gazeviz.engine.evaluation.protocols import DYNAMIC, REGION, Treatment
 from gazeviz.errors import Cancelled, UserError
 from gazeviz.testbed.world.grammar import parse
 from tests.engine.fixtures.scripted_engine import CAPTIONS, PANELS, ScriptedEngine, obedient, panel_of, strips

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gazeviz.domain.evaluation import Verdict
-from gazeviz.engine.evaluation.judges import LanguageModelJudge
+from gazeviz.engine.evaluation.language_judge import LanguageModelJudge
 from gazeviz.errors import UserError
 from tests.engine.fixtures.scripted_engine import CAPTIONS, strips
 
@@ -70,7 +70,7 @@ def letter_of(body: dict[str, Any], caption: str) -> str:
 
 def test_the_panel_behind_the_letter_is_chosen_whatever_the_order() -> None:
     with serving(lambda body: completion(f" {letter_of(body, CAPTIONS[2])}.")) as server:
-        judge = LanguageModelJudge(server.address, "small", api_key="secret")
+        judge = LanguageModelJudge(server.address, "small", api_key="secret", sees=False, tries=1)
         for text in ("a bird reads", "green bird", "it is night"):
             assert judge.judge(text, ITEM) == Verdict((0.0, 0.0, 1.0), 2)
     letters = {letter_of(body, CAPTIONS[2]) for _, _, body in server.requests}
@@ -84,7 +84,7 @@ def test_the_panel_behind_the_letter_is_chosen_whatever_the_order() -> None:
 
 def test_zero_means_none_and_an_empty_text_is_not_sent() -> None:
     with serving(lambda _: completion("0")) as server:
-        judge = LanguageModelJudge(server.address, "small")
+        judge = LanguageModelJudge(server.address, "small", sees=False, tries=1)
         assert judge.judge("a text", ITEM).chosen is None
         assert judge.judge(" ", ITEM).chosen is None
     assert len(server.requests) == 1
@@ -104,7 +104,7 @@ def test_zero_means_none_and_an_empty_text_is_not_sent() -> None:
 )
 def test_refusals_are_sentences(answer: Answering, sentence: str) -> None:
     with serving(answer) as server, pytest.raises(UserError, match=sentence):
-        LanguageModelJudge(server.address, "small").judge("a text", ITEM)
+        LanguageModelJudge(server.address, "small", sees=False, tries=1).judge("a text", ITEM)
 
 
 def test_a_judge_that_does_not_answer_is_given_up() -> None:
@@ -113,23 +113,23 @@ def test_a_judge_that_does_not_answer_is_given_up() -> None:
         return completion("A")
 
     with serving(slow) as server, pytest.raises(UserError, match=r"within 0\.2 seconds"):
-        LanguageModelJudge(server.address, "small", timeout_s=0.2).judge("a text", ITEM)
+        LanguageModelJudge(server.address, "small", timeout_s=0.2, sees=False, tries=1).judge("a text", ITEM)
 
 
 def test_nobody_at_the_address() -> None:
     with serving(lambda _: completion("A")) as server:
         address = server.address
     with pytest.raises(UserError, match="cannot be reached"):
-        LanguageModelJudge(address, "small").judge("a text", ITEM)
+        LanguageModelJudge(address, "small", sees=False, tries=1).judge("a text", ITEM)
 
 
 @pytest.mark.parametrize("address", ["judge.example:8000", "file://judge.example/page", "", "http://"])
 def test_an_address_must_be_one(address: str) -> None:
     with pytest.raises(UserError, match="no address"):
-        LanguageModelJudge(address, "small")
+        LanguageModelJudge(address, "small", sees=False, tries=1)
 
 
 def test_captions_are_needed() -> None:
     bare = type(ITEM)(ITEM.image, ITEM.panels)
     with pytest.raises(UserError, match="there are 0"):
-        LanguageModelJudge("http://localhost:1", "small").judge("a text", bare)
+        LanguageModelJudge("http://localhost:1", "small", sees=False, tries=1).judge("a text", bare)

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from gazeviz.domain.experiments.treatment import PROTOCOLS, Treatment, elsewhere
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.region import Region
-from gazeviz.engine.evaluation.protocols import PROTOCOLS, Treatment, controls, elsewhere
+from gazeviz.engine.evaluation.protocols import controls
 from gazeviz.errors import UserError
 
 RANKING = HeadRanking("mass", np.linspace(1, 0, 24).reshape(3, 8))

@@ -37,7 +37,7 @@ def operations(engine: TinyEngine, wish: Steering | None, track: HeadSet) -> int
     with Counter() as counter:
         next(stream)
     stream.cancel()
-    return counter.n
+    return int(counter.n)
 
 
 def plain_operations(engine: TinyEngine) -> int:
@@ -47,7 +47,7 @@ def plain_operations(engine: TinyEngine) -> int:
         cache = engine.model(**inputs, use_cache=True).past_key_values
         with Counter() as counter:
             engine.model(input_ids=torch.tensor([[5]]), past_key_values=cache, use_cache=True)
-    return counter.n
+    return int(counter.n)
 
 
 def test_a_step_costs_a_bounded_number_of_operations(qwen: TinyEngine) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.engine.engine import Engine
-from gazeviz.engine.evaluation.protocols import Treatment
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.testbed.card import model_card
 from gazeviz.testbed.card.plan import MAIN_LAYOUT, Plan

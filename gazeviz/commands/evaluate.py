@@ -1,0 +1,242 @@
+"""`gazeviz evaluate` and `gazeviz sweep`: measure whether steering works, with every control."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gazeviz.commands import inputs
+from gazeviz.commands.logged import log_path
+from gazeviz.commands.terminal import Report, Terminal, escape, table
+from gazeviz.errors import Cancelled, UserError
+
+if TYPE_CHECKING:
+    from gazeviz.domain.experiments.results import EvaluationResult
+    from gazeviz.engine.engine import Engine
+    from gazeviz.evaluating import Wish
+    from gazeviz.store import SessionStore
+
+HELP = "Measure whether steering works, against random heads and every other control."
+PROTOCOLS = ("vqa", "static", "dynamic", "region")
+KEYS = ("GAZEVIZ_JUDGE_KEY", "OPENAI_API_KEY")
+"""Where an address's key is looked for; it is never written anywhere."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add protocol, pictures, heads, conditions and judge."""
+    parser.add_argument("protocol", choices=PROTOCOLS, help="what is asked, as in the gaze-heads paper")
+    add_settings(parser)
+    parser.add_argument(
+        "--sweep", action="append", default=[], metavar="AXIS=VALUES",
+        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=..., or wording=a|b; again for a second axis",
+    )  # fmt: skip
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add what an evaluation and a sweep share."""
+    parser.add_argument(
+        "--pictures", default="builtin:100@7", metavar="SET",
+        help="builtin:100@7 (number@seed), builtin:60@7:2x3, scenes:60@7, a folder of strips, panels, comics"
+        " or labelled photos, or coco:ANNOTATIONS.json:FOLDER (default: builtin:100@7)",
+    )  # fmt: skip
+    parser.add_argument("--captions", type=Path, metavar="FILE", help="captions of your own: .txt or .json")
+    parser.add_argument(
+        "--heads", default="mass:10", metavar="HEADS",
+        help="mass:10 (ten of a ranking), FILE:10, random:10@seed, all, or L4H1,L3H2 (default: mass:10)",
+    )  # fmt: skip
+    parser.add_argument("--like", metavar="HEADS", help="layers that random heads match, like mass:10")
+    parser.add_argument("--rank-on", metavar="SET", help="measure rankings on this set, not the model's own")
+    parser.add_argument(
+        "--controls", metavar="LIST",
+        help="uniform:10, layers:10, range:10@20-28, bottom:10, lower:10, all, lowest, wrong-region, zero,"
+        " prompt; none for no control (default: all but range, bottom and lower)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--judge", default="exact", metavar="JUDGE",
+        help="exact, lexical, lexical:german, category, likelihood, or http://host/v1#MODEL (default: exact)",
+    )  # fmt: skip
+    parser.add_argument("--name", default="", help="to go on with later; the same call goes on by itself")
+    steering = parser.add_argument_group("steering")
+    steering.add_argument("--mode", default="boost_suppress", help="as in gazeviz steer")
+    steering.add_argument("--strength", default="8", help="a number, hard or hard_uniform (default: 8)")
+    steering.add_argument("--scope", help="all_rows, decode_only or after_image (default: the protocol's)")
+    steering.add_argument("-p", "--prompt", help="instead of the protocol's")
+    steering.add_argument("--new-tokens", type=int, metavar="N", help="instead of the protocol's")
+    steering.add_argument("--seed", type=int, default=0, help="of draws and schedules (default: 0)")
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--figure", action="append", default=[], metavar="NAME=FILE",
+        help="accuracy, curve, heat map, table or confusion as .svg, .pdf or .png; data=FILE.csv",
+    )  # fmt: skip
+    files.add_argument(
+        "--shard", metavar="K/N", help="compute the K-th of N parts only, to be run side by side"
+    )
+    coco = parser.add_argument_group("COCO")
+    coco.add_argument("--category", action="append", default=[], help="only regions of it; may be repeated")
+    coco.add_argument("--size", action="append", default=[], choices=("large", "medium", "small"))
+    coco.add_argument("--smallest-side", type=float, default=0.0, metavar="PX")
+    coco.add_argument("--most-regions", type=int, metavar="M", help="of a picture, the largest first")
+    coco.add_argument(
+        "--number", type=int, metavar="N", help="pictures or windows to take, drawn with --seed"
+    )
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run it, or go on with it, and tell what it came to."""
+    from gazeviz.commands.discover import check_folder
+
+    for wanted in options.figure:
+        check_folder(Path(wanted.partition("=")[2]))
+    wish = wish_of(options)
+    with terminal.progress(wish.called) as report:
+        result = measured(options, terminal, wish, report)
+    written = write_figures(result, options.figure)
+    document = result.to_json() | {"written": [str(path) for path in written]}
+    terminal.answer(without_nan(document), *told(result), *(f"wrote {escape(str(path))}" for path in written))
+    return 0
+
+
+def wish_of(options: argparse.Namespace) -> Wish:
+    """Turn options into a wish; UserErrors of sets."""
+    from gazeviz.domain.experiments.conditions import CONTROLS
+    from gazeviz.evaluating import Wish
+
+    controls = CONTROLS if options.controls is None else options.controls
+    return Wish(
+        protocol=options.protocol,
+        pictures=_source(options),
+        heads=options.heads,
+        like=options.like,
+        controls="" if controls == "none" else controls,
+        sweep=tuple(options.sweep),
+        judge=options.judge,
+        name=options.name,
+        mode=options.mode,
+        strength=options.strength,
+        scope=options.scope,
+        prompt=options.prompt,
+        new_tok=options.new_tokens,
+        seed=options.seed,
+    )
+
+
+def _source(options: argparse.Namespace) -> Any:
+    from dataclasses import replace
+
+    from gazeviz.domain.experiments.picture_set import CocoFilter, SetSource
+
+    source = SetSource.parse(options.pictures)
+    if source.kind == "coco":
+        wanted = CocoFilter(
+            tuple(options.category), tuple(options.size), options.smallest_side, options.most_regions,
+            options.number, options.seed,
+        )  # fmt: skip
+        return replace(source, filter=wanted)
+    if source.kind == "folder" and options.number is not None:
+        return replace(source, n=options.number, seed=options.seed)
+    return source
+
+
+def measured(
+    options: argparse.Namespace, terminal: Terminal, wish: Wish, report: Report, engine: Engine | None = None
+) -> EvaluationResult:
+    """Run a wish with the log that the options name; says what to do to go on where it is stopped."""
+    from gazeviz.evaluating import evaluate
+
+    engine = engine or inputs.load_engine(options, terminal)
+    store = open_log(options, terminal)
+    fields = {key: value for key, value in vars(wish).items() if key not in ("protocol", "pictures", "heads")}
+    try:
+        return evaluate(
+            wish.protocol, wish.pictures, wish.heads, engine=engine, log=store, progress=report,
+            rank_on=options.rank_on, captions=options.captions, key=judge_key(),
+            shard=shard_of(options.shard), **fields,
+        ).result  # fmt: skip
+    except (Cancelled, KeyboardInterrupt):
+        if store is not None:
+            terminal.warn("What was done is kept. The same call goes on with it.")
+        raise
+    finally:
+        if store is not None:
+            store.close()
+
+
+def open_log(options: argparse.Namespace, terminal: Terminal) -> SessionStore | None:
+    """Open the log, or say that nothing is kept."""
+    if options.no_log:
+        return None
+    from gazeviz.store import SessionStore
+
+    return SessionStore(log_path(options), program=f"gazeviz {options.command}")
+
+
+def judge_key() -> str | None:
+    """The key of a judge's address, from the environment."""
+    return next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+
+
+def shard_of(text: str | None) -> tuple[int, int]:
+    """Read "3/8", counted from 1; UserError for anything else."""
+    if text is None:
+        return 0, 1
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UserError(f"“{text}” is no part of anything.", next_step="Write --shard 3/8.")
+    return int(part) - 1, int(parts)
+
+
+def told(result: EvaluationResult) -> list[Any]:
+    """The result as a person reads it."""
+    rows = [
+        (
+            escape(row["condition"]), str(row["n"]), _share(row["accuracy"]),
+            f"{_share(row['low'])} to {_share(row['high'])}", _share(row["junk"]), _share(row["unchanged"]),
+            "" if row["rho"] is None else f"{row['rho']:.2f}",
+        )
+        for row in result.table()
+    ]  # fmt: skip
+    best, lines = result.best_setting(), []
+    percentile = result.percentile(best.condition.at if best and result.spec.axes else None)
+    if percentile is not None:
+        lines.append(f"The chosen heads stand at percentile {percentile:.0f} of the random draws.")
+    if result.spec.axes and best is not None:
+        lines.append(f"Best lower bound, fewest heads on a tie: {escape(best.name)}.")
+    if not result.is_complete:
+        lines.append(f"{len(result.items)} of {result.n_items} answers so far; the same call goes on.")
+    columns = ("condition", "n", "%", "95 %, or range of draws", "junk", "unchanged", "rho")
+    heading = f"[bold]{escape(result.spec.name)}[/]  [dim]judged by {escape(result.judged_by)}[/]"
+    return [heading, table(columns, rows, right=(1, 2, 4, 5, 6)), *lines]
+
+
+def write_figures(result: EvaluationResult, wanted: list[str]) -> list[Path]:
+    """Write figures, named NAME=FILE; UserErrors of figures and files."""
+    from gazeviz.render import evaluation_figures
+    from gazeviz.render.figures import save
+    from gazeviz.whole_files import written_whole
+
+    written = []
+    for text in wanted:
+        name, _, file = text.partition("=")
+        path = Path(file)
+        if name == "data":
+            with written_whole(path, "data") as unfinished:
+                unfinished.write_text(evaluation_figures.data_of(result), encoding="utf-8")
+        else:
+            save(evaluation_figures.draw(result, name), path)
+        written.append(path)
+    return written
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def without_nan(document: Any) -> Any:
+    """JSON knows no NaN: what is undefined is null."""
+    if isinstance(document, float):
+        return document if document == document else None
+    if isinstance(document, dict):
+        return {key: without_nan(value) for key, value in document.items()}
+    return [without_nan(value) for value in document] if isinstance(document, (list, tuple)) else document

@@ -1,0 +1,1 @@
+"""What an experiment is: pictures, conditions, the plan made of them, and the results."""

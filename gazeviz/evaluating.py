@@ -1,0 +1,490 @@
+"""Evaluate: does steering really work on this model? The notebook's face, and what the commands are made of.
+
+    result = gazeviz.evaluate("vqa", "builtin:100@7", "mass:10", controls="uniform:10,zero", log=None)
+    result.table(); result.figure("accuracy")
+
+Puts together what the rooms know: pictures, heads, conditions, the runner, the judge and the log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from gazeviz.domain.experiments.conditions import (
+    CONTROLS,
+    DRAWN,
+    At,
+    Condition,
+    Control,
+    SweepAxis,
+    conditions_for,
+    controls_of,
+    place_text,
+    places,
+    unsteered,
+)
+from gazeviz.domain.experiments.picture_set import PictureSet, SetSource
+from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, ItemKey, Judgement
+from gazeviz.domain.experiments.results import EvaluationResult
+from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
+from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.region import Region
+from gazeviz.domain.run import Sampling
+from gazeviz.domain.steering import HARD
+from gazeviz.errors import Cancelled, UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gazeviz.engine.engine import Engine
+    from gazeviz.engine.evaluation.judges import Judge
+    from gazeviz.store import SessionStore
+
+RANKING_SET: Final = "builtin:24@0"
+"""Strips that a ranking is measured on where the model's folder has none of that name."""
+_COUNTED: Final = re.compile(r"(.+):(\d{1,6})(?:@(\d{1,9}))?")
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and the part done of all of it, 0 to 1."""
+
+
+def _silent(_what: str, _part: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass
+class Heads:
+    """Finds the heads that a person writes down, and the rankings that they come from.
+
+    rank_on: a picture set to measure rankings on; None: the model folder's own where it has one, else
+        `RANKING_SET`.
+    """
+
+    engine: Engine
+    rank_on: str | None = None
+    progress: Progress = _silent
+    _rankings: dict[str, HeadRanking] = field(default_factory=dict)
+
+    def ranking(self, named: str) -> HeadRanking:
+        """A ranking by its name or file; measured where there is none. UserErrors of discovery and files."""
+        if named not in self._rankings:
+            self._rankings[named] = self._found(named)
+        return self._rankings[named]
+
+    def _found(self, named: str) -> HeadRanking:
+        file = Path(named).expanduser()
+        if named.lower().endswith(".json") or file.is_file():
+            return HeadRanking.load(file, self.engine.shape_LH)
+        kept = Path(self.engine.describe_model().path) / "rankings" / f"{named}.json"
+        if self.rank_on is None and kept.is_file():
+            return HeadRanking.load(kept, self.engine.shape_LH)
+        from gazeviz.backend.picture_sets import open_set
+
+        strips = open_set(SetSource.parse(self.rank_on or RANKING_SET)).pictures
+        what = f"ranking heads by {named} on {len(strips)} strips"
+        return self.engine.discover(
+            strips, named, progress=lambda done, total, _: self.progress(what, done / total)
+        )
+
+    def read(self, text: str, like: str | None = None) -> tuple[HeadSet, HeadRanking]:
+        """The heads of `mass:10`, `FILE:10`, `random:10@seed`, `all`, or a list like L4H1,L3H2.
+
+        like: with random heads, a set of heads whose layers they match and which are never drawn.
+        Returns the heads and the ranking that controls are drawn from. UserError for anything else.
+        """
+        match = _COUNTED.fullmatch(text.strip())
+        if match is None:
+            pool = self.ranking("mass")
+            if text == "all":
+                return HeadSet(pool.order(), self.engine.all_heads().origin), pool
+            chosen = HeadSet.of(text)
+            chosen.check(self.engine.shape_LH)
+            return chosen, pool
+        named, n, seed = match[1], int(match[2]), int(match[3] or 0)
+        if named != "random":
+            ranking = self.ranking(named)
+            return ranking.top(n), ranking
+        if like is None:
+            pool = self.ranking("mass")
+            return pool.random(n, seed), pool
+        model, ranking = self.read(like)
+        if len(model) != n:
+            raise UserError(
+                f"{n} heads cannot match the layers of {len(model)}.",
+                next_step=f"Ask for as many: --heads random:{len(model)}@{seed}.",
+            )
+        return ranking.random(n, seed, like=model), ranking
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An evaluation as a person asks for it: the command's options, the notebook's arguments."""
+
+    protocol: str
+    pictures: str | SetSource
+    heads: str = "mass:10"
+    like: str | None = None
+    controls: str = CONTROLS
+    sweep: tuple[str, ...] = ()
+    judge: str = "exact"
+    name: str = ""
+    mode: str = "boost_suppress"
+    strength: str = "8"
+    scope: str | None = None
+    prompt: str | None = None
+    new_tok: int | None = None
+    every_tok: int | None = None
+    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen
+    seed: int = 0
+
+    @property
+    def called(self) -> str:
+        """Its name; unless given, made of what is asked for."""
+        return self.name or f"{self.protocol} on {self.pictures} with {self.heads}"
+
+
+def plan_of(wish: Wish, heads: Heads, pictures: PictureSet) -> EvaluationSpec:
+    """Turn a wish into a plan; UserErrors of heads, controls and sweeps."""
+    if wish.protocol not in PROTOCOLS:
+        raise UserError(
+            f"There is no protocol “{wish.protocol}”.", next_step=f"Choose among {', '.join(PROTOCOLS)}."
+        )
+    protocol: Protocol = PROTOCOLS[wish.protocol]
+    protocol = replace(
+        protocol,
+        prompt=wish.prompt or protocol.prompt,
+        new_tok=wish.new_tok or wish.every_tok or protocol.new_tok,
+    )
+    axes = tuple(SweepAxis.parse(text) for text in wish.sweep)
+    return EvaluationSpec(
+        name=wish.called,
+        protocol=protocol,
+        source=pictures.source,
+        set_fingerprint=pictures.fingerprint,
+        model_fingerprint=heads.engine.describe_model().fingerprint,
+        conditions=_conditions(wish, heads, axes),
+        judge=wish.judge,
+        sampling=wish.sampling,
+        axes=axes,
+        seed=wish.seed,
+    )
+
+
+def _conditions(wish: Wish, heads: Heads, axes: Sequence[SweepAxis]) -> tuple[Condition, ...]:
+    controls, found = controls_of(wish.controls), [unsteered()]
+    wordings = next((axis.values for axis in axes if axis.name == "wording"), ())
+    found += [unsteered(wording, (("wording", wording),)) for wording in wordings]
+    for number, at in enumerate(places(axes)):
+        # What a setting does not change is measured once, at the first one.
+        wanted = controls if number == 0 else [one for one in controls if one.kind in (*DRAWN, "lowest")]
+        found += _at(wish, heads, at, wanted)
+    return tuple(found)
+
+
+def _at(wish: Wish, heads: Heads, at: At, controls: Sequence[Control]) -> tuple[Condition, ...]:
+    told = dict(at)
+    named, _, count = wish.heads.rpartition(":")
+    text = wish.heads
+    if "top" in told or "ranking" in told:
+        text = f"{told.get('ranking', named or 'mass')}:{told.get('top', count)}"
+    chosen, ranking = heads.read(text, wish.like)
+    strength = told.get("strength", wish.strength)
+    treatment = Treatment(
+        str(chosen.origin),
+        chosen,
+        mode=told.get("mode", wish.mode),  # type: ignore[arg-type]
+        strength=strength if strength in HARD else _number(strength),
+        scope=wish.scope,  # type: ignore[arg-type]
+    )
+    made = conditions_for(treatment, ranking, controls, first_seed=wish.seed, suffix=place_text(at), at=at)
+    return tuple(replace(one, prompt=told["wording"]) for one in made) if "wording" in told else made
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(
+            f"“{text}” is no strength.", next_step=f"Write a number, or one of {', '.join(HARD)}."
+        ) from None
+
+
+def judge_of(text: str, engine: Engine | None = None, key: str | None = None) -> Judge:
+    """A judge by what a person writes: exact, lexical, lexical:german, category, likelihood, or
+    `http://host/v1#model` (`#model!` for a forced choice).
+
+    engine: the likelihood judge's.  key: of an address.  UserError for anything else.
+    """
+    from gazeviz.engine.evaluation.category_judge import CategoryJudge
+    from gazeviz.engine.evaluation.judges import GrammarJudge, LikelihoodJudge, lexical_judge
+    from gazeviz.engine.evaluation.language_judge import LanguageModelJudge
+
+    kind, _, more = text.partition(":")
+    if kind in ("http", "https"):
+        address, _, model = text.partition("#")
+        if not model:
+            raise UserError("The judge has no model.", next_step="Write http://localhost:8000/v1#MODEL.")
+        return LanguageModelJudge(address, model.rstrip("!"), key, forced=model.endswith("!"))
+    if kind == "exact":
+        from gazeviz.testbed.world.grammar import parse
+
+        return GrammarJudge(parse)
+    if kind == "lexical":
+        return lexical_judge(more or "english")
+    if kind == "category":
+        return CategoryJudge()
+    if kind == "likelihood":
+        if engine is None:
+            raise UserError(
+                "The likelihood judge needs the model.", next_step="Load the model that wrote the texts."
+            )
+        return LikelihoodJudge(engine)
+    raise UserError(
+        f"There is no judge “{text}”.",
+        next_step="Choose exact, lexical, category, likelihood, person, or an address: http://host/v1#MODEL.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """An evaluation's result as a notebook shows it."""
+
+    result: EvaluationResult
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each condition; draws of one kind together, with their range for an interval."""
+        return self.result.table()
+
+    def figure(self, name: str = "accuracy") -> Figure:
+        """A matplotlib figure by its name: see `gazeviz.render.evaluation_figures.FIGURES`."""
+        from gazeviz.render.evaluation_figures import draw
+
+        return draw(self.result, name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as `gazeviz evaluate --json` writes it."""
+        return self.result.to_json()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(row['condition'])}</td><td>{row['n']}</td><td>{row['accuracy']:.3f}</td>"
+            f"<td>{row['low']:.3f} to {row['high']:.3f}</td><td>{row['junk']:.3f}</td>"
+            f"<td>{row['unchanged']:.3f}</td></tr>"
+            for row in self.table()
+        )
+        spec, percentile = self.result.spec, self.result.percentile()
+        stands = "" if percentile is None else f"; percentile among the draws {percentile:.0f}"
+        head = "".join(f"<th>{name}</th>" for name in ("", "n", "accuracy", "95 %", "junk", "unchanged"))
+        return (
+            f"<p><b>{escape(spec.name)}</b>: {escape(str(spec.source))}, judged by"
+            f" {escape(self.result.judged_by)}{stands}</p><table><tr>{head}</tr>{rows}</table>"
+        )
+
+
+def evaluate(
+    protocol: str,
+    pictures: str | SetSource | PictureSet,
+    heads: str = "mass:10",
+    *,
+    engine: Engine | None = None,
+    log: SessionStore | None = None,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] | None = None,
+    rank_on: str | None = None,
+    captions: Path | None = None,
+    key: str | None = None,
+    shard: tuple[int, int] = (0, 1),
+    **options: Any,
+) -> Evaluated:
+    """Measure whether steering works: an evaluation, run, judged and kept.
+
+    protocol: vqa, static, dynamic or region.  pictures: a set, or how one is written.  heads: mass:10,
+    FILE:10, random:10@seed, all, or a list.  engine: left out, the built-in model.  log: where it is kept and
+    gone on with under its name; None keeps nothing.  options: those of `Wish` (controls, sweep, judge ...).
+    Raises UserErrors, and Cancelled; what was done until then is in the log.
+    """
+    from gazeviz.engine.engine import load
+
+    opened = pictures if isinstance(pictures, PictureSet) else None
+    source = opened.source if opened else pictures
+    assert not isinstance(source, PictureSet)
+    if isinstance(options.get("sweep"), str):
+        options["sweep"] = (options["sweep"],)
+    wish = Wish(protocol, source, heads, **options)
+    engine = engine or load()
+    if opened is None:
+        opened = open_pictures(source, engine, captions)
+    spec = plan_of(wish, Heads(engine, rank_on, progress), opened)
+    judge = judge_of(wish.judge, engine, key)
+    spec = replace(spec, judge=judge.name)
+    return Evaluated(carried_out(spec, opened, engine, judge, log, progress, cancelled, shard))
+
+
+def open_pictures(source: str | SetSource, engine: Engine | None, captions: Path | None = None) -> PictureSet:
+    """Open a set as the model's image tokens want it, labelled photos included."""
+    from gazeviz.app.editing.region_files import read_regions
+    from gazeviz.backend.picture_sets import open_set
+    from gazeviz.backend.strips import CELL_PX
+
+    told = SetSource.parse(source) if isinstance(source, str) else source
+    eyes = getattr(getattr(engine, "processor", None), "image_processor", None)
+    patch, merge = getattr(eyes, "patch_size", None), getattr(eyes, "merge_size", 1)
+    cell_px = patch * merge if isinstance(patch, int) and isinstance(merge, int) else CELL_PX
+
+    def labelled(path: Path, size_px: tuple[int, int]) -> tuple[Region, ...]:
+        return read_regions([path], size_px, path.stem).needed(path.name).regions
+
+    return open_set(told, cell_px=cell_px, captions=captions, read_regions=labelled)
+
+
+def carried_out(
+    spec: EvaluationSpec,
+    pictures: PictureSet,
+    engine: Engine,
+    judge: Judge,
+    log: SessionStore | None,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] | None = None,
+    shard: tuple[int, int] = (0, 1),
+) -> EvaluationResult:
+    """Compute and judge what is missing, and give what is there then; errors as `evaluate`."""
+    from gazeviz.engine.evaluation.runner import EvaluationRunner
+
+    n_items = pictures.n_regions * len(spec.conditions)
+    place = _LogPlace(log, spec, pictures, n_items) if log is not None else _MemoryPlace(spec, n_items)
+    known, judged = place.known(judge.name)
+
+    def told(done: int, total: int, _seconds: float | None) -> None:
+        progress(f"{spec.name}: {done} of {total} answers", done / total)
+
+    runner = EvaluationRunner(
+        engine, spec, pictures, judge, place.keep, known, judged, told, cancelled, shard
+    )
+    try:
+        runner.run()
+    except (Cancelled, KeyboardInterrupt):
+        place.end("paused", "")
+        raise
+    except UserError as error:
+        place.end("failed", error.sentence)
+        raise
+    result = place.result(judge.name)
+    place.end("done" if result.is_complete else "paused", "")
+    return result
+
+
+class _MemoryPlace:
+    """Keeps an evaluation as long as it runs."""
+
+    def __init__(self, spec: EvaluationSpec, n_items: int) -> None:
+        self._spec, self._n_items = spec, n_items
+        self._items: list[EvaluationItem] = []
+        self._judgements: list[Judgement] = []
+
+    def known(self, judge: str) -> tuple[Sequence[EvaluationItem], set[ItemKey]]:
+        """Nothing yet."""
+        return (), set()
+
+    def keep(self, items: Sequence[EvaluationItem], judgements: Sequence[Judgement]) -> None:
+        """Remember a block."""
+        self._items += items
+        self._judgements += judgements
+
+    def end(self, state: str, message: str) -> None:
+        """Nobody asks."""
+
+    def result(self, judge: str) -> EvaluationResult:
+        """What is there."""
+        return EvaluationResult(self._spec, tuple(self._items), tuple(self._judgements), self._n_items, judge)
+
+
+class _LogPlace:
+    """Keeps an evaluation in the log, and goes on with what is there under its name."""
+
+    def __init__(self, store: SessionStore, spec: EvaluationSpec, pictures: PictureSet, n_items: int) -> None:
+        from gazeviz.store.evaluations import EvaluationLog
+
+        self._log, self._name = EvaluationLog(store), spec.name
+        self._number = self._log.begin(spec, pictures, n_items)
+
+    def known(self, judge: str) -> tuple[Sequence[EvaluationItem], set[ItemKey]]:
+        """The items that are there, and those that this judge has judged."""
+        found = self._log.result(self._name)
+        return found.items, {one.key for one in found.judgements if one.judge == judge}
+
+    def keep(self, items: Sequence[EvaluationItem], judgements: Sequence[Judgement]) -> None:
+        """Write a block."""
+        self._log.keep(self._number, items, judgements)
+
+    def end(self, state: str, message: str) -> None:
+        """Say how it stands."""
+        self._log.end(self._number, state, message)
+
+    def result(self, judge: str) -> EvaluationResult:
+        """What is there."""
+        return self._log.result(self._name, judge)
+
+
+def judged_again(
+    log: SessionStore,
+    name: str,
+    judge: Judge,
+    *,
+    captions: Path | None = None,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] | None = None,
+    shuffled: bool = False,
+) -> EvaluationResult:
+    """Let a judge read the stored texts of an evaluation, without a model; goes on where it stopped.
+
+    shuffled: in a random order, and each judgement is kept at once: for a person.
+
+    UserErrors of the judge and of a set whose pictures have changed.
+    """
+    from gazeviz.engine.evaluation.runner import judge_items
+    from gazeviz.store.evaluations import EvaluationLog
+
+    kept = EvaluationLog(log)
+    found = kept.result(name)
+    pictures = open_pictures(found.spec.source, None, captions)
+    if pictures.fingerprint != found.spec.set_fingerprint and captions is None:
+        raise UserError(
+            f"The pictures of “{name}” have changed since it was run.", next_step="Bring them back."
+        )
+    done = {one.key for one in found.judgements if one.judge == judge.name}
+    number = next(one.evaluation_id for one in kept.all() if one.name == name)
+    missing = [item for item in found.items if item.key not in done]
+    if shuffled:
+        order = np.random.default_rng(0).permutation(len(missing)).tolist()
+        missing = [missing[place] for place in order]
+    judge_items(
+        missing,
+        pictures,
+        judge,
+        lambda said: kept.keep(number, (), said),
+        cancelled=cancelled,
+        at_once=1 if shuffled else 20,
+        progress=lambda done, total, _: progress(f"{judge.name}: {done} of {total} texts", done / total),
+    )
+    return kept.result(name, judge.name)
+
+
+def paper_table(result: EvaluationResult, paper: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """Rows of (condition, ours, the paper's) as text."""
+    return [
+        (row["condition"], f"{100 * row['accuracy']:.1f}", _paper(paper, row["condition"]))
+        for row in result.table()
+    ]
+
+
+def _paper(paper: Mapping[str, float], condition: str) -> str:
+    value = paper.get(condition.split(" (")[0])
+    return "" if value is None else f"{value:g}"
