@@ -333,6 +333,8 @@ def loss_sentence(lost: WorkerEnded) -> str:
     """What happened to a worker."""
     if lost.cancelled:
         return "The worker did not stop when it was asked to, and was ended."
+    if lost.sentence:
+        return lost.sentence
     if lost.signal_name:
         return f"The worker was ended by {lost.signal_name}."
     if lost.exit is not None:
