@@ -127,7 +127,7 @@ def _check_streams(given: Sequence[str]) -> None:
     """Refuse what could not be answered: closed output, and arguments that are no text."""
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - kept for good
-    if sys.stdout is None and not _is_for_the_window(given) and given[:1] != ["gui"]:
+    if sys.stdout is None and not _is_for_the_window(given) and "gui" not in given:
         raise UserError("Standard output is closed.", next_step="Run it without >&-, or send it to a file.")
     for word in given:
         try:

@@ -128,7 +128,7 @@ def test_a_map_tells_the_attention_on_regions(
 )
 def test_what_a_shell_may_pass_on_ends_in_a_sentence(gazeviz: Run, arguments: list[str], said: str) -> None:
     code, _, err = gazeviz(*arguments)
-    assert code == 2 and said in err and "bug" not in err
+    assert code == 2 and said in err and "Internal error" not in err
 
 
 def test_an_export_onto_a_folder_is_a_sentence(
@@ -145,7 +145,7 @@ def test_an_answer_that_cannot_be_written_is_no_success(picture: Path, file: Pat
     command += ["regions", str(file), "--picture", str(picture)]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 1 and "No space left" in done.stderr and "bug" not in done.stderr
+    assert done.returncode == 1 and "No space left" in done.stderr and "Internal error" not in done.stderr
     closed = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, text=True, check=False
     )

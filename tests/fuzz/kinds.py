@@ -353,7 +353,7 @@ def _command(*words: str) -> int:
     with redirect_stdout(out), redirect_stderr(err):
         code = cli.main(words)
     said = out.getvalue() + err.getvalue()
-    if "met a bug" in said or "\x1b]" in said:
+    if "Internal error" in said or "\x1b]" in said:
         raise AssertionError(f"{words}: {said[-1200:]}")
     return code
 
