@@ -4,6 +4,7 @@
 #   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
 #   make test [ARGS="..."]  the tests (ARGS goes to pytest)
 #   make lint               what pre-commit checks: ruff, formatting, mypy --strict, import rules
+#   make fuzz               damaged inputs of every kind, for longer than make test does
 #   make bench              timings on this machine, written into resources/help/performance.md
 #   make clean              remove the environment and every cache
 #
@@ -24,10 +25,10 @@ PIP_EXTRA := $(if $(filter cpu,$(TORCH)),--extra-index-url $(CPU_INDEX))
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run demo test lint bench clean
+.PHONY: help setup run demo test lint fuzz bench clean
 
 help:
-	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+	@sed -n '1,14s/^# \{0,1\}//p' Makefile
 
 setup: $(STAMP)
 
@@ -42,6 +43,9 @@ test: $(STAMP) $(SCREEN)
 
 lint: $(STAMP)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure
+
+fuzz: $(STAMP)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.fuzz.campaign --inputs 20000 $(ARGS)
 
 bench: $(STAMP)
 	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench $(ARGS); done
