@@ -91,11 +91,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; needed_by="A window"; $(install_missing)
 	@touch $@
 
-# A test drives the window with real keys and mouse on a screen of its own.
+# Tests drive the window with real keys and mouse on a screen of its own, and a worker behind a real sshd on this machine.
 $(SCREEN): | $(STAMP)
-	@missing=; needed_by="The test of the whole window"; \
+	@missing=; needed_by="Some tests"; \
 	if [ "$$(uname)" = Linux ]; then \
 	  command -v Xvfb >/dev/null || missing="$$missing xvfb"; \
 	  command -v xdotool >/dev/null || missing="$$missing xdotool"; \
-	fi; { $(install_missing); } || echo "The test of the whole window is left out." >&2
+	  command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	  PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || missing="$$missing openssh-server"; \
+	fi; { $(install_missing); } || echo "Those tests are left out." >&2
 	@touch $@
