@@ -42,3 +42,13 @@ def test_an_import_inside_a_function_is_found() -> None:
     source = "def late():\n    from gazeviz.ui.heads.gallery import Gallery\n    return Gallery\n"
     assert set(imported_rooms(source)) == {"heads"}
     assert set(imported_rooms("from gazeviz.ui import compare, widgets")) == {"compare", "widgets"}
+
+
+def test_the_window_calls_the_editor_and_the_editor_pushes() -> None:
+    found = {
+        str(path.relative_to(UI))
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "push"
+    }
+    assert found == set()

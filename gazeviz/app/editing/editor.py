@@ -27,6 +27,7 @@ from gazeviz.app.editing.undo import (
     ScheduleCommand,
 )
 from gazeviz.app.runs.worker_jobs import Desk
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import DirtyBox
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
@@ -104,13 +105,15 @@ class HeadChooser:
             raise UserError("No head is chosen.", next_step="Choose heads in the grid first.")
         fingerprint = self._info().fingerprint
         self._desk.model.put_saved_set(name, chosen)
-        self._desk.write(lambda log: log.head_set_saved(name, chosen, fingerprint))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.head_set_saved(name, chosen, fingerprint)
 
     def forget(self, name: str) -> None:
         """Forget a saved set."""
         if name in self._desk.model.saved_sets:
             self._desk.model.put_saved_set(name, None)
-            self._desk.write(lambda log: log.head_set_saved(name, None, self._info().fingerprint))
+            with notices.shown(self._desk.model, "log"):
+                self._desk.log.head_set_saved(name, None, self._info().fingerprint)
 
     def recall(self, name: str) -> None:
         """Choose a saved set; UserError where the loaded model lacks one of its heads."""
@@ -123,7 +126,8 @@ class HeadChooser:
         model = self._desk.model
         model.put_rankings({ranking.name: ranking})
         model.ranking_name = ranking.name
-        self._desk.write(lambda log: log.ranking_saved(ranking, info.fingerprint))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.ranking_saved(ranking, info.fingerprint)
         return ranking.name
 
     def export_ranking(self, path: Path) -> None:

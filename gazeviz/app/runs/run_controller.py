@@ -29,6 +29,7 @@ from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder,
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent, Jobs
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
 from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
@@ -103,7 +104,7 @@ class Spotlight:
         if region is None or self._sent_since_step or self._runner.steered is None:
             return
         self._waiting, self._sent_since_step = None, True
-        self._desk.attempt(lambda: self._runner.retarget(region), "target")
+        notices.attempt(self._desk.model, lambda: self._runner.retarget(region), "target")
 
 
 MakeBackend: TypeAlias = Callable[[Listener], Backend]
@@ -177,13 +178,14 @@ class RunController(QObject):
 
     def attempt(self, action: Callable[[], object], about: str = "") -> bool:
         """Do something; a UserError becomes a notice. Returns whether it was done."""
-        return self._desk.attempt(action, about)
+        return notices.attempt(self._desk.model, action, about)
 
     # The worker
 
     def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
-        self._desk.write(lambda log: log.open_session())
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.open_session()
         self._loader.want(source, device, dtype)
         self._start_worker()
 
@@ -202,7 +204,8 @@ class RunController(QObject):
         self._backend.stop()
         self._heard.disconnect(self._on_event)
         self._desk.jobs.cancel_all()
-        self._desk.write(lambda log: log.close())
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.close()
 
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
@@ -229,7 +232,7 @@ class RunController(QObject):
             if isinstance(event, ModelsListed):
                 on_listed(event)
             elif isinstance(event, Failed):
-                self._desk.fail(event, "model")
+                notices.fail(self._desk.model, event, "model")
 
         self._desk.jobs.ask(AskModels, on_event)
 
@@ -379,7 +382,9 @@ class RunController(QObject):
         """
         picture = self.model.picture
         if picture is None:
-            self._desk.say("error", "There is no picture.", "Open its picture first.", about="regions")
+            notices.say(
+                self._desk.model, "error", "There is no picture.", "Open its picture first.", about="regions"
+            )
             return
         files = [Path(path) for path in paths]
         named = picture.source.path or picture.name
@@ -398,7 +403,7 @@ class RunController(QObject):
 
         if self.attempt(read, "regions") and found.left_out:
             n = len(found.regions)
-            self._desk.say(
+            notices.say(self._desk.model,
                 "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
                 about="regions",
             )  # fmt: skip
@@ -408,7 +413,9 @@ class RunController(QObject):
         picture = self.model.picture
         regions = tuple(region.as_region() for region in self.model.regions.painted())
         if picture is None or not regions:
-            self._desk.say("error", "Nothing is painted yet.", "Paint a region first.", about="regions")
+            notices.say(
+                self._desk.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
+            )
             return False
         source = Path(picture.source.path) if picture.source.path else None
         return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form, source), "regions")
@@ -467,7 +474,7 @@ class RunController(QObject):
         except OSError as error:
             self._gave_up = True
             self.model.worker_state = "lost"
-            self._desk.say(
+            notices.say(self._desk.model,
                 "error", f"The worker could not be started: {error}.",
                 "Free some memory, then restart the worker.",
                 about="worker",
@@ -486,7 +493,7 @@ class RunController(QObject):
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
-                self._desk.fail(event, "worker")
+                notices.fail(self._desk.model, event, "worker")
             case _:
                 self._desk.jobs.hear(event)
         if isinstance(event, StepArrived):
@@ -512,7 +519,7 @@ class RunController(QObject):
             if self._gave_up
             else "A new worker is starting; the session is intact."
         )
-        self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        notices.say(self._desk.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:
             self._start_worker()
 

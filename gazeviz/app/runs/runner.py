@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from gazeviz.app.history.judgement import logged_verdict
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session import notices
 from gazeviz.app.session.values import RunRecord, RunState
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadSet, random_control
@@ -163,7 +164,8 @@ class Runner:
         elif which == "both":
             model.show_run("steered", None)
             if model.target_region_id is not None or model.schedule:
-                self._desk.say(
+                notices.say(
+                    self._desk.model,
                     "info",
                     "No head is selected: only the baseline will run.",
                     "Choose heads to steer.",
@@ -250,7 +252,7 @@ class Runner:
                 lambda job: Generate(job, record.spec), lambda event: self._on_event(record, event)
             )
         except UserError as error:
-            self._desk.refuse(error, "run")
+            notices.refuse(self._desk.model, error, "run")
             self._end(record, "failed", message=str(error))
         return record
 
@@ -265,9 +267,9 @@ class Runner:
                 began = "It was interrupted." if record.steps else _NEVER_BEGAN
                 self._end(record, "cancelled", message=began)
             case Refused():
-                self._desk.say("warning", event.sentence, event.next_step, about="target")
+                notices.say(self._desk.model, "warning", event.sentence, event.next_step, about="target")
             case Failed():
-                self._desk.fail(event, "run")
+                notices.fail(self._desk.model, event, "run")
                 self._end(record, "failed", message=f"{event.sentence} {event.next_step}".strip())
             case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
@@ -306,7 +308,8 @@ def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:
 def take_step(desk: Desk, record: RunRecord, step: StepArrived) -> None:
     """Add a token to a record, to the log and to the screen."""
     record.steps.append(step)
-    desk.write(lambda log: log.step_appended(record.id, step))
+    with notices.shown(desk.model, "log"):
+        desk.log.step_appended(record.id, step)
     if record.state != "running":
         record.state = "running"
         desk.model.note_run(record.id)
@@ -320,7 +323,8 @@ def close_record(
     record.state, record.summary, record.message = state, summary, message
     judged = state == "done" and record.side != "glance"
     verdict = logged_verdict(record, desk.model.picture) if judged else None
-    desk.write_unwatched(lambda log: log.run_ended(record.id, state, summary, message, verdict))
+    with notices.shown(desk.model, "log"):
+        desk.watch(desk.log.run_ended(record.id, state, summary, message, verdict))
     desk.model.note_run(record.id)
 
 
