@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from gazeviz import __version__
+<<<<<<< HEAD
 from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, regions, replay, report, steer
+=======
+from gazeviz.commands import demo, describe, discover, doctor, gui, narrate, replay, report, steer, worker
+>>>>>>> bd6c9eb (A worker on another machine, through the system's own ssh: no port is opened, and nothing is asked)
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.terminal import Terminal
@@ -43,6 +47,9 @@ COMMANDS = {
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
+
+HIDDEN = {"worker": worker}
+"""The same, for programs: no help names them."""
 
 _TOLD_BY_ITSELF = {"-h", "--help", "--version"}
 
@@ -143,13 +150,13 @@ def _run(given: Sequence[str], terminal: Terminal) -> int:
     from gazeviz.logging_setup import start_logging
 
     start_logging(options.verbose)
-    code: int = COMMANDS[options.command].run(options, terminal)
+    code: int = (COMMANDS | HIDDEN)[options.command].run(options, terminal)
     return code
 
 
 def _is_for_the_window(given: Sequence[str]) -> bool:
     """Whether a command line names no command: all of it is options of the window."""
-    if _TOLD_BY_ITSELF.intersection(given) or any(word in COMMANDS for word in given):
+    if _TOLD_BY_ITSELF.intersection(given) or any(word in COMMANDS or word in HIDDEN for word in given):
         return False
     after_model = given[2:] if given[:1] == ["--model"] else given
     return not after_model or after_model[0].startswith("-")
@@ -171,6 +178,8 @@ def build_parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         child = commands.add_parser(name, help=command.HELP, description=command.HELP, parents=[shared])
         command.add_options(child)
+    for name, command in HIDDEN.items():
+        command.add_options(commands.add_parser(name, description=command.HELP, parents=[shared]))
     return parser
 
 
@@ -185,10 +194,18 @@ def _shared_options() -> _Parser:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     group.add_argument(
+<<<<<<< HEAD
         "--max-image-tokens",
         type=int,
         metavar="N",
         help="image tokens a picture may take before it is downscaled",
+=======
+        "--worker", metavar="PLACE",
+        help="run the model on another machine: ssh://[user@]host[:port][/path/to/gazeviz]",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-image-tokens", type=int, metavar="N", help="what a picture may cost before it is fed smaller"
+>>>>>>> bd6c9eb (A worker on another machine, through the system's own ssh: no port is opened, and nothing is asked)
     )
     group.add_argument(
         "--log", metavar="FILE", help="the session log (GAZEVIZ_LOG, else that of the checkout or the user)"

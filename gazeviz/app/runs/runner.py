@@ -335,6 +335,8 @@ def loss_sentence(lost: WorkerEnded) -> str:
     """What happened to a worker."""
     if lost.cancelled:
         return "The worker did not respond to the stop request and was terminated."
+    if lost.sentence:
+        return lost.sentence
     if lost.signal_name:
         return f"The worker was terminated by {lost.signal_name}."
     if lost.exit is not None:
