@@ -191,6 +191,7 @@ def _window(
     theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
     controller = RunController(model, backend_maker(worker), store or SessionStore.temporary())
+    controller.place = worker
     archive = LogBrowser(store) if store is not None else None
     window = MainWindow(model, controller, settings, archive)
     theme.dress(application)

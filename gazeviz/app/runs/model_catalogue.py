@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.doctor import memory_bytes
+from gazeviz.domain.messages import ModelsListed
 from gazeviz.domain.model_files import ITEM_BYTES, ModelSizes, StoredWeights, needed_bytes
 from gazeviz.errors import UserError
 from gazeviz.model_folder import find_folder, folder_name
@@ -291,6 +292,25 @@ def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> C
     return CatalogueListing(tuple(sorted(found.values(), key=lambda model: bool(model.refusal))), places())
 
 
+AskElsewhere: TypeAlias = Callable[[Callable[[ModelsListed], object]], object]
+"""Asks another machine for its models; the answer goes to what it is given."""
+
+
+def listing_of(listed: ModelsListed) -> CatalogueListing:
+    """What another machine has said of its models and devices."""
+    models = tuple(
+        SidebarModel(
+            model.source, model.name, model.origin, Path(model.folder), model.family, model.disk_bytes,
+            model.weights, model.sizes, model.refusal,
+        )
+        for model in listed.models
+    )  # fmt: skip
+    places = tuple(
+        Device(place.device, place.name, place.total_bytes, place.free_bytes) for place in listed.devices
+    )
+    return CatalogueListing(models, places)
+
+
 class ModelCatalogue(QObject):
     """Looks around beside the screen's thread."""
 
@@ -301,6 +321,7 @@ class ModelCatalogue(QObject):
         super().__init__(parent)
         self._settings = settings
         self._folders: tuple[str, ...] = ()
+        self._elsewhere: AskElsewhere | None = None
         self._looks: list[Thread] = []
         self._number = self._seen = 0
         self.shelf = CatalogueListing()
@@ -312,9 +333,19 @@ class ModelCatalogue(QObject):
         """Whether it is looking around now."""
         return self._number != self._seen
 
+    def look_elsewhere(self, ask: AskElsewhere | None) -> None:
+        """List what another machine has, as it says when asked; None: what this computer has."""
+        self._elsewhere = ask
+        self.shelf = CatalogueListing()
+        self.refresh()
+
     def refresh(self) -> None:
         """Look around; `changed` tells when that is done."""
         self._number += 1
+        if self._elsewhere is not None:
+            asked = self._number
+            self._elsewhere(lambda listed: self._on_looked(asked, listing_of(listed)))
+            return
         number, folders = self._number, self._folders
         recent = self._settings.recent_models
 

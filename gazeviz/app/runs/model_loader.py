@@ -153,6 +153,11 @@ class ModelLoader:
         self._in_worker = None
         self._end()
 
+    def leave(self) -> None:
+        """The worker goes elsewhere: nothing is wanted there yet, and what is shown is only shown."""
+        self._wanted = self._current = None
+        self.losses_in_a_row = 0
+
     def show_logged(self, info: ModelInfo, rankings: Mapping[str, HeadRanking]) -> bool:
         """Show the model that wrote a logged run, loaded or not; returns whether another one was shown.
 

@@ -27,11 +27,21 @@ from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
-from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.runs.worker_jobs import Desk, JobEvent, Jobs
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
 from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
-from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
+from gazeviz.backend.places import backend_maker
+from gazeviz.domain.messages import (
+    NO_JOB,
+    AskModels,
+    Failed,
+    GenerateSpec,
+    ModelsListed,
+    Ready,
+    StepArrived,
+    StripsSource,
+)
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
@@ -132,7 +142,10 @@ class RunController(QObject):
         self._maps = MapQuestions(self._desk)
         self._specs = SpecMaker(self._desk)
         self._spotlight = Spotlight(self._desk, self._runner)
-        self._gave_up = self._ready = self._closed = False
+        self._gave_up = self._ready = self._closed = self._reached = False
+        self._unready_losses = 0
+        self.place: str | None = None
+        """Where the worker runs: None is this computer, else an address (see `go_to`)."""
         self._backend = make_backend(self._heard.emit)
         self._desk.jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
@@ -198,6 +211,29 @@ class RunController(QObject):
         if wanted is not None:
             self._loader.want(wanted.source, wanted.device, wanted.dtype)
         self._start_worker()
+
+    def go_to(self, place: str | None) -> bool:
+        """End the worker and begin one elsewhere: ssh://[user@]host[/path/to/gazeviz]; None: here.
+
+        It has no model yet. Returns whether it was begun, else a notice says why not.
+        """
+        return self.attempt(lambda: self._go_to(place), "worker")
+
+    def ask_models(self, on_listed: Callable[[ModelsListed], object]) -> None:
+        """Ask which models and devices there are where the worker runs."""
+
+        def on_event(event: JobEvent) -> None:
+            if isinstance(event, ModelsListed):
+                on_listed(event)
+            elif isinstance(event, Failed):
+                self._desk.fail(event, "model")
+
+        self._desk.jobs.ask(AskModels, on_event)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the worker has answered since it was last begun."""
+        return self._ready
 
     def kill_worker(self) -> None:
         """End the worker without a word to it, as a crash would; another one follows."""
@@ -397,6 +433,21 @@ class RunController(QObject):
         self._runner.stop()
         self._region_log.save_pending()
 
+    def _go_to(self, place: str | None) -> None:
+        backend = backend_maker(place)(self._heard.emit)
+        self._runner.stop()
+        self._discovery.cancel()
+        self._backend.stop()
+        self._desk.jobs.cancel_all()
+        self._spotlight.end()
+        self._loader.note_loss()
+        self._loader.leave()
+        self._backend, self.place = backend, place
+        self._desk.jobs.send_through(backend.send)
+        self._gave_up = self._reached = False
+        self._unready_losses = 0
+        self._start_worker()
+
     # Events
 
     def _start_worker(self) -> None:
@@ -418,7 +469,8 @@ class RunController(QObject):
             case WorkerStarted():
                 self._desk.jobs.worker += 1
             case Ready():
-                self._ready = True
+                self._ready = self._reached = True
+                self._unready_losses = 0
                 self.versions = dict(event.versions)
                 self._loader.load()
             case WorkerEnded():
@@ -435,16 +487,19 @@ class RunController(QObject):
 
     def _recover(self, lost: WorkerEnded) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
+        self._unready_losses += not self._ready
         self._ready = False
         self._spotlight.end()
         self._loader.note_loss()
         self._desk.jobs.lose(lost)
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
-        if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
+        if max(self._loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
             self._gave_up = True
+        if lost.next_step and not self._reached:
+            self._gave_up = True  # trying again does not help before somebody has done something
         next_step = (
-            "Load another model, or restart the worker."
+            lost.next_step or "Load another model, or restart the worker."
             if self._gave_up
             else "A new worker is starting; the session is intact."
         )

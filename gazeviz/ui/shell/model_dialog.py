@@ -39,6 +39,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.shell.notice_bar import NoticeBar
+from gazeviz.ui.shell.other_machine import OtherMachine
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     choice_button,
@@ -288,17 +289,26 @@ class ModelDialog(QDialog):
             "modelLoad", "Load", "Load this model and unload the current one", kind="primary"
         )
         self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
-        for button in (self._folder, self._again, self._close, self._load, self._cancel):
+        self._elsewhere = push_button(
+            "modelElsewhere", "On another machine …", "Run models on a machine that ssh reaches", kind="flat"
+        )
+        self._other = OtherMachine(self._model, self._controller, self.shelf)
+        self._title = section_title(self._other.title)
+        for button in (
+            self._folder, self._again, self._elsewhere, self._close, self._load, self._cancel,
+        ):  # fmt: skip
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
         self._load.setDefault(True)
+        self._folder.setEnabled(self._controller.place is None)
 
     def _lay_out(self) -> None:
         self._notice = NoticeBar(self._model, self._controller, about=("model", "worker"))
         body = QVBoxLayout()
         body.setContentsMargins(16, 14, 16, 14)
         body.setSpacing(2 * theme.SPACE)
-        body.addWidget(section_title("Models on this computer"))
+        body.addWidget(self._title)
+        body.addWidget(self._other)
         body.addWidget(self._list, 1)
         body.addWidget(self._said)
         device, dtype = self._device_button, self._dtype_button
@@ -314,7 +324,9 @@ class ModelDialog(QDialog):
         inside.addWidget(self._progress)
         body.addWidget(self._loading)
         body.addSpacing(theme.SPACE)
-        body.addLayout(side_by_side(self._folder, self._again, None, self._close, self._load))
+        body.addLayout(
+            side_by_side(self._folder, self._again, self._elsewhere, None, self._close, self._load)
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -327,6 +339,8 @@ class ModelDialog(QDialog):
         self._list.itemDoubleClicked.connect(lambda _: self.load_chosen())  # Enter is the default button's
         self._folder.clicked.connect(self._on_folder)
         self._again.clicked.connect(self._on_again)
+        self._elsewhere.clicked.connect(self._other.ask)
+        self._other.moved.connect(self._on_moved)
         self._load.clicked.connect(self.load_chosen)
         self._close.clicked.connect(self.reject)
         self._cancel.clicked.connect(self._controller.cancel_loading)
@@ -415,6 +429,12 @@ class ModelDialog(QDialog):
     def _on_again(self) -> None:
         self.shelf.refresh()
         self._on_choice_changed()
+
+    def _on_moved(self) -> None:
+        self._title.setText(self._other.title)
+        self._list.setAccessibleName(self._other.title)
+        self._folder.setEnabled(self._controller.place is None)  # it looks through this computer's folders
+        self._on_shelf_changed()
 
     def _on_folder(self) -> None:
         self._files = QFileDialog(self, "A folder of model files", self._settings.last_folder)

@@ -36,6 +36,15 @@ class OtherMachine:
         named = program or str(self.folder / "gazeviz")
         return WorkerPlace.parse(f"ssh://{getpass.getuser()}@127.0.0.1:{port or self.port}{named}")
 
+    def ssh_on_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the ssh that programs find know this machine, as a person's own configuration would."""
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        found = folder / "ssh"
+        found.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {" ".join(self.options)} "$@"\n')
+        found.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
     def workers(self) -> set[int]:
         """Process ids of the workers that have begun there since this was last asked."""
         found = {int(path.stem) for path in self.folder.glob("*.worker")} - self.known

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from gazeviz.backend.remote.stdio import serve
+from gazeviz.commands.worker import listing
 from tests.fakes.scripted import Script
 
 
@@ -21,7 +22,7 @@ def main(folder: str, token_s: str) -> None:
         os.write(1, b"printed by C code\n")
         return script.load(*arguments)
 
-    serve(load)
+    serve(load, listing)
 
 
 if __name__ == "__main__":

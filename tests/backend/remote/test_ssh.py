@@ -17,12 +17,12 @@ from gazeviz.domain.messages import (
     AskModels,
     Cancel,
     Discover,
-    Failed,
     Generate,
     JobProgress,
     KeepFile,
     LoadModel,
     MapReady,
+    ModelsListed,
     OpenPicture,
     PicturePrepared,
     PictureSource,
@@ -187,10 +187,13 @@ def test_what_cannot_be_read_here_is_said_here(machine: OtherMachine, heard: Hea
         backend.send(OpenPicture(1, PictureSource("ab", "gone.png", str(tmp_path / "gone.png"))))
 
 
-def test_a_worker_without_a_list_of_models_says_so(machine: OtherMachine, heard: Heard) -> None:
+def test_models_and_devices_are_those_of_the_other_machine(machine: OtherMachine, heard: Heard) -> None:
     with backend_at(machine, heard) as backend:
         backend.send(AskModels(1))
-        assert heard.until(Failed, 1).kind == "user"
+        listed = heard.until(ModelsListed, 1)
+    assert (listed.models[0].source, listed.models[0].origin) == (None, "built-in")
+    assert listed.models[0].weights is not None and listed.models[0].sizes is not None
+    assert listed.devices[0].device == "cpu"
 
 
 # What does not work
