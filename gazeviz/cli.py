@@ -29,6 +29,7 @@ from gazeviz.commands import (
     narrate,
     replay,
     report,
+    reproduce,
     steer,
     sweep,
 )
@@ -50,6 +51,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "sweep": sweep,
     "judge": judge,
+    "reproduce": reproduce,
     "report": report,
     "replay": replay,
     "log": log_command,

@@ -9,7 +9,7 @@ Puts together what the rooms know: pictures, heads, conditions, the runner, the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -198,7 +198,7 @@ def _at(wish: Wish, heads: Heads, at: At, controls: Sequence[Control]) -> tuple[
         str(chosen.origin),
         chosen,
         mode=told.get("mode", wish.mode),  # type: ignore[arg-type]
-        strength=strength if strength in HARD else _number(strength),  # type: ignore[arg-type]
+        strength=strength if strength in HARD else _number(strength),
         scope=wish.scope,  # type: ignore[arg-type]
     )
     made = conditions_for(treatment, ranking, controls, first_seed=wish.seed, suffix=place_text(at), at=at)
@@ -470,16 +470,3 @@ def judged_again(
         progress=lambda done, total, _: progress(f"{judge.name}: {done} of {total} texts", done / total),
     )
     return kept.result(name, judge.name)
-
-
-def paper_table(result: EvaluationResult, paper: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """Rows of (condition, ours, the paper's) as text."""
-    return [
-        (row["condition"], f"{100 * row['accuracy']:.1f}", _paper(paper, row["condition"]))
-        for row in result.table()
-    ]
-
-
-def _paper(paper: Mapping[str, float], condition: str) -> str:
-    value = paper.get(condition.split(" (")[0])
-    return "" if value is None else f"{value:g}"

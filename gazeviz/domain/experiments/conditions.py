@@ -194,7 +194,7 @@ def drawn_heads(heads: HeadSet, ranking: HeadRanking, control: Control, seed: in
 
 
 def _near_layers(heads: HeadSet, ranking: HeadRanking, seed: int) -> HeadSet:
-    """As many heads of each layer as were chosen there; where too few others are left, from the nearest layers
+    """As many heads of each layer as were chosen there; from the nearest layers where too few others are left
     (the origin says so)."""
     rng = np.random.default_rng(seed)
     free = [head for head in sorted(ranking.order()) if head not in heads]
