@@ -9,7 +9,7 @@ Puts together what the rooms know: pictures, heads, conditions, the runner, the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -475,16 +475,3 @@ def judged_again(
         progress=lambda done, total, _: progress(f"{judge.name}: {done} of {total} texts", done / total),
     )
     return kept.result(name, judge.name)
-
-
-def paper_table(result: EvaluationResult, paper: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """Rows of (condition, ours, the paper's) as text."""
-    return [
-        (row["condition"], f"{100 * row['accuracy']:.1f}", _paper(paper, row["condition"]))
-        for row in result.table()
-    ]
-
-
-def _paper(paper: Mapping[str, float], condition: str) -> str:
-    value = paper.get(condition.split(" (")[0])
-    return "" if value is None else f"{value:g}"

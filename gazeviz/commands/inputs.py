@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from gazeviz.testbed.world.grammar import Fact
 
 
+_COUNTED_HEADS = re.compile(r".+:\d{1,6}(?:@\d{1,9})?")
+
+
 @dataclass(frozen=True)
 class NamedPicture:
     """A picture with what is known of it: its file, or a drawn strip's layout and its panels' facts and
@@ -63,8 +66,10 @@ def add_heads(parser: argparse.ArgumentParser) -> None:
     """Add the choice of heads."""
     parser.add_argument(
         "--heads", metavar="HEADS",
-        help="a ranking file, or heads like L4H1,L3H2, or all (default: what the model's folder recommends)",
+        help="a ranking file, mass:10, FILE:10, random:10@seed, heads like L4H1,L3H2, or all (default: what"
+        " the model's folder recommends)",
     )  # fmt: skip
+    parser.add_argument("--like", metavar="HEADS", help="layers that random heads match, like mass:10")
     parser.add_argument(
         "--top",
         type=int,
@@ -265,6 +270,10 @@ def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") ->
     if named is None:
         advised = advice(engine, task)
         return advised.heads if options.top is None else advised.ranking.top(options.top)
+    if _COUNTED_HEADS.fullmatch(named) and not is_file(user_path(named)):
+        from gazeviz.evaluating import Heads
+
+        return Heads(engine).read(named, getattr(options, "like", None))[0]
     if named.lower().endswith(".json") or is_file(user_path(named)):
         ranking = HeadRanking.load(user_path(named), engine.shape_LH)
         return ranking.top(usual_count(ranking) if options.top is None else options.top)

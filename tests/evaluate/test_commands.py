@@ -1,0 +1,111 @@
+"""The commands on the built-in model: an evaluation, a sweep, another judge, and the list of the paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Run, answered, command_line
+
+SMALL = ("--pictures", "builtin:2@91:1x3", "--new-tokens", "3", "--heads", "mass:4")
+
+
+@pytest.fixture
+def gazeviz(capsys: pytest.CaptureFixture[str]) -> Run:
+    return command_line(capsys)
+
+
+def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path: Path) -> None:
+    log = ("--log", tmp_path / "log.db")
+    asked = (
+        "evaluate", "vqa", *SMALL, "--controls", "uniform:2,zero,prompt", "--name", "small", *log,
+        "--figure", f"accuracy={tmp_path / 'a.svg'}", "--figure", f"data={tmp_path / 'a.csv'}",
+    )  # fmt: skip
+    first = answered(gazeviz, *asked)
+    assert {"name", "protocol", "judge", "pictures", "conditions", "percentile"} <= first.keys()
+    names = [one["name"] for one in first["conditions"]]
+    assert names == ["unsteered", "gaze", "uniform 1", "uniform 2", "zero", "prompt"]
+    by_name = {one["name"]: one for one in first["conditions"]}
+    assert {one["n"] for one in first["conditions"]} == {6}
+    assert by_name["zero"]["different_from_unsteered"] == 0
+    assert by_name["zero"]["accuracy"] == 0.0
+    assert by_name["gaze"]["mass_after"] > by_name["gaze"]["mass_before"]
+    assert (tmp_path / "a.svg").is_file() and len((tmp_path / "a.csv").read_text().splitlines()) == 7
+    assert answered(gazeviz, *asked) == first  # nothing is computed again, and nothing changes
+
+    again = answered(gazeviz, "judge", "small", "--judge", "lexical", *log)
+    assert again["judge"] == "lexical"
+    assert list(again["kappa"]) == ["exact / lexical"]
+    listed = answered(gazeviz, "judge", "--list", *log)
+    assert listed["evaluations"] == [{"name": "small", "state": "done", "done": 36, "items": 36}]
+
+    code, _, err = gazeviz(*asked, "--strength", "4", "--json")
+    assert code == 2 and "another evaluation called" in json.loads(err.splitlines()[-1])["error"]
+
+
+def test_a_sweep_has_a_curve_and_recommends(gazeviz: Run, tmp_path: Path) -> None:
+    swept = answered(
+        gazeviz, "sweep", "top=2,4", *SMALL, "--controls", "uniform:1", "--no-log", "--figure",
+        f"curve={tmp_path / 'k.png'}",
+    )  # fmt: skip
+    gaze = [one for one in swept["conditions"] if one["kind"] == "gaze"]
+    assert [(one["at"], one["heads"]) for one in gaze] == [({"top": "2"}, 2), ({"top": "4"}, 4)]
+    assert swept["recommended"] in [one["name"] for one in gaze]
+    assert (tmp_path / "k.png").is_file()
+
+
+def test_wordings_are_each_held_against_their_own_unsteered_answers(gazeviz: Run, tmp_path: Path) -> None:
+    found = answered(
+        gazeviz, "sweep", "wording=What is it?|Who is there?", *SMALL, "--controls", "none", "--log",
+        tmp_path / "w.db",
+    )  # fmt: skip
+    kinds = [one["kind"] for one in found["conditions"]]
+    assert kinds.count("unsteered") == 3 and kinds.count("gaze") == 2
+
+
+def test_the_paper_is_listed_and_what_needs_no_answers_is_shown(gazeviz: Run, tmp_path: Path) -> None:
+    log = ("--log", tmp_path / "log.db")
+    listed = answered(gazeviz, "reproduce", "--list", *log)
+    assert {"vqa", "dynamic", "k", "strength"} <= {one["name"] for one in listed["experiments"]}
+    shown = answered(gazeviz, "reproduce", "layers", "overlap", "--out", tmp_path / "report", *log)
+    assert sum(int(row["ours"]) for row in shown["experiments"]["layers"]) == 10
+    assert "Overlap of rankings" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--heads", "mass:x"), "does not name a head"),
+        (("--heads", "unknown:3"), "no head ranking"),
+        (("--controls", "some"), "no control"),
+        (("--judge", "oracle"), "no judge"),
+        (("--pictures", "builtin:x"), "no picture set"),
+        (("--shard", "9/8"), "no part"),
+    ],
+)
+def test_what_cannot_be_done_is_said(gazeviz: Run, wrong: tuple[str, ...], said: str) -> None:
+    code, _, err = gazeviz("evaluate", "vqa", *SMALL, "--no-log", "--json", *wrong)
+    assert code == 2
+    assert said in json.loads(err.splitlines()[-1])["error"]
+
+
+def test_heads_are_written_the_same_way_everywhere(gazeviz: Run, tmp_path: Path) -> None:
+    steered = answered(
+        gazeviz, "steer", "builtin:0", "--prompt", "What?", "--heads", "random:4@3", "--like", "mass:4",
+        "--panel", "2", "--max-new-tokens", "2", "--no-log",
+    )  # fmt: skip
+    (heads,) = {str(found) for found in head_sets(steered)}
+    assert heads.count("layer") == 4
+
+
+def head_sets(document: object) -> Iterator[list[object]]:
+    """Every list of heads in a document."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key == "heads" and isinstance(value, list) and value:
+                yield value
+            else:
+                yield from head_sets(value)
