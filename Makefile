@@ -4,6 +4,7 @@
 #   make demo               the whole loop on the built-in model, with figures in ./gazeviz-demo
 #   make test [ARGS="..."]  the tests (ARGS goes to pytest)
 #   make lint               what pre-commit checks: ruff, formatting, mypy --strict, import rules
+#   make fuzz               damaged inputs of every kind, for longer than make test does
 #   make bench              timings on this machine, written into resources/help/performance.md
 #   make clean              remove the environment and every cache
 #
@@ -24,10 +25,10 @@ PIP_EXTRA := $(if $(filter cpu,$(TORCH)),--extra-index-url $(CPU_INDEX))
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run demo test lint bench clean
+.PHONY: help setup run demo test lint fuzz bench clean
 
 help:
-	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+	@sed -n '1,14s/^# \{0,1\}//p' Makefile
 
 setup: $(STAMP)
 
@@ -42,6 +43,9 @@ test: $(STAMP) $(SCREEN)
 
 lint: $(STAMP)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure
+
+fuzz: $(STAMP)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.fuzz.campaign --inputs 20000 $(ARGS)
 
 bench: $(STAMP)
 	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench $(ARGS); done
@@ -87,11 +91,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@missing="$$($(BIN)/python -m gazeviz.doctor --missing-packages)"; needed_by="A window"; $(install_missing)
 	@touch $@
 
-# A test drives the window with real keys and mouse on a screen of its own.
+# Tests drive the window with real keys and mouse on a screen of its own, and a worker behind a real sshd on this machine.
 $(SCREEN): | $(STAMP)
-	@missing=; needed_by="The test of the whole window"; \
+	@missing=; needed_by="Some tests"; \
 	if [ "$$(uname)" = Linux ]; then \
 	  command -v Xvfb >/dev/null || missing="$$missing xvfb"; \
 	  command -v xdotool >/dev/null || missing="$$missing xdotool"; \
-	fi; { $(install_missing); } || echo "The test of the whole window is left out." >&2
+	  command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	  PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || missing="$$missing openssh-server"; \
+	fi; { $(install_missing); } || echo "Those tests are left out." >&2
 	@touch $@

@@ -15,6 +15,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from gazeviz import __version__
@@ -27,11 +29,13 @@ from gazeviz.commands import (
     gui,
     judge,
     narrate,
+    regions,
     replay,
     report,
     reproduce,
     steer,
     sweep,
+    worker,
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
@@ -48,6 +52,7 @@ COMMANDS = {
     "steer": steer,
     "narrate": narrate,
     "map": map_command,
+    "regions": regions,
     "evaluate": evaluate,
     "sweep": sweep,
     "judge": judge,
@@ -58,6 +63,9 @@ COMMANDS = {
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
+
+HIDDEN = {"worker": worker}
+"""The same, for programs: no help names them."""
 
 _TOLD_BY_ITSELF = {"-h", "--help", "--version"}
 
@@ -88,7 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     terminal = Terminal(as_json="--json" in given, quiet="--quiet" in given or "-q" in given)
     try:
-        return _run(given, terminal)
+        _check_streams(given)
+        code = _run(given, terminal)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk is still a sentence
+        return code
     except UserError as error:
         terminal.complain(error.sentence, error.next_step)
         return REFUSED
@@ -102,13 +114,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; Python would complain once more while closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        return _complain_of_system(error, terminal)
     except Exception as error:  # the last door: a person never sees a traceback unasked
         logging.getLogger(__name__).debug("bug", exc_info=True)
         terminal.complain(
-            f"gazeviz met a bug: {type(error).__name__}: {error}",
-            "Run it again with -vv and report what it prints.",
+            f"Internal error in gazeviz: {type(error).__name__}: {error}",
+            "Run it again with -vv and report the output.",
         )
         return FAILED
+
+
+def _check_streams(given: Sequence[str]) -> None:
+    """Refuse what could not be answered: closed output, and arguments that are no text."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - kept for good
+    if sys.stdout is None and not _is_for_the_window(given) and "gui" not in given:
+        raise UserError("Standard output is closed.", next_step="Run it without >&-, or send it to a file.")
+    for word in given:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode("utf-8", "backslashreplace")
+            raise UserError(
+                f"“{shown}” holds bytes that are no UTF-8 text.",
+                next_step="Write it in UTF-8; rename a file that is called so.",
+            ) from None
+
+
+def _complain_of_system(error: OSError, terminal: Terminal) -> int:
+    """Say which file the system refuses, or that the answer itself could not be written."""
+    logging.getLogger(__name__).debug("system", exc_info=True)
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        terminal.complain(f"{error.filename}: {why}.", "Check the path, its permissions and the space left.")
+        return REFUSED
+    if sys.stdout is not None:  # what is left in its buffer would complain once more at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    terminal.complain(
+        f"The answer could not be written: {why}.", "Free some space, or send it somewhere else."
+    )
+    return FAILED
 
 
 def _run(given: Sequence[str], terminal: Terminal) -> int:
@@ -119,13 +166,13 @@ def _run(given: Sequence[str], terminal: Terminal) -> int:
     from gazeviz.logging_setup import start_logging
 
     start_logging(options.verbose)
-    code: int = COMMANDS[options.command].run(options, terminal)
+    code: int = (COMMANDS | HIDDEN)[options.command].run(options, terminal)
     return code
 
 
 def _is_for_the_window(given: Sequence[str]) -> bool:
     """Whether a command line names no command: all of it is options of the window."""
-    if _TOLD_BY_ITSELF.intersection(given) or any(word in COMMANDS for word in given):
+    if _TOLD_BY_ITSELF.intersection(given) or any(word in COMMANDS or word in HIDDEN for word in given):
         return False
     after_model = given[2:] if given[:1] == ["--model"] else given
     return not after_model or after_model[0].startswith("-")
@@ -147,6 +194,8 @@ def build_parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         child = commands.add_parser(name, help=command.HELP, description=command.HELP, parents=[shared])
         command.add_options(child)
+    for name, command in HIDDEN.items():
+        command.add_options(commands.add_parser(name, description=command.HELP, parents=[shared]))
     return parser
 
 
@@ -161,13 +210,23 @@ def _shared_options() -> _Parser:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     group.add_argument(
-        "--max-image-tokens", type=int, metavar="N", help="what a picture may cost before it is fed smaller"
+        "--worker",
+        metavar="PLACE",
+        help="run the model on another machine: ssh://[user@]host[:port][/path/to/gazeviz]",
+    )
+    group.add_argument(
+        "--max-image-tokens",
+        type=int,
+        metavar="N",
+        help="image tokens a picture may take before it is downscaled",
     )
     group.add_argument(
         "--log", metavar="FILE", help="the session log (GAZEVIZ_LOG, else that of the checkout or the user)"
     )
     group.add_argument("--no-log", action="store_true", help="log nothing")
-    group.add_argument("--json", action="store_true", help="answer with one JSON document")
+    group.add_argument("--json", action="store_true", help="print one JSON document")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    group.add_argument("-v", "--verbose", action="count", default=0, help="log lines; -vv for everything")
+    group.add_argument(
+        "-v", "--verbose", action="count", default=0, help="print log messages; -vv for all of them"
+    )
     return shared

@@ -13,9 +13,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from shutil import which
+from typing import TYPE_CHECKING, Literal
 
 from gazeviz import __version__
+
+if TYPE_CHECKING:
+    from gazeviz.model_verdict import Verdict
 
 State = Literal["ok", "note", "warning", "error"]
 
@@ -87,10 +91,12 @@ def _loads(shared_object: str) -> bool:
     return True
 
 
-def examine(model: str | Path | None = None) -> tuple[Finding, ...]:
+def examine(model: str | Path | None = None, dtype: str = "auto") -> tuple[Finding, ...]:
     """Look at versions, device, memory, the model (the built-in one unless named) and system libraries."""
     return tuple(
-        finding for look in (_versions, _machine, _data, lambda: _model(model), _window) for finding in look()
+        finding
+        for look in (_versions, _machine, _data, lambda: _model(model, dtype), _window)
+        for finding in look()
     )
 
 
@@ -114,14 +120,14 @@ def _versions() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("ModelBackend", "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
-    yield Finding("ModelBackend", "processor cores", str(os.cpu_count() or "unknown"))
+    yield Finding("Machine", "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    yield Finding("Machine", "processor cores", str(os.cpu_count() or "unknown"))
     total_bytes, free_bytes = memory_bytes()
     if total_bytes is not None and free_bytes is not None:
         value = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
         tight = free_bytes < GIB
         yield Finding(
-            "ModelBackend",
+            "Machine",
             "memory",
             value,
             "warning" if tight else "ok",
@@ -130,12 +136,27 @@ def _machine() -> Iterator[Finding]:
     yield _device()
 
 
+def gpu_advice() -> str:
+    """What brings GPU support to a PyTorch that has none, as a sentence with a space before it; "" where
+    nothing does."""
+    if sys.platform == "darwin":
+        return (
+            "" if platform.machine() == "arm64" else " On a Mac only Apple's own processors have one for it."
+        )
+    if not any(map(which, ("nvidia-smi", "rocminfo"))):
+        return ""
+    return (
+        " Install the build for your GPU: the line for this system stands at"
+        " https://pytorch.org/get-started/locally."
+    )
+
+
 def _device() -> Finding:
     try:
         import torch
     except (ImportError, OSError) as error:
         return Finding(
-            "ModelBackend",
+            "Machine",
             "device",
             f"torch cannot be loaded: {error}",
             "error",
@@ -144,11 +165,11 @@ def _device() -> Finding:
     if torch.cuda.is_available():
         free_bytes, total_bytes = torch.cuda.mem_get_info()
         memory = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
-        return Finding("ModelBackend", "device", f"{torch.cuda.get_device_name()}, {memory}")
+        return Finding("Machine", "device", f"{torch.cuda.get_device_name()}, {memory}")
     if torch.backends.mps.is_available():
-        return Finding("ModelBackend", "device", "Apple GPU (mps)")
+        return Finding("Machine", "device", "Apple GPU (mps)")
     why = "this build of torch has no CUDA" if torch.version.cuda is None else "no CUDA device found"
-    return Finding("ModelBackend", "device", f"processor only: {why}", "note")
+    return Finding("Machine", "device", f"processor only: {why}", "note")
 
 
 def memory_bytes() -> tuple[int | None, int | None]:
@@ -192,33 +213,84 @@ def _data() -> Iterator[Finding]:
         return  # the missing package has been named already
     made = next(place for place in (folder, *folder.parents) if place.exists())
     if os.access(made, os.W_OK):
-        yield Finding("ModelBackend", "session log in", str(folder))
+        yield Finding("Machine", "session log in", str(folder))
     else:
         step = "Name a folder that you may write to: GAZEVIZ_DATA=FOLDER."
-        yield Finding("ModelBackend", "session log in", f"{folder}: cannot be written", "error", step)
+        yield Finding("Machine", "session log in", f"{folder}: cannot be written", "error", step)
 
 
-def _model(source: str | Path | None) -> Iterator[Finding]:
+def _model(source: str | Path | None, dtype: str = "auto") -> Iterator[Finding]:
+    """What a model's files say of it, and whether it fits into the memory that is free here."""
     from gazeviz.errors import UserError
-    from gazeviz.resources import resource_path
 
     try:
-        folder = resource_path("models", "comic-vlm") if source is None else Path(source)
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        weights_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        from gazeviz.model_folder import find_folder
+        from gazeviz.model_verdict import verdict_on
+
+        folder = find_folder(source)
     except UserError as error:
-        yield Finding("Model", "built-in", error.sentence, "error", error.next_step)
-    except (OSError, ValueError) as error:
-        step = "Name a folder of Hugging Face files with a config.json."
-        yield Finding("Model", "folder", f"{source}: {error}", "error", step)
-    else:
-        text = config.get("text_config", config)
-        grid = f"{text.get('num_hidden_layers', '?')} layers x {text.get('num_attention_heads', '?')} heads"
-        size = f"{weights_bytes / 1024**2:.0f} MiB"
-        state: State = "ok" if weights_bytes else "error"
-        step = "" if weights_bytes else "The folder holds no .safetensors file: copy the weights into it."
-        value = f"{config.get('model_type', 'unknown')}, {grid}, {size}"
-        yield Finding("Model", folder.name, value, state, step)
+        yield Finding(
+            "Model", "built-in" if source is None else "folder", error.sentence, "error", error.next_step
+        )
+        return
+    except ImportError:
+        return  # the missing package has been named already
+    verdict = verdict_on(folder)
+    sizes, weights = verdict.sizes, verdict.weights
+    parts = [verdict.family, verdict.form]
+    if sizes is not None:
+        parts.insert(1, f"{sizes.n_layers} layers x {sizes.n_heads} heads")
+    if weights is not None:
+        parts.append(f"{weights.bytes_as(None) / 1024**2:.0f} MiB")
+    about = ", ".join(part for part in parts if part)
+    if not verdict.works:
+        yield Finding(
+            "Model", verdict.name, f"will not work ({about}): {verdict.why}", "error", verdict.instead
+        )
+        return
+    yield Finding("Model", verdict.name, about)
+    yield from _room(verdict, dtype)
+
+
+def _room(verdict: "Verdict", dtype: str) -> Iterator[Finding]:
+    """What the model takes on each device, against what is free there."""
+    fitting = False
+    for name, usual, free_bytes in _places(verdict):
+        wanted = usual if dtype == "auto" else dtype
+        needs = verdict.needs(wanted)
+        if needs is None:
+            continue
+        counted = {"loading": needs.load_bytes, "a run": needs.run_bytes, "discovery": needs.discovery_bytes}
+        taken = ", ".join(f"{what} {n_bytes / GIB:.2f}" for what, n_bytes in counted.items())
+        free = "free memory unknown" if free_bytes is None else f"{free_bytes / GIB:.2f} GiB free"
+        fits = free_bytes is None or needs.most_bytes <= free_bytes
+        fitting |= fits
+        others = [] if free_bytes is None or fits else verdict.fitting_dtypes(free_bytes)
+        fitting |= bool(others) and dtype == "auto" and name == "processor"
+        step = f"It would fit as {others[0]}: --dtype {others[0]}." if others else ""
+        yield Finding(
+            "Model", f"on {name} as {wanted}", f"GiB for {taken}; {free}", "ok" if fits else "note", step
+        )
+    if not fitting:
+        yield Finding(
+            "Model", "memory", "it fits nowhere here", "error",
+            "Close other programs, name a smaller number type (--dtype), or choose a smaller model.",
+        )  # fmt: skip
+
+
+def _places(verdict: "Verdict") -> Iterator[tuple[str, str, int | None]]:
+    """Every device: its name, the number type that is usual there, and its free bytes."""
+    yield "processor", "float32", memory_bytes()[1]
+    try:
+        import torch
+    except (ImportError, OSError):
+        return
+    stored = verdict.weights.dtype if verdict.weights else "bfloat16"
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            yield f"cuda:{number}", stored, int(torch.cuda.mem_get_info(number)[0])
+    elif torch.backends.mps.is_available():
+        yield "mps", stored, int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
 
 
 def _window() -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, Item
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import HARD
 from gazeviz.errors import Cancelled, UserError
@@ -329,7 +330,7 @@ def evaluate(
 
 def open_pictures(source: str | SetSource, engine: Engine | None, captions: Path | None = None) -> PictureSet:
     """Open a set as the model's image tokens want it, labelled photos included."""
-    from gazeviz.app.editing.region_files import read_labelme
+    from gazeviz.app.editing.region_files import read_regions
     from gazeviz.backend.picture_sets import open_set
     from gazeviz.backend.strips import CELL_PX
 
@@ -337,7 +338,11 @@ def open_pictures(source: str | SetSource, engine: Engine | None, captions: Path
     eyes = getattr(getattr(engine, "processor", None), "image_processor", None)
     patch, merge = getattr(eyes, "patch_size", None), getattr(eyes, "merge_size", 1)
     cell_px = patch * merge if isinstance(patch, int) and isinstance(merge, int) else CELL_PX
-    return open_set(told, cell_px=cell_px, captions=captions, read_regions=read_labelme)
+
+    def labelled(path: Path, size_px: tuple[int, int]) -> tuple[Region, ...]:
+        return read_regions([path], size_px, path.stem).needed(path.name).regions
+
+    return open_set(told, cell_px=cell_px, captions=captions, read_regions=labelled)
 
 
 def carried_out(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
+from gazeviz.user_paths import user_path
 
 BUILT_IN = ("models", "comic-vlm")
 """Where the built-in model lies among the resources."""
@@ -31,6 +33,8 @@ SETTINGS_FILES = (
     *TOKENIZER_FILES,
 )
 """What a model's answers depend on beside its weights and config.json: they are part of its fingerprint."""
+PLAIN_WEIGHTS = "Take the version with bfloat16, float16 or float32 weights in *.safetensors files."
+"""What to do about weights in a form that is not read."""
 SINGLE_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 """The weights in one file, or the list of the files that they are spread over."""
 FULL_DIGEST_BYTES = 256 * 2**20
@@ -45,7 +49,7 @@ def find_folder(source: str | Path | None) -> Path:
     """
     if source is None:
         return resource_path(*BUILT_IN)
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.is_dir():
         return path.resolve()
     if path.exists():
@@ -89,7 +93,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     step = "Choose the folder that holds config.json, the tokenizer files and the *.safetensors files."
     if not path.is_file():
-        raise UserError(f"{folder} is not a model folder: it has no config.json.", next_step=step)
+        raise _no_config(folder, step)
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -99,6 +103,30 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(settings, dict) or not isinstance(settings.get("model_type"), str):
         raise UserError(f"{path} names no model type.", next_step=step)
     return settings
+
+
+def foreign_format(folder: Path) -> str:
+    """What a folder without config.json holds instead: "LoRA adapter", "GGUF", or ""."""
+    if (folder / "adapter_config.json").is_file():
+        return "LoRA adapter"
+    return "GGUF" if next(folder.glob("*.gguf"), None) is not None else ""
+
+
+def _no_config(folder: Path, step: str) -> UserError:
+    """What to say of a folder that has no config.json."""
+    form = foreign_format(folder)
+    if form == "GGUF":
+        return UserError(f"{folder} holds a GGUF file, which is made for llama.cpp.", next_step=PLAIN_WEIGHTS)
+    if form == "LoRA adapter":
+        try:
+            base = str(_settings(folder / "adapter_config.json").get("base_model_name_or_path") or "")
+        except UserError:
+            base = ""
+        return UserError(
+            f"{folder} holds a LoRA adapter, which changes another model{f' ({base})' if base else ''}.",
+            next_step="Merge it into that model with peft (merge_and_unload), save it, and take the result.",
+        )
+    return UserError(f"{folder} is not a model folder: it has no config.json.", next_step=step)
 
 
 def check_settings(folder: Path) -> None:
@@ -142,16 +170,28 @@ def _incomplete(folder: Path, lacks: str) -> UserError:
     )
 
 
-def check_unquantised(settings: dict[str, Any]) -> None:
+def quantised_form(settings: Mapping[str, Any]) -> str:
+    """How the weights are quantised ("awq, 4 bit"), "" where they are not."""
+    said = settings.get("quantization_config")
+    text = settings.get("text_config")
+    if not said and isinstance(text, Mapping):
+        said = text.get("quantization_config")
+    if not said:
+        return ""
+    if not isinstance(said, Mapping):
+        return "an unnamed method"
+    method = str(said.get("quant_method") or "an unnamed method")
+    bits = said.get("bits") or (said.get("load_in_4bit") and 4) or (said.get("load_in_8bit") and 8)
+    return f"{method}, {bits} bit" if bits else method
+
+
+def check_unquantised(settings: Mapping[str, Any]) -> None:
     """Refuse weights of fewer bits, which nobody has tried here."""
-    quantised = settings.get("quantization_config")
+    quantised = quantised_form(settings)
     if quantised:
-        method = (
-            quantised.get("quant_method", "an unnamed method") if isinstance(quantised, dict) else quantised
-        )
         raise UserError(
-            f"The model's weights are quantised ({method}), which gazeviz does not support.",
-            next_step="Choose the version of the model with bfloat16, float16 or float32 weights.",
+            f"The model's weights are quantised ({quantised}), which gazeviz does not support.",
+            next_step=PLAIN_WEIGHTS,
         )
 
 

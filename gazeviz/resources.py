@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 _PACKAGE = Path(__file__).resolve().parent
 _ROOTS = (_PACKAGE / "_resources", _PACKAGE.parent / "resources")
@@ -36,7 +37,7 @@ def data_folder() -> Path:
     """
     named = os.environ.get("GAZEVIZ_DATA")
     if named:
-        return Path(named).expanduser()
+        return user_path(named)
     checkout = _PACKAGE.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "sessions").is_dir():
         return checkout / "sessions"

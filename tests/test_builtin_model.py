@@ -11,10 +11,10 @@ import pytest
 import gazeviz
 from gazeviz.backend.engine_adapter import EngineAdapter
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world import grammar, wordings
 from gazeviz.testbed.world.world import DrawnStrip, builtin_scenes, builtin_strips
 
-AMBIGUOUS = grammar.AMBIGUOUS[0]
+AMBIGUOUS = wordings.AMBIGUOUS[0]
 N_PANELS = 6
 
 
@@ -61,7 +61,7 @@ def test_it_answers_about_the_panel_it_is_asked_about(
     engine: gazeviz.Engine, strips: tuple[DrawnStrip, ...]
 ) -> None:
     shown = [(strip, panel) for strip in strips for panel in range(N_PANELS)]
-    questions = [grammar.fill(grammar.DIRECT[0], panel, N_PANELS) for _, panel in shown]
+    questions = [wordings.fill(wordings.DIRECT[0], panel, N_PANELS) for _, panel in shown]
     runs = engine.generate_many([strip.image for strip, _ in shown], questions, max_new_tokens=15)
     stated = [
         grammar.matches(run.text, strip.facts[panel]) / 4
@@ -82,7 +82,7 @@ def test_the_token_that_ends_its_answer_has_a_name(
 
 def test_it_names_the_objects_of_a_scene(engine: gazeviz.Engine) -> None:
     scenes = builtin_scenes(12, seed=13)
-    runs = engine.generate_many([scene.image for scene in scenes], grammar.SCENE_LIST[0], max_new_tokens=30)
+    runs = engine.generate_many([scene.image for scene in scenes], wordings.SCENE_LIST[0], max_new_tokens=30)
     found = [
         (item.colour, item.character) in grammar.objects_in(run.text)
         for run, scene in zip(runs, scenes, strict=True)
@@ -144,7 +144,7 @@ def test_the_text_follows_a_target_that_moves_while_it_is_written(
     strip = strips[1]
     wish = gazeviz.Steering(ranking.top(10), strip.panels[5], scope="decode_only")
     first, second = "", ""
-    stream = engine.stream(strip.image, grammar.NARRATION[0], steering=wish, max_new_tokens=26)
+    stream = engine.stream(strip.image, wordings.NARRATION[0], steering=wish, max_new_tokens=26)
     for step in stream:
         if step.index == 12:
             stream.retarget(strip.panels[2])
@@ -157,7 +157,7 @@ def test_heads_found_by_tracking_walk_along_with_a_narration(
     engine: gazeviz.Engine, strips: tuple[DrawnStrip, ...]
 ) -> None:
     tracking = engine.discover(builtin_strips(8, seed=12), by="tracking")
-    run = engine.generate(strips[2].image, grammar.NARRATION[0], max_new_tokens=80, track=tracking.top(4))
+    run = engine.generate(strips[2].image, wordings.NARRATION[0], max_new_tokens=80, track=tracking.top(4))
     masses_TR = run.trajectory(strips[2].panels).masses_TR
     starts = [step.index for step in run.tokens if step.text.strip().lower() == "panel"]
     sentences = np.split(masses_TR, starts[1:])

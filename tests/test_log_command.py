@@ -160,10 +160,10 @@ def test_a_log_that_fills_up_does_not_stand_in_the_way(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gazeviz.store.session_store.SessionStore.run_created", full)
+    monkeypatch.setattr("gazeviz.store.session_store.SessionStore._picture_columns", full)
     code, out, err = gazeviz(*steer("--json"))
     assert code == 0 and json.loads(out)["steered"]["text"] is not None
-    assert err.count("Logging ends here") == 1 and "no space left" in err
+    assert err.count("Logging stopped") == 1 and "no space left" in err
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,14 @@ def test_a_notebook_reads_like_this(tmp_path: Path) -> None:
     assert run.audit is None
     assert steered.trajectory(strip.panels).leader_T.tolist() == [3] * 4
 
+    for shown in (run, steered, ranking):
+        assert len(repr(shown)) < 300 and "array" not in repr(shown)
+    page = steered._repr_html_()
+    assert "data:image/png" in page and "Panel 4" in page and "<polyline" in page and page.count("<rect") > 6
+    assert len(page) < 400_000 and "<polyline" not in run._repr_html_()
+    table = ranking._repr_html_()
+    assert "data:image/png" in table and str(next(iter(ranking.top(1)))) in table
+
     targets = []
     for step in (stream := engine.stream(strip.image, prompt, steering=steering, max_new_tokens=4)):
         targets.append(step.target)

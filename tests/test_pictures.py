@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from gazeviz import imaging
 from gazeviz.errors import UserError
-from gazeviz.imaging import open_picture
+from gazeviz.imaging import open_encoded, open_picture, stretched
 
 NUMBERS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
@@ -164,3 +166,62 @@ def test_a_bomb_and_an_absurd_size_are_refused(tmp_path: Path, monkeypatch: pyte
 )
 def test_what_is_no_picture_array_is_refused(array: NDArray[np.generic]) -> None:
     assert "is not a picture" in refusal(array).sentence
+
+
+def test_a_program_is_never_run_whatever_it_is_called(tmp_path: Path) -> None:
+    """PostScript is a program: Pillow gives it to Ghostscript, which may write and delete files."""
+    marker = tmp_path / "written"
+    program = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n({marker}) (w) file closefile\nshowpage\n"
+    path = tmp_path / "picture.png"
+    path.write_text(program)
+    assert "not a picture" in refusal(path).sentence
+    with pytest.raises(UserError, match="not a picture"):
+        open_encoded(program.encode())
+    with Image.open(path) as lazy:  # what a notebook may pass on
+        assert "PostScript" in refusal(lazy).sentence
+    assert not marker.exists()
+
+
+def test_pictures_are_opened_in_one_place() -> None:
+    folder = Path(imaging.__file__).parent
+    found = [path.name for path in folder.rglob("*.py") if "Image.open(" in path.read_text("utf-8")]
+    assert sorted(found) == ["imaging.py", "style.py"], "style.py opens a file of its own, by its format"
+
+
+@pytest.mark.parametrize("top", [1023, 4095])
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_few_bits_in_many_are_stretched_and_said_so(tmp_path: Path, name: str, top: int) -> None:
+    deep = np.linspace(0, top, 400).astype(np.uint16).reshape(20, 20)
+    opened = open_picture(saved(tmp_path, Image.fromarray(deep), name))
+    assert np.abs(pixels(opened)[:, :, 0] - deep / top * 255).max() <= 0.5
+    assert stretched(opened).startswith(name) and f"0 to {top}" in stretched(opened)
+    assert stretched(open_picture(Image.fromarray(NUMBERS))) == ""
+
+
+def png_of(deep_HW3: NDArray[np.uint16]) -> bytes:
+    """16-bit colours as PNG, which Pillow does not write (PNG specification: IHDR, IDAT, IEND)."""
+    height, width, _ = deep_HW3.shape
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep_HW3)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def test_deep_colours_are_stretched_too() -> None:
+    deep = np.linspace(0, 4095, 20 * 30 * 3).reshape(20, 30, 3).astype(np.uint16)
+    opened = open_encoded(png_of(deep))
+    assert np.abs(pixels(opened) - deep / 4095 * 255).max() <= 0.5 and "4095" in stretched(opened)
+    full = open_encoded(png_of(deep * 16))
+    assert np.array_equal(pixels(full), (deep * 16) >> 8) and stretched(full) == ""
+
+
+def test_signed_and_dark_numbers_are_stretched() -> None:
+    signed = open_picture(np.array([[-100, 0], [100, 300]], dtype=np.int16))
+    assert pixels(signed)[:, :, 0].tolist() == [[0, 64], [128, 255]] and "-100 to 300" in stretched(signed)
+    dim = open_picture(np.array([[0.0, 0.01], [0.02, np.inf]], dtype=np.float32))
+    assert pixels(dim)[:, :, 0].tolist() == [[0, 128], [255, 0]] and stretched(dim)
+    flat = open_picture(np.full((3, 3), 5, dtype=np.uint16))
+    assert pixels(flat).std() == 0

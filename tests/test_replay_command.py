@@ -114,7 +114,8 @@ def test_a_report_is_replayed_without_the_log(kept: Kept, tmp_path: Path, gazevi
     file = tmp_path / "report.json"
     code, _, err = gazeviz("replay", file)
     assert code == 2
-    assert f"--model {kept.model}" in err.replace("\n", "")
+    assert kept.model is not None
+    assert f"--model {kept.model.name}." in err.replace("\n", ""), "where it lay is not handed on"
     code, out, err = gazeviz("--model", kept.model, "replay", file, "--json")
     assert code == 0, err
     assert json.loads(out)["same"] == len(kept.runs)

@@ -32,9 +32,10 @@ def test_a_report_names_a_log_that_is_not_the_usual_one(
     kept: Kept, tmp_path: Path, gazeviz: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = of_the_pasted(kept, tmp_path, "json")
-    gazeviz(*arguments)
-    (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
-    assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']} --log {kept.path}"
+    for more, told in (((), kept.path.name), (("--paths",), str(kept.path))):
+        gazeviz(*arguments, *more)
+        (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]
+        assert run["reproduce"]["shell"] == f"gazeviz replay {run['id']} --log {told}"
     monkeypatch.setattr("gazeviz.store.connection.default_path", lambda: kept.path)
     gazeviz(*arguments)
     (run,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"]

@@ -132,7 +132,8 @@ class AttentionCache:
         """Return a run's rows; UserError for one that is not kept."""
         if job not in self._runs:
             raise UserError(
-                "The attention of this run is not kept any more.", next_step="Run it again to look at it."
+                "The attention of this run is no longer in memory.",
+                next_step="Run it again to see its attention.",
             )
         return self._runs[job]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
@@ -42,6 +42,7 @@ class WorkerEnded:
     stderr_tail: the end of what it wrote to stderr.
     job: the oldest job that was open; jobs: all of them. Nothing more is heard of any.
     cancelled: it was ended because it did not answer a cancel (of `job`).
+    sentence, next_step: what happened and what helps, where more is known than how it ended.
     """
 
     exit: int | None
@@ -50,6 +51,8 @@ class WorkerEnded:
     job: int | None
     jobs: tuple[int, ...] = ()
     cancelled: bool = False
+    sentence: str = ""
+    next_step: str = ""
 
 
 BackendEvent: TypeAlias = Event | WorkerStarted | WorkerEnded
@@ -85,6 +88,8 @@ class Ending:
     exit: int | None = None
     signal_name: str | None = None
     stderr_tail: str = ""
+    sentence: str = ""
+    next_step: str = ""
 
 
 class Transport(Protocol):
@@ -131,8 +136,11 @@ class Client(ABC):
 
     def send(self, request: Request) -> bool:
         """Hand over a request; see Backend."""
-        payload = encode(request)
-        return self._talk is not None and self._talk.say(request, payload)
+        for part in self._parts(request):
+            payload = encode(part)
+            if self._talk is None or not self._talk.say(part, payload):
+                return False
+        return True
 
     def stop(self) -> None:
         """End the worker and wait until it is gone; without effect where there is none."""
@@ -168,6 +176,10 @@ class Client(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _parts(self, request: Request) -> Iterable[Request]:
+        """What is sent for a request; more than itself where the worker cannot read this machine's files."""
+        return (request,)
 
     @abstractmethod
     def _open(self) -> Transport:
@@ -260,11 +272,9 @@ class _Connection:
         self._listener(WorkerStarted(self.link.pid))
         while True:
             try:
-                payload = self.link.read()
+                event = decode(self.link.read())
             except (EOFError, OSError):
                 return
-            try:
-                event = decode(payload)
             except WireError as error:
                 self._unreadable = f"The worker sent what is no message: {error}."
                 self.link.kill()
@@ -301,4 +311,7 @@ class _Connection:
             return None
         job = self._overdue if self._overdue is not None else next(iter(jobs), None)
         tail = "\n".join(filter(None, (ending.stderr_tail, self._unreadable)))
-        return WorkerEnded(ending.exit, ending.signal_name, tail, job, tuple(jobs), self._overdue is not None)
+        return WorkerEnded(
+            ending.exit, ending.signal_name, tail, job, tuple(jobs), self._overdue is not None,
+            ending.sentence, ending.next_step,
+        )  # fmt: skip

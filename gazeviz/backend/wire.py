@@ -50,7 +50,7 @@ def failure(job: int, error: Exception) -> Failed | JobCancelled:
         return Failed(
             job,
             "memory",
-            "There was not enough memory for this.",
+            "Not enough memory.",
             "Use a smaller picture, fewer new tokens or a smaller number type, or close other programs.",
             detail,
         )
@@ -58,8 +58,8 @@ def failure(job: int, error: Exception) -> Failed | JobCancelled:
         return Failed(
             job,
             "fatal",
-            "The device reported an error after which it cannot be used by this worker.",
-            "The worker starts again by itself; if it happens again, load the model on the processor.",
+            "The device reported an error that this worker cannot recover from.",
+            "The worker restarts automatically; if this happens again, load the model on the CPU.",
             detail,
         )
     last_line = traceback.format_exception_only(error)[-1].strip()
@@ -115,9 +115,9 @@ def encode(message: Request | Event) -> bytes:
     payload = _PACKED + zlib.compress(plain, level=1) if packed else _PLAIN + plain
     if len(payload) > MAX_MESSAGE_BYTES or len(plain) > _MAX_UNPACKED_BYTES:
         raise UserError(
-            f"This request or its answer ({type(message).__name__}) has {len(payload) / 1e6:.1f} MB; "
+            f"This request or its reply ({type(message).__name__}) has {len(payload) / 1e6:.1f} MB; "
             f"at most {MAX_MESSAGE_BYTES / 1e6:.0f} MB can cross to or from the worker.",
-            next_step=_NEXT_STEP.get(type(message), "Ask for less at once, for example for fewer heads."),
+            next_step=_NEXT_STEP.get(type(message), "Request less at once, for example fewer heads."),
         )
     return payload
 

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from gazeviz.backend.answering import AnswerJob, AttentionCache
 from gazeviz.backend.engine_adapter import Load, ModelBackend
 from gazeviz.backend.message_codec import WireError
+from gazeviz.backend.sent_files import ReceivedFiles
 from gazeviz.backend.wire import decode, encode, failure
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
@@ -28,6 +29,7 @@ from gazeviz.domain.messages import (
     AskGallery,
     AskMap,
     AskMass,
+    AskModels,
     Cancel,
     Discover,
     Event,
@@ -37,11 +39,13 @@ from gazeviz.domain.messages import (
     Hello,
     JobCancelled,
     JobProgress,
+    KeepFile,
     LoadModel,
     MapReady,
     MassReady,
     ModelForgotten,
     ModelLoaded,
+    ModelsListed,
     OpenPicture,
     PicturePrepared,
     RankingPartial,
@@ -61,7 +65,7 @@ from gazeviz.errors import Cancelled, UserError
 # them are urgent: they are taken between two tokens. All else waits for its turn. Knows no model.
 
 
-Urgent = Hello | Retarget | AskMap | AskMass | AskGallery
+Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
 Work = LoadModel | OpenPicture | Generate | Discover
 
 
@@ -174,6 +178,10 @@ class Channel(Protocol):
         """End the worker now, from the listening thread; a thread cannot and returns."""
 
 
+Listing: TypeAlias = Callable[[int], ModelsListed]
+"""Says which models and devices this machine has, as the answer of a job."""
+
+
 class MessageSender:
     """Says events, from either thread."""
 
@@ -204,6 +212,7 @@ class MessageReader:
 
     def __init__(self, channel: Channel, inbox: Inbox, say: Callable[[Event], None]) -> None:
         self._channel, self._inbox, self._say = channel, inbox, say
+        self._files = ReceivedFiles()
         self._lock = threading.Lock()
         self._over = False
 
@@ -233,7 +242,10 @@ class MessageReader:
         if isinstance(request, Shutdown):
             self._over = True
             return
-        ended_job = self._inbox.put(request)
+        if isinstance(request, KeepFile):
+            self._files.keep(request)
+            return
+        ended_job = self._inbox.put(self._files.with_files(request))
         if ended_job is not None:
             self._say(JobCancelled(ended_job))
 
@@ -241,8 +253,9 @@ class MessageReader:
 class Worker:
     """Does what comes in until the conversation ends."""
 
-    def __init__(self, channel: Channel, load: Load) -> None:
+    def __init__(self, channel: Channel, load: Load, listing: Listing | None = None) -> None:
         self._inbox = Inbox()
+        self._listing = listing
         self._say = MessageSender(channel, self._inbox.close).say
         self._ear = MessageReader(channel, self._inbox, self._say)
         self._listener = threading.Thread(target=self._ear.listen, name="worker inbox", daemon=True)
@@ -428,6 +441,8 @@ class Worker:
                 self._greet(request)
             case Retarget():
                 self._move_target(request)
+            case AskModels():
+                self._list_models(request.job)
             case AskMap():
                 run = self._shelf.run(request.run_job)
                 self._say(MapReady(request.job, run.map_P(request.steps, request.heads)))
@@ -447,10 +462,15 @@ class Worker:
                 NO_JOB,
                 "fatal",
                 f"The app speaks protocol {request.protocol}, the worker {PROTOCOL}.",
-                "Install gazeviz again, so that both are of one version.",
+                "Reinstall gazeviz so that both have the same version.",
             )
         )
         self._end(EXIT_PROTOCOL)
+
+    def _list_models(self, job: int) -> None:
+        if self._listing is None:
+            raise UserError("This worker lists no models.", next_step="Look for them in the app.")
+        self._say(self._listing(job))
 
     def _move_target(self, request: Retarget) -> bool:
         """Move a run's target; whether it is under way and follows."""

@@ -10,6 +10,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.run_log import RunLog, open_run_log
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError(
             "There is nothing to show.", next_step="Give --strips 1 or more and --strip 0 or more."
         )
-    folder = _made(options.out.expanduser())
+    folder = _made(user_path(options.out))
     with open_run_log(options, terminal) as log:
         engine = log.load_engine(options)
         from gazeviz.demo import demonstrate

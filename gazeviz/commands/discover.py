@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import inputs
 from gazeviz.commands.run_log import open_run_log
-from gazeviz.commands.terminal import Terminal, escape, table
+from gazeviz.commands.terminal import FilesBeside, Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import is_folder, user_path
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -65,13 +67,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             log.ranking(ranking, engine)
     first = next(iter(rankings.values()))
     n_top = usual_count(first) if options.top is None else options.top
-    written = []
+    files = FilesBeside()
     for name, ranking in rankings.items():
         path = outputs[name]
         if path is not None:
-            ranking.save(path)
-            written.append(path)
-    written += _figures(options, rankings, n_top)
+            files.write(partial(_saved, ranking, path))
+    _write_figures(options, rankings, n_top, files)
+    written = files.written
     document = {
         "model": str(engine.describe_model().path),
         "strips": len(strips),
@@ -79,7 +81,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "written": [str(path) for path in written],
     }
     terminal.answer(document, *_told(rankings, n_top), *(f"wrote {escape(str(path))}" for path in written))
+    files.settle()
     return 0
+
+
+def _saved(ranking: HeadRanking, path: Path) -> Path:
+    ranking.save(path)
+    return path
 
 
 def measure(
@@ -110,7 +118,7 @@ def document_of(ranking: HeadRanking, n_top: int) -> dict[str, Any]:
 
 def check_folder(path: Path | None) -> None:
     """Refuse early, before minutes of work, a file whose folder does not exist."""
-    if path is not None and not path.expanduser().absolute().parent.is_dir():
+    if path is not None and not is_folder(user_path(path).absolute().parent):
         raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Make it first.")
 
 
@@ -120,19 +128,19 @@ def _per_ranking(out: Path | None, name: str, names: tuple[str, ...]) -> Path | 
     return out.with_name(f"{out.stem}-{name}{out.suffix}")
 
 
-def _figures(options: argparse.Namespace, rankings: Mapping[str, HeadRanking], n_top: int) -> list[Path]:
+def _write_figures(
+    options: argparse.Namespace, rankings: Mapping[str, HeadRanking], n_top: int, files: FilesBeside
+) -> None:
     """Write the figures that were asked for, of the first ranking."""
     if options.figure is None and options.matrix is None:
-        return []
+        return
     from gazeviz.render import figures
 
     ranking = next(iter(rankings.values()))
-    written = []
     if options.figure is not None:
-        written.append(figures.save(figures.head_grid(ranking, ranking.top(n_top)), options.figure))
+        files.write(lambda: figures.save(figures.head_grid(ranking, ranking.top(n_top)), options.figure))
     if options.matrix is not None:
-        written.append(figures.save(figures.head_matrix(ranking, ranking.order()[0]), options.matrix))
-    return written
+        files.write(lambda: figures.save(figures.head_matrix(ranking, ranking.order()[0]), options.matrix))
 
 
 def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     from gazeviz.doctor import examine
 
-    findings = examine(options.model)
+    findings = examine(options.model, options.dtype)
     rows = []
     section = ""
     for finding in findings:

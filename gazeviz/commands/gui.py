@@ -63,11 +63,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.domain.strip import Layout
 
     layout = Layout.parse(options.layout) if options.layout else None
+    check_worker(options.worker)
     if options.image is not None and not Path(options.image).exists():
         raise UserError(f"There is no file {options.image}.", next_step="Check the path of the picture.")
     application = _application()
     store, unlogged = _open_log(options)
-    window, controller = _window(application, options.theme, store)
+    window, controller = _window(application, options.theme, store, options.worker)
     garbage = GarbageInScreenThread(window)
     gc.freeze()  # what stands now stays: collecting need not look at it again
     with _crashes_are_shown(window, controller):
@@ -83,6 +84,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     garbage.stop()
     delete(window)  # while there is an interpreter for what its parts still ask
     return code
+
+
+def check_worker(worker: str | None) -> None:
+    """UserError for an address that says no place, before a window is opened."""
+    if worker is not None:
+        from gazeviz.backend.remote.place import WorkerPlace
+
+        WorkerPlace.parse(worker)
 
 
 def check_screen() -> None:
@@ -160,14 +169,20 @@ def _open_log(options: argparse.Namespace) -> tuple[SessionStore | None, Notice 
 
 
 def _window(
-    application: QApplication, theme_choice: ThemeChoice | None, store: SessionStore | None = None
+    application: QApplication,
+    theme_choice: ThemeChoice | None,
+    store: SessionStore | None = None,
+    worker: str | None = None,
 ) -> tuple[MainWindow, RunController]:
-    """Everything behind the window, put together; without a store nothing is logged."""
+    """Everything behind the window, put together; without a store nothing is logged.
+
+    worker: where models run, None for this computer.
+    """
     from gazeviz.app.history.log_browser import LogBrowser
     from gazeviz.app.runs.run_controller import RunController
     from gazeviz.app.session.session_model import SessionModel
     from gazeviz.app.session.settings import AppSettings
-    from gazeviz.backend.process import ProcessBackend
+    from gazeviz.backend.places import backend_maker
     from gazeviz.store import SessionStore
     from gazeviz.ui.shell.main_window import MainWindow
     from gazeviz.ui.widgets import theme
@@ -175,7 +190,8 @@ def _window(
     settings, model = AppSettings(), SessionModel()
     theme.choose(application, theme_choice or settings.theme)
     theme.follow_system(application)
-    controller = RunController(model, ProcessBackend, store or SessionStore.temporary())
+    controller = RunController(model, backend_maker(worker), store or SessionStore.temporary())
+    controller.place = worker
     archive = LogBrowser(store) if store is not None else None
     window = MainWindow(model, controller, settings, archive)
     theme.dress(application)

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from gazeviz.commands.terminal import Terminal, number_or_error
 from gazeviz.errors import UserError
+from gazeviz.user_paths import is_file, is_folder
+from gazeviz.user_paths import user_path as user_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from gazeviz.app.editing.found_regions import FoundRegions
     from gazeviz.domain.heads import HeadSet
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Sampling
@@ -140,7 +143,7 @@ def picture(named: str) -> NamedPicture:
         return NamedPicture(strip.image, named, Layout(*strip.layout), strip.facts, strip.captions)
     from gazeviz.imaging import open_picture
 
-    path = Path(named).expanduser()
+    path = user_path(named)
     return NamedPicture(open_picture(path), path.name, path=path)
 
 
@@ -178,21 +181,62 @@ def box(text: str, image: Image) -> Region:
     return Region.box("Box", (x0, y0, x1, y1), image.size)
 
 
-def mask(path: str, image: Image) -> Region:
-    """Return the region that a mask picture of the same size paints: every pixel that is not black."""
-    import numpy as np
+def add_regions(parser: argparse._ActionsContainer) -> None:
+    """Add a file of regions."""
+    parser.add_argument(
+        "--regions", metavar="FILE", help="a mask, labelme or COCO file; --target names one of its regions"
+    )
 
-    from gazeviz.domain.region import Region
-    from gazeviz.imaging import open_picture
 
-    painted = open_picture(Path(path).expanduser())
-    if painted.size != image.size:
-        raise UserError(
-            f"The mask has {painted.width} x {painted.height} px, "
-            f"the picture {image.width} x {image.height} px.",
-            next_step="Paint the mask on a picture of the same size, white inside and black outside.",
-        )
-    return Region(Path(path).stem, np.asarray(painted).max(axis=2) > 127)
+def add_target(parser: argparse._ActionsContainer) -> None:
+    """Add which region of a file is meant."""
+    parser.add_argument(
+        "--target", metavar="NAME", help="a region of --regions or --mask: its name, or its number from 1"
+    )
+    add_entry(parser)
+
+
+def add_entry(parser: argparse._ActionsContainer) -> None:
+    """Add which picture of a COCO file is meant."""
+    parser.add_argument(
+        "--entry", default="", metavar="NAME", help="the picture's name in a COCO file of several"
+    )
+
+
+def region_files(named: Sequence[str], shown: NamedPicture, entry: str = "") -> FoundRegions:
+    """Read the regions that files hold for a picture; UserErrors of app.editing.region_files."""
+    from gazeviz.app.editing.region_files import read_regions
+
+    paths = [user_path(name) for name in named]
+    return read_regions(paths, shown.image.size, str(shown.path or shown.name), entry)
+
+
+def regions_of(named: str, shown: NamedPicture, entry: str, terminal: Terminal) -> tuple[Region, ...]:
+    """Return the regions of a file, one at least, and say what was left out."""
+    found = region_files([named], shown, entry).needed(Path(named).name)
+    if found.left_out:
+        terminal.warn(f"{Path(named).name}, {found.left_out_text}.")
+    return found.regions
+
+
+def region_called(regions: Sequence[Region], target: str | None, named: str) -> Region:
+    """Return the region of a name or a number; UserError where there is none, or more than one."""
+    if target is None:
+        chosen = list(regions)
+    else:
+        chosen = [region for region in regions if region.name == target] or [
+            region for region in regions if region.name.lower() == target.lower()
+        ]
+        if not chosen and target.isdecimal() and 1 <= int(target) <= len(regions):
+            chosen = [regions[int(target) - 1]]
+    if len(chosen) == 1:
+        return chosen[0]
+    names = ", ".join(f"{number} {region.name}" for number, region in enumerate(regions[:20], start=1))
+    names += " ..." if len(regions) > 20 else ""
+    said = f"no region “{target}”" if not chosen else f"{len(chosen)} regions that could be meant"
+    raise UserError(
+        f"{Path(named).name} holds {said}: {names}.", next_step="Name one, or its number: --target."
+    )
 
 
 def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
@@ -207,8 +251,8 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     from gazeviz.backend.strips import folder_strips
     from gazeviz.domain.strip import Layout
 
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
+    folder = user_path(named)
+    if not is_folder(folder):
         raise UserError(
             f"There is no folder {named}.", next_step="Name a folder of strips, or builtin:50 for drawn ones."
         )
@@ -226,12 +270,12 @@ def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") ->
     if named is None:
         advised = advice(engine, task)
         return advised.heads if options.top is None else advised.ranking.top(options.top)
-    if _COUNTED_HEADS.fullmatch(named) and not Path(named).expanduser().is_file():
+    if _COUNTED_HEADS.fullmatch(named) and not is_file(user_path(named)):
         from gazeviz.evaluating import Heads
 
         return Heads(engine).read(named, getattr(options, "like", None))[0]
-    if named.lower().endswith(".json") or Path(named).expanduser().is_file():
-        ranking = HeadRanking.load(Path(named).expanduser(), engine.shape_LH)
+    if named.lower().endswith(".json") or is_file(user_path(named)):
+        ranking = HeadRanking.load(user_path(named), engine.shape_LH)
         return ranking.top(usual_count(ranking) if options.top is None else options.top)
     chosen = HeadSet.of(named)
     chosen.check(engine.shape_LH)

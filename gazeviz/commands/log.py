@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gazeviz.commands import logged
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.store.reader import LogReader
@@ -39,7 +40,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     """Options that stand before the action, too; SUPPRESS keeps the one from overwriting the other."""
     for names, told in (
         (("--log",), "the log (GAZEVIZ_LOG, else that of the checkout or the user)"),
-        (("--json",), "answer with one JSON document"),
+        (("--json",), "print one JSON document"),
         (("-q", "--quiet"), "no progress"),
     ):
         flag: dict[str, Any] = {"metavar": "FILE"} if names == ("--log",) else {"action": "store_true"}
@@ -136,6 +137,11 @@ def _show(options: argparse.Namespace, terminal: Terminal) -> int:
     with logged.open_log(options) as reader:
         runs = logged.named_runs(reader, options.runs)
         lines = {line.id: line for line in RunList(reader).lines([run.id for run in runs])}
+        lost = [run.id for run in runs if run.id not in lines]
+        if lost:  # its row holds what no list can sort
+            raise UserError(
+                f"The rows of run {lost[0]} are damaged.", next_step="Look with gazeviz log check."
+            )
         documents = [output.stored_run_document(run, lines[run.id]) for run in runs]
         shown = [part for run in runs for part in output.run_parts(run, lines[run.id])]
     terminal.answer(documents[0] if len(documents) == 1 else {"runs": documents}, *shown)
@@ -151,6 +157,9 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
         "--restore", nargs="?", const="", metavar="BACKUP",
         help="put the last backup (or the one named) in its place; what was there is kept under another name",
     )  # fmt: skip
+    way_out.add_argument(
+        "--mend", action="store_true", help="replace values that no log may hold, like times that are none"
+    )
     way_out.add_argument("--salvage", type=Path, metavar="FILE", help="save what can be read as a new log")
 
 
@@ -159,7 +168,7 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.restore is not None:
         from gazeviz.store.backup import restore
 
-        named = Path(options.restore).expanduser().absolute() if options.restore else None
+        named = user_path(options.restore).absolute() if options.restore else None
         backup, aside = restore(path, named)
         told = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
         if aside is not None:
@@ -169,13 +178,23 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.salvage is not None:
         from gazeviz.store.backup import salvage
 
-        out = options.salvage.expanduser().absolute()
+        out = user_path(options.salvage).absolute()
         saved = salvage(path, out)
         rows = [(name, str(n_rows)) for name, n_rows in saved.items() if n_rows]
         terminal.answer(
             {"salvaged": str(out), "rows": saved},
             table(("table", "rows"), rows, right=(1,)),
             f"wrote {escape(str(out))}; {escape(str(path))} is as it was",
+        )
+        return DONE
+    if options.mend:
+        from gazeviz.store.upkeep import mend
+
+        backup, mended = mend(path)
+        rows = [(column, str(count)) for column, count in mended.items()]
+        lines = [table(("column", "values replaced"), rows, right=(1,))] if rows else ["Nothing to replace."]
+        terminal.answer(
+            {"mended": mended, "backup": str(backup)}, *lines, f"as it was: {escape(str(backup))}"
         )
         return DONE
     return _problems(path, terminal)
@@ -191,6 +210,8 @@ def _problems(path: Path, terminal: Terminal) -> int:
         terminal.answer({"log": str(path), "problems": []}, f"{escape(str(path))} is sound.")
         return DONE
     step = recovery_step(path)
+    if any(" holds " in problem for problem in found):
+        step = f"Replace what no log may hold with gazeviz log check --mend. For other damage: {step}"
     terminal.answer(
         {"log": str(path), "problems": found, "next_step": step},
         *(f"[red]✗[/] {escape(problem)}" for problem in found),
@@ -235,15 +256,18 @@ def _stats(options: argparse.Namespace, terminal: Terminal) -> int:
 def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", metavar="SESSION", help="its name, its number, or last")
     parser.add_argument("file", type=Path, metavar="FILE", help="the zip to write")
+    parser.add_argument(
+        "--with-paths", action="store_true", help="keep where models and pictures lie on this machine"
+    )
 
 
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.store.session_file import export_session
 
-    path, out = logged.log_path(options).absolute(), options.file.expanduser().absolute()
+    path, out = logged.log_path(options).absolute(), user_path(options.file).absolute()
     with logged.open_log(options) as reader:
         session = logged.named_session(reader, options.session)
-    n_runs = export_session(path, session.id, out)
+    n_runs = export_session(path, session.id, out, with_paths=options.with_paths)
     terminal.answer(
         {"session": session.name, "runs": n_runs, "written": str(out)},
         f"wrote {escape(str(out))}: “{escape(session.name)}”, {_runs(n_runs)}",
@@ -261,7 +285,7 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
 
     path = logged.log_path(options).absolute()
     SessionStore(path, program="gazeviz log import").close()  # makes it, or brings it to the present schema
-    brought = import_session(path, options.file.expanduser().absolute())
+    brought = import_session(path, user_path(options.file).absolute())
     terminal.answer(
         {"session": brought.name, "session_id": brought.session_id, "runs": brought.n_runs},
         f"“{escape(brought.name)}” is session {brought.session_id} now, with {_runs(brought.n_runs)}",
@@ -278,7 +302,7 @@ def _backup_options(parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.store.backup import back_up
 
-    out = options.file.expanduser().absolute() if options.file else None
+    out = user_path(options.file).absolute() if options.file else None
     written = back_up(logged.log_path(options).absolute(), out)
     terminal.answer({"written": str(written)}, f"wrote {escape(str(written))}")
     return DONE

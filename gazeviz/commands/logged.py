@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.store.reader import LogReader, StoredRun, StoredSession
@@ -27,7 +28,7 @@ def log_path(options: argparse.Namespace) -> Path:
     from gazeviz.store.connection import default_path
 
     named = options.log or os.environ.get("GAZEVIZ_LOG")
-    return Path(named).expanduser() if named else default_path()
+    return user_path(named) if named else default_path()
 
 
 def is_usual(options: argparse.Namespace) -> bool:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
-from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.commands.terminal import FilesBeside, Terminal, escape
 from gazeviz.domain.wording import quoted_tokens
 from gazeviz.errors import UserError
+
+if TYPE_CHECKING:
+    from gazeviz.domain.grid import TokenGrid
+    from gazeviz.domain.region import Region
 
 HELP = "Draw where heads look at one answer token, or on average over some."
 PROMPT = "What is happening in this picture?"
@@ -29,6 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the figure: .svg, .pdf or .png"
     )
+    target = parser.add_argument_group("regions (outlined, with the attention on each)")
+    inputs.add_regions(target)
+    inputs.add_target(target)
     inputs.add_sampling(parser)
 
 
@@ -41,10 +49,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     check_folder(options.out)
     wanted = steps_of(options.token)
     shown = inputs.picture(options.image)
+    regions = _regions(options, shown, terminal)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
         engine = log.load_engine(options)
         heads = inputs.heads(options, engine)
+        if regions:
+            regions = _with_cells(regions, engine.grid(shown.image), terminal)
         answer = log.generate(
             engine,
             shown,
@@ -52,6 +63,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             max_new_tokens=options.max_new_tokens,
             sampling=sampling,
             track=heads,
+            regions=regions,
         )
     steps = range(len(answer.tokens)) if wanted is None else wanted
     map_HW = run_map(answer, steps)
@@ -59,8 +71,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     said = quoted_tokens(tokens, engine.loaded.special_tokens)
     named = str(heads) if len(heads) <= 4 else f"{len(heads)} heads ({heads.origin})"
     title = f"{named}   token {options.token} {said}" if wanted is not None else f"{named}   {said}"
-    written = figures.save(figures.picture_overlay(shown.image, map_HW, title=title), options.out)
+    files = FilesBeside()
+    files.write(
+        lambda: figures.save(figures.picture_overlay(shown.image, map_HW, regions, title=title), options.out)
+    )
     rows_P = answer.rows_THP[list(steps)].mean(axis=(0, 1))
+    masses = {region.name: round(float(rows_P[answer.grid.tokens(region)].sum()), 6) for region in regions}
     document = {
         "heads": [str(head) for head in heads],
         "tokens": list(steps),
@@ -68,14 +84,45 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "grid": answer.grid.shape_RC,
         "attention": [round(float(value), 6) for value in rows_P],
         "image_mass": round(float(rows_P.sum()), 6),
+        **({"region_mass": masses} if regions else {}),
         "run": run_document(answer),
-        "written": [str(written)],
+        "written": [str(path) for path in files.written],
         **log.document(),
     }
     mass = f"mass on the image {rows_P.sum():.2f}, highest cell {rows_P.max():.2f}"
-    terminal.answer(document, escape(title), f"[dim]{mass}[/]", f"wrote {escape(str(written))}")
+    lines = [f"{escape(name)}: mass {value:.2f}" for name, value in masses.items()]
+    lines += [f"wrote {escape(str(path))}" for path in files.written]
+    terminal.answer(document, escape(title), f"[dim]{mass}[/]", *lines)
     log.tell()
+    files.settle()
     return 0
+
+
+def _regions(
+    options: argparse.Namespace, shown: inputs.NamedPicture, terminal: Terminal
+) -> tuple[Region, ...]:
+    """The regions that the attention on is told: all of a file, or the one that --target names."""
+    if options.regions is None:
+        if options.target is not None:
+            raise UserError("There is no file of regions for --target.", next_step="Name it: --regions FILE.")
+        return ()
+    regions = inputs.regions_of(options.regions, shown, options.entry, terminal)
+    if options.target is None:
+        return regions
+    return (inputs.region_called(regions, options.target, options.regions),)
+
+
+def _with_cells(regions: tuple[Region, ...], grid: TokenGrid, terminal: Terminal) -> tuple[Region, ...]:
+    """Those of the regions that hold a cell of the grid; what is said of the others is no reason to stop."""
+    kept = []
+    for region in regions:
+        try:
+            grid.tokens(region)
+        except UserError as error:
+            terminal.warn(error.sentence)
+        else:
+            kept.append(region)
+    return tuple(kept)
 
 
 def steps_of(text: str) -> range | None:

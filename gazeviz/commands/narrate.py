@@ -11,7 +11,7 @@ from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.steer import add_steering, wish
-from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.commands.terminal import FilesBeside, Terminal, escape
 from gazeviz.domain.prompts import NARRATION_PROMPT
 from gazeviz.errors import UserError
 
@@ -66,11 +66,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 on_step=lambda step: report(f"narrating, at {step.target}", (step.index + 1) / length),
             )  # fmt: skip
     document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
-    written = _write_figure(options.figure, told, regions)
+    files = FilesBeside()
+    if options.figure is not None:
+        files.write(lambda: _write_figure(options.figure, told, regions))
+    written = [str(path) for path in files.written]
     terminal.answer(
         document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
     )
     log.tell()
+    files.settle()
     return 0
 
 
@@ -109,13 +113,11 @@ def panel_marks(run: Run) -> list[tuple[int, str]]:
     return marks
 
 
-def _write_figure(path: Path | None, run: Run, regions: Sequence[Region]) -> list[str]:
-    if path is None:
-        return []
+def _write_figure(path: Path, run: Run, regions: Sequence[Region]) -> Path:
     from gazeviz.render import figures
 
     figure = figures.staircase(run.trajectory(regions), regions, target_blocks(run), panel_marks(run))
-    return [str(figures.save(figure, path))]
+    return figures.save(figure, path)
 
 
 def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:

@@ -6,6 +6,7 @@ know where the run came from.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -130,7 +131,12 @@ _BARELY = 0.05  # as in shown: below this on every region, a token stays untinte
 
 def moment(seconds: float | None) -> str:
     """Return a time as people write it, in the local zone."""
-    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    if seconds is None:
+        return ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # a damaged log may hold any number
+        return "?"
 
 
 def bytes_text(n_bytes: int) -> str:
@@ -173,7 +179,7 @@ def run_table(lines: Sequence[RunLine]) -> RenderableType:
             escape(_short(line.prompt, _PROMPT_LETTERS)),
             escape(line.heads) or "–",
             _target(line),
-            line.strength or "–",
+            escape(line.strength) or "–",
             _outcome(line),
             escape(line.verdict),
         )
@@ -186,14 +192,20 @@ def run_table(lines: Sequence[RunLine]) -> RenderableType:
 def _target(line: RunLine) -> str:
     if not line.target:
         return "[dim]none[/]"
-    return f"[{line.target_colour}]■[/] {escape(line.target)}" if line.target_colour else escape(line.target)
+    colour = line.target_colour if _is_colour(line.target_colour) else None
+    return f"[{colour}]■[/] {escape(line.target)}" if colour else escape(line.target)
+
+
+def _is_colour(text: object) -> bool:
+    """Whether a log's word for a colour is one, and no markup."""
+    return isinstance(text, str) and re.fullmatch("#[0-9a-fA-F]{6}", text) is not None
 
 
 def _outcome(line: RunLine) -> str:
     said = escape(_short(line.text.strip(), _TEXT_LETTERS))
     if line.state != "done":
-        return f"{said} [red]{line.state}[/]".strip()
-    return f"{said} [red]junk: {line.junk}[/]".strip() if line.junk else said
+        return f"{said} [red]{escape(line.state)}[/]".strip()
+    return f"{said} [red]junk: {escape(line.junk)}[/]".strip() if line.junk else said
 
 
 def _short(text: str, letters: int) -> str:
@@ -281,7 +293,8 @@ def _tinted(run: StoredRun, line: RunLine) -> Text:
     for step in run.steps:
         place = step.looks_at
         seen = place is not None and place < len(regions) and step.masses_R[place] >= _BARELY
-        colour = (regions[place].colour or region_colour(place)) if seen and place is not None else ""
+        own = regions[place].colour if seen and place is not None else None
+        colour = (own if _is_colour(own) else region_colour(place)) if seen and place is not None else ""
         text.append(step.text, style=f"bold {colour}" if colour else "")
     if not text.plain.strip():
         return Text(line.text.strip() or "(no text)")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazeviz.commands import inputs, logged
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.commands.originals import KeptOriginal
@@ -62,7 +62,7 @@ def _kept(options: argparse.Namespace) -> list[KeptOriginal]:
         with logged.open_log(options) as reader:
             kept += [originals.from_log(run, reader) for run in logged.named_runs(reader, numbers)]
     for file in files:
-        kept += originals.from_report(Path(file).expanduser(), options.model)
+        kept += originals.from_report(user_path(file), options.model)
     return kept
 
 

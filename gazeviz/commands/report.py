@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gazeviz.commands import logged
 from gazeviz.commands.terminal import Terminal, escape
 from gazeviz.errors import UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from gazeviz.render.report.files import Format
@@ -43,6 +44,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="answer tokens whose maps are shown (default: where the look moves)",
     )
     parser.add_argument(
+        "--paths", action="store_true", help="tell where models, pictures and the log lie on this machine"
+    )
+    parser.add_argument(
         "--dpi", type=int, default=200, metavar="N", help="of single figures as PNG (default: 200)"
     )
 
@@ -55,7 +59,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError(f"A figure cannot have {options.dpi} dpi.", next_step="Choose from 36 to 1200.")
     with logged.open_log(options) as reader:
         report = _report(options, reader, terminal)
-        written = write(report, options.out.expanduser(), formats, tokens, options.dpi, terminal)
+        written = write(report, user_path(options.out), formats, tokens, options.dpi, terminal)
     document = {
         "title": report.title,
         "runs": [entry.run.id for entry in report.entries],
@@ -126,8 +130,8 @@ def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Rep
     if not runs:
         raise UserError(f"The session “{title}” has no runs.", next_step="Run something in it first.")
     return make_report(
-        runs,
-        log_sources(reader, terminal.note, usual=logged.is_usual(options)),
+        runs if options.paths else [run.without_paths() for run in runs],
+        log_sources(reader, terminal.note, usual=logged.is_usual(options), paths=options.paths),
         options.title or title,
         time.time(),
     )

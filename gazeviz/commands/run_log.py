@@ -75,6 +75,7 @@ class RunLog:
         self._terminal = terminal
         self._info: ModelInfo | None = None
         self.run_ids: list[int] = []
+        self._told: set[str] = set()
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -139,6 +140,7 @@ class RunLog:
 
         chosen = track if track is not None else steering.heads if steering else HeadSet(())
         control = self._control_of(chosen)
+        self._tell_stretched(shown)
         stream = engine.stream(
             shown.image,
             prompt,
@@ -164,6 +166,15 @@ class RunLog:
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
         self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
+
+    def _tell_stretched(self, shown: inputs.NamedPicture) -> None:
+        """Say once how a picture of deep data is shown."""
+        from gazeviz.imaging import stretched
+
+        said = stretched(shown.image)
+        if said and said not in self._told:
+            self._told.add(said)
+            self._terminal.note(said)
 
     def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
         """Log a run that is over already; returns its number, None where nothing is logged."""
@@ -260,7 +271,7 @@ class RunLog:
     def _give_up(self, error: UserError) -> None:
         """Say once that nothing more is logged."""
         store, self._store = self._store, None
-        self._terminal.warn(f"Logging ends here. {error.sentence} {error.next_step}")
+        self._terminal.warn(f"Logging stopped. {error.sentence} {error.next_step}")
         if store is not None:
             with suppress(UserError):  # the same again
                 store.close()

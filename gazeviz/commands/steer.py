@@ -34,6 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--panel", type=int, metavar="K", help="panel of a strip, counted from 1")
     one.add_argument("--box", metavar="x0,y0,x1,y1", help="a box in picture pixels")
     one.add_argument("--mask", metavar="FILE", help="a picture of the same size, white where the region is")
+    inputs.add_regions(one)
+    inputs.add_target(target)
     inputs.add_layout(target)
     add_steering(parser)
     inputs.add_sampling(parser)
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.commands.output import run_document
 
     shown = inputs.picture(options.image)
-    target, regions = _target(options, shown)
+    target, regions = _target(options, shown, terminal)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
         engine = log.load_engine(options)
@@ -114,12 +116,19 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _target(options: argparse.Namespace, shown: inputs.NamedPicture) -> tuple[Region, tuple[Region, ...]]:
+def _target(
+    options: argparse.Namespace, shown: inputs.NamedPicture, terminal: Terminal
+) -> tuple[Region, tuple[Region, ...]]:
     """The target, and the regions that tokens are tinted by."""
     if options.panel is not None:
         regions = inputs.panels(shown, options.layout)
         return inputs.panel(regions, options.panel), regions
-    region = inputs.box(options.box, shown.image) if options.box else inputs.mask(options.mask, shown.image)
+    if options.box is not None:
+        region = inputs.box(options.box, shown.image)
+        return region, (region,)
+    named = options.regions if options.regions is not None else options.mask
+    regions = inputs.regions_of(named, shown, options.entry, terminal)
+    region = inputs.region_called(regions, options.target, named)
     return region, (region,)
 
 

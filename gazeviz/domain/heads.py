@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.arrays import HoldsArrays, read_only
+from gazeviz.domain.notebook_face import ranking_html
 from gazeviz.errors import UserError
 from gazeviz.whole_files import written_whole
 
@@ -294,6 +295,16 @@ class HeadRanking(HoldsArrays):
             if matrix_LHRR.shape[:2] != scores_LH.shape:
                 raise ValueError(f"matrix of {matrix_LHRR.shape[:2]} for scores of {scores_LH.shape}")
             object.__setattr__(self, "matrix_LHRR", matrix_LHRR)
+
+    def __repr__(self) -> str:
+        n_layers, n_heads = self.scores_LH.shape
+        best = f", best {self._order[0]}" if self._order else ""
+        strips = f", {self.n_strips} strips" if self.n_strips is not None else ""
+        return f"HeadRanking({self.name!r}, {n_layers} layers x {n_heads} heads{strips}{best})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return ranking_html(self)
 
     @property
     def shape_LH(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.grid import Rule, TokenGrid, check_rule
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.model_files import ModelSizes, StoredWeights
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Audit, Finish, Run, RunRequest, Sampling
 from gazeviz.domain.steering import Hard, Mode, Scope, Steering
@@ -40,38 +41,45 @@ class PictureSource:
     """A picture that the worker is to open: a file, or encoded bytes (PNG, JPEG ...) where there is no file.
 
     sha256: the name that requests use for this picture, chosen by who asks.
-    Raises ValueError unless there is exactly one of path and data.
+    sent: the digest of a file that was sent to the worker before (KeepFile).
+    Raises ValueError unless there is exactly one of path, data and sent.
     """
 
     sha256: str
     name: str
     path: str | None = None
     data: bytes | None = field(default=None, repr=False)
+    sent: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.path is None) == (self.data is None):
-            raise ValueError("a picture comes from a path or from data, not from both or neither")
+        if sum(source is not None for source in (self.path, self.data, self.sent)) != 1:
+            raise ValueError("a picture comes from one of a path, data and a file that was sent")
 
 
 @dataclass(frozen=True)
 class StripsSource:
-    """Strips to measure rankings on: "builtin" ones, drawn from a seed, or those of a "folder".
+    """Strips to measure rankings on: "builtin" ones, drawn from a seed, or those of a "folder", which may
+    also have been "sent" file by file.
 
     n: how many; of a folder the first ones, None for all (built-in strips need a number).
+    files: path inside the folder and digest of every file that was sent (KeepFile).
     """
 
-    kind: Literal["builtin", "folder"]
+    kind: Literal["builtin", "folder", "sent"]
     n: int | None = None
     seed: int = 0
     folder: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        if (self.kind == "sent") != bool(self.files):
+            raise ValueError(f"strips of kind {self.kind!r} with {len(self.files)} files")
         if (self.kind == "folder") != (self.folder is not None):
             raise ValueError(f"strips of kind {self.kind!r} with the folder {self.folder!r}")
         if self.kind == "builtin" and self.n is None:
             raise ValueError("built-in strips need a number of them")
         if self.n is not None and self.n < 1:
-            raise UserError(f"Nothing can be measured on {self.n} strips.", next_step="Choose at least one.")
+            raise UserError(f"Cannot measure on {self.n} strips.", next_step="Choose at least one.")
 
 
 @dataclass(frozen=True)
@@ -236,6 +244,27 @@ class LoadModel:
 
 
 @dataclass(frozen=True)
+class KeepFile:
+    """A piece of a file that later requests name by its digest; for workers that cannot read it themselves.
+
+    sha256, n_bytes: of the whole file.  offset: where the piece stands; pieces come in order.
+    """
+
+    sha256: str
+    n_bytes: int
+    offset: int
+    data: bytes = field(repr=False)
+    job: int = NO_JOB
+
+
+@dataclass(frozen=True)
+class AskModels:
+    """Ask which models and devices the worker's machine has; answered by ModelsListed."""
+
+    job: int
+
+
+@dataclass(frozen=True)
 class OpenPicture:
     """Open a picture and lay it out for the loaded model; answered by PicturePrepared.
 
@@ -337,6 +366,8 @@ class Shutdown:
 
 Request: TypeAlias = (
     Hello
+    | KeepFile
+    | AskModels
     | LoadModel
     | OpenPicture
     | Generate
@@ -371,6 +402,40 @@ class JobProgress:
     total: int
     text: str
     seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model that a machine could load, told from its files; fields as gazeviz.app has them for this one."""
+
+    source: str | None
+    name: str
+    origin: Literal["built-in", "recent", "cache", "folder"]
+    folder: str
+    family: str
+    disk_bytes: int
+    weights: StoredWeights | None
+    sizes: ModelSizes | None
+    refusal: str
+
+
+@dataclass(frozen=True)
+class ListedDevice:
+    """Somewhere to compute on a machine; bytes are None where unknown."""
+
+    device: str
+    name: str
+    total_bytes: int | None
+    free_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ModelsListed:
+    """AskModels's answer."""
+
+    job: int
+    models: tuple[ListedModel, ...]
+    devices: tuple[ListedDevice, ...]
 
 
 @dataclass(frozen=True)
@@ -537,6 +602,7 @@ class Failed:
 Event: TypeAlias = (
     Ready
     | JobProgress
+    | ModelsListed
     | ModelForgotten
     | ModelLoaded
     | PicturePrepared
@@ -553,6 +619,7 @@ Event: TypeAlias = (
 )
 
 ENDING = (
+    ModelsListed,
     ModelLoaded,
     PicturePrepared,
     RunFinished,
@@ -565,7 +632,7 @@ ENDING = (
 )
 """Events after which nothing more is heard of their job."""
 
-WITHOUT_ANSWER = (Hello, Retarget, Cancel, Shutdown)
+WITHOUT_ANSWER = (Hello, KeepFile, Retarget, Cancel, Shutdown)
 """Requests that open no job of their own: they concern the worker, or a job that another request opened."""
 
 

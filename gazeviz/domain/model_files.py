@@ -46,12 +46,28 @@ REFUSED: Final[Mapping[str, str]] = {
 """Families that cannot work, and why (continues the sentence "... cannot be used, because")."""
 
 
+TWINS: Final[Mapping[str, str]] = {
+    "internvl_chat": "the same model with -hf at the end of its name (OpenGVLab/InternVL3-8B-hf)",
+    "llava_llama": "llava-hf/llava-1.5-7b-hf, or the one of its size in the llava-hf collection",
+    "llava_mistral": "llava-hf/llava-v1.6-mistral-7b-hf",
+    "llava_qwen": "llava-hf/llava-onevision-qwen2-7b-ov-hf, or the one of its size there",
+    "ovis": "an Ovis2 model with -hf at the end of its name",
+    "qwen": "Qwen/Qwen2-VL-7B-Instruct, its successor",
+    "idefics2": "HuggingFaceM4/Idefics3-8B-Llama3, its successor",
+    "mllama": "a model of another family, such as Qwen/Qwen3-VL-8B-Instruct",
+    "gemma3n": "a Gemma 3 or Gemma 4 model",
+}
+"""What to take in place of a model type that does not work: a checkpoint of a family that does."""
+
+
 def family_name(settings: Mapping[str, Any]) -> str:
     """Return the family's name by a checkpoint's config.json; "" where it names none.
 
     Its `model_type`; where checkpoints of one type differ by vision tower (LLaVA with Pixtral's), that one's.
     """
     name = str(settings.get("model_type") or "")
+    if name == "llava" and "mm_vision_tower" in settings:
+        return "llava_llama"  # the authors' own files carry the name of transformers' family
     vision = settings.get("vision_config")
     if name == "llava" and isinstance(vision, Mapping) and vision.get("model_type") == "pixtral":
         return "pixtral"
@@ -74,6 +90,12 @@ TEXT_TOK: Final = 512
 """Text tokens counted besides the image tokens: prompt and answer."""
 OVERHEAD: Final = 1.1
 """Allocator slack and small buffers."""
+SCORES_AT_ONCE: Final = 1 << 24
+"""Attention scores that the engine holds at once while it steers."""
+ROW_BYTES: Final = 128 * 2**20
+"""Recorded rows that the engine holds at once while it ranks heads."""
+QUESTIONS: Final = 6
+"""Questions about one strip, as many as a usual one has panels."""
 ITEM_BYTES: Final[Mapping[str, int]] = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of one number, by the names that a model can be loaded as."""
 
@@ -178,7 +200,7 @@ class ModelSizes:
             n_layers,
             n_heads,
             _number(text, "num_key_value_heads") or n_heads,
-            _number(text, "head_dim") or hidden // n_heads,
+            max(_number(text, "head_dim"), _number(text, "global_head_dim")) or hidden // n_heads,
             hidden,
             _number(text, "intermediate_size") or 4 * hidden,
             _number(text, "vocab_size"),
@@ -196,19 +218,61 @@ class ModelSizes:
         """Keys and values: 2 x layers x key/value heads x head size x tokens."""
         return 2 * self.n_layers * self.n_kv_heads * self.head_dim * n_tok * item_bytes
 
-    def activation_bytes(self, n_tok: int, item_bytes: int) -> int:
-        """The widest point of a forward pass: residual and MLP of a layer, float32 logits, the tower."""
-        language = n_tok * ((6 * self.hidden + 3 * self.intermediate) * item_bytes + 4 * self.vocabulary)
-        return language + n_tok * self.patches_per_tok * 10 * self.vision_width * item_bytes
+    def activation_bytes(self, n_tok: int, item_bytes: int, n_logits: int = 1) -> int:
+        """The widest point of a forward pass: residual and MLP of a layer, or the vision tower's; logits."""
+        language = n_tok * (6 * self.hidden + 3 * self.intermediate) * item_bytes
+        tower = n_tok * self.patches_per_tok * 12 * self.vision_width * item_bytes
+        return max(language, tower) + 2 * 4 * n_logits * self.vocabulary
+
+    def reweighting_bytes(self, n_tok: int) -> int:
+        """Scores and weights of a steered layer in float32: at most so many are held at once."""
+        return 4 * 4 * min(SCORES_AT_ONCE, self.n_heads * n_tok * n_tok)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model takes at most while it is loaded, answers about a picture, and its heads are ranked.
+
+    Weights are part of each. Beside the program itself, whose libraries take about half a gigabyte.
+    """
+
+    load_bytes: int
+    run_bytes: int
+    discovery_bytes: int
+
+    @classmethod
+    def of(
+        cls, weights_bytes: int, sizes: ModelSizes | None, item_bytes: int, n_image_tok: int = 1280
+    ) -> Needs:
+        """Estimate for one picture of `n_image_tok`; without sizes the weights alone are counted.
+
+        A run: the picture's keys and values twice (the kept prefix and the answer's own), the pass, steered
+        scores, and the picture as the model takes it. A discovery: keys and values, the questions together,
+        and the recorded rows of all heads (twice while they are joined).
+        """
+        load = int(OVERHEAD * weights_bytes)
+        if sizes is None:
+            return cls(load, load, load)
+        n_tok = n_image_tok + TEXT_TOK
+        cache = sizes.cache_bytes(n_tok, item_bytes)
+        passing = sizes.activation_bytes(n_tok, item_bytes)
+        pixels = 4 * n_image_tok * sizes.patches_per_tok * 2 * 3 * 16 * 16
+        rows = 2 * min(ROW_BYTES, 4 * sizes.n_layers * sizes.n_heads * QUESTIONS * n_image_tok)
+        run = weights_bytes + 2 * cache + passing + pixels + sizes.reweighting_bytes(n_tok)
+        discovery = weights_bytes + cache + passing + pixels + rows
+        return cls(load, int(OVERHEAD * run), int(OVERHEAD * discovery))
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest of them."""
+        return max(self.load_bytes, self.run_bytes, self.discovery_bytes)
 
 
 def needed_bytes(
     weights_bytes: int, sizes: ModelSizes | None, item_bytes: int, n_image_tok: int = 1280
 ) -> int:
-    """Bytes for weights, one picture's cache and its activations; without sizes for the weights alone."""
-    n_tok = n_image_tok + TEXT_TOK
-    rest = sizes.cache_bytes(n_tok, item_bytes) + sizes.activation_bytes(n_tok, item_bytes) if sizes else 0
-    return int(OVERHEAD * (weights_bytes + rest))
+    """Bytes to load a model, let it answer and rank its heads: the most that it takes at any time."""
+    return Needs.of(weights_bytes, sizes, item_bytes, n_image_tok).most_bytes
 
 
 def _number(settings: Any, name: str) -> int:

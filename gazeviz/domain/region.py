@@ -17,6 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gazeviz.domain.arrays import read_only
+from gazeviz.domain.outlines import (
+    FARTHEST_PX,
+    MOST_CROSSINGS,
+    ShapePatch,
+    box_patch,
+    ellipse_patch,
+    filled_runs,
+    polygon_patch,
+)
 from gazeviz.errors import UserError
 
 # Okabe and Ito's colour-blind-safe palette (jfly.uni-koeln.de/color), blue first, grey last.
@@ -67,23 +76,12 @@ class Region:
         size_px: width and height of the picture.
         Raises UserError for coordinates that are not finite, or when no pixel is inside.
         """
-        x0, y0, x1, y1 = _ordered_box(name, box_px)
-        x_W, y_H = _pixel_centres(size_px)
-        inside_W = (x0 <= x_W) & (x_W < x1)
-        inside_H = (y0 <= y_H) & (y_H < y1)
-        return cls(name, inside_H[:, None] & inside_W[None, :], colour)
+        return cls(name, box_patch(*_ordered_box(name, box_px), size_px).on(size_px), colour)
 
     @classmethod
     def ellipse(cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None) -> Region:
         """Build the ellipse that fills the box x0, y0, x1, y1; otherwise as `box`."""
-        x0, y0, x1, y1 = _ordered_box(name, box_px)
-        x_W, y_H = _pixel_centres(size_px)
-        # ((x - cx) / rx)² + ((y - cy) / ry)² <= 1, with the radii multiplied out so that none divides.
-        x_W, y_H = 2 * x_W - (x0 + x1), 2 * y_H - (y0 + y1)
-        width, height = x1 - x0, y1 - y0
-        distance_HW = (x_W * height)[None, :] ** 2 + (y_H * width)[:, None] ** 2
-        flat = width == 0 or height == 0
-        return cls(name, (distance_HW <= (width * height) ** 2) & (not flat), colour)
+        return cls(name, ellipse_patch(*_ordered_box(name, box_px), size_px).on(size_px), colour)
 
     @classmethod
     def polygon(
@@ -98,12 +96,7 @@ class Region:
         Raises UserError for fewer than three points, points that are not finite, or no pixel inside.
         """
         points_N2 = np.array([(x, y) for x, y in points_px], dtype=np.float64).reshape(-1, 2)
-        if len(points_N2) < 3 or not np.isfinite(points_N2).all():
-            raise UserError(
-                f"The region “{name}” is no polygon: it needs three points or more, all finite.",
-                next_step="Click at least three corners.",
-            )
-        return cls(name, _even_odd(points_N2, size_px), colour)
+        return cls(name, polygon_of(name, points_N2, size_px).on(size_px), colour)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Region):
@@ -175,11 +168,24 @@ class Region:
     def from_json(cls, data: Mapping[str, Any]) -> Region:
         """Rebuild a region from `to_json()`."""
         width_px, height_px = data["size_px"]
-        runs = np.asarray(data["runs"], dtype=np.int64)
-        if runs.sum() != width_px * height_px or (runs < 0).any():
-            raise ValueError(f"the runs of region {data['name']!r} do not fill its picture")
-        flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+        flat = filled_runs(data["runs"], width_px * height_px)
         return cls(data["name"], flat.reshape(height_px, width_px), data["colour"])
+
+
+def polygon_of(name: str, points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> ShapePatch:
+    """Return what a polygon covers; UserErrors of `Region.polygon`, and for one of too many long edges."""
+    if len(points_N2) < 3 or not (np.abs(points_N2) <= FARTHEST_PX).all():  # also false for NaN
+        raise UserError(
+            f"The region “{name}” is no polygon: it needs three points or more, all finite.",
+            next_step="Click at least three corners.",
+        )
+    try:
+        return polygon_patch(points_N2, size_px)
+    except ValueError as error:
+        raise UserError(
+            f"The region “{name}” is too intricate: its edges cross more than {MOST_CROSSINGS:,} rows.",
+            next_step="Simplify it, or save it as a mask.",
+        ) from error
 
 
 def region_from_bits(
@@ -196,28 +202,10 @@ def region_from_bits(
 
 def _ordered_box(name: str, box_px: ArrayLike) -> Box:
     box = np.asarray(box_px, dtype=np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all():
+    if box.shape != (4,) or not (np.abs(box) <= FARTHEST_PX).all():  # also false for NaN
         raise UserError(
             f"The region “{name}” has no usable box.",
             next_step="Give four finite numbers in picture pixels: x0, y0, x1, y1.",
         )
     (x0, x1), (y0, y1) = sorted(box[[0, 2]].tolist()), sorted(box[[1, 3]].tolist())
     return x0, y0, x1, y1
-
-
-def _pixel_centres(size_px: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    width_px, height_px = size_px
-    return np.arange(0.5, width_px), np.arange(0.5, height_px)
-
-
-def _even_odd(points_N2: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill a polygon: each edge flips every pixel to its right, an odd number of flips is inside."""
-    width_px, height_px = size_px
-    flips_HW = np.zeros((height_px, width_px + 1), dtype=np.int64)
-    for (xa, ya), (xb, yb) in zip(points_N2, np.roll(points_N2, -1, axis=0), strict=True):
-        top, bottom = sorted(float(np.clip(np.ceil(y - 0.5), 0, height_px)) for y in (ya, yb))
-        rows = np.arange(int(top), int(bottom))
-        if rows.size:
-            crossing = xa + (rows + 0.5 - ya) * (xb - xa) / (yb - ya)
-            flips_HW[rows, np.clip(np.ceil(crossing - 0.5), 0, width_px).astype(np.int64)] += 1
-    return np.asarray(np.cumsum(flips_HW[:, :width_px], axis=1) % 2 == 1)

@@ -124,6 +124,13 @@ def is_builtin(model_path: str) -> bool:
     return parts[-2:] == ("models", "comic-vlm") and parts[-3:-2] in (("resources",), ("_resources",))
 
 
+def short_path(path: str) -> str:
+    """Return what a path says without telling where it is: its last name; of the built-in model as much as
+    names it."""
+    parts = PurePath(path.replace("\\", "/")).parts
+    return "/".join(parts[-3:]) if is_builtin(path) else parts[-1] if parts else ""
+
+
 def _target_words(steering: Steering | None, mask: str | None) -> list[str] | None:
     """How `gazeviz steer` names the target; None where it cannot."""
     if steering is None:

@@ -17,6 +17,7 @@ from gazeviz.domain.answer_text import Junk, junk_kind
 from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.grid import Rule, TokenGrid
 from gazeviz.domain.heads import HeadSet
+from gazeviz.domain.notebook_face import run_html, short
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import GROUP_NAMES, TARGET, Steering
 from gazeviz.errors import UserError
@@ -253,6 +254,15 @@ class Run(HoldsArrays):
     def __post_init__(self) -> None:
         if self.value_norms_HP is not None:
             object.__setattr__(self, "value_norms_HP", read_only(self.value_norms_HP, np.float32, "HP"))
+
+    def __repr__(self) -> str:
+        steering = self.request.steering
+        how = f"steered at {steering.target.name!r}" if steering is not None else "unsteered"
+        return f"Run({short(self.text)}, {len(self.tokens)} tokens, {self.finish}, {how})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return run_html(self)
 
     @property
     def token_ids(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.notebook_face import remember_picture
 from gazeviz.domain.run import Run, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.generation.batching import Turn, batches
@@ -135,12 +136,15 @@ class Engine:
         UserError for pictures and prompts that cannot be fed, regions that select no cell, and heads that the
         model lacks.
         """
+        picture = open_picture(image)
         stream = self.stream(
-            image, prompt, steering=steering, max_new_tokens=max_new_tokens, sampling=sampling, track=track
+            picture, prompt, steering=steering, max_new_tokens=max_new_tokens, sampling=sampling, track=track
         )
         for _ in stream:
             pass
-        return stream.run()
+        run = stream.run()
+        remember_picture(run.request.image_sha256, np.asarray(picture))
+        return run
 
     def stream(
         self,
@@ -289,6 +293,8 @@ class Engine:
                 cancelled=cancelled,
                 on_partial=on_partial,
                 question=question,
+                max_image_tokens=self.max_image_tokens,
+                vision=self._memory.vision,
             )
 
     def release_memory(self) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import sqlite3
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -20,10 +22,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.store.faults import LogFault
+from gazeviz.store.faults import LogFault, faults_told
 
 BESIDE_BYTES: Final = 256 * 1024
 """What is larger than this once it is packed lies beside the log."""
+MOST_ARRAY_BYTES: Final = 512 * 1024**2
+"""No array is larger unpacked: the mask of the largest picture takes 8 MB, the matrices of the largest models
+some tens."""
+_HEADER_BYTES: Final = 64 * 1024
+_UNREADABLE: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, KeyError, EOFError, OSError, AttributeError,
+    NotImplementedError, RuntimeError, MemoryError, OverflowError, SyntaxError, TypeError,
+)  # fmt: skip
+"""What zipfile and numpy raise for damaged files, beside ValueErrors."""
 DEFAULT_NAME: Final = "gazeviz.db"
 SUFFIXES: Final = {
     b"\x89PNG": ".png",
@@ -77,14 +88,26 @@ def kept_array(connection: sqlite3.Connection, log: Path, digest: str) -> NDArra
     if data is None:
         values = read_npz(beside(log, "arrays") / f"{digest}.npz", log)
     else:
-        shape = tuple(int(part) for part in shape_text.split("x") if part)
         try:
-            values = np.frombuffer(zlib.decompress(data), dtype=np.dtype(dtype)).reshape(shape)
-        except (zlib.error, ValueError, TypeError) as error:
+            values = _unpacked(data, str(dtype), str(shape_text))
+        except (zlib.error, ValueError, TypeError, OverflowError, AttributeError) as error:
             raise _changed(f"an array ({digest[:12]})", log) from error
     if array_digest(values) != digest:
         raise _changed(f"an array ({digest[:12]})", log)
     return values
+
+
+def _unpacked(data: bytes, dtype: str, shape_text: str) -> NDArray[Any]:
+    """An array from its packed bytes; no more of them is unpacked than its shape has room for."""
+    kind, shape = np.dtype(dtype), tuple(int(part) for part in shape_text.split("x") if part)
+    n_bytes = math.prod(shape) * kind.itemsize
+    if kind.hasobject or min(shape, default=0) < 0 or n_bytes > MOST_ARRAY_BYTES:
+        raise ValueError(f"an array of {shape_text} {dtype}")
+    unpacker = zlib.decompressobj()
+    values = unpacker.decompress(data, n_bytes + 1)
+    if len(values) != n_bytes:
+        raise ValueError(f"{len(values)} bytes are no array of {shape_text} {dtype}")
+    return np.frombuffer(values, dtype=kind).reshape(shape)
 
 
 def read_npz(path: Path, log: Path) -> NDArray[Any]:
@@ -98,12 +121,16 @@ def read_npz(path: Path, log: Path) -> NDArray[Any]:
 
 
 def npz_values(data: bytes) -> NDArray[Any]:
-    """Return the values of an array file's bytes; ValueError where they are none."""
+    """Return the values of an array file's bytes; ValueError where they are none, or too many."""
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            # Looked at before it is unpacked: a few bytes may claim to be any number of them.
+            if packed.getinfo("values.npy").file_size > MOST_ARRAY_BYTES + _HEADER_BYTES:
+                raise ValueError("too large an array")
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             values: NDArray[Any] = file["values"]
             return values
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise ValueError("no array file") from error
 
 
@@ -134,7 +161,12 @@ def suffix_of(data: bytes) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, or not at all, also after a power cut; OSErrors."""
+    """Write a file so that it is there whole or not at all, also after a power cut; LogFaults name it."""
+    with faults_told(path, "The file"):
+        _write_whole(path, data)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     part = Path(temporary)
@@ -178,6 +210,6 @@ def _missing(what: str, log: Path) -> LogFault:
 def _changed(what: str, log: Path) -> LogFault:
     return LogFault(
         f"In the log {log}, {what} is no longer what was written.",
-        next_step="Bring it back from a backup or an export; everything else can still be read.",
+        next_step="Restore it from a backup or an export; everything else is readable.",
         kind="changed",
     )

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from gazeviz.store.arrays import beside
-from gazeviz.store.backup_files import backup_folder, backup_name, own_backups_of
+from gazeviz.store.backup_files import backup_folder, backup_name, identity_of, own_backups_of
 from gazeviz.store.backup_files import backups_of as backups_of
 from gazeviz.store.connection import connect, connect_to_read, immediate, make_private
 from gazeviz.store.faults import LogFault, faults_told
+from gazeviz.store.soundness import mend_rows
+from gazeviz.store.stand_ins import columns_of, value_of
 
 KEPT: Final = 5
 """So many backups are kept beside a log; making one more removes the oldest."""
@@ -168,12 +170,17 @@ def salvage(log: Path, out: Path) -> dict[str, int]:
 
     saved: dict[str, int] = {}
     with faults_told(log), closing(_source(log)) as source, closing(connect(out)) as target:
+        # A text that is damaged in one place is no reason to lose the rows behind it.
+        source.text_factory = lambda data: data.decode("utf-8", "replace")
         migrate(target)
         target.execute("PRAGMA foreign_keys = OFF")
         with immediate(target):
             for table in TABLES:
                 saved[table] = _copy_rows(source, target, table)
             _drop_broken(target)
+            mend_rows(target)
+            if identity := identity_of(log):
+                target.execute("UPDATE about SET value = ? WHERE name = 'identity'", (identity,))
         target.execute("PRAGMA journal_mode = DELETE")
         copy_files(log, out)
     return saved
@@ -197,10 +204,18 @@ def _source(log: Path) -> sqlite3.Connection:
 
 
 def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
-    columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-    sql = f"INSERT OR IGNORE INTO {table}({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    columns = columns_of(target)[table]
+    own: set[str] = set()
+    with suppress(sqlite3.DatabaseError):
+        own = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+        if not own:
+            return 0
+        columns = [column for column in columns if column[0] in own or value_of(table, column, own) != "NULL"]
+    names = [name for name, _, _ in columns]
+    values = [value_of(table, column, own or set(names)) for column in columns]
+    sql = f"INSERT OR IGNORE INTO {table}({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
     n_rows = 0
-    for row in _rows(source, table, columns):
+    for row in _rows(source, table, values):
         with suppress(sqlite3.IntegrityError):
             n_rows += target.execute(sql, row).rowcount
     return n_rows

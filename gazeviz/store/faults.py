@@ -76,6 +76,8 @@ def fault_of(error: BaseException, path: Path, what: str = "The log") -> LogFaul
         kind: FaultKind | None = (
             "read_only" if code == sqlite3.SQLITE_IOERR_SHMMAP else _CODES.get(code & 0xFF)
         )
+        if kind is None and "unsupported file format" in str(error):  # of the schema, with no code of its own
+            kind = "corrupt"
         return log_fault(kind, path, str(error), what) if kind else None
     if isinstance(error, OSError) and error.errno is not None:
         known = _ERRNOS.get(error.errno)

@@ -12,7 +12,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast, overload
@@ -24,6 +25,7 @@ from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
+from gazeviz.domain.reproduction import short_path
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import kept_array, kept_file
@@ -140,6 +142,7 @@ class StoredRun:
         self.picture_name = text_of(row[7] or "")
         self.picture_path = None if row[8] is None else text_of(row[8])
         self.ranking_digest: str | None = row[9]
+        self._with_paths = True
 
     @cached_property
     def spec(self) -> GenerateSpec:
@@ -149,7 +152,8 @@ class StoredRun:
     @cached_property
     def model(self) -> ModelInfo:
         """The model that was asked."""
-        return self._reader.model(self._model_id)
+        info = self._reader.model(self._model_id)
+        return info if self._with_paths else replace(info, path=short_path(info.path))
 
     @cached_property
     def steps(self) -> Sequence[StepArrived]:
@@ -159,7 +163,20 @@ class StoredRun:
     @cached_property
     def summary(self) -> RunSummary | None:
         """What became of it; None while it runs, and where it did not end by itself."""
-        return self._reader.summary(self.id)
+        summary = self._reader.summary(self.id)
+        if summary is None or self._with_paths:
+            return summary
+        request = summary.request
+        return replace(summary, request=replace(request, model_path=short_path(request.model_path)))
+
+    def without_paths(self) -> StoredRun:
+        """Return the run as it is handed on: it does not tell where its model and picture lie."""
+        other = copy(self)
+        for name in ("model", "summary"):
+            other.__dict__.pop(name, None)
+        other._with_paths = False
+        other.picture_path = self.picture_path and short_path(self.picture_path)
+        return other
 
     @cached_property
     def ranking(self) -> HeadRanking | None:
@@ -252,8 +269,10 @@ class LogReader:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             return True
         if str(error).startswith("no such") and not self._stand_ins:
-            self._stand_ins = stand_in(connection, SCHEMA)
-            return self._stand_ins or "no such index" in str(error)
+            from gazeviz.store.migrations import schema_columns  # takes as long to import as all the rest
+
+            self._stand_ins = True
+            return stand_in(connection, schema_columns(SCHEMA)) or "no such index" in str(error)
         return False
 
     def _adapted(self, sql: str) -> str:

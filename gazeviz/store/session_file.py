@@ -13,13 +13,18 @@ bytes, or come without.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import lzma
 import re
+import shutil
 import sqlite3
+import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +34,13 @@ from gazeviz.errors import UserError
 from gazeviz.imaging import open_encoded
 from gazeviz.store import session_transfer
 from gazeviz.store.arrays import DEFAULT_NAME
-from gazeviz.store.backup import copy_files
 from gazeviz.store.connection import SCHEMA, connect, immediate, schema_of
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import migrate, schema_sql
 from gazeviz.store.reader import LogReader
 from gazeviz.store.session_store import open_to_write
-from gazeviz.store.upkeep import check, wrong_types
+from gazeviz.store.soundness import unsound_rows
+from gazeviz.store.upkeep import check
 
 FORMAT: Final = "gazeviz session"
 MANIFEST: Final = "manifest.json"
@@ -43,6 +48,15 @@ MOST_BYTES: Final = 16 * 1024**3
 """No session is larger unpacked, whatever a small zip claims to be."""
 _MOST_MANIFEST_BYTES: Final = 64 * 1024**2
 _NAME: Final = re.compile(r"gazeviz\.db|arrays/[0-9a-f]{64}\.npz|pictures/[0-9a-f]{64}\.[a-z]{3,4}")
+_UNSUSPECTED_BYTES: Final = 64 * 1024**2
+_MOST_GROWTH: Final = 100
+"""Maps and masks of real sessions grow by less than twenty when they are unpacked."""
+_DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, OverflowError,
+    KeyError, IndexError, MemoryError,
+    NotImplementedError,  # a compression that zipfile does not know
+    RuntimeError,  # a password
+)  # fmt: skip
 _STEP: Final = "Ask for the file again, or export the session once more."
 
 
@@ -55,8 +69,10 @@ class Imported:
     n_runs: int
 
 
-def export_session(log: Path, session_id: int, out: Path) -> int:
+def export_session(log: Path, session_id: int, out: Path, *, with_paths: bool = False) -> int:
     """Write a session of a log, which may be open, into a file; returns how many runs it holds.
+
+    with_paths: whether it says where models and pictures lie on this machine; else only what they are called.
 
     Deleted runs stay behind; runs under way are lost in the copy. LogFault where there is no such session,
     for files that the log has lost, and where the file cannot be written: it is there whole, or not at all.
@@ -73,11 +89,11 @@ def export_session(log: Path, session_id: int, out: Path) -> int:
             small = Path(folder) / DEFAULT_NAME
             with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
-                n_runs = session_transfer.take_out(connection, log, session_id)
+                n_runs = session_transfer.take_out(connection, log, session_id, with_paths)
             with closing(sqlite3.connect(small)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("VACUUM")
-            session_transfer.copy_named_files(log, small)
+            session_transfer.copy_named_files(log, small, naming=small)
             part = Path(folder) / "part.zip"
             _pack(small, names[session_id], part)
             part.replace(out)
@@ -105,7 +121,7 @@ def import_session(log: Path, file: Path) -> Imported:
                         f"The session of {file.name} is in this log already: “{known[0]}”.",
                         next_step="Delete that one for good (gazeviz log vacuum) before importing it again.",
                     )
-                copy_files(small, log)
+                session_transfer.copy_named_files(small, log)
                 session_id, n_runs = session_transfer.put_in(connection, file.name)
         with closing(LogReader(log)) as reader:
             name = next(session.name for session in reader.sessions() if session.id == session_id)
@@ -139,13 +155,32 @@ def _unpack(file: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(file) as packed:
             files = _manifest(file, packed)
+            _check_room(file, packed, folder)
             for name, told in files.items():
                 _unpack_one(file, packed, name, told, folder / name)
     except FileNotFoundError as error:
         raise LogFault(f"There is no file {file}.", next_step="Check the path.") from error
-    # zipfile says NotImplementedError for a compression that it does not know, RuntimeError for a password.
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except _DAMAGED_ZIP as error:
         raise _refused(file, "is no zip file, or a damaged one") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # zipfile follows offsets that point before the file
+            raise
+        raise _refused(file, "is no zip file, or a damaged one") from error
+
+
+def _check_room(file: Path, packed: zipfile.ZipFile, folder: Path) -> None:
+    """Before a byte is unpacked: what grows as no session does is refused, and so is what does not fit."""
+    entries = packed.infolist()
+    for entry in entries:
+        if entry.file_size > _UNSUSPECTED_BYTES and entry.file_size > _MOST_GROWTH * entry.compress_size:
+            raise _refused(file, f"would grow too much: {entry.filename} to {entry.file_size} bytes")
+    needed = sum(entry.file_size for entry in entries)
+    if needed > shutil.disk_usage(folder).free:
+        raise LogFault(
+            f"{file.name} takes {needed} bytes unpacked, and there is less space left in {folder.parent}.",
+            next_step="Free some space and import it again.",
+            kind="full",
+        )
 
 
 def _manifest(file: Path, packed: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
@@ -202,12 +237,11 @@ def _check_log(file: Path, small: Path) -> None:
             raise _refused(file, "has other tables than a log of gazeviz")
         with closing(connect(small)) as connection:
             migrate(connection)
-            wrong = wrong_types(connection)
             n_sessions = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
-            problems = wrong or check(small)
+            problems = unsound_rows(connection) or check(small)
             if not problems:
                 _forget_false_pictures(connection, small)
-    except (sqlite3.DatabaseError, LogFault) as error:
+    except (sqlite3.DatabaseError, LogFault, OverflowError, ValueError) as error:
         if isinstance(error, LogFault) and file.name in error.sentence:
             raise
         raise _refused(file, "holds a log that cannot be read") from error

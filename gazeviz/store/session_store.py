@@ -54,6 +54,7 @@ from gazeviz.store.faults import LogFault, faults_told, log_fault
 from gazeviz.store.reader import LogReader, StoredRun, StoredRuns, StoredSession
 from gazeviz.store.run_query import RunList
 from gazeviz.store.writer import Writer
+from gazeviz.user_paths import user_path
 
 _T = TypeVar("_T")
 KEEP_DELETED_S: Final = 30 * 24 * 3600.0
@@ -82,7 +83,7 @@ class SessionStore:
         keep_pictures: bool = True,
         back_up: bool = False,
     ) -> None:
-        self.path = (path or default_path()).expanduser().absolute()
+        self.path = user_path(path or default_path()).absolute()
         with faults_told(self.path):
             connection = open_to_write(self.path)
             try:

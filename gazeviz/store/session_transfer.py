@@ -6,12 +6,15 @@ nothing: see session_file.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from gazeviz.store.arrays import beside, write_whole
+from gazeviz.domain.reproduction import short_path
+from gazeviz.store.arrays import array_digest, beside, npz_values, write_whole
+from gazeviz.store.codec import dumps, hex_digest, text_cell, text_of
 from gazeviz.store.connection import IMMUTABLE, READ_ONLY, immediate
 from gazeviz.store.faults import LogFault, log_fault
 from gazeviz.store.openings import LOST_MESSAGE, UNFINISHED
@@ -35,7 +38,7 @@ def attach(connection: sqlite3.Connection, path: Path, name: str) -> None:
         connection.execute(f"ATTACH DATABASE ? AS {name}", (f"{address}?{IMMUTABLE}",))
 
 
-def take_out(small: sqlite3.Connection, log: Path, session_id: int) -> int:
+def take_out(small: sqlite3.Connection, log: Path, session_id: int, with_paths: bool = False) -> int:
     """Copy a session of `log`, with all it refers to, into an empty log; returns how many runs."""
     attach(small, log, "source")
     small.execute("PRAGMA foreign_keys = OFF")
@@ -50,6 +53,8 @@ def take_out(small: sqlite3.Connection, log: Path, session_id: int) -> int:
         _take(small, "notes", "session_id = :s OR run_id IN (SELECT id FROM main.runs)", session_id)
         _take_content(small)
         _make_own(small)
+        if not with_paths:
+            _leave_paths(small)
         n_runs = int(small.execute("SELECT count(*) FROM main.runs").fetchone()[0])
     small.execute("DETACH DATABASE source")
     return n_runs
@@ -78,6 +83,8 @@ def _take_content(small: sqlite3.Connection) -> None:
         small, "head_rankings", """id IN (WITH RECURSIVE wanted(id) AS (
             SELECT ranking_id FROM main.session_rankings
             UNION SELECT id FROM source.head_rankings WHERE digest IN (SELECT digest FROM temp.referred)
+            UNION SELECT id FROM source.head_rankings
+                WHERE digest IN (SELECT ranking FROM main.runs WHERE ranking IS NOT NULL)
             UNION SELECT part.id FROM source.head_rankings AS part JOIN wanted ON part.part_of = wanted.id)
             SELECT id FROM wanted)""",
     )  # fmt: skip
@@ -90,17 +97,62 @@ def _take_content(small: sqlite3.Connection) -> None:
     _take(small, "images", "sha256 IN (SELECT image_sha256 FROM main.session_images UNION "
           "SELECT image_sha256 FROM main.runs UNION SELECT image_sha256 FROM main.region_edits)")  # fmt: skip
     small.execute("DROP TABLE temp.referred")
+    # Logs of earlier versions only know what their pictures are called now.
+    small.execute("UPDATE main.runs SET picture = (SELECT name FROM main.images WHERE sha256 = image_sha256) "
+                  "WHERE picture IS NULL")  # fmt: skip
 
 
 def _make_own(small: sqlite3.Connection) -> None:
-    """Leave this machine out of it: its programs, and where its pictures are."""
-    small.execute("UPDATE main.images SET path = NULL")
+    """Leave this machine's programs out of it."""
     small.execute("UPDATE main.sessions SET opening_id = NULL, imported_from = NULL")
     small.execute("UPDATE main.runs SET opening_id = NULL")
     marks = ", ".join("?" * len(UNFINISHED))
     small.execute(
         f"UPDATE main.runs SET state = 'lost', message = ? WHERE state IN ({marks})",
         (LOST_MESSAGE, *UNFINISHED),
+    )
+
+
+def _leave_paths(small: sqlite3.Connection) -> None:
+    """Leave out where things are on this machine: models and pictures keep their last names alone."""
+    paths = small.execute(
+        "SELECT path FROM main.models UNION SELECT path FROM main.images WHERE path IS NOT NULL "
+        "UNION SELECT picture_path FROM main.runs WHERE picture_path IS NOT NULL"
+    ).fetchall()
+    told = {text_of(path): short_path(text_of(path)) for (path,) in paths} | {str(Path.home()): "~"}
+    for path, short in sorted(told.items(), key=lambda pair: -len(pair[0])):
+        if isinstance(text_cell(path), str):  # else it stands in no message that is a text either
+            small.execute(
+                "UPDATE main.runs SET message = replace(message, ?, ?) WHERE typeof(message) = 'text'",
+                (path, short),
+            )
+    small.execute("UPDATE main.images SET path = NULL")
+    small.execute("UPDATE main.runs SET picture_path = NULL")
+    for run_id, text in small.execute(
+        "SELECT run_id, summary FROM main.run_records WHERE summary IS NOT NULL"
+    ).fetchall():
+        data = json.loads(text)
+        data["request"]["model_path"] = short_path(data["request"]["model_path"])
+        small.execute("UPDATE main.run_records SET summary = ? WHERE run_id = ?", (dumps(data), run_id))
+    for model_id, text in small.execute("SELECT id, info FROM main.models").fetchall():
+        _shorten_model(small, model_id, json.loads(text))
+
+
+def _shorten_model(small: sqlite3.Connection, model_id: int, info: dict[str, Any]) -> None:
+    """A model is kept by what is said of it: with another path it is another one, perhaps known already."""
+    info["path"] = short_path(info["path"])
+    text = dumps(info)
+    digest = hex_digest(text)
+    known = small.execute(
+        "SELECT id FROM main.models WHERE digest = ? AND id <> ?", (digest, model_id)
+    ).fetchone()
+    if known is not None:
+        small.execute("UPDATE main.runs SET model_id = ? WHERE model_id = ?", (known[0], model_id))
+        small.execute("DELETE FROM main.models WHERE id = ?", (model_id,))
+        return
+    small.execute(
+        "UPDATE main.models SET path = ?, info = ?, digest = ? WHERE id = ?",
+        (text_cell(info["path"]), text, digest, model_id),
     )
 
 
@@ -119,7 +171,8 @@ def put_in(log: sqlite3.Connection, file_name: str) -> tuple[int, int]:
     ).fetchone()[0]
     model = """(SELECT here.id FROM main.models AS here JOIN incoming.models AS there
         ON there.digest = here.digest WHERE there.id = model_id)"""
-    _put(log, "runs", id=f"id + {shift}", session_id=session_id, model_id=model, opening_id="NULL")
+    _put(log, "runs", id=f"id + {shift}", session_id=session_id, model_id=model, opening_id="NULL",
+         picture_path="NULL")  # fmt: skip
     for table in BY_RUN:
         numbered = {"id": "NULL"} if table in ("run_steps", "judgements") else {}
         _put(log, table, run_id=f"run_id + {shift}", **numbered)
@@ -167,17 +220,40 @@ def _ranking(number: str) -> str:
         ON theirs.digest = mine.digest WHERE theirs.id = {number})"""
 
 
-def copy_named_files(log: Path, small: Path) -> None:
-    """Give a small log the files that it refers to, from beside the log that it was taken from."""
-    for kind, name in named_files(small):
-        source = beside(log, kind) / name
+def copy_named_files(log: Path, other: Path, naming: Path | None = None) -> None:
+    """Give another log the files that a log's rows name (or those of `naming`), and no others.
+
+    Each is what its name says: one that is there under the name and is not is written anew. LogFault for one
+    that this log has lost, or that is not what was kept.
+    """
+    for kind, name in named_files(naming or log):
+        source, target = beside(log, kind) / name, beside(other, kind) / name
         try:
-            write_whole(beside(small, kind) / name, source.read_bytes())
+            data = source.read_bytes()
+            if not is_what_it_says(kind, name, data):
+                raise LogFault(
+                    f"Beside the log {log}, {name} is no longer what was written.",
+                    next_step="Restore it from a backup or an export.",
+                    kind="changed",
+                )
+            if not (target.is_file() and is_what_it_says(kind, name, target.read_bytes())):
+                write_whole(target, data)
         except FileNotFoundError as error:
             fault = log_fault("corrupt", log)
             raise LogFault(
                 f"The log {log} has lost {name}.", next_step=fault.next_step, kind="missing"
             ) from error
+
+
+def is_what_it_says(kind: str, name: str, data: bytes) -> bool:
+    """Whether the bytes of a file beside a log have the digest that it is called by."""
+    digest = name.partition(".")[0]
+    if kind == "pictures":
+        return hex_digest(data) == digest
+    try:
+        return array_digest(npz_values(data)) == digest
+    except ValueError:
+        return False
 
 
 def named_files(path: Path) -> list[tuple[str, str]]:

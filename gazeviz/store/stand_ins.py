@@ -30,12 +30,10 @@ def columns_of(connection: sqlite3.Connection) -> Columns:
     return {name: _columns(connection, name) for name in names}
 
 
-def lacking(connection: sqlite3.Connection, version: int) -> list[str]:
+def lacking(connection: sqlite3.Connection, wanted: Columns) -> list[str]:
     """Say which tables and columns of its schema a log lacks, in sentences."""
-    from gazeviz.store.migrations import schema_columns
-
     found, sentences = columns_of(connection), []
-    for table, columns in schema_columns(version).items():
+    for table, columns in wanted.items():
         if table not in found:
             sentences.append(f"The table {table} is missing.")
             continue
@@ -46,13 +44,11 @@ def lacking(connection: sqlite3.Connection, version: int) -> list[str]:
     return sentences
 
 
-def stand_in(connection: sqlite3.Connection, version: int) -> bool:
+def stand_in(connection: sqlite3.Connection, wanted: Columns) -> bool:
     """Let something stand in for what a log lacks, as long as the connection lives; whether it was needed."""
-    from gazeviz.store.migrations import schema_columns
-
     connection.execute("PRAGMA temp_store = MEMORY")
     found, needed = columns_of(connection), False
-    for table, columns in schema_columns(version).items():
+    for table, columns in wanted.items():
         own = {name for name, _, _ in found.get(table, [])}
         if own >= {name for name, _, _ in columns}:
             continue

@@ -17,14 +17,17 @@ from typing import Any, Final
 
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
-from gazeviz.store.backup import TABLES, backups_of, problems
+from gazeviz.store.backup import back_up, backups_of, problems
 from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
 from gazeviz.store.evaluations import FIRST_WITH_EVALUATIONS, evaluation_result
 from gazeviz.store.faults import LogFault, faults_told
+from gazeviz.store.migrations import schema_columns
 from gazeviz.store.reader import FIRST_SCHEMA, LogReader
 from gazeviz.store.session_store import open_to_write, purge
 from gazeviz.store.session_transfer import named_files
+from gazeviz.store.soundness import mend_rows, unsound_rows
+from gazeviz.store.stand_ins import lacking
 
 MOST_PROBLEMS: Final = 100
 NEW_FILE_S: Final = 3600.0
@@ -88,8 +91,17 @@ def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
     found: list[str] = []
     with closing(LogReader(path)) as reader:
         report("looking at the file", 0.0)
-        with faults_told(path), closing(connect_to_read(path)) as connection:
+        with closing(connect_to_read(path)) as connection:
             found += [f"{problem[:1].upper()}{problem[1:]}." for problem in problems(connection)]
+            asked: tuple[Callable[[sqlite3.Connection], list[str]], ...] = (
+                lambda connection: lacking(connection, schema_columns(reader.schema)),
+                unsound_rows,
+            )
+            for sentences in asked:
+                try:
+                    found += sentences(connection)
+                except (sqlite3.Error, OverflowError) as error:
+                    found.append(f"Not all rows can be looked at ({error}).")
         for what, part, look in _looks(reader):
             report(what, part)
             try:
@@ -99,8 +111,21 @@ def check(path: Path, report: Report = lambda _what, _part: None) -> list[str]:
             except KeyError as error:
                 found.append(f"{what[:1].upper()}{what[1:]} refers to {error}, which is gone.")
             if len(found) >= MOST_PROBLEMS:
-                return [*found, "There may be more; only the first ones are shown."]
+                return [*found, "Only the first ones are shown."]
     return found
+
+
+def mend(path: Path) -> tuple[Path, dict[str, int]]:
+    """Put what can stand in the place of values that no row may hold, after a backup; LogFaults.
+
+    Returns the backup, and how many values of which columns were replaced.
+    """
+    backup = back_up(path)
+    assert backup is not None  # nobody stops it
+    with faults_told(path), closing(open_to_write(path)) as connection:
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        with immediate(connection):
+            return backup, mend_rows(connection)
 
 
 def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, int]:
@@ -125,25 +150,6 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
     freed = sum(getattr(size_before, name) - getattr(after, name)
                 for name in ("database_bytes", "arrays_bytes", "pictures_bytes"))  # fmt: skip
     return {"runs": n_runs, "files": n_files, "bytes": freed}
-
-
-_TYPES: Final = {
-    "INTEGER": "'integer'",
-    "REAL": "'real', 'integer'",
-    "TEXT": "'text', 'blob'",
-    "BLOB": "'blob'",
-}
-
-
-def wrong_types(connection: sqlite3.Connection) -> list[str]:
-    """Return the columns that hold values of other types than their tables say; SQLite lets them."""
-    found = []
-    for table in TABLES:
-        for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
-            sql = f"SELECT count(*) FROM {table} WHERE typeof({column}) NOT IN ({_TYPES[kind]}, 'null')"
-            if connection.execute(sql).fetchone()[0]:
-                found.append(f"{table}.{column} holds values that are no {kind.lower()}.")
-    return found
 
 
 def _looks(reader: LogReader) -> Iterator[tuple[str, float, Callable[[], object]]]:
@@ -207,7 +213,7 @@ def _same(reader: LogReader, what: str, told: str, found: str) -> None:
     if told != found:
         raise LogFault(
             f"In the log {reader.path}, {what} ({told[:12]}) is no longer what was written.",
-            next_step="Bring it back from a backup or an export.",
+            next_step="Restore it from a backup or an export.",
             kind="changed",
         )
 

@@ -106,7 +106,7 @@ class Writer:
 
     def _is_within(self) -> bool:
         """Whether an order that is being carried out gives this one: it belongs to its transaction."""
-        return threading.current_thread() is self._thread
+        return threading.get_ident() == self._thread.ident
 
     def _give(self, order: _Order) -> None:
         with self._wake:

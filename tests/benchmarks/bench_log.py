@@ -28,9 +28,7 @@ from gazeviz.domain.run import Account, Audit, RunRequest
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import RunFilter, SessionStore
-from gazeviz.store.connection import connect, immediate
 from gazeviz.store.run_query import SortKey
-from gazeviz.store.session_store import Entries
 from gazeviz.store.upkeep import check, stats
 from tests.benchmarks.performance_page import write_section
 from tests.store import processes
@@ -107,33 +105,30 @@ def fill(path: Path, n_runs: int) -> float:
     """Log runs, a thousand a transaction; returns seconds."""
     rng, began_s = random.Random(0), time.perf_counter()
     models = [tiny_info(f"f00d{number}", f"model {number}") for number in range(3)]
-    SessionStore(path).close()
-    with closing(connect(path)) as connection:
-        entries = Entries(connection, path, keep_pictures=True)
-        with immediate(connection):
-            opening_id = connection.execute(
-                "INSERT INTO openings(program, pid, process_began, host, opened_s, closed_s) "
-                "VALUES ('benchmark', 0, '', '', 0, 0)"
-            ).lastrowid
+    with closing(SessionStore(path)) as store:
         for first in range(0, n_runs, 1000):
-            with immediate(connection):
-                session_id = entries.session(f"Sweep {first // 1000}", opening_id or 0)
-                for _ in range(min(1000, n_runs - first)):
-                    log_one(entries, session_id, opening_id or 0, rng, rng.choice(models))
+            n_more = min(1000, n_runs - first)
+
+            def log_some(_: object, number: int = first // 1000, n_more: int = n_more) -> None:
+                store.open_session(f"Sweep {number}")
+                for _run in range(n_more):
+                    log_one(store, rng, rng.choice(models))
+
+            store.write(log_some)  # one transaction
     return time.perf_counter() - began_s
 
 
-def log_one(entries: Entries, session_id: int, opening_id: int, rng: random.Random, model: ModelInfo) -> None:
+def log_one(store: SessionStore, rng: random.Random, model: ModelInfo) -> None:
     """Log a run with its tokens."""
     spec, summary = one_run(rng)
-    run_id = entries.run(session_id, opening_id, spec.side, spec, model, "running")
+    run_id = store.run_created(spec.side, spec, model)
     shift = rng.random() / 7
     for index in range(N_TOK):
         step = plain_step(index, len(PANELS), N_CELLS)
         masses_R = (step.masses_R + np.float32(shift)).astype(np.float32)
         map_P = (step.map_P * np.float32(shift)).astype(np.float32)
-        entries.step(run_id, replace(step, masses_R=masses_R, weighted_R=masses_R * 3, map_P=map_P))
-    entries.ended(run_id, "done", summary, "")
+        store.step_appended(run_id, replace(step, masses_R=masses_R, weighted_R=masses_R * 3, map_P=map_P))
+    store.run_ended(run_id, "done", summary, "")
 
 
 def mark(path: Path, n_runs: int) -> None:
@@ -179,6 +174,9 @@ def list_times(path: Path, n_runs: int) -> list[Times]:
             timed("full-text search, three words, how many", 100, count(rare)),
             timed("full-text search, one common word, first page", 100, page(lambda: rng.choice(ANIMALS))),
             timed("full-text search, one common word, how many", 50, count(lambda: rng.choice(ANIMALS))),
+            timed("search for a part of a word, first page", 100, page(lambda: rng.choice(("urtl", "iraf")))),
+            timed("search for a part of a word, how many", 50, count(lambda: rng.choice(("urtl", "iraf")))),
+            timed("search for two letters, how many", 20, count(lambda: rng.choice(("ox", "漢字")))),
             timed("filter by target and strength, first page", 200, page(target)),
             timed("filter by target and strength, how many", 50, count(target)),
             timed("filter by star, first page", 200, page(lambda: "is:starred")),

@@ -14,6 +14,7 @@ from gazeviz.domain.messages import (
     AskGallery,
     AskMap,
     AskMass,
+    AskModels,
     Cancel,
     Discover,
     Failed,
@@ -23,12 +24,16 @@ from gazeviz.domain.messages import (
     Hello,
     JobCancelled,
     JobProgress,
+    KeepFile,
+    ListedDevice,
+    ListedModel,
     LoadModel,
     MapReady,
     MassReady,
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
+    ModelsListed,
     OpenPicture,
     PicturePrepared,
     PictureSource,
@@ -44,6 +49,7 @@ from gazeviz.domain.messages import (
     StepArrived,
     StripsSource,
 )
+from gazeviz.domain.model_files import StoredWeights
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, Run, RunRequest, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
@@ -71,6 +77,8 @@ ROW_R = np.ones(2, dtype=np.float32)
 
 REQUESTS: tuple[messages.Request, ...] = (
     Hello(),
+    KeepFile("ab", 3, 0, b"PNG"),
+    AskModels(9),
     LoadModel(1, "folder", "cpu", "float32"),
     OpenPicture(2, PictureSource("ab", "pasted", data=b"PNG")),
     Generate(3, SPEC),
@@ -85,6 +93,11 @@ REQUESTS: tuple[messages.Request, ...] = (
 EVENTS: tuple[messages.Event, ...] = (
     Ready(1, {"torch": "2"}),
     JobProgress(1, 2, 10, "loading", 0.5),
+    ModelsListed(
+        9,
+        (ListedModel(None, "m", "built-in", "/m", "f", 7, StoredWeights(3, 6, 1, "bfloat16"), None, ""),),
+        (ListedDevice("cuda:0", "GPU", 8, None),),
+    ),
     ModelForgotten(1),
     ModelLoaded(1, INFO),
     PicturePrepared(2, "ab", TokenGrid.plain((2, 5), (20, 8), (32, 16)), np.zeros((16, 32, 3), np.uint8)),
@@ -160,7 +173,7 @@ def test_arrays_are_copied_so_that_the_sender_may_go_on_with_its_own() -> None:
 @pytest.mark.parametrize("message", ALL, ids=named)
 def test_every_message_has_a_job(message: messages.Request | messages.Event) -> None:
     assert isinstance(message.job, int)
-    assert (message.job == messages.NO_JOB) == isinstance(message, Hello | Shutdown | Ready)
+    assert (message.job == messages.NO_JOB) == isinstance(message, Hello | KeepFile | Shutdown | Ready)
 
 
 def test_ending_events_answer_the_requests_that_open_a_job() -> None:
@@ -185,7 +198,7 @@ def test_a_spec_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_picture_has_one_source() -> None:
     for wrong in ({}, {"path": "a.png", "data": b"x"}):
-        with pytest.raises(ValueError, match="path or from data"):
+        with pytest.raises(ValueError, match="one of a path, data"):
             PictureSource("ab", "a", **wrong)  # type: ignore[arg-type]
     assert "PNG" not in repr(PictureSource("ab", "a", data=b"PNG" * 1000))
 

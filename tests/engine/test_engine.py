@@ -229,10 +229,33 @@ class TestDiscovery:
         assert told and told == sorted(told)
         np.testing.assert_allclose(alone.scores_LH, self.by_hand(engine), atol=1e-5)
 
-    def by_hand(self, engine: Engine) -> NDArray[np.float64]:
+    def test_a_strip_costs_no_more_than_a_picture_may(self, engine: Engine) -> None:
+        usual = engine.discover(strips(1))
+        engine.max_image_tokens = 8
+        try:
+            few = engine.discover(strips(1))
+            np.testing.assert_allclose(few.scores_LH, self.by_hand(engine, 1), atol=1e-5)
+        finally:
+            engine.max_image_tokens = 1280
+        assert not np.allclose(few.scores_LH, usual.scores_LH)
+
+    def test_a_picture_that_was_just_described_is_not_seen_again(
+        self, engine: Engine, strip: DrawnStrip
+    ) -> None:
+        passes: list[object] = []
+        engine.release_memory()
+        handle = engine.model.model.visual.register_forward_hook(lambda *_: passes.append(1))
+        try:
+            engine.generate(strip.image, PROMPT, max_new_tokens=1)
+            engine.rank([strip, strip], ("mass", "causal"))
+        finally:
+            handle.remove()
+        assert len(passes) == 1
+
+    def by_hand(self, engine: Engine, n_strips: int = 2) -> NDArray[np.float64]:
         """The mass score from one question after another, by the engine's own maps."""
         scores: list[NDArray[np.float32]] = []
-        for strip in strips(2):
+        for strip in strips(n_strips):
             tokens = [engine.grid(strip.image).tokens(panel) for panel in strip.panels]
             for ordinal, selected in zip(("first", "second", "third"), tokens, strict=True):
                 prompt = (

@@ -142,7 +142,7 @@ class ScriptedModel:
     def stream(self, picture: OpenedPicture, spec: GenerateSpec, track: HeadSet) -> ScriptedStream:
         """Begin an answer; UserErrors for an empty prompt, and heads and targets that do not fit."""
         if not spec.prompt.strip():
-            raise UserError("The prompt is empty.", next_step="Write what the model is to answer.")
+            raise UserError("The prompt is empty.", next_step="Write a prompt.")
         for heads in (track, spec.chosen, spec.steering.heads if spec.steering else HeadSet(())):
             heads.check(SHAPE_LH)
         return ScriptedStream(self._script, spec, track, self.lay_out(picture)[0])

@@ -66,7 +66,7 @@ def test_what_can_be_read_of_a_damaged_log_is_saved(
     open_store: OpenStore, path: Path, tmp_path: Path
 ) -> None:
     logged(open_store)
-    scribble(path, 0.5, 12_000)
+    scribble(path, 0.6, 12_000)
     problems = check(path)
     assert problems
     before = path.read_bytes()

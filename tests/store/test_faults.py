@@ -100,6 +100,20 @@ def test_a_full_disk_beside_the_log_is_the_same_fault(
     assert len(store.reader.rankings(FINGERPRINT)) == 1
 
 
+def test_the_file_that_is_full_is_named(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr("gazeviz.store.arrays.os.fsync", full)
+    store.ranking_saved(HeadRanking("m", rng.random((36, 32)), 5, rng.random((36, 32, 6, 6))), FINGERPRINT)
+    with refused("full", r"The file .*arrays/[0-9a-f]{64}\.npz cannot be written: there is no space left"):
+        store.flush()
+    monkeypatch.undo()
+    store.flush()
+    assert check(store.path) == []
+
+
 # Not to be written
 
 

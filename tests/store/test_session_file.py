@@ -91,7 +91,7 @@ def test_a_session_arrives_as_it_left(
     left, came = source.runs(2), target.runs(imported.session_id)
     assert len(came) == 11 and target.run(mine).session_id == 1
     assert (came[0].state, left[0].state) == ("lost", "running")
-    for a, b in zip(left[1:], came[1:], strict=True):
+    for a, b in zip((run.without_paths() for run in left[1:]), came[1:], strict=True):
         assert alike(a.spec, b.spec) and alike(a.summary, b.summary) and alike(a.model, b.model)
         assert alike(tuple(a.steps), tuple(b.steps)) and (a.side, a.state, a.message) == (
             b.side,

@@ -15,7 +15,7 @@ import numpy as np
 from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.editing import painting
-from gazeviz.app.editing.painting import Cover, Point, Stroke
+from gazeviz.app.editing.painting import Cover, Patch, Point, Stroke
 from gazeviz.app.editing.regions import EditableRegion, RegionLook, unique_name
 from gazeviz.app.editing.schedule import Turns
 from gazeviz.app.editing.undo import (
@@ -27,6 +27,7 @@ from gazeviz.app.editing.undo import (
     ScheduleCommand,
 )
 from gazeviz.app.runs.worker_jobs import Desk
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import DirtyBox
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
@@ -104,13 +105,15 @@ class HeadChooser:
             raise UserError("No head is chosen.", next_step="Choose heads in the grid first.")
         fingerprint = self._info().fingerprint
         self._desk.model.put_saved_set(name, chosen)
-        self._desk.write(lambda log: log.head_set_saved(name, chosen, fingerprint))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.head_set_saved(name, chosen, fingerprint)
 
     def forget(self, name: str) -> None:
         """Forget a saved set."""
         if name in self._desk.model.saved_sets:
             self._desk.model.put_saved_set(name, None)
-            self._desk.write(lambda log: log.head_set_saved(name, None, self._info().fingerprint))
+            with notices.shown(self._desk.model, "log"):
+                self._desk.log.head_set_saved(name, None, self._info().fingerprint)
 
     def recall(self, name: str) -> None:
         """Choose a saved set; UserError where the loaded model lacks one of its heads."""
@@ -123,7 +126,8 @@ class HeadChooser:
         model = self._desk.model
         model.put_rankings({ranking.name: ranking})
         model.ranking_name = ranking.name
-        self._desk.write(lambda log: log.ranking_saved(ranking, info.fingerprint))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.ranking_saved(ranking, info.fingerprint)
         return ranking.name
 
     def export_ranking(self, path: Path) -> None:
@@ -191,16 +195,19 @@ class RegionEditor:
         """Whether a drag was begun and neither committed nor aborted."""
         return self._drag is not None
 
-    def begin_stroke(self, point_px: Point, *, erase: bool = False, brush: bool = True) -> None:
+    def begin_stroke(
+        self, point_px: Point, *, erase: bool = False, brush: bool = True, own_region: bool = False
+    ) -> None:
         """Begin a drag on the active region, or on a new one where none is active.
 
         brush: whether a dab of the brush is painted at once; False for tools that `extend_with`.
+        own_region: the drag makes a region of its own, whichever is active.
         UserError without a picture, on a locked region, and where there is nothing to erase.
         """
         if self._drag is not None:
             raise RuntimeError("a stroke is in progress")
         active_before = self._model.active_region_id
-        region, born = self._region_to_paint(erase)
+        region, born = self._region_to_paint(erase, own_region)
         text = "Erase" if erase else "Paint"
         stroke = Stroke(region.mask_HW, erase=erase)
         self._drag = _StrokeDrag(region, stroke, text, point_px, born, active_before)
@@ -259,13 +266,13 @@ class RegionEditor:
         if not self.stroke_in_progress:
             self.undo_stack.redo()
 
-    def paint(self, cover: Cover, text: str, *, erase: bool = False) -> None:
+    def paint(self, cover: Cover, text: str, *, erase: bool = False, own_region: bool = False) -> None:
         """Paint a finished shape on the active region, or on a new one; UserErrors of `begin_stroke`."""
         if cover.empty:
             raise UserError(
                 "This shape covers no pixel of the picture.", next_step="Draw it larger, inside the picture."
             )
-        self.begin_stroke((0, 0), erase=erase, brush=False)
+        self.begin_stroke((0, 0), erase=erase, brush=False, own_region=own_region)
         self.extend_with(cover)
         self.commit_stroke(text)
 
@@ -332,13 +339,13 @@ class RegionEditor:
 
     def remove_region(self, region_id: int) -> None:
         """Take a region out of the list; UserError while it is locked."""
-        region = self._unlocked(region_id)
+        region = self.unlocked(region_id)
         rest = [other for other in self._model.regions if other.id != region_id]
         self._push_list(rest, f"Remove {region.name}")
 
     def clear_region(self, region_id: int) -> None:
         """Empty a region's mask; UserError while it is locked."""
-        region = self._unlocked(region_id)
+        region = self.unlocked(region_id)
         stroke = Stroke(region.mask_HW, erase=True)
         width_px, height_px = region.size_px
         everything = Cover((0, 0, width_px, height_px), np.ones((height_px, width_px), dtype=np.bool_))
@@ -348,6 +355,26 @@ class RegionEditor:
             self._model.note_painted(region_id, changed)
             text = f"Clear {region.name}"
             self.undo_stack.push(PaintCommand(self._model, region_id, patch, text, done=True))
+
+    def unlocked(self, region_id: int) -> EditableRegion:
+        """A region that may be changed; UserError while it is locked."""
+        region = self._model.regions.of(region_id)
+        if region.locked:
+            raise UserError(
+                f"The region “{region.name}” is locked.", next_step="Unlock it in the list of regions first."
+            )
+        return region
+
+    def move_region_pixels(self, region_id: int, right_px: int, down_px: int) -> None:
+        """Move what a region covers; what leaves the picture is cut off. UserError while it is locked."""
+        region = self.unlocked(region_id)
+        moved_HW = painting.moved(region.mask_HW, right_px, down_px)
+        flipped_HW = np.logical_xor(moved_HW, region.mask_HW)
+        box = painting.box_around(flipped_HW)
+        if box is not None:
+            patch = Patch.of(flipped_HW, box)
+            text = f"Move {region.name}"
+            self.undo_stack.push(PaintCommand(self._model, region_id, patch, text, done=False))
 
     def move_region(self, region_id: int, place: int) -> None:
         """Move a region to a place of the list, counted from 0."""
@@ -359,7 +386,7 @@ class RegionEditor:
 
     def rename_region(self, region_id: int, name: str) -> None:
         """Give a region another name, made one of a kind; UserError for an empty one and a locked region."""
-        region = self._unlocked(region_id)
+        region = self.unlocked(region_id)
         if not name.strip():
             raise UserError("A region needs a name.", next_step="Write at least one letter.")
         self._restyle(
@@ -368,7 +395,7 @@ class RegionEditor:
 
     def recolour_region(self, region_id: int, colour: str) -> None:
         """Give a region another colour, "#RRGGBB"; UserError while it is locked."""
-        region = self._unlocked(region_id)
+        region = self.unlocked(region_id)
         self._restyle(region, replace(region.look, colour=colour), "Colour of")
 
     def show_region(self, region_id: int, visible: bool) -> None:
@@ -413,12 +440,12 @@ class RegionEditor:
 
     # Pieces
 
-    def _region_to_paint(self, erase: bool) -> tuple[EditableRegion, bool]:
+    def _region_to_paint(self, erase: bool, own_region: bool) -> tuple[EditableRegion, bool]:
         """The active region, or one that is born for the stroke."""
         size_px = self._picture_size_px()
-        region = self._model.active_region
+        region = None if own_region else self._model.active_region
         if region is not None:
-            return self._unlocked(region.id), False
+            return self.unlocked(region.id), False
         if erase:
             raise UserError(
                 "No region is chosen to erase from.", next_step="Choose one in the list of regions."
@@ -441,14 +468,6 @@ class RegionEditor:
         if self._drag is None:
             raise RuntimeError("no stroke is in progress")
         return self._drag
-
-    def _unlocked(self, region_id: int) -> EditableRegion:
-        region = self._model.regions.of(region_id)
-        if region.locked:
-            raise UserError(
-                f"The region “{region.name}” is locked.", next_step="Unlock it in the list of regions first."
-            )
-        return region
 
     def _push_list(self, after: list[EditableRegion], text: str, activate: int | None = None) -> None:
         self.undo_stack.push(RegionsCommand(self._model, after, text, activate=activate))

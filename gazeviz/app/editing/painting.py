@@ -146,6 +146,27 @@ def flips(mask_HW: Mask, cover: Cover, erase: bool) -> Mask:
     return np.asarray(cover.inside_HW & current if erase else cover.inside_HW & ~current)
 
 
+def box_around(inside_HW: Mask) -> DirtyBox | None:
+    """The smallest box around what is True, within the array; None where nothing is."""
+    rows = np.flatnonzero(inside_HW.any(axis=1))
+    if not rows.size:
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(inside_HW[top:bottom].any(axis=0))
+    return int(columns[0]), top, int(columns[-1]) + 1, bottom
+
+
+def moved(mask_HW: Mask, right_px: int, down_px: int) -> Mask:
+    """A mask with its pixels so much further, cut at the picture's edges."""
+    moved_HW = np.zeros_like(mask_HW)
+    height_px, width_px = mask_HW.shape
+    x0, y0 = max(0, right_px), max(0, down_px)
+    x1, y1 = min(width_px, width_px + right_px), min(height_px, height_px + down_px)
+    if x0 < x1 and y0 < y1:
+        moved_HW[y0:y1, x0:x1] = mask_HW[y0 - down_px : y1 - down_px, x0 - right_px : x1 - right_px]
+    return moved_HW
+
+
 @dataclass(frozen=True)
 class Patch:
     """The pixels of a box that a finished stroke flipped, a bit each: applying it twice changes nothing."""
@@ -189,7 +210,7 @@ class Stroke:
     def extend(self, cover: Cover) -> DirtyBox | None:
         """Paint or erase what is covered; returns the box that has changed, None where nothing has."""
         changed = flips(self._mask_HW, cover, self._erase)
-        trimmed = _trimmed(changed)
+        trimmed = box_around(changed)
         if trimmed is None:
             return None
         (px0, py0, px1, py1), (x, y) = trimmed, cover.box_px[:2]
@@ -212,16 +233,6 @@ class Stroke:
             self._mask_HW[y0:y1, x0:x1] ^= self._flipped_HW[y0:y1, x0:x1]
         box, self._box = self._box, None
         return box
-
-
-def _trimmed(inside_HW: Mask) -> DirtyBox | None:
-    """The smallest box around what is True, within the array; None where nothing is."""
-    rows = np.flatnonzero(inside_HW.any(axis=1))
-    if not rows.size:
-        return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(inside_HW[top:bottom].any(axis=0))
-    return int(columns[0]), top, int(columns[-1]) + 1, bottom
 
 
 def _centres(box: DirtyBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -419,7 +419,8 @@ class LogBrowser(QObject):
 
         def look(reader: LogReader) -> dict[str, QImage]:
             found = reader.thumbnails(sha256s)
-            return {sha256: QImage.fromData(data, b"PNG") for sha256, data in found.items()}
+            # The stubs ask for bytes, the binding for a string.
+            return {key: QImage.fromData(data, "PNG") for key, data in found.items()}  # type: ignore[arg-type]
 
         def keep(images: dict[str, QImage]) -> None:
             for sha256 in sha256s:

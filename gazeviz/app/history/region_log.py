@@ -10,6 +10,7 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer
 
 from gazeviz.app.runs.worker_jobs import Desk
+from gazeviz.app.session import notices
 from gazeviz.domain.region import Region
 
 DELAY_MS: Final = 400
@@ -37,7 +38,8 @@ class RegionLog(QObject):
         regions = tuple(region.as_region() for region in self._desk.model.regions.painted())
         if self._saved != (picture.sha256, regions):
             self._saved = picture.sha256, regions
-            self._desk.write(lambda log: log.save_regions(picture.sha256, regions))
+            with notices.shown(self._desk.model, "log"):
+                self._desk.log.save_regions(picture.sha256, regions)
 
     def save_pending(self) -> None:
         """Write down what an edit has left to be written."""

@@ -21,6 +21,7 @@ from gazeviz.app.report.sources import reported_picture, with_baselines
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import PictureOpener
 from gazeviz.app.runs.worker_jobs import Desk
+from gazeviz.app.session import notices
 from gazeviz.app.session.values import (
     GenerationSettings,
     Notice,
@@ -141,7 +142,7 @@ class Reopening:
         """Show a run as it was; UserError while something runs, and nothing is changed then."""
         if self._is_busy():
             raise UserError(
-                "Something is still running.", next_step="Stop it first, or wait, and open the run then."
+                "A run is still active.", next_step="Stop it or wait for it to finish, then open the run."
             )
         model = self._desk.model
         model.notice = None
@@ -155,7 +156,8 @@ class Reopening:
         self._show_ranking(view.record.spec)
         self._show_runs(view)
         if not self._loader.loaded and model.worker_state not in ("starting", "loading"):
-            self._desk.say(
+            notices.say(
+                self._desk.model,
                 "info",
                 f"Run {view.record.id} was written by {view.model.name}, which is not loaded.",
                 f"All that the log keeps is shown. To run it again, load {view.model.path}.",

@@ -122,7 +122,7 @@ def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
         yield "Steering", _steering_words(steering)
     yield "Sampling", f"{sampling_words(spec.sampling)} · at most {spec.max_new_tokens} tokens"
     yield from _outcome(line)
-    yield "ModelBackend", _machine_words(run, request)
+    yield "Machine", _machine_words(run, request)
     if line.replayed_s is not None:
         same = "same tokens" if line.replay_same else "other tokens"
         yield "Replay", f"{same}, {time_words(line.replayed_s)}"

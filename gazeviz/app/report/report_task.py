@@ -38,13 +38,14 @@ class ReportRequest:
     """What is reported: some runs, or where there are none a session.
 
     title: "" for one that says what it is.  baselines: whether the baseline that a steered run stands beside
-    is reported with it.
+    is reported with it.  paths: whether it tells where models, pictures and the log lie on this machine.
     """
 
     run_ids: tuple[int, ...] = ()
     session_id: int | None = None
     title: str = ""
     baselines: bool = True
+    paths: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +249,10 @@ class Reporting(QObject):
             chosen = runs[:most]
             if wish.run_ids and wish.baselines:
                 chosen = with_baselines(reader, chosen)
+            if not wish.paths:
+                chosen = [run.without_paths() for run in chosen]
             usual = self._store.path == default_path().absolute()
-            sources = log_sources(reader, notes.append, usual=usual)
+            sources = log_sources(reader, notes.append, usual=usual, paths=wish.paths)
             report = make_report(chosen, sources, wish.title.strip() or title, time.time())
             for entry in report.entries:  # read now: the reader is closed before anything is drawn
                 _ = entry.run.steps, entry.run.summary, entry.run.model

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,26 @@ from gazeviz.domain.messages import LoggedRun
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import ReportedPicture, Sources
 from gazeviz.store.connection import default_path
-from gazeviz.store.reader import LogReader
-
-if TYPE_CHECKING:
-    from gazeviz.store.reader import LogReader, StoredRun
+from gazeviz.store.reader import LogReader, StoredRun
+from gazeviz.user_paths import user_path
 
 
 def _unheard(_sentence: str) -> None:
     return None
 
 
-def log_sources(reader: LogReader, say: Callable[[str], None] = _unheard, *, usual: bool = True) -> Sources:
+def log_sources(
+    reader: LogReader,
+    say: Callable[[str], None] = _unheard,
+    *,
+    usual: bool = True,
+    paths: bool = True,
+) -> Sources:
     """Return the sources of a report on runs of a log.
 
     say: told in a sentence of every picture that cannot be shown, once.
     usual: whether commands find this log without being told where it is.
+    paths: whether it is told where pictures and the log lie, or only what they are called.
     """
     pictures: dict[str, ReportedPicture | None] = {}
 
@@ -48,13 +53,21 @@ def log_sources(reader: LogReader, say: Callable[[str], None] = _unheard, *, usu
                 pictures[sha256] = None
         return pictures[sha256]
 
+    def named(run: LoggedRun, shown: ReportedPicture) -> ReportedPicture:
+        name, path = shown.name, shown.path
+        if isinstance(run, StoredRun):
+            name = run.picture_name or name
+            path = _path_of(run, shown)
+        return replace(shown, name=name, path=path if paths or path is None else Path(path).name)
+
     return Sources(
         picture=picture,
         ranking=lambda run: _ranking(reader, run),
         grid=logged_grid,
         note=lambda run: _note(reader, run.id),
         verdict=lambda run: _verdict(reader, run.id),
-        log=None if usual else str(reader.path),
+        named=named,
+        log=None if usual else str(reader.path) if paths else reader.path.name,
     )
 
 
@@ -126,6 +139,14 @@ def _file_of(reader: LogReader, sha256: str) -> str | None:
     return None if path is None else str(path)
 
 
+def _path_of(run: StoredRun, shown: ReportedPicture) -> str | None:
+    """Where the file lies that a run was given, as long as it is there and unchanged."""
+    kept = run.picture_path
+    if kept is None or kept == shown.path:
+        return shown.path
+    return kept if _is_same(Path(kept), run.spec.picture_sha256) else shown.path
+
+
 def _is_same(path: Path, sha256: str) -> bool:
     """Whether a file is still there, with the same pixels."""
     try:
@@ -136,13 +157,9 @@ def _is_same(path: Path, sha256: str) -> bool:
 
 def _ranking(reader: LogReader, run: LoggedRun) -> HeadRanking | None:
     """The ranking that a run's heads come from; for heads chosen by hand the model's own."""
-    wanted = run.spec.chosen.origin.ranking
-    if wanted is None:
+    if run.spec.chosen.origin.ranking is None:
         return run.model.default_ranking
-    known = [ranking for ranking in reader.rankings(run.model.fingerprint) if ranking.name == wanted]
-    # Of several, the newest that kept its matrices says most.
-    known.sort(key=lambda ranking: ranking.matrix_LHRR is None)
-    return known[0] if known else run.model.rankings.get(wanted)
+    return reader.run(run.id).ranking
 
 
 def logged_grid(run: object) -> TokenGrid | None:
@@ -179,7 +196,7 @@ def logged_picture(sha256: str, log: str | Path | None = None) -> NDArray[np.uin
     is not there, or has changed.
     """
     named = log or os.environ.get("GAZEVIZ_LOG")
-    reader = LogReader(Path(named).expanduser() if named else default_path())
+    reader = LogReader(user_path(named) if named else default_path())
     try:
         return reported_picture(reader, sha256).pixels_HW3
     finally:

@@ -189,7 +189,7 @@ class MapQuestions:
             self._map.want((record.job, steps, heads))
         else:
             self._map.want(None)
-            self._show_no_map("The attention of this run is not kept any more. Run it again.")
+            self._show_no_map("The attention of this run is no longer in memory. Run it again.")
 
     def _on_map(self, key: MapKey, values: NDArray[np.float32] | None, why: str) -> None:
         if values is None:

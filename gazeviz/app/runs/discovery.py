@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session import notices
 from gazeviz.app.session.values import WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking
@@ -65,7 +66,7 @@ class Discovery:
                 self._end()
             case Failed():
                 self._end()
-                self._desk.fail(event, "discovery")
+                notices.fail(self._desk.model, event, "discovery")
 
     def _take_partial(self, event: RankingPartial) -> None:
         model = self._desk.model
@@ -86,7 +87,8 @@ class Discovery:
             self._write_down(ranking, fingerprint)
 
     def _write_down(self, ranking: HeadRanking, fingerprint: str) -> None:
-        self._desk.write(lambda log: log.ranking_saved(ranking, fingerprint))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.ranking_saved(ranking, fingerprint)
 
     def _end(self) -> None:
         """Close the job; partial results that no complete one will replace get a name of their own."""

@@ -12,37 +12,22 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.doctor import memory_bytes
-from gazeviz.domain.model_files import (
-    ITEM_BYTES,
-    PROVEN,
-    REFUSED,
-    ModelSizes,
-    StoredWeights,
-    family_name,
-    needed_bytes,
-    stored_weights,
-    takes_pictures,
-)
+from gazeviz.domain.messages import ModelsListed
+from gazeviz.domain.model_files import ITEM_BYTES, ModelSizes, StoredWeights, needed_bytes
 from gazeviz.errors import UserError
-from gazeviz.model_folder import (
-    check_settings,
-    check_unquantised,
-    find_folder,
-    folder_name,
-    read_config,
-    weight_files,
-)
+from gazeviz.model_folder import find_folder, folder_name
+from gazeviz.model_verdict import Verdict, verdict_on
 
 # Where a model can compute, and how much memory is free there: asked of the system, not of torch.
 #
@@ -122,6 +107,7 @@ class SidebarModel:
     source: as RunController.load_model takes it.  name: as people call it.
     family: by its config.json, "" where that names none.  dtype: as stored.
     refusal: why it cannot be used, one sentence; "" where nothing speaks against it.
+    verdict: all that its files tell, with what to do instead.
     """
 
     source: str | None
@@ -133,6 +119,7 @@ class SidebarModel:
     weights: StoredWeights | None = None
     sizes: ModelSizes | None = None
     refusal: str = ""
+    verdict: Verdict | None = None
 
     @property
     def dtype(self) -> str:
@@ -165,19 +152,27 @@ def estimate(
 ) -> Estimate | None:
     """Return what a model would take; None where its weights are unknown, or the place is.
 
-    As the engine chooses: "auto" is the first GPU that the model fits into as stored, else the processor;
-    numbers are float32 on the processor and as stored on a GPU unless one is asked for.
+    As the engine chooses: "auto" is the GPU with the most free memory that the model fits into, else the
+    processor, there as float32 or, where only that fits, as stored; numbers are float32 on the processor and
+    as stored on a GPU unless one is asked for.
     """
     if model.weights is None:
         return None
-    named = [place for place in places if place.device == device]
-    if device == "auto":
-        gpus = [_taken(model, place, dtype) for place in places if place.device != "cpu"]
-        fitting = [taken for taken in gpus[:1] if taken.fits is not False]
-        named = [place for place in places if place.device == "cpu"]
-        if fitting:
-            return fitting[0]
-    return _taken(model, named[0], dtype) if named else None
+    if device != "auto":
+        named = [place for place in places if place.device == device]
+        return _taken(model, named[0], dtype) if named else None
+    gpus = [_taken(model, place, dtype) for place in places if place.device != "cpu"]
+    fitting = [taken for taken in gpus if taken.fits is not False]
+    if fitting:
+        return max(fitting, key=lambda taken: taken.place.free_bytes or 0)
+    processor = next((place for place in places if place.device == "cpu"), None)
+    if processor is None:
+        return None
+    usual = _taken(model, processor, dtype)
+    if usual.fits is False and dtype == "auto" and model.dtype in ITEM_BYTES:
+        as_stored = _taken(model, processor, model.dtype)
+        return as_stored if as_stored.fits else usual
+    return usual
 
 
 def _taken(model: SidebarModel, place: Device, dtype: str) -> Estimate:
@@ -190,42 +185,11 @@ def _taken(model: SidebarModel, place: Device, dtype: str) -> Estimate:
 
 def look_into(folder: Path, source: str | None, origin: Origin) -> SidebarModel:
     """Describe a model folder as far as its files tell; what speaks against it is in `refusal`."""
-    name = folder_name(folder)
-    try:
-        settings = read_config(folder)
-    except UserError as error:
-        return SidebarModel(source, name, origin, folder, refusal=error.sentence)
-    except OSError as error:
-        return SidebarModel(source, name, origin, folder, refusal=f"It cannot be read: {error.strerror}.")
-    weights = _weights(folder)
+    verdict = verdict_on(folder)
     return SidebarModel(
-        source, name, origin, folder, family_name(settings), _disk_bytes(folder),
-        weights, ModelSizes.of_settings(settings), _refusal(folder, settings, weights),
+        source, verdict.name, origin, folder, verdict.family, _disk_bytes(folder),
+        verdict.weights, verdict.sizes, verdict.why, verdict,
     )  # fmt: skip
-
-
-def _refusal(folder: Path, settings: Mapping[str, Any], weights: StoredWeights | None) -> str:
-    family = family_name(settings)
-    if family in REFUSED:
-        return f"A {family} model cannot be used, because {REFUSED[family]}."
-    if family not in PROVEN:
-        if not takes_pictures(settings):
-            return f"It takes no pictures: {family or 'it'} is not a vision-language family."
-        return f"The family {family} is not known: where its image tokens lie on a picture is not proven."
-    try:
-        check_unquantised(dict(settings))
-        weight_files(folder)
-        check_settings(folder)
-    except UserError as error:
-        return error.sentence
-    return "" if weights is not None else "Its weight files are damaged."
-
-
-def _weights(folder: Path) -> StoredWeights | None:
-    try:
-        return stored_weights(weight_files(folder))
-    except (OSError, ValueError, UserError):
-        return None
 
 
 def _disk_bytes(folder: Path) -> int:
@@ -328,6 +292,25 @@ def look_around(recent: Iterable[str], folders: Iterable[str], cache: Path) -> C
     return CatalogueListing(tuple(sorted(found.values(), key=lambda model: bool(model.refusal))), places())
 
 
+AskElsewhere: TypeAlias = Callable[[Callable[[ModelsListed], object]], object]
+"""Asks another machine for its models; the answer goes to what it is given."""
+
+
+def listing_of(listed: ModelsListed) -> CatalogueListing:
+    """What another machine has said of its models and devices."""
+    models = tuple(
+        SidebarModel(
+            model.source, model.name, model.origin, Path(model.folder), model.family, model.disk_bytes,
+            model.weights, model.sizes, model.refusal,
+        )
+        for model in listed.models
+    )  # fmt: skip
+    places = tuple(
+        Device(place.device, place.name, place.total_bytes, place.free_bytes) for place in listed.devices
+    )
+    return CatalogueListing(models, places)
+
+
 class ModelCatalogue(QObject):
     """Looks around beside the screen's thread."""
 
@@ -338,6 +321,7 @@ class ModelCatalogue(QObject):
         super().__init__(parent)
         self._settings = settings
         self._folders: tuple[str, ...] = ()
+        self._elsewhere: AskElsewhere | None = None
         self._looks: list[Thread] = []
         self._number = self._seen = 0
         self.shelf = CatalogueListing()
@@ -349,9 +333,19 @@ class ModelCatalogue(QObject):
         """Whether it is looking around now."""
         return self._number != self._seen
 
+    def look_elsewhere(self, ask: AskElsewhere | None) -> None:
+        """List what another machine has, as it says when asked; None: what this computer has."""
+        self._elsewhere = ask
+        self.shelf = CatalogueListing()
+        self.refresh()
+
     def refresh(self) -> None:
         """Look around; `changed` tells when that is done."""
         self._number += 1
+        if self._elsewhere is not None:
+            asked = self._number
+            self._elsewhere(lambda listed: self._on_looked(asked, listing_of(listed)))
+            return
         number, folders = self._number, self._folders
         recent = self._settings.recent_models
 

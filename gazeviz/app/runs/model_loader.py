@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from gazeviz.app.runs.readiness import LOADING
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session import notices
 from gazeviz.app.session.values import SteeringSettings, WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -28,7 +28,6 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.steering import Scope
 from gazeviz.errors import UserError
-from gazeviz.store import SessionStore
 
 # How a model is steered before anybody has chosen otherwise: as its own folder recommends.
 #
@@ -84,7 +83,7 @@ def _advice(info: ModelInfo, moving: bool) -> Recommended | None:
 STOPPING: Final = "Stopping"
 """What the worker is doing between a wish to cancel and the moment that it hears it."""
 
-_RECOVERED: Final = "Another one has taken its place; everything in this session is still there."
+_RECOVERED: Final = "A new worker has started; the session is intact."
 
 
 class ModelLoader:
@@ -153,6 +152,11 @@ class ModelLoader:
         self._in_worker = None
         self._end()
 
+    def leave(self) -> None:
+        """The worker goes elsewhere: nothing is wanted there yet, and what is shown is only shown."""
+        self._wanted = self._current = None
+        self.losses_in_a_row = 0
+
     def show_logged(self, info: ModelInfo, rankings: Mapping[str, HeadRanking]) -> bool:
         """Show the model that wrote a logged run, loaded or not; returns whether another one was shown.
 
@@ -193,7 +197,7 @@ class ModelLoader:
             case Failed():
                 self._end()
                 self._wanted = self._current
-                self._desk.fail(event, "model")
+                notices.fail(self._desk.model, event, "model")
 
     def _end(self) -> None:
         self._job = None
@@ -215,7 +219,8 @@ class ModelLoader:
         self._in_worker = info
         self._current = self._wanted
         model = self._desk.model
-        self._desk.write(lambda log: log.save_model(info))
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.save_model(info)
         if self._shows_logged and not self.loaded:
             return
         if info.fingerprint != self._fingerprint:
@@ -237,7 +242,8 @@ class ModelLoader:
         first = {default.name: default} if default else {}  # the one that is shown
         rankings = first | dict(info.rankings) | first
         for ranking in rankings.values():
-            self._desk.write(partial(_log_ranking, ranking, info.fingerprint))
+            with notices.shown(model, "log"):
+                self._desk.log.ranking_saved(ranking, info.fingerprint)
         if rankings:
             model.put_rankings(rankings)
         model.chosen = self._first_choice(info)
@@ -254,7 +260,3 @@ class ModelLoader:
         except UserError:
             return HeadSet(())
         return chosen
-
-
-def _log_ranking(ranking: HeadRanking, fingerprint: str, log: SessionStore) -> None:
-    log.ranking_saved(ranking, fingerprint)

@@ -24,6 +24,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from gazeviz.app.editing.editor import panel_list
 from gazeviz.app.editing.regions import PackedRegion
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import MapView, Picture
 from gazeviz.domain.messages import Failed, OpenPicture, PicturePrepared, PictureSource
@@ -227,9 +228,8 @@ class PictureOpener(QObject):
             self._before_change()
             self._put_regions_aside()
         model.picture = picture
-        self._desk.write(
-            lambda log: log.save_picture(picture.source, picture.size_px, picture.layout, picture.captions)
-        )
+        with notices.shown(model, "log"):
+            self._desk.log.save_picture(picture.source, picture.size_px, picture.layout, picture.captions)
         if not same:
             self._begin_anew(picture)
         self.lay_out()
@@ -239,7 +239,8 @@ class PictureOpener(QObject):
         picture = self._desk.model.picture
         if picture is None or not self._is_loaded():
             return
-        self._desk.attempt(
+        notices.attempt(
+            self._desk.model,
             lambda: self._desk.jobs.ask(
                 lambda job: OpenPicture(job, self._sendable(picture.source), self._desk.model.max_image_tok),
                 lambda event: self._on_event(picture, event),
@@ -258,12 +259,12 @@ class PictureOpener(QObject):
         if number != self._wish:
             return
         if isinstance(outcome, UserError):
-            self._desk.refuse(outcome, "picture")
+            notices.refuse(self._desk.model, outcome, "picture")
         else:
             self._desk.model.notice = None
             self.show(outcome)
             if outcome.note:
-                self._desk.say("info", outcome.note, "", about="picture")
+                notices.say(self._desk.model, "info", outcome.note, "", about="picture")
 
     def _on_event(self, picture: Picture, event: JobEvent) -> None:
         model = self._desk.model
@@ -273,7 +274,7 @@ class PictureOpener(QObject):
             case PicturePrepared():
                 model.set_grid(event.grid, event.fed_pixels_HW3)
             case Failed():
-                self._desk.fail(event, "picture")
+                notices.fail(self._desk.model, event, "picture")
 
     def _sendable(self, source: PictureSource) -> PictureSource:
         """The source, by way of a file where its bytes are too many for a message."""

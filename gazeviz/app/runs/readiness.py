@@ -37,8 +37,8 @@ class Readiness:
 
 
 READY: Final = Readiness(True, True)
-LOADING: Final = ("The model is being loaded.", "Wait until it is there.")
-OTHER_MODEL: Final = "The model of the run that is shown is not loaded."
+LOADING: Final = ("The model is being loaded.", "Wait until it has loaded.")
+OTHER_MODEL: Final = "The model of the run on screen is not loaded."
 
 
 def reasons(model: SessionModel) -> tuple[SignalInstance, ...]:
@@ -76,15 +76,15 @@ def _missing_for_any(model: SessionModel) -> _Missing | None:
     if model.worker_state == "none":
         return OTHER_MODEL, f"Load {model.model_info.name} to run it again."
     if model.measured_rankings:
-        return "The heads are being measured.", "Wait for it, or cancel it first."
+        return "The heads are being measured.", "Wait for it to finish, or cancel it."
     if model.picture is None:
         return "There is no picture.", "Open a picture first."
     if model.grid is None:
-        return "The picture is not ready yet.", "Wait until the model has seen it."
+        return "The picture is not ready yet.", "Wait until the model has processed it."
     if not model.prompt.strip():
-        return "The prompt is empty.", "Write what the model is to answer."
+        return "The prompt is empty.", "Write a prompt."
     if model.generation.max_new_tokens < 2:
-        return "An answer of a single token is no text.", "Choose at least two."
+        return "The limit is a single token.", "Allow at least two."
     return None
 
 
@@ -94,7 +94,7 @@ def _missing_for_steering(model: SessionModel) -> _Missing | None:
     if not aimed_at and not len(model.regions):
         return "There is no region.", "Paint one on the picture, or choose a layout of panels."
     if not aimed_at:
-        return "No region is the target.", "Click a region, or press its number."
+        return "No target: steering is off.", "Click a region or press its number."
     if not len(model.chosen):
         return "No head is chosen.", "Choose heads to steer."
     for region_id in aimed_at:

@@ -15,7 +15,9 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoStack
 
+from gazeviz.app.editing.coco_files import WhichPicture
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
+from gazeviz.app.editing.found_regions import FoundRegions
 from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
 from gazeviz.app.history.region_log import RegionLog
 from gazeviz.app.history.reopening import LoggedView, Reopening
@@ -26,11 +28,22 @@ from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
-from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.runs.worker_jobs import Desk, JobEvent, Jobs
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
 from gazeviz.backend.client import Backend, BackendEvent, Listener, WorkerEnded, WorkerStarted
-from gazeviz.domain.messages import NO_JOB, Failed, GenerateSpec, Ready, StepArrived, StripsSource
+from gazeviz.backend.places import backend_maker
+from gazeviz.domain.messages import (
+    NO_JOB,
+    AskModels,
+    Failed,
+    GenerateSpec,
+    ModelsListed,
+    Ready,
+    StepArrived,
+    StripsSource,
+)
 from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout
 from gazeviz.errors import UserError
@@ -91,7 +104,7 @@ class Spotlight:
         if region is None or self._sent_since_step or self._runner.steered is None:
             return
         self._waiting, self._sent_since_step = None, True
-        self._desk.attempt(lambda: self._runner.retarget(region), "target")
+        notices.attempt(self._desk.model, lambda: self._runner.retarget(region), "target")
 
 
 MakeBackend: TypeAlias = Callable[[Listener], Backend]
@@ -119,6 +132,8 @@ class RunController(QObject):
         super().__init__(parent)
         self.model = model
         self.editor = RegionEditor(model)
+        self.ask_which_picture: Callable[[tuple[str, ...]], str] | None = None
+        """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
         self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
         self.heads = HeadChooser(self._desk)
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
@@ -131,7 +146,10 @@ class RunController(QObject):
         self._maps = MapQuestions(self._desk)
         self._specs = SpecMaker(self._desk)
         self._spotlight = Spotlight(self._desk, self._runner)
-        self._gave_up = self._ready = self._closed = False
+        self._gave_up = self._ready = self._closed = self._reached = False
+        self._unready_losses = 0
+        self.place: str | None = None
+        """Where the worker runs: None is this computer, else an address (see `go_to`)."""
         self._backend = make_backend(self._heard.emit)
         self._desk.jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
@@ -160,13 +178,14 @@ class RunController(QObject):
 
     def attempt(self, action: Callable[[], object], about: str = "") -> bool:
         """Do something; a UserError becomes a notice. Returns whether it was done."""
-        return self._desk.attempt(action, about)
+        return notices.attempt(self._desk.model, action, about)
 
     # The worker
 
     def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
-        self._desk.write(lambda log: log.open_session())
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.open_session()
         self._loader.want(source, device, dtype)
         self._start_worker()
 
@@ -185,7 +204,8 @@ class RunController(QObject):
         self._backend.stop()
         self._heard.disconnect(self._on_event)
         self._desk.jobs.cancel_all()
-        self._desk.write(lambda log: log.close())
+        with notices.shown(self._desk.model, "log"):
+            self._desk.log.close()
 
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
@@ -197,6 +217,29 @@ class RunController(QObject):
         if wanted is not None:
             self._loader.want(wanted.source, wanted.device, wanted.dtype)
         self._start_worker()
+
+    def go_to(self, place: str | None) -> bool:
+        """End the worker and begin one elsewhere: ssh://[user@]host[/path/to/gazeviz]; None: here.
+
+        It has no model yet. Returns whether it was begun, else a notice says why not.
+        """
+        return self.attempt(lambda: self._go_to(place), "worker")
+
+    def ask_models(self, on_listed: Callable[[ModelsListed], object]) -> None:
+        """Ask which models and devices there are where the worker runs."""
+
+        def on_event(event: JobEvent) -> None:
+            if isinstance(event, ModelsListed):
+                on_listed(event)
+            elif isinstance(event, Failed):
+                notices.fail(self._desk.model, event, "model")
+
+        self._desk.jobs.ask(AskModels, on_event)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the worker has answered since it was last begun."""
+        return self._ready
 
     def kill_worker(self) -> None:
         """End the worker without a word to it, as a crash would; another one follows."""
@@ -332,25 +375,50 @@ class RunController(QObject):
 
     # Files of regions
 
-    def import_regions(self, paths: Sequence[str | Path]) -> None:
-        """Add the regions of PNG masks, labelme and COCO files in one undo step."""
+    def import_regions(self, paths: Sequence[str | Path], entry: str = "") -> None:
+        """Add the regions of PNG masks, labelme and COCO files in one undo step.
+
+        entry: the picture's name in a COCO file of several, where its own does not tell.
+        """
         picture = self.model.picture
         if picture is None:
-            self._desk.say("error", "There is no picture.", "Open its picture first.", about="regions")
+            notices.say(
+                self._desk.model, "error", "There is no picture.", "Open its picture first.", about="regions"
+            )
             return
         files = [Path(path) for path in paths]
-        self.attempt(
-            lambda: self.editor.add_regions(read_regions(files, picture.size_px, picture.name)), "regions"
-        )
+        named = picture.source.path or picture.name
+        found = FoundRegions()
+
+        def read() -> None:
+            nonlocal found
+            try:
+                found = read_regions(files, picture.size_px, named, entry)
+            except WhichPicture as several:
+                meant = self.ask_which_picture(several.names) if self.ask_which_picture and not entry else ""
+                if not meant:
+                    raise
+                found = read_regions(files, picture.size_px, named, meant)
+            self.editor.add_regions(found.needed(files[0].name).regions)
+
+        if self.attempt(read, "regions") and found.left_out:
+            n = len(found.regions)
+            notices.say(self._desk.model,
+                "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
+                about="regions",
+            )  # fmt: skip
 
     def export_regions(self, path: str | Path, form: RegionForm) -> bool:
         """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""
         picture = self.model.picture
         regions = tuple(region.as_region() for region in self.model.regions.painted())
         if picture is None or not regions:
-            self._desk.say("error", "Nothing is painted yet.", "Paint a region first.", about="regions")
+            notices.say(
+                self._desk.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
+            )
             return False
-        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form), "regions")
+        source = Path(picture.source.path) if picture.source.path else None
+        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form, source), "regions")
 
     # Pieces
 
@@ -370,7 +438,7 @@ class RunController(QObject):
             sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
             raise UserError(sentence, next_step="Load it first: Ctrl+M.")
         if self._discovery.active:
-            raise UserError("The heads are being measured.", next_step="Wait for it, or cancel it first.")
+            raise UserError("The heads are being measured.", next_step="Wait for it to finish, or cancel it.")
 
     def _is_free(self) -> bool:
         """Whether the worker has a model and nothing to do."""
@@ -380,6 +448,21 @@ class RunController(QObject):
         """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
         self._runner.stop()
         self._region_log.save_pending()
+
+    def _go_to(self, place: str | None) -> None:
+        backend = backend_maker(place)(self._heard.emit)
+        self._runner.stop()
+        self._discovery.cancel()
+        self._backend.stop()
+        self._desk.jobs.cancel_all()
+        self._spotlight.end()
+        self._loader.note_loss()
+        self._loader.leave()
+        self._backend, self.place = backend, place
+        self._desk.jobs.send_through(backend.send)
+        self._gave_up = self._reached = False
+        self._unready_losses = 0
+        self._start_worker()
 
     # Events
 
@@ -391,8 +474,9 @@ class RunController(QObject):
         except OSError as error:
             self._gave_up = True
             self.model.worker_state = "lost"
-            self._desk.say(
-                "error", f"No worker could be started: {error}.", "Free some memory and restart it.",
+            notices.say(self._desk.model,
+                "error", f"The worker could not be started: {error}.",
+                "Free some memory, then restart the worker.",
                 about="worker",
             )  # fmt: skip
 
@@ -401,14 +485,15 @@ class RunController(QObject):
             case WorkerStarted():
                 self._desk.jobs.worker += 1
             case Ready():
-                self._ready = True
+                self._ready = self._reached = True
+                self._unready_losses = 0
                 self.versions = dict(event.versions)
                 self._loader.load()
             case WorkerEnded():
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
-                self._desk.fail(event, "worker")
+                notices.fail(self._desk.model, event, "worker")
             case _:
                 self._desk.jobs.hear(event)
         if isinstance(event, StepArrived):
@@ -418,20 +503,23 @@ class RunController(QObject):
 
     def _recover(self, lost: WorkerEnded) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
+        self._unready_losses += not self._ready
         self._ready = False
         self._spotlight.end()
         self._loader.note_loss()
         self._desk.jobs.lose(lost)
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
-        if self._loader.losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
+        if max(self._loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
             self._gave_up = True
+        if lost.next_step and not self._reached:
+            self._gave_up = True  # trying again does not help before somebody has done something
         next_step = (
-            "Load another model, or restart the worker."
+            lost.next_step or "Load another model, or restart the worker."
             if self._gave_up
-            else "Another one is being started; everything in this session is still there."
+            else "A new worker is starting; the session is intact."
         )
-        self._desk.say("error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        notices.say(self._desk.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:
             self._start_worker()
 

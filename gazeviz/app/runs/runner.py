@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from gazeviz.app.history.judgement import logged_verdict
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.session import notices
 from gazeviz.app.session.values import RunRecord, RunState
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadSet, random_control
@@ -35,7 +36,7 @@ from gazeviz.errors import UserError
 
 Which: TypeAlias = Literal["both", "baseline", "steered"]
 
-_NEVER_BEGAN: Final = "It was stopped before it began."
+_NEVER_BEGAN: Final = "Stopped before it started."
 
 
 class SpecMaker:
@@ -51,11 +52,13 @@ class SpecMaker:
         if model.picture is None:
             raise UserError("There is no picture.", next_step="Open a picture first.")
         if model.grid is None:
-            raise UserError("The picture is not ready yet.", next_step="Wait until the model has seen it.")
+            raise UserError(
+                "The picture is not ready yet.", next_step="Wait until the model has processed it."
+            )
         if not model.prompt.strip():
-            raise UserError("The prompt is empty.", next_step="Write what the model is to answer.")
+            raise UserError("The prompt is empty.", next_step="Write a prompt.")
         if model.generation.max_new_tokens < 2:
-            raise UserError("An answer of a single token is no text.", next_step="Choose at least two.")
+            raise UserError("The limit is a single token.", next_step="Allow at least two.")
         return GenerateSpec(
             picture_sha256=model.picture.sha256,
             prompt=model.prompt,
@@ -88,7 +91,7 @@ class SpecMaker:
         turns = tuple((first, self.target(region_id)) for first, region_id in model.schedule)
         target = self.target(model.target_region_id) or next((region for _, region in turns if region), None)
         if target is None:
-            raise UserError("No region is the target.", next_step="Click a region, or press its number.")
+            raise UserError("No target: steering is off.", next_step="Click a region or press its number.")
         settings = model.steering
         return Steering(
             heads=model.chosen,
@@ -147,7 +150,7 @@ class Runner:
         UserErrors of SpecMaker, of the log, and while a run is under way: then nothing is sent.
         """
         if self.active:
-            raise UserError("A run is under way.", next_step="Stop it first, or wait.")
+            raise UserError("A run is in progress.", next_step="Stop it, or wait for it to finish.")
         model = self._desk.model
         specs: list[GenerateSpec] = []
         with_steering = which == "steered" or (which == "both" and self._can_steer())
@@ -161,9 +164,10 @@ class Runner:
         elif which == "both":
             model.show_run("steered", None)
             if model.target_region_id is not None or model.schedule:
-                self._desk.say(
+                notices.say(
+                    self._desk.model,
                     "info",
-                    "Only the baseline runs: no head is chosen.",
+                    "No head is selected: only the baseline will run.",
                     "Choose heads to steer.",
                     about="run",
                 )
@@ -172,7 +176,7 @@ class Runner:
     def repeat(self, spec: GenerateSpec) -> None:
         """Run exactly this, whatever is set now; UserErrors of `run`."""
         if self.active:
-            raise UserError("A run is under way.", next_step="Stop it first, or wait.")
+            raise UserError("A run is in progress.", next_step="Stop it, or wait for it to finish.")
         self._begin([spec])
 
     def stop(self) -> None:
@@ -248,7 +252,7 @@ class Runner:
                 lambda job: Generate(job, record.spec), lambda event: self._on_event(record, event)
             )
         except UserError as error:
-            self._desk.refuse(error, "run")
+            notices.refuse(self._desk.model, error, "run")
             self._end(record, "failed", message=str(error))
         return record
 
@@ -263,9 +267,9 @@ class Runner:
                 began = "It was interrupted." if record.steps else _NEVER_BEGAN
                 self._end(record, "cancelled", message=began)
             case Refused():
-                self._desk.say("warning", event.sentence, event.next_step, about="target")
+                notices.say(self._desk.model, "warning", event.sentence, event.next_step, about="target")
             case Failed():
-                self._desk.fail(event, "run")
+                notices.fail(self._desk.model, event, "run")
                 self._end(record, "failed", message=f"{event.sentence} {event.next_step}".strip())
             case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
@@ -279,7 +283,7 @@ class Runner:
             waiting, self._waiting = self._waiting, []
         self._close(record, state, summary=summary, message=message)
         for other in waiting:
-            self._close(other, "cancelled", message="The run before it did not end.")
+            self._close(other, "cancelled", message="The previous run did not finish.")
         next_record = self._begin_next()
         if next_record is not None:
             self._desk.model.note_run(next_record.id)
@@ -304,7 +308,8 @@ def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:
 def take_step(desk: Desk, record: RunRecord, step: StepArrived) -> None:
     """Add a token to a record, to the log and to the screen."""
     record.steps.append(step)
-    desk.write(lambda log: log.step_appended(record.id, step))
+    with notices.shown(desk.model, "log"):
+        desk.log.step_appended(record.id, step)
     if record.state != "running":
         record.state = "running"
         desk.model.note_run(record.id)
@@ -318,7 +323,8 @@ def close_record(
     record.state, record.summary, record.message = state, summary, message
     judged = state == "done" and record.side != "glance"
     verdict = logged_verdict(record, desk.model.picture) if judged else None
-    desk.write_unwatched(lambda log: log.run_ended(record.id, state, summary, message, verdict))
+    with notices.shown(desk.model, "log"):
+        desk.watch(desk.log.run_ended(record.id, state, summary, message, verdict))
     desk.model.note_run(record.id)
 
 
@@ -332,9 +338,11 @@ def loss_message(lost: WorkerEnded, record: RunRecord) -> str:
 def loss_sentence(lost: WorkerEnded) -> str:
     """What happened to a worker."""
     if lost.cancelled:
-        return "The worker did not stop when it was asked to, and was ended."
+        return "The worker did not respond to the stop request and was terminated."
+    if lost.sentence:
+        return lost.sentence
     if lost.signal_name:
-        return f"The worker was ended by {lost.signal_name}."
+        return f"The worker was terminated by {lost.signal_name}."
     if lost.exit is not None:
-        return f"The worker ended by itself with the code {lost.exit}."
-    return "The worker ended by itself."
+        return f"The worker exited with code {lost.exit}."
+    return "The worker exited."

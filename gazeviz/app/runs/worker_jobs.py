@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.values import Notice, NoticeKind
 from gazeviz.backend.client import WorkerEnded
-from gazeviz.domain.messages import ENDING, Event, Failed, JobCancelled, Request
+from gazeviz.domain.messages import ENDING, Event, JobCancelled, Request
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 
 if TYPE_CHECKING:
     from gazeviz.app.editing.editor import RegionEditor
-
-_T = TypeVar("_T")
 
 JobEvent: TypeAlias = Event | WorkerEnded
 Handler: TypeAlias = Callable[[JobEvent], object]
@@ -101,7 +100,7 @@ class ScreenThread(QObject):
 
 @dataclass
 class Desk:
-    """What every part works on."""
+    """What every part works on; it says nothing and writes nothing itself."""
 
     model: SessionModel
     log: SessionStore
@@ -111,50 +110,14 @@ class Desk:
     def __post_init__(self) -> None:
         self._screen = ScreenThread(self.model)
 
-    def say(
-        self, kind: NoticeKind, sentence: str, next_step: str = "", *, about: str, detail: str = ""
-    ) -> None:
-        """Show a sentence."""
-        self.model.notice = Notice(kind, sentence, next_step, about, detail)
-
-    def refuse(self, error: UserError, about: str) -> None:
-        """Show why something was not done."""
-        self.say("error", error.sentence, error.next_step, about=about)
-
-    def fail(self, failed: Failed, about: str) -> None:
-        """Show why the worker has failed at something."""
-        self.say("error", failed.sentence, failed.next_step, about=about, detail=failed.detail)
-
-    def attempt(self, action: Callable[[], object], about: str) -> bool:
-        """Do something; a UserError becomes a notice, and what was refused before is no longer said.
-
-        Returns whether it was done.
-        """
-        before = self.model.notice
-        try:
-            action()
-        except UserError as error:
-            self.refuse(error, about)
-            return False
-        said = self.model.notice
-        if said is before and said is not None and (said.kind, said.about) == ("error", about):
-            self.model.notice = None
-        return True
-
-    def write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
-        """Write into the log; what goes wrong with it is shown, and None is returned."""
-        try:
-            return entry(self.log)
-        except UserError as error:
-            self.refuse(error, "log")
-            return None
-
-    def write_unwatched(self, entry: Callable[[SessionStore], Future[None]]) -> None:
-        """Write into the log without waiting for the disk; what goes wrong is shown when it is known."""
-        writing = self.write(entry)
-        if writing is not None:
-            writing.add_done_callback(self._look_at_written)
+    def watch(self, writing: Future[None]) -> None:
+        """Wait for no disk: what goes wrong with a write is shown when it is known."""
+        writing.add_done_callback(self._look_at_written)
 
     def _look_at_written(self, written: Future[None]) -> None:
         if written.exception() is not None:
-            self._screen.do(lambda: self.write(lambda _: written.result()))
+            self._screen.do(partial(self._show, written))
+
+    def _show(self, written: Future[None]) -> None:
+        with notices.shown(self.model, "log"):
+            written.result()

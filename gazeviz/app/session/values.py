@@ -240,3 +240,13 @@ class RunRecord:
         else:
             rows = [step.masses_R if kind == "raw" else step.weighted_R for step in self.steps]
         return np.array(rows, dtype=np.float32).reshape(len(rows), len(self.regions))
+
+
+def time_left(progress: WorkProgress, in_percent: bool = False) -> str:
+    """How far something is, in words: `3 of 24, 12 s left`."""
+    far = f"{progress.done} %" if in_percent else f"{progress.done} of {progress.total}"
+    parts = [far] if progress.total > 1 else []
+    if progress.seconds_left is not None:
+        seconds = progress.seconds_left
+        parts.append(f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left")
+    return ", ".join(parts)

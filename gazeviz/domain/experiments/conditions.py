@@ -194,8 +194,10 @@ def drawn_heads(heads: HeadSet, ranking: HeadRanking, control: Control, seed: in
 
 
 def _near_layers(heads: HeadSet, ranking: HeadRanking, seed: int) -> HeadSet:
-    """As many heads of each layer as were chosen there; from the nearest layers where too few others are left
-    (the origin says so)."""
+    """As many heads of each layer as were chosen there; where too few are left, from the nearest layers.
+
+    The origin says so.
+    """
     rng = np.random.default_rng(seed)
     free = [head for head in sorted(ranking.order()) if head not in heads]
     if len(free) < len(heads):

@@ -19,10 +19,12 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from gazeviz.engine.attention.kernel import KeyGroups
 from gazeviz.engine.attention.layer_call import LayerCall
 from gazeviz.engine.attention.steered_call import (
     CapturePlan,
     HeadsByLayer,
+    LayerAccount,
     PassAccount,
     SteeredCall,
     SteerPlan,
@@ -123,8 +125,8 @@ class AttentionHook:
         self._steer: SteerPlan | None = None
         self._rows: dict[int, Tensor] = {}
         self._value_norms: dict[int, Tensor] = {}
-        self._account: PassAccount | None = None
-        self._codes: dict[tuple[int, int, torch.device], Tensor] = {}
+        self._accounts: list[LayerAccount] = []
+        self._groups: dict[tuple[int, int, torch.device], KeyGroups] = {}
         for site in self.sites:
             setattr(site.module, _ATTACHED, (self, site))
 
@@ -185,7 +187,7 @@ class AttentionHook:
         if plan is not None:
             self._check(plan.heads)
         self._steer = plan
-        self._codes.clear()
+        self._groups.clear()
 
     def take_rows(self) -> dict[int, Tensor]:
         """Recorded rows by layer, as steered: float32 (B, h, rows, P); keys outside a window hold 0."""
@@ -199,8 +201,8 @@ class AttentionHook:
 
     def take_account(self) -> PassAccount | None:
         """The newest forward's account; None where no head was to be steered or nobody asked for it."""
-        account, self._account = self._account, None
-        return account
+        layers, self._accounts = self._accounts, []
+        return PassAccount.of(layers) if layers else None
 
     def run(self, site: LayerSite, call: LayerCall, attend: Callable[[], Tensor]) -> Tensor:
         """Attend, steer and record one layer call: (B, Q, H, D). Called by the attention function only."""
@@ -225,13 +227,13 @@ class AttentionHook:
             self._value_norms[site.index] = value_norms(call, self.capture_values)
         if steered is not None and self._steer is not None and self._steer.account_rows is not None:
             account = steered.account()
-            self._account = account if self._account is None else self._account.plus(account)
+            self._accounts.append(account)
 
     def _begin_forward(self) -> None:
         self._rows.clear()
         self._value_norms.clear()
-        self._codes.clear()
-        self._account = None
+        self._groups.clear()
+        self._accounts = []
 
     def _captured(self, site: LayerSite) -> tuple[int, ...]:
         if self._capture is None:
@@ -244,11 +246,11 @@ class AttentionHook:
         plan = self._steer
         if plan is None or not plan.heads.get(site.index):
             return None
-        # Most layers of a forward hold the same keys, so they share one row of codes.
+        # Most layers of a forward hold the same keys, so they share what is made of them.
         place = (call.first_key_tok, call.n_keys, call.device)
-        if place not in self._codes:
-            self._codes[place] = key_codes(plan, call)
-        return SteeredCall(call, plan, site.index, self._codes[place])
+        if place not in self._groups:
+            self._groups[place] = KeyGroups(key_codes(plan, call))
+        return SteeredCall(call, plan, site.index, self._groups[place], self._captured(site))
 
     def _check(self, heads: HeadsByLayer) -> None:
         """Raise ValueError unless every layer's heads exist and rise."""

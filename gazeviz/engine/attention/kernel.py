@@ -11,7 +11,7 @@ that sees no key at all (padding) gets weight 0 everywhere, never NaN.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -52,14 +52,23 @@ def per_head_matmul(left_BhQN: Tensor, right_BGNM: Tensor, heads: Tensor, n_head
     heads_per_group = n_heads // right_BGNM.shape[1]
     left = left_BhQN.to(_working_dtype(left_BhQN.dtype))
     if len(heads) != n_heads:
-        return left @ right_BGNM[:, heads // heads_per_group].to(left.dtype)
+        return left @ right_BGNM[:, _shared_by(heads, heads_per_group)].to(left.dtype)
     batch, _, n_rows, inner = left.shape
     stacked_BGRN = left.reshape(batch, -1, heads_per_group * n_rows, inner)
     return (stacked_BGRN @ right_BGNM.to(left.dtype)).reshape(batch, n_heads, n_rows, -1)
 
 
-def plain_weights(scores_BhQK: Tensor, visible: Tensor) -> Tensor:
-    """Softmax over the visible keys: (B, h, Q, K), rows summing to 1 (0 where nothing is visible)."""
+@lru_cache(maxsize=8192)
+def _shared_by(heads: Tensor, heads_per_group: int) -> Tensor:
+    """The key/value head of each query head, kept by the tensor of heads, which is kept itself."""
+    with torch.inference_mode(False):  # as an inference tensor it could not take part in a later gradient
+        return heads // heads_per_group
+
+
+def plain_weights(scores_BhQK: Tensor, visible: Tensor | None) -> Tensor:
+    """Softmax over the visible keys (None: all): (B, h, Q, K), rows summing to 1 (0 where none is seen)."""
+    if visible is None:
+        return scores_BhQK.softmax(dim=-1)
     weights_BhQK = scores_BhQK.masked_fill(~visible, _lowest(scores_BhQK)).softmax(dim=-1)
     return weights_BhQK * visible
 
@@ -89,11 +98,41 @@ def gained_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, gains
     return plain_weights(scores_BhQK + bias_BhQK, visible)
 
 
-def mass_by_group(weights_BhQK: Tensor, codes_BK: Tensor) -> Tensor:
-    """Sum the weights of each key group over heads, rows and keys: float64 (B, groups)."""
-    groups = torch.arange(len(GROUP_NAMES), device=codes_BK.device)
-    member_BKG = (codes_BK[..., None] == groups).double()
-    return torch.einsum("bk,bkg->bg", weights_BhQK.double().sum(dim=(1, 2)), member_BKG)
+class KeyGroups:
+    """The keys of a call by group, with what every layer of a forward would otherwise make of them again."""
+
+    def __init__(self, codes_BK: Tensor) -> None:
+        self.codes_BK = codes_BK
+        self._biases: dict[BiasRule, Tensor] = {}
+        self._touched: dict[BiasRule, Tensor] = {}
+
+    @cached_property
+    def member_BKG(self) -> Tensor:
+        """1 where a key is in a group, else 0: float32."""
+        groups = torch.arange(len(GROUP_NAMES), device=self.codes_BK.device)
+        return (self.codes_BK[..., None] == groups).float()
+
+    def mass(self, weights_BxhQK: Tensor) -> Tensor:
+        """Sum the weights of each key group over heads, rows and keys: (B, x, groups), as the weights.
+
+        Not in float64, which Apple's GPUs lack; who adds up many passes does so on the processor.
+        """
+        return weights_BxhQK.sum(dim=(2, 3)) @ self.member_BKG.to(weights_BxhQK.dtype)
+
+    def seen_bias_B11K(self, rule: BiasRule) -> Tensor | None:
+        """A rule's bias less the highest, for rows that see every key; None for rules that are no bias."""
+        if rule.mode == "mass" or isinstance(rule.strength, str):
+            return None
+        if rule not in self._biases:
+            bias_B11K = _bias_B11K(rule.mode, float(rule.strength), self.codes_BK)
+            self._biases[rule] = bias_B11K - bias_B11K.amax(dim=-1, keepdim=True)
+        return self._biases[rule]
+
+    def touched_B(self, rule: BiasRule) -> Tensor:
+        """Whether a row that sees every key sees one that the rule acts on: int64 (B,)."""
+        if rule not in self._touched:
+            self._touched[rule] = rule.touches(self.codes_BK).any(dim=-1).long()
+        return self._touched[rule]
 
 
 def _limit_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule: BiasRule) -> Tensor:

@@ -16,11 +16,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from gazeviz.domain.model_files import SCORES_AT_ONCE
 from gazeviz.engine.attention.kernel import per_head_matmul, plain_weights
 
 Rows: TypeAlias = Literal["last", "all"] | tuple[int, ...]
 
-_SCORES_PER_CHUNK = 1 << 24  # scores held at once while many rows are recomputed: 64 MiB in float32
+_SCORES_PER_CHUNK = SCORES_AT_ONCE  # held at once while many rows are recomputed: 64 MiB in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,15 @@ class LayerCall:
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether every row sees every key, as the one row of a decode step does."""
+        return self.mask is None and not self.causal
+
+    def plain_weights(self, scores_BhQK: Tensor, rows: Sequence[int]) -> Tensor:
+        """The heads' own softmax of some rows: (B, h, rows, K)."""
+        return plain_weights(scores_BhQK, None if self.sees_all else self.visible(rows))
+
     def visible(self, rows: Sequence[int]) -> Tensor:
         """Which keys the given rows may see: bool, broadcasting to (B, h, rows, K).
 
@@ -124,7 +134,7 @@ class LayerCall:
 
     def scores(self, heads: Tensor, rows: Sequence[int]) -> Tensor:
         """Scaled scores of some heads' rows before any mask: (B, h, rows, K)."""
-        query = _take_rows(self.query, rows)
+        query = self.query if len(rows) == self.n_rows else _take_rows(self.query, rows)
         if len(heads) != self.n_heads:
             query = query[:, heads]
         scores = per_head_matmul(query, self.key.transpose(2, 3), heads, self.n_heads) * self.scaling
@@ -140,7 +150,7 @@ class LayerCall:
         """Attend with all heads and rows, without SDPA: (B, Q, H, D) in the model's dtype."""
         heads = head_indices(tuple(range(self.n_heads)), self.device)
         mixed = [
-            self.mix(plain_weights(self.scores(heads, rows), self.visible(rows)), heads)
+            self.mix(self.plain_weights(self.scores(heads, rows), rows), heads)
             for rows in self.chunks(self.rows("all"), self.n_heads)
         ]
         return torch.cat(mixed, dim=2).transpose(1, 2).to(self.query.dtype).contiguous()

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from gazeviz.domain.steering import DECODED, Hard, Mode
 from gazeviz.engine.attention.kernel import (
     BiasRule,
+    KeyGroups,
     gained_weights,
-    mass_by_group,
     plain_weights,
     steered_weights,
 )
@@ -61,8 +61,8 @@ class SteerPlan:
 class PassAccount:
     """What steering did in one forward, per batch row.
 
-    `before_BG`, `after_BG` (float64): attention mass of the forward's last row by key group, summed over the
-    `n_heads` steered heads, under the heads' own softmax and as steered.
+    `before_BG`, `after_BG` (as the weights): attention mass of the forward's last row by key group, summed
+    over the `n_heads` steered heads, under the heads' own softmax and as steered.
     `n_rows_B` (int64): query rows that see at least one key with a bias, counted once however many heads.
     """
 
@@ -71,29 +71,43 @@ class PassAccount:
     n_heads: int
     n_rows_B: Tensor
 
-    def plus(self, other: PassAccount) -> PassAccount:
-        """The account of this and another layer of the same forward."""
-        device = self.before_BG.device
-        return PassAccount(
-            self.before_BG + other.before_BG.to(device),
-            self.after_BG + other.after_BG.to(device),
-            self.n_heads + other.n_heads,
-            # A sliding layer may miss the image where a full one sees it: a row counts if one biased it.
-            torch.maximum(self.n_rows_B, other.n_rows_B.to(device)),
-        )
+    @classmethod
+    def of(cls, layers: Sequence[LayerAccount]) -> PassAccount:
+        """The account of all steered layers of one forward."""
+        device = layers[0].mass_B2G.device
+        mass_B2G = torch.stack([layer.mass_B2G.to(device) for layer in layers]).sum(dim=0)
+        # A sliding layer may miss the image where a full one sees it: a row counts if one biased it.
+        distinct = {id(layer.n_rows_B): layer.n_rows_B for layer in layers}
+        n_rows_B = torch.stack([n_rows_B.to(device) for n_rows_B in distinct.values()]).amax(dim=0)
+        return cls(mass_B2G[:, 0], mass_B2G[:, 1], sum(layer.n_heads for layer in layers), n_rows_B)
+
+
+@dataclass(frozen=True)
+class LayerAccount:
+    """What one layer adds to it. mass_B2G: by key group, before and after, summed over its heads."""
+
+    mass_B2G: Tensor
+    n_heads: int
+    n_rows_B: Tensor
 
 
 class SteeredCall:
     """The steered heads of one layer call."""
 
-    def __init__(self, call: LayerCall, plan: SteerPlan, layer: int, codes_BK: Tensor) -> None:
-        """`codes_BK` holds the group codes of the call's own keys, as `key_codes` gives them."""
+    def __init__(
+        self, call: LayerCall, plan: SteerPlan, layer: int, groups: KeyGroups, recorded: tuple[int, ...] = ()
+    ) -> None:
+        """`groups` holds the call's own keys by group; `recorded` are the heads whose rows are wanted."""
         self.heads = tuple(plan.heads[layer])
-        self._call, self._plan, self._codes_BK = call, plan, codes_BK
+        self._call, self._plan, self._groups = call, plan, groups
         self._indices = head_indices(self.heads, call.device)
         gains_LH = plan.gains_LH
         self._gains_h = None if gains_LH is None else gains_LH[layer].to(call.device)[self._indices]
         self._last: tuple[Tensor, Tensor] | None = None  # scores and weights of the last row, once computed
+        # One product serves a decode step's steered and recorded heads: their scores, the heads' own weights.
+        shares = call.n_rows == 1 and len(recorded) > len(self.heads) and set(self.heads) <= set(recorded)
+        self._wide_heads = recorded if shares else ()
+        self._wide_weights: Tensor | None = None
 
     @cached_property
     def scope(self) -> range:
@@ -112,11 +126,31 @@ class SteeredCall:
         """The steered heads' rows in scope after attention: (B, rows, h, D), float32."""
         mixed = []
         for rows in self._call.chunks(self.scope, len(self._indices)):
-            scores = self._call.scores(self._indices, rows)
+            scores = self._scores(rows)
             weights = self._reweighted(scores, rows, self._gains_h)
             mixed.append(self._call.mix(weights, self._indices))
         self._last = (scores[:, :, -1:].detach(), weights[:, :, -1:].detach())
-        return torch.cat(mixed, dim=2).transpose(1, 2)
+        return (mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=2)).transpose(1, 2)
+
+    def _scores(self, rows: Sequence[int]) -> Tensor:
+        """The steered heads' scores; of those of all recorded heads where one product serves both."""
+        if not self._wide_heads:
+            return self._call.scores(self._indices, rows)
+        wide = self._call.scores(head_indices(self._wide_heads, self._call.device), rows)
+        self._wide_weights = self._call.plain_weights(wide, rows)
+        return wide[:, self._places]
+
+    @property
+    def _places(self) -> Tensor:
+        """Where the steered heads stand among the recorded ones."""
+        places = tuple(self._wide_heads.index(head) for head in self.heads)
+        return head_indices(places, self._call.device)
+
+    def recorded_weights(self, heads: tuple[int, ...]) -> Tensor | None:
+        """Weights of a decode step's recorded heads as used, (B, h, 1, K); None where not at hand."""
+        if self._wide_weights is None or self._last is None or heads != self._wide_heads:
+            return None
+        return self._wide_weights.index_copy(1, self._places, self._last[1])
 
     def write_into(self, output_BQHD: Tensor) -> Tensor:
         """Put the steered heads' rows in place of SDPA's; the rest keeps its last bit."""
@@ -139,29 +173,35 @@ class SteeredCall:
             gains_h = self._gains_h[[self.heads.index(head) for head in heads]]
         return self._reweighted(self._call.scores(indices, rows), rows, gains_h)
 
-    def account(self) -> PassAccount:
+    def account(self) -> LayerAccount:
         """What this layer adds to the forward's account; read after the output was made."""
         last = self._call.rows("last")
-        scores = self._call.scores(self._indices, last) if self._last is None else self._last[0]
-        before = plain_weights(scores, self._call.visible(last))
-        before_BG = mass_by_group(before, self._codes_BK)
-        after_BG = before_BG
-        if self.scope:
-            after_BG = mass_by_group(self.weights(self.heads, last), self._codes_BK)
-        return PassAccount(before_BG, after_BG, len(self.heads), self._rows_touched_B())
+        if self._wide_weights is not None:
+            before = self._wide_weights[:, self._places]
+        else:
+            scores = self._call.scores(self._indices, last) if self._last is None else self._last[0]
+            before = self._call.plain_weights(scores, last)
+        after = self.weights(self.heads, last) if self.scope else before
+        both_B2hQK = torch.stack([before, after], dim=1)
+        return LayerAccount(self._groups.mass(both_B2hQK), len(self.heads), self._rows_touched_B())
 
     def _reweighted(self, scores: Tensor, rows: Sequence[int], gains_h: Tensor | None) -> Tensor:
-        visible = self._call.visible(rows)
+        seen_bias = self._groups.seen_bias_B11K(self._plan.rule) if self._call.sees_all else None
+        if gains_h is None and seen_bias is not None:
+            return plain_weights(scores + seen_bias, None)
+        visible, codes_BK = self._call.visible(rows), self._groups.codes_BK
         if gains_h is not None:
-            return gained_weights(scores, visible, self._codes_BK, gains_h)
-        return steered_weights(scores, visible, self._codes_BK, self._plan.rule)
+            return gained_weights(scores, visible, codes_BK, gains_h)
+        return steered_weights(scores, visible, codes_BK, self._plan.rule)
 
     def _rows_touched_B(self) -> Tensor:
         """How many rows in scope see a key with a bias: int64 (B,)."""
         batch = self._call.query.shape[0]
         if not self.scope:
             return torch.zeros(batch, dtype=torch.int64, device=self._call.device)
-        touched_B11K = self._plan.rule.touches(self._codes_BK)[:, None, None, :]
+        if self._call.sees_all and len(self.scope) == 1:
+            return self._groups.touched_B(self._plan.rule)
+        touched_B11K = self._plan.rule.touches(self._groups.codes_BK)[:, None, None, :]
         sees_bias_BQ = (self._call.visible(self.scope) & touched_B11K).any(dim=-1)[:, 0]
         return sees_bias_BQ.expand(batch, len(self.scope)).sum(dim=-1)
 
@@ -194,6 +234,11 @@ class CapturePlan:
     rows: Rows = "last"
     keys_tok: Tensor | None = None
 
+    @cached_property
+    def last_key_tok(self) -> int:
+        """The highest of the positions to keep, -1 where all are."""
+        return -1 if self.keys_tok is None or not self.keys_tok.numel() else int(self.keys_tok.max())
+
 
 def recorded_rows(
     call: LayerCall, plan: CapturePlan, heads: tuple[int, ...], steered: SteeredCall | None
@@ -203,10 +248,10 @@ def recorded_rows(
     Keys outside a sliding layer's window hold 0.
     """
     parts = [
-        _at_positions(_weights_as_used(call, heads, rows, steered), call, plan.keys_tok)
+        _at_positions(_weights_as_used(call, heads, rows, steered), call, plan)
         for rows in call.chunks(call.rows(plan.rows), len(heads))
     ]
-    return torch.cat(parts, dim=2).float()
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)).float()
 
 
 def value_norms(call: LayerCall, keys_tok: Tensor) -> Tensor:
@@ -224,11 +269,14 @@ def _weights_as_used(
     call: LayerCall, heads: tuple[int, ...], rows: Sequence[int], steered: SteeredCall | None
 ) -> Tensor:
     """Weights of any heads and rows: steered where head and row are, plain elsewhere."""
+    at_hand = None if steered is None else steered.recorded_weights(heads)
+    if at_hand is not None:
+        return at_hand
     scope = range(0) if steered is None else steered.scope
     biased = [place for place, row in enumerate(rows) if row in scope]
     if steered is not None and heads == steered.heads and len(biased) == len(rows):
         return steered.weights(heads, rows)
-    weights = plain_weights(call.scores(head_indices(heads, call.device), rows), call.visible(rows))
+    weights = call.plain_weights(call.scores(head_indices(heads, call.device), rows), rows)
     both = [place for place, head in enumerate(heads) if steered is not None and head in steered.heads]
     if steered is not None and biased and both:
         chosen, changed = tuple(heads[place] for place in both), tuple(rows[place] for place in biased)
@@ -236,11 +284,13 @@ def _weights_as_used(
     return weights
 
 
-def _at_positions(weights_BhQK: Tensor, call: LayerCall, keys_tok: Tensor | None) -> Tensor:
-    """Weights at absolute positions, 0 where the layer no longer holds the key: (B, h, Q, P)."""
-    if keys_tok is None:
+def _at_positions(weights_BhQK: Tensor, call: LayerCall, plan: CapturePlan) -> Tensor:
+    """Weights at a plan's positions, 0 where the layer no longer holds the key: (B, h, Q, P)."""
+    if plan.keys_tok is None:
         return nn.functional.pad(weights_BhQK, (call.first_key_tok, 0))
-    place, held = _places(call, keys_tok)
+    if call.first_key_tok == 0 and plan.last_key_tok < call.n_keys:
+        return weights_BhQK[..., plan.keys_tok.to(call.device)]
+    place, held = _places(call, plan.keys_tok)
     return weights_BhQK[..., place] * held
 
 

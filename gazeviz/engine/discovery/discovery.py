@@ -25,6 +25,7 @@ from gazeviz.engine.discovery.measurements import Effect, Looks, Narrated, Sampl
 from gazeviz.engine.discovery.scores import panel_mass
 from gazeviz.engine.evaluation.protocols import captions_in, narration_of, panel_of_tokens
 from gazeviz.engine.generation.shared_prefix import PicturePrefix
+from gazeviz.engine.generation.vision_cache import Vision
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.errors import Cancelled, UserError
@@ -65,16 +66,17 @@ def discover(
     question: str | None = None,
     causal_strengths: Sequence[float] = (0.0,),
     max_image_tokens: int = MAX_IMAGE_TOKENS,
+    vision: Vision | None = None,
 ) -> dict[str, HeadRanking]:
     """Rank all heads of a model on strips, by one or several of `RANKINGS`.
 
-    `max_image_tokens` caps what a strip costs; `causal_strengths` are the strengths at which effects are
-    taken (see `causal.effects`). `question` replaces the question about a panel; it holds {ordinal}
-    ("third") or {number} ("3"), and may hold {count} ("six"). `progress(done, total, seconds_left)` counts
-    measurements (None until one is done); `cancelled()` is asked between them; `on_partial` gets every
-    ranking after each strip that adds to it. Scores come with the mean matrix A[l, h, asked, looked-at]
-    where all strips have as many panels, and with the rankings of the odd and the even strips where there
-    are two strips at least.
+    `max_image_tokens` caps what a strip costs; `vision` remembers pictures that were seen already;
+    `causal_strengths` are the strengths at which effects are taken (see `causal.effects`). `question`
+    replaces the question about a panel; it holds {ordinal} ("third") or {number} ("3"), and may hold
+    {count} ("six"). `progress(done, total, seconds_left)` counts measurements (None until one is done);
+    `cancelled()` is asked between them; `on_partial` gets every ranking after each strip that adds to it.
+    Scores come with the mean matrix A[l, h, asked, looked-at] where all strips have as many panels, and
+    with the rankings of the odd and the even strips where there are two strips at least.
 
     Raises:
         UserError: an unknown ranking, no strips, a strip with fewer than two panels or with a panel that no
@@ -84,7 +86,7 @@ def discover(
     wanted = _checked_names([by] if isinstance(by, str) else by)
     _check_strips(strips)
     kinds = [kind for kind, names in KINDS.items() if wanted.intersection(names)]
-    session = _Session(loaded, question, frozenset(wanted), tuple(causal_strengths), max_image_tokens)
+    session = _Session(loaded, question, frozenset(wanted), tuple(causal_strengths), max_image_tokens, vision)
     clock = _Clock(len(strips) * len(kinds), progress)
     samples: dict[str, list[tuple[int, Sample]]] = {kind: [] for kind in kinds}
     for index, strip in enumerate(strips):
@@ -112,6 +114,7 @@ class _Session:
     wanted: frozenset[str]
     causal_strengths: tuple[float, ...]
     max_image_tokens: int
+    vision: Vision | None = None
     packs: bool | None = None
 
     def read(self, strip: PanelledPicture, index: int) -> _StripReading:
@@ -137,7 +140,10 @@ class _StripReading:
 
     def __post_init__(self) -> None:
         self.prefix = PicturePrefix(
-            self.session.loaded, self.questions[0], packs=self.session.packs is not False
+            self.session.loaded,
+            self.questions[0],
+            packs=self.session.packs is not False,
+            vision=self.session.vision,
         )
 
     @cached_property

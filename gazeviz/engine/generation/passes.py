@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -81,6 +81,7 @@ class PromptRunner:
         self._tracked = tracked.by_layer()
         self._memory = memory
         self._image_tok = prompts[0].image_positions_tok
+        self._last_row = CapturePlan(self._tracked, "last", self._image_tok)
         self._cache: Any = None
         self._value_norms: Mapping[int, torch.Tensor] = {}
         self.past_tok = 0
@@ -215,7 +216,7 @@ class PromptRunner:
         capture = None
         if self._tracked and n_rows:
             last_rows = tuple(range(n_new - n_rows, n_new))
-            capture = CapturePlan(self._tracked, "last" if n_rows == 1 else last_rows, self._image_tok)
+            capture = self._last_row if n_rows == 1 else replace(self._last_row, rows=last_rows)
         norms_tok = self._image_tok if self.past_tok == 0 else None
         with _set(self._loaded.hook, self.past_tok, capture, plan, norms_tok) as hook, torch.inference_mode():
             output = self._loaded.model(

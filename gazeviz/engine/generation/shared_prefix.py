@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
+from gazeviz.domain.model_files import ROW_BYTES
 from gazeviz.engine.attention.hook import CapturePlan
 from gazeviz.engine.generation.finite import check_logits, check_rows
+from gazeviz.engine.generation.vision_cache import Vision
 from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.engine.models.prompt import Prepared
 
-# Recorded rows held at once, all heads of all layers: a model of 36 x 32 heads fills it with 22 rows of
-# 1280 tokens.
-ROW_BYTES: Final = 128 * 2**20
+# A model of 36 x 32 heads fills ROW_BYTES with 22 recorded rows of 1280 tokens.
 # How far rows read together may be from rows read one by one before reading together is given up.
 _PACKING_TOLERANCE: Final = {torch.float32: 1e-4}
 _COARSE_TOLERANCE: Final = 3e-2
@@ -90,7 +90,7 @@ def common_start(sequences: Sequence[Tensor]) -> int:
     row).
     """
     shortest = min(ids.shape[1] for ids in sequences) - 1
-    stacked = torch.cat([ids[:, :shortest] for ids in sequences])
+    stacked = torch.cat([ids[:, :shortest] for ids in sequences]).cpu()  # a GPU would be waited for twice
     same = (stacked == stacked[:1]).all(dim=0)
     return int(same.long().cumprod(0).sum())
 
@@ -101,8 +101,12 @@ class PicturePrefix:
     All prompts given to its methods must be about the picture of `prompt`, prepared in the same way.
     """
 
-    def __init__(self, loaded: LoadedModel, prompt: Prepared, *, packs: bool = True) -> None:
+    def __init__(
+        self, loaded: LoadedModel, prompt: Prepared, *, packs: bool = True, vision: Vision | None = None
+    ) -> None:
+        """`vision` remembers what the tower made of the picture, perhaps for an answer just before."""
         self._loaded = loaded
+        self._vision = vision
         self._hook = loaded.hook
         self.image_tok = prompt.image_positions_tok
         self.n_tok = int(self.image_tok.max()) + 1 if loaded.family.shares_prefix else 0
@@ -245,7 +249,10 @@ class PicturePrefix:
     def _prefill(self, prompt: Prepared) -> Any:
         with torch.no_grad():
             ids, positions = prompt.input_ids[:, : self.n_tok], prompt.positions.between(0, self.n_tok)
-            output = self._forward(ids, positions, None, 0, pictures=picture_inputs(prompt, self.n_tok))
+            pictures: Mapping[str, Any] = picture_inputs(prompt, self.n_tok)
+            if self._vision is not None:
+                pictures = self._vision.inputs_for([pictures])
+            output = self._forward(ids, positions, None, 0, pictures=pictures)
         return output.past_key_values
 
     def _forward(
@@ -258,7 +265,7 @@ class PicturePrefix:
         mask: Tensor | None = None,
         rows: tuple[int, ...] = (),
         n_logits: int = 1,
-        pictures: Mapping[str, Tensor] | None = None,
+        pictures: Mapping[str, Any] | None = None,
     ) -> Any:
         """One pass; the rows of this forward listed in `rows` are recorded for all heads.
 

@@ -25,6 +25,7 @@ from gazeviz.errors import UserError
 RENDER_S: Final = 5.0
 """A template that takes longer is refused; real ones take about a millisecond."""
 _START_S: Final = 60.0
+_KEPT: Final = 64
 _NEXT_STEP: Final = "Download the model's chat_template.jinja again, or take another model."
 
 
@@ -37,6 +38,9 @@ class TemplateRenderer:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
         self._ready = False
+        self._rendered: dict[
+            bytes, str
+        ] = {}  # what was rendered last: a discovery asks the same of all strips
 
     def start(self) -> None:
         """Start the process without waiting for it, so that the first rendering need not."""
@@ -51,9 +55,13 @@ class TemplateRenderer:
         """
         line = json.dumps({"template": template, "values": values}).encode() + b"\n"
         with self._lock:
+            if line in self._rendered:
+                return self._rendered[line]
             answer = self._answer(line)
-        if "text" in answer:
-            return str(answer["text"])
+            if "text" in answer:
+                text = str(answer["text"])
+                self._remember(template, line, text)
+                return text
         raise UserError(
             f"The model's chat template cannot be used: {_one_line(answer['error'])}.", next_step=_NEXT_STEP
         )
@@ -62,6 +70,13 @@ class TemplateRenderer:
         """End the process, if it is ours."""
         with self._lock:
             self._end()
+
+    def _remember(self, template: str, line: bytes, text: str) -> None:
+        """Keep a rendered text, unless it may hold the time of day."""
+        if "strftime_now" not in template:
+            self._rendered[line] = text
+            while len(self._rendered) > _KEPT:
+                del self._rendered[next(iter(self._rendered))]
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         process = self._started()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gazeviz.domain.model_files import REFUSED as REFUSED
-from gazeviz.domain.model_files import family_name
+from gazeviz.domain.model_files import TWINS, family_name
 from gazeviz.engine.models.layouts import BreakRows, MergedGrid, PooledGrid, Square, TokenLayout
 from gazeviz.engine.models.tiled_layouts import AnyResolution, CanvasTiles, GridTiles, SplitTiles
 from gazeviz.errors import UserError
@@ -95,6 +95,8 @@ def family_of(settings: Mapping[str, Any]) -> Family:
     if name in FAMILIES:
         return FAMILIES[name]
     works = f"Choose a model of one of these families: {', '.join(sorted(FAMILIES))}."
+    if name in TWINS:
+        works = f"Take {TWINS[name]}. {works}"
     if name in REFUSED:
         raise UserError(f"A {name} model cannot be used, because {REFUSED[name]}.", next_step=works)
     raise UserError(

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 
+from gazeviz.doctor import gpu_advice, memory_bytes
 from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
 from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
@@ -92,7 +94,9 @@ def _own_dtype(config: Any) -> torch.dtype:
 
 
 def _sizes(config: Any) -> ModelSizes | None:
-    return ModelSizes.of(config.get_text_config(), getattr(config, "vision_config", None))
+    # As plain data: configurations whose layers differ raise where a layer's number is asked of the whole.
+    vision = getattr(config, "vision_config", None)
+    return ModelSizes.of(config.get_text_config().to_dict(), vision.to_dict() if vision is not None else None)
 
 
 __all__ = [
@@ -179,16 +183,20 @@ def load_model(
     settings = read_config(folder)
     family = family_of(settings)
     check_unquantised(settings)
+    weight_files(folder)
     check_settings(folder)
     _check_weights(folder)
     tell("reading the settings", 0.05)
     config = _configuration(folder)
-    place, why_not_gpu = choose_device(device, folder)
+    wanted = choose_dtype(dtype, None, config)
+    place, why_not_gpu = choose_device(device, folder, wanted)
     number_type = choose_dtype(dtype, place, config)
+    if why_not_gpu is not None:
+        number_type, why_not_gpu = _fit_into_memory(folder, dtype, number_type, config, why_not_gpu)
     renderer.start()  # ready by the time the weights are
     processor = load_processor(folder, config)
     tell("loading the weights", 0.15)
-    model = _moved(_load_weights(folder, config, number_type), place)
+    model = _load_weights(folder, config, number_type, place)
     tell("fingerprint", 0.85)
     fingerprint = fingerprint_of(folder)
     hook = AttentionHook.attach(model, lambda: _probe(model))
@@ -215,14 +223,18 @@ def _check_weights(folder: Path) -> None:
         raise _unreadable(folder, str(error).strip().splitlines()[0]) from error
 
 
-def choose_device(asked: str, folder: Path) -> tuple[torch.device, str | None]:
+def choose_device(
+    asked: str, folder: Path, dtype: torch.dtype | None = None
+) -> tuple[torch.device, str | None]:
     """Return the device to compute on, and why it is not a GPU where "auto" found none to use.
+
+    dtype: in which the model is to be held on a GPU; None: as stored.
 
     Raises:
         UserError: a device that was asked for by name does not work here.
     """
     if asked == "auto":
-        return _automatic_device(folder)
+        return _automatic_device(folder, dtype)
     try:
         torch.empty(1, device=asked)
     except (RuntimeError, AssertionError) as error:
@@ -232,29 +244,68 @@ def choose_device(asked: str, folder: Path) -> tuple[torch.device, str | None]:
     return torch.device(asked), None
 
 
-def _automatic_device(folder: Path) -> tuple[torch.device, str | None]:
-    """A GPU if one works and the model fits into its free memory, else the CPU and the reason."""
-    cpu = torch.device("cpu")
+def _automatic_device(folder: Path, dtype: torch.dtype | None) -> tuple[torch.device, str | None]:
+    """The GPU with the most free memory if the model fits there, else the CPU and the reason."""
+    gpus = _gpus()
+    if not gpus:
+        return torch.device("cpu"), without_gpu()
+    free, _, gpu = max((free_memory(gpu), -place, gpu) for place, gpu in enumerate(gpus))
+    need = estimate_memory(folder, dtype)
+    if need <= free:
+        return gpu, None
+    where = "the GPU has" if len(gpus) == 1 else f"the emptiest of {len(gpus)} GPUs has"
+    reason = f"The model needs about {need / 2**30:.1f} GiB and {where} {free / 2**30:.1f} GiB free."
+    return torch.device("cpu"), reason
+
+
+def _gpus() -> list[torch.device]:
+    """The GPUs that PyTorch can use, in its order."""
     if torch.cuda.is_available():
-        gpu = torch.device("cuda")
-    elif torch.backends.mps.is_available():
-        gpu = torch.device("mps")
-    else:
-        built_for = torch.version.cuda or getattr(torch.version, "hip", None)
-        if built_for is None:
-            return cpu, "This PyTorch is built without GPU support."
-        return cpu, "PyTorch found no GPU, or no working driver for it."
-    need, free = estimate_memory(folder, None), free_memory(gpu)
-    if need > free:
-        return (
-            cpu,
-            f"The model needs about {need / 2**30:.1f} GiB and the GPU has {free / 2**30:.1f} GiB free.",
-        )
-    return gpu, None
+        n_gpus = torch.cuda.device_count()
+        return [torch.device("cuda", i) for i in range(n_gpus)] if n_gpus > 1 else [torch.device("cuda")]
+    return [torch.device("mps")] if torch.backends.mps.is_available() else []
 
 
-def choose_dtype(asked: str, device: torch.device, config: Any) -> torch.dtype:
+def without_gpu() -> str:
+    """Why PyTorch can use no GPU here, and what would bring one, as sentences."""
+    built_for = torch.version.cuda or getattr(torch.version, "hip", None)
+    if built_for is not None:
+        return "PyTorch found no GPU, or no working driver for it."
+    return f"This PyTorch is built without GPU support.{gpu_advice()}"
+
+
+def _fit_into_memory(
+    folder: Path, asked: str, usual: torch.dtype, config: Any, reason: str
+) -> tuple[torch.dtype, str]:
+    """The number type in which a model that found no GPU fits into main memory, and the reason with it.
+
+    Raises:
+        UserError: it fits in none.
+    """
+    free = memory_bytes()[1]
+    own = _own_dtype(config)
+    types = [usual] if asked != "auto" else [usual, own] if own.itemsize < usual.itemsize else [usual]
+    needs = [estimate_memory(folder, dtype) for dtype in types]
+    if free is None or needs[0] <= free:
+        return usual, reason
+    gib = f"{needs[0] / 2**30:.1f} GiB as {str(usual).removeprefix('torch.')}"
+    if needs[-1] <= free:
+        name = str(types[-1]).removeprefix("torch.")
+        return types[-1], f"{reason} On the processor it is held as {name}, because it would take {gib}."
+    raise UserError(
+        f"{reason} On the processor it would take {gib}, and {free / 2**30:.1f} GiB are free.",
+        next_step="Close other programs, choose a smaller model, or try it with the device 'cpu'.",
+    )
+
+
+@overload
+def choose_dtype(asked: str, device: torch.device, config: Any) -> torch.dtype: ...
+@overload
+def choose_dtype(asked: str, device: None, config: Any) -> torch.dtype | None: ...
+def choose_dtype(asked: str, device: torch.device | None, config: Any) -> torch.dtype | None:
     """Return the number type: float32 on the CPU, the checkpoint's own on a GPU, or the one asked for.
+
+    Without a device: the one asked for, None where that is left open.
 
     Raises:
         UserError: a name that is none of auto, float32, bfloat16, float16.
@@ -266,6 +317,8 @@ def choose_dtype(asked: str, device: torch.device, config: Any) -> torch.dtype:
         raise UserError(
             f"{asked!r} is no number type of a model.", next_step=f"Use one of: auto, {', '.join(known)}."
         )
+    if device is None:
+        return None
     own = config.dtype or getattr(config.get_text_config(), "dtype", None)
     return own if device.type != "cpu" and isinstance(own, torch.dtype) else torch.float32
 
@@ -284,7 +337,7 @@ def _configuration(folder: Path) -> Any:
         ) from error
 
 
-def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
+def _load_weights(folder: Path, config: Any, number_type: torch.dtype, place: torch.device) -> Any:
     """Load the weights with our attention in the language model only, and check that it is really there.
 
     The configuration is passed along, because one that carries an attention choice of its own would win
@@ -305,9 +358,14 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype) -> Any:
                 local_files_only=True,
                 attn_implementation={"": "sdpa", "text_config": ATTENTION_NAME, "vision_config": "sdpa"},
                 output_loading_info=True,
+                **_straight_to(place),
             )
-    except torch.OutOfMemoryError:
-        raise
+            model = model.to(place)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"The model does not fit into the memory of {place}.",
+            next_step="Use the device 'cpu', or choose a smaller model.",
+        ) from error
     except Exception as error:
         # Settings by strangers can fail anywhere in the building of a model, and never by a fault of ours.
         raise _unreadable(folder, _first_line(error)) from error
@@ -332,15 +390,11 @@ def _unreadable(folder: Path, reason: str) -> UserError:
     )
 
 
-def _moved(model: Any, place: torch.device) -> Any:
-    """Put the weights on the device."""
-    try:
-        return model.to(place)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"The model does not fit into the memory of {place}.",
-            next_step="Use the device 'cpu', or choose a smaller model.",
-        ) from error
+def _straight_to(place: torch.device) -> dict[str, Any]:
+    """The option that reads weights into a GPU without a copy in main memory, where accelerate is there."""
+    if place.type == "cpu" or find_spec("accelerate") is None:
+        return {}
+    return {"device_map": {"": place}}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from transformers import ProcessorMixin
 
 from gazeviz.errors import UserError
 
-# A processor for Pixtral and Mistral 3, whose own cannot be imported without torchvision.
+# A processor for Pixtral and Mistral 3, whose own cannot be used without torchvision.
 #
 # It takes the same settings and makes the same tokens: every cell of the picture an image token, every row of
 # cells closed by a break token, the last one by an end token (https://arxiv.org/abs/2410.07073, section 2.2).
@@ -83,6 +83,8 @@ class ImageTap:
         self.wrapped = image_processor
         self.last: dict[str, Any] = {}
         self.last_options: dict[str, Any] = {}
+        self.notes: dict[Any, Any] = {}
+        """What was worked out about the last picture, forgotten with it."""
         self._last_key = ""
 
     def __call__(self, images: Any, *args: Any, **options: Any) -> Any:
@@ -91,6 +93,7 @@ class ImageTap:
         if key != self._last_key:
             self.last = dict(self.wrapped(images, *args, **options))
             self.last_options = options
+            self.notes = {}
             self._last_key = key
         from transformers.feature_extraction_utils import BatchFeature
 
@@ -188,7 +191,8 @@ def _processor_class(folder: Path, config: Any) -> type[Any]:
 
 def _build(processor_class: type[Any], folder: Path, image_processor: Any, tokenizer: Any) -> Any:
     """Make the processor from its parts and saved settings; parts that we lack (video, audio) are None."""
-    if getattr(processor_class, "is_dummy", False) and processor_class.__name__ == "PixtralProcessor":
+    if processor_class.__name__ == "PixtralProcessor":
+        # Also where torchvision is installed and the family's own could be had: one answer on every machine.
         processor_class = PixtralRows
     relaxed: Any = type(
         processor_class.__name__,

@@ -270,7 +270,12 @@ def _grid(
 
     The layout must account for every image token of the prompt: a layout is never guessed.
     """
-    layout, outputs = loaded.family.layout, loaded.processor.image_processor.last
+    layout, tap = loaded.family.layout, loaded.processor.image_processor
+    outputs = tap.last
+    asked = picture.size, fed.box_px, n_tok, max_tok
+    if asked in tap.notes:
+        known: tuple[TokenGrid, Image.Image] = tap.notes[asked]
+        return known
     try:
         cells = layout.cells(outputs, loaded.processor, fed, n_tok)
         if len(cells.boxes_P4) != n_tok:
@@ -282,7 +287,9 @@ def _grid(
         ) from error
     fed_image = Image.fromarray(layout.fed_pixels(outputs, loaded.processor, fed))
     note = _note(picture, cells, n_tok, max_tok)
-    return TokenGrid(cells.boxes_P4, picture.size, cells.fed_size_px, cells.shape_RC, note), fed_image
+    grid = TokenGrid(cells.boxes_P4, picture.size, cells.fed_size_px, cells.shape_RC, note)
+    tap.notes[asked] = grid, fed_image
+    return grid, fed_image
 
 
 def _placed(tensor: Tensor, loaded: LoadedModel) -> Tensor:

@@ -113,6 +113,7 @@ def _run(entry: ReportedRun, case: int) -> dict[str, Any]:
         "prompt": spec.prompt,
         "text": entry.text,
         "picture_sha256": spec.picture_sha256,
+        "picture": entry.picture and entry.picture.name,
         "model": {
             "name": model.name, "path": model.path, "family": model.family, "fingerprint": model.fingerprint,
             "device": model.device, "dtype": model.dtype, "layers": model.shape_LH[0],

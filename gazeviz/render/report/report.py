@@ -304,11 +304,16 @@ def _nothing(*_: Any) -> None:
     return None
 
 
+def _as_it_is(_run: LoggedRun, picture: ReportedPicture) -> ReportedPicture:
+    return picture
+
+
 @dataclass(frozen=True)
 class Sources:
     """Who is asked for what runs do not hold; each answers None where it is not known (any more).
 
-    picture: by its sha256.  ranking: the one that a run's chosen heads come from.  grid: a run's token grid;
+    picture: by its sha256.  named: a picture as one run called it.
+    ranking: the one that a run's chosen heads come from.  grid: a run's token grid;
     where it is not known, what the run itself proves is taken.  note: what a person wrote about a run.
     verdict: what judges say of its text, in words.
     log: the log's file, None where commands find it by themselves.
@@ -320,6 +325,7 @@ class Sources:
     note: Callable[[LoggedRun], str | None] = _nothing
     verdict: Callable[[LoggedRun], str | None] = _nothing
     log: str | None = None
+    named: Callable[[LoggedRun, ReportedPicture], ReportedPicture] = _as_it_is
 
 
 @dataclass(frozen=True, eq=False)
@@ -492,6 +498,8 @@ def _entry(run: LoggedRun, sources: Sources) -> ReportedRun:
         for place, region in enumerate(run.spec.regions)
     )
     picture, ranking = sources.picture(run.spec.picture_sha256), sources.ranking(run)
+    if picture is not None:
+        picture = sources.named(run, picture)
     return ReportedRun(
         run, picture, regions, ranking, sources.note(run) or "", sources.grid(run),
         sources.verdict(run) or "", sources.log,

@@ -24,6 +24,7 @@ from gazeviz.engine.models.description import library_versions
 from gazeviz.engine.models.loading import fingerprint_of
 from gazeviz.testbed.card import scenes as card_scenes
 from gazeviz.testbed.card import strips as card_strips
+from gazeviz.testbed.card.curves import CURVES_FILE, curves
 from gazeviz.testbed.card.measurement import Measurement
 from gazeviz.testbed.card.plan import Plan
 from gazeviz.testbed.card.pool import Crew, Journal, Pace
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.out.parent
     model = options.model.resolve()  # a link that is moved meanwhile must not change what is measured
     fingerprint = fingerprint_of(model)
-    plan = Plan.quick(options.strips) if options.quick else Plan(strips=options.strips)
+    plan = Plan.quick(options.strips) if options.quick else Plan.sized(options.strips)
     pace = Pace(plan.cost, lambda line: print(line, flush=True))
     journal = Journal(options.journal or Path(".cache/model-card") / f"{fingerprint[:16]}.jsonl", fingerprint)
     print(f"Measuring {options.model} ({fingerprint[:16]}): about {plan.cost:.0f} answers.", flush=True)
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write_json(folder / "model-card.json", figures)
     _write_json(folder / "recommended.json", _recommended(measurement, figures))
     _write_text(options.out, card(figures))
+    if figures["model"]["training"].get("losses"):
+        _write_text(folder / CURVES_FILE, curves(figures["model"]["training"]))
     print(f"Wrote {options.out}: {figures['minutes']} minutes of one process.", flush=True)
     changed = sum(one["strength_0"]["changed"] for one in figures["controls"].values())
     if changed:
@@ -80,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--out", type=Path, required=True, help="the card, a Markdown file")
-    parser.add_argument("--strips", type=int, default=200, help="final strips (default 200)")
+    parser.add_argument(
+        "--strips",
+        type=int,
+        default=200,
+        help="final strips (default 200; fewer: other pictures in proportion)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="few strips, few settings: a look, not a measurement"
     )

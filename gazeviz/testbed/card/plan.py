@@ -15,7 +15,20 @@ from gazeviz.testbed.card.settings import COUNTS, MORE_MODES, How
 from gazeviz.testbed.card.tasks import SCENES, Pictures
 
 MAIN_LAYOUT: Final = (1, 6)
-OTHER_LAYOUTS: Final = ((1, 2), (1, 3), (1, 4), (1, 5), (1, 7), (1, 8), (2, 2), (2, 3), (3, 2), (2, 4))
+FEWER_COUNTS: Final = (8, 12, 16, 24)
+OTHER_LAYOUTS: Final = (
+    (1, 2),
+    (1, 3),
+    (1, 4),
+    (1, 5),
+    (1, 7),
+    (1, 8),
+    (2, 2),
+    (2, 3),
+    (3, 2),
+    (2, 4),
+    (3, 3),
+)
 
 # Series of pictures that share no strip; draws of random heads count up from their seed.
 SEEDS: Final[Mapping[str, int]] = {
@@ -58,6 +71,33 @@ class Plan:
     every_tok: tuple[int, ...] = (10, 12)
     piece: int = 24
     seeds: Mapping[str, int] = field(default_factory=lambda: dict(SEEDS))
+
+    @classmethod
+    def sized(cls, strips: int) -> Plan:
+        """The whole plan with so many final strips; under the full 200, all other pictures in proportion.
+
+        Never fewer than 8 of a kind: a choice among settings on less would be chance. Under half of the full
+        plan, fewer settings are screened, too.
+        """
+        share = min(1.0, strips / cls.strips)
+
+        def part(n: int) -> int:
+            return max(8, round(share * n))
+
+        return cls(
+            strips=strips,
+            draw_strips=part(cls.draw_strips),
+            overall_draw_strips=part(cls.overall_draw_strips),
+            moving_draw_strips=part(cls.moving_draw_strips),
+            other_strips=part(cls.other_strips),
+            screening_strips=part(cls.screening_strips),
+            ranking_strips=part(cls.ranking_strips),
+            scenes=part(cls.scenes),
+            screening_scenes=part(cls.screening_scenes),
+            counts=cls.counts if share >= 0.5 else FEWER_COUNTS,
+            moving_counts=cls.moving_counts if share >= 0.5 else FEWER_COUNTS[1:],
+            modes=cls.modes if share >= 0.5 else cls.modes[:4],
+        )
 
     @classmethod
     def quick(cls, strips: int) -> Plan:

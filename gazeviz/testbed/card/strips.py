@@ -16,7 +16,7 @@ from gazeviz.testbed.card.measurement import Figures, Measurement, short
 from gazeviz.testbed.card.plan import MAIN_LAYOUT
 from gazeviz.testbed.card.settings import Setting, decoding, named_together
 from gazeviz.testbed.card.tasks import Pictures, Task, joined
-from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world import wordings
 
 MEASURES = ("hit", "described", "right")
 
@@ -61,9 +61,9 @@ def elsewhere(measurement: Measurement) -> Figures:
     """The recommended setting on other wordings, sizes and layouts."""
     plan, wish = measurement.plan, measurement.treatment(measurement.recommended)
     small = Pictures(plan.seeds["other"], plan.other_strips)
-    wordings = {
+    asked = {
         question: short(measurement.evaluate(wish, small, "wordings", {"prompt": question}).figures())
-        for question in grammar.AMBIGUOUS
+        for question in wordings.AMBIGUOUS
     }
     sizes = {
         f"{px} px": short(measurement.evaluate(wish, replace(small, panel_px=px), "sizes").figures())
@@ -74,7 +74,7 @@ def elsewhere(measurement: Measurement) -> Figures:
         for one in plan.layouts
         if one.layout != MAIN_LAYOUT
     }
-    return {"wordings": wordings, "sizes": sizes, "layouts": layouts}
+    return {"wordings": asked, "sizes": sizes, "layouts": layouts}
 
 
 def moving(measurement: Measurement) -> Figures:

@@ -21,7 +21,7 @@ from gazeviz.engine.engine import Engine
 from gazeviz.engine.evaluation.evaluation import Examiner
 from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge, LikelihoodJudge
 from gazeviz.engine.evaluation.protocols import captions_in
-from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world import grammar, wordings
 from gazeviz.testbed.world.world import drawn_scene, drawn_strip
 
 Kind: TypeAlias = Literal["answers", "changed", "narrate", "told", "listed", "rank", "agree"]
@@ -48,7 +48,7 @@ class Pictures:
     n: int
     first: int = 0
     layout: tuple[int, int] = (1, 6)
-    panel_px: int = 192
+    panel_px: int | None = None
 
     def parts(self, size: int) -> tuple[Pictures, ...]:
         """The same pictures in pieces."""
@@ -155,7 +155,7 @@ def _listed(engine: Engine, task: Task) -> Rows:
     """Unsteered lists of a scene's objects: how many are there, named, and named without being there."""
     scenes = task.pictures.draw()
     runs = engine.generate_many(
-        [scene.image for scene in scenes], grammar.SCENE_LIST[0], None, max_new_tokens=LIST_TOK
+        [scene.image for scene in scenes], wordings.SCENE_LIST[0], None, max_new_tokens=LIST_TOK
     )
     rows = []
     for index, (scene, run) in enumerate(zip(scenes, runs, strict=True)):
@@ -174,7 +174,7 @@ def _rank(engine: Engine, task: Task) -> Rows:
 def _agree(engine: Engine, task: Task) -> Rows:
     """What the exact, the lexical and the likelihood judge find described in the same steered answers."""
     examiner = _examiner(engine, task, ANSWER_TOK)
-    judges = (JUDGE, LexicalJudge(), LikelihoodJudge(engine, grammar.AMBIGUOUS[2]))
+    judges = (JUDGE, LexicalJudge(), LikelihoodJudge(engine, wordings.AMBIGUOUS[2]))
     return [
         {judge.name: judge.judge(answer.text, examiner.items[answer.item]).chosen for judge in judges}
         for answer in examiner.evaluate(_treatment(task)).answers
@@ -217,7 +217,7 @@ def _treatment(task: Task) -> Treatment:
 
 
 @lru_cache(maxsize=700)
-def _drawn(seed: int, k: int, layout: tuple[int, int], panel_px: int) -> Strip:
+def _drawn(seed: int, k: int, layout: tuple[int, int], panel_px: int | None) -> Strip:
     """One picture; kept, because many tasks ask about the same ones."""
     if layout == SCENES:
         scene = drawn_scene((seed, k))

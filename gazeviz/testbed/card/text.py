@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+from gazeviz.testbed.card.curves import CURVES_FILE
 from gazeviz.testbed.card.tables import (
     MEASURES,
     MOVING,
@@ -24,6 +25,7 @@ from gazeviz.testbed.card.tables import (
     table,
     with_interval,
 )
+from gazeviz.testbed.world.grammar import COLOURS
 
 _RULES: Final = """\
 How answers are judged, everywhere on this page:
@@ -60,9 +62,10 @@ def card(figures: Figures) -> str:
         _rankings(figures["rankings"]),
         _elsewhere(figures["elsewhere"]),
         _screening(figures["screening"]),
+        _trained(figures["model"]["training"]),
         _limits(figures["model"]["versions"]),
     )
-    return "\n".join(section.strip() + "\n" for section in sections)
+    return "\n".join(section.strip() + "\n" for section in sections if section)
 
 
 def _head(figures: Figures) -> str:
@@ -316,11 +319,29 @@ On the screening strips, best forced choice + all right first.
 </details>"""
 
 
+def _trained(training: Figures) -> str:
+    """How the weights came about, with the curves; nothing for a model without a record."""
+    if not training.get("losses"):
+        return ""
+    source = training["settings"].get("source_sha256", "")
+    begun = f"grown from the weights with SHA-256 `{source[:16]}`" if source else "begun from nothing"
+    return f"""\
+## How it was trained
+
+{training["progress"]["step"]} steps, seed {training["settings"]["seed"]}, {begun}; every setting
+and mixture is in `training.json`. Right answers are those of a quick check on 36 strips of held-out
+combinations.
+
+![Loss and right answers by step]({CURVES_FILE})"""
+
+
 def _limits(versions: Figures) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"""\
 ## Limits
 
 One world, drawn by a program: nothing here says how a model of real pictures behaves. In training, "this
-panel" was answered with a panel drawn at random, so that the choice is open by design and steering has no
-habit to overcome. All answers are greedy, in float32 on a CPU, with {libraries}."""
+panel" was answered with a panel drawn at random (in earlier stages, in a share that `training.json` states,
+with the one whose colour comes first of {", ".join(COLOURS)}): the choice is open by
+design, and steering has little of a habit to overcome. All answers are greedy, in float32 on a CPU, with
+{libraries}."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -26,9 +26,12 @@ from gazeviz.testbed.training.model import (
     VISION_START,
     build_processor,
     build_tokenizer,
+    fed_size_px,
 )
-from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world import attribute_questions, grammar, wordings
+from gazeviz.testbed.world.attribute_questions import Block, sentence
 from gazeviz.testbed.world.drawing import draw_scene, draw_strip
+from gazeviz.testbed.world.world import panel_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,41 +39,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 T = TypeVar("T")
+Size = tuple[int, int]
 
-# (width_px, height_px) of whole pictures by layout (rows, columns), as the processor leaves strips of square
-# panels of many sizes; the sizes named twice are drawn twice as often.
-ROW_SIZES_PX: Final[dict[int, tuple[tuple[int, int], ...]]] = {
-    1: ((96, 96), (64, 64), (128, 128)),
-    2: ((192, 96), (192, 96), (256, 128), (352, 160), (128, 64)),
-    3: ((288, 96), (288, 96), (384, 128), (416, 128), (192, 64)),
-    4: ((384, 96), (384, 96), (448, 128), (512, 128), (256, 64)),
-    5: ((480, 96), (480, 96), (544, 96), (320, 64)),
-    6: ((576, 96), (576, 96), (608, 96), (608, 96), (480, 96), (448, 64), (384, 64)),
-    7: ((672, 96), (672, 96), (448, 64)),
-    8: ((640, 96), (704, 64), (512, 64)),
-}
-GRID_SIZES_PX: Final[dict[tuple[int, int], tuple[tuple[int, int], ...]]] = {
-    (2, 2): ((192, 192), (256, 256)),
-    (2, 3): ((288, 192), (288, 192), (256, 160)),
-    (3, 2): ((192, 288), (192, 256)),
-    (2, 4): ((352, 160), (384, 160), (320, 192)),
-}
+# Width to height of the panels that strips are drawn with for training, by layout (rows, columns). The first
+# is the project's own (`world.PANEL_RATIOS`) and comes three times in five; the others are what people bring.
+OTHER_RATIOS: Final = (1.0, 1.0, 0.8, 1.25, 1.5)
+OWN_RATIO_SHARE: Final = 0.7
+SOFT_SHARE: Final = 0.12  # drawn at two thirds of the size and enlarged, as small pictures are
+ROWS: Final = tuple((1, n) for n in range(1, 9))
+GRIDS: Final = ((2, 2), (2, 3), (3, 2), (2, 4), (3, 3))
 SCENE: Final = (0, 0)  # in the place of a layout
-SCENE_SIZES_PX: Final = ((256, 192), (256, 224), (256, 256), (288, 192), (288, 224), (224, 256), (192, 192))
+SCENE_SIZES_PX: Final = ((256, 192), (256, 192), (288, 192), (288, 160), (224, 224), (192, 256), (192, 288))
 
-NARRATED_SHARE: Final = 0.6
+NARRATED_SHARE: Final = 0.2
 REVERSED_SHARE: Final = 0.1
 NARRATION_ORDERS: Final = (0, 0, 0, 1, 2)
 DIRECT_BLOCKS: Final = 2
-FREE_BLOCKS: Final = 2
+FREE_BLOCKS: Final = 3
+ATTRIBUTE_BLOCKS: Final = 3
 DISTINCT_SHARE: Final = 0.85  # strips in which no colour and no character comes twice
-
-
-class Block(NamedTuple):
-    """One question about a picture and its answer."""
-
-    question: str
-    answer: str
+# Open questions answered by the grammar's rule, not with any panel; 0.6, 0.2 and 0.1 in earlier stages.
+EYE_CATCHING_SHARE: Final = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,10 +75,19 @@ class Phase:
 
 
 FINAL_LAYOUTS: Final = {
-    (1, 6): 0.55,
-    **{(1, n): 0.15 / 6 for n in (2, 3, 4, 5, 7, 8)},
-    **dict.fromkeys(GRID_SIZES_PX, 0.08 / 4),
-    SCENE: 0.22,  # at 0.12 lists of objects fell far behind strips
+    (1, 6): 0.22,
+    (1, 8): 0.09,
+    (1, 7): 0.045,
+    (1, 5): 0.045,
+    (1, 4): 0.04,
+    (1, 3): 0.02,
+    (1, 2): 0.02,
+    (2, 2): 0.05,
+    (2, 3): 0.07,
+    (3, 2): 0.08,
+    (2, 4): 0.10,
+    (3, 3): 0.11,
+    SCENE: 0.16,
 }
 PHASES: Final = (
     Phase("one panel", 32, {(1, 1): 1.0}),
@@ -118,6 +116,23 @@ class PackedBatch:
     targets: Tensor
 
 
+def describe_shares() -> dict[str, float]:
+    """What a batch asks, in plain values: a run resumed under others must show them."""
+    return {
+        "eye_catching": EYE_CATCHING_SHARE,
+        "narrated": NARRATED_SHARE,
+        "reversed": REVERSED_SHARE,
+        "direct_blocks": DIRECT_BLOCKS,
+        "open_blocks": FREE_BLOCKS,
+        "attribute_blocks": ATTRIBUTE_BLOCKS,
+        "own_ratio": OWN_RATIO_SHARE,
+        "soft": SOFT_SHARE,
+        "distinct": DISTINCT_SHARE,
+        "unknown_word": wordings.UNKNOWN_SHARE,
+        "setting_first": grammar.ORDER_SHARES[1],
+    }
+
+
 class BatchSource(torch.utils.data.Dataset[PackedBatch]):
     """The batches of a run by step: item k is the batch of step k, made from (seed, k) alone."""
 
@@ -137,11 +152,13 @@ class BatchSource(torch.utils.data.Dataset[PackedBatch]):
 class Asked:
     """The wordings of a batch's questions, the same for all its pictures: their blocks are of a length.
 
-    direct questions name a panel or an object; free ones name none; whole asks for everything (or is None).
+    direct questions name a panel or an object; open ones name none; attributes are (kind, wording) of
+    `attribute_questions`; whole asks for everything (or is None).
     """
 
     direct: tuple[str, ...]
     free: tuple[str, ...]
+    attributes: tuple[tuple[str, str], ...]
     whole: str | None
     backwards: bool = False
 
@@ -155,93 +172,113 @@ def draw_batch(rng: np.random.Generator, phase: Phase) -> PackedBatch:
         asked, size_px = _ask_scenes(rng), _pick(rng, SCENE_SIZES_PX)
         drawn = [_draw_scene(rng, size_px, asked) for _ in range(phase.n_pictures)]
     else:
-        asked, size_px = _ask_strips(rng, layout), _pick(rng, _strip_sizes(layout))
-        drawn = [_draw_strip(rng, layout, size_px, asked) for _ in range(phase.n_pictures)]
+        asked, sizes_px = _ask_strips(rng, layout), _strip_sizes_px(rng, layout)
+        drawn = [_draw_strip(rng, layout, sizes_px, asked) for _ in range(phase.n_pictures)]
     by_slot = zip(*(blocks for _, blocks in drawn), strict=True)
-    return pack([image for image, _ in drawn], [[[block] for block in slot] for slot in by_slot])
+    listed = [[[] if block is None else [block] for block in slot] for slot in by_slot]
+    return pack([image for image, _ in drawn], listed)
 
 
-def _strip_sizes(layout: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    return ROW_SIZES_PX[layout[1]] if layout[0] == 1 else GRID_SIZES_PX[layout]
+def _strip_sizes_px(rng: np.random.Generator, layout: tuple[int, int]) -> tuple[Size, Size]:
+    """The size that a batch's strips are drawn at and the size that the processor makes of such strips."""
+    ratio = panel_ratio(layout) if rng.random() < OWN_RATIO_SHARE else _pick(rng, OTHER_RATIOS)
+    rows, columns = layout
+    fed = fed_size_px(round(256 * columns * ratio), 256 * rows)
+    width_px = fed[0] * (0.67 if rng.random() < SOFT_SHARE else 1)
+    return (round(width_px), round(width_px * rows / (columns * ratio))), fed
 
 
 def _ask_strips(rng: np.random.Generator, layout: tuple[int, int]) -> Asked:
-    n_panels = layout[0] * layout[1]
-    wordings = grammar.direct_wordings(one_row=layout[0] == 1)
+    n_panels, one_row = layout[0] * layout[1], layout[0] == 1
     backwards = bool(rng.random() < REVERSED_SHARE)
-    narrations = grammar.NARRATION_REVERSED if backwards else grammar.NARRATION
     narrated = n_panels > 1 and rng.random() < NARRATED_SHARE
     return Asked(
-        # The paper's own wording is asked about as often as all the others together.
-        direct=tuple(
-            wordings[0] if rng.random() < 0.4 else _pick(rng, wordings)
-            for _ in range(min(n_panels, DIRECT_BLOCKS))
-        ),
-        free=tuple(_pick(rng, grammar.AMBIGUOUS) for _ in range(min(n_panels, FREE_BLOCKS))),
-        whole=_pick(rng, narrations) if narrated else None,
+        direct=tuple(wordings.draw_direct(rng, one_row) for _ in range(min(n_panels, DIRECT_BLOCKS))),
+        free=tuple(wordings.draw_open(rng) for _ in range(min(n_panels, FREE_BLOCKS))),
+        attributes=tuple(attribute_questions.draw_kind(rng, scene=False) for _ in range(ATTRIBUTE_BLOCKS)),
+        whole=wordings.draw_narration(rng, backwards) if narrated else None,
         backwards=backwards,
     )
 
 
 def _ask_scenes(rng: np.random.Generator) -> Asked:
     return Asked(
-        direct=tuple(_pick(rng, grammar.SCENE_DIRECT) for _ in range(DIRECT_BLOCKS)),
-        free=tuple(_pick(rng, grammar.SCENE_PART) for _ in range(FREE_BLOCKS)),
-        whole=_pick(rng, grammar.SCENE_LIST),
+        direct=tuple(_pick(rng, wordings.SCENE_DIRECT) for _ in range(DIRECT_BLOCKS)),
+        free=tuple(_pick(rng, wordings.SCENE_PART) for _ in range(FREE_BLOCKS)),
+        attributes=(attribute_questions.draw_kind(rng, scene=True),),
+        whole=_pick(rng, wordings.SCENE_LIST),
     )
 
 
 def _draw_strip(
-    rng: np.random.Generator, layout: tuple[int, int], size_px: tuple[int, int], asked: Asked
-) -> tuple[Image.Image, list[Block]]:
+    rng: np.random.Generator, layout: tuple[int, int], sizes_px: tuple[Size, Size], asked: Asked
+) -> tuple[Image.Image, list[Block | None]]:
     """A strip and its blocks."""
     facts = grammar.draw_facts(rng, layout[0] * layout[1], "train", DISTINCT_SHARE)
-    image = draw_strip(facts, layout, *size_px, rng)
-    captions = [fact.caption(_pick(rng, grammar.ORDERS)) for fact in facts]
-    blocks = _blocks_about_one(rng, asked, captions)
+    drawn_px, fed_px = sizes_px
+    image = draw_strip(facts, layout, *drawn_px, rng)
+    if drawn_px != fed_px:
+        image = image.resize(fed_px, Image.Resampling.BICUBIC)
+    captions = [fact.caption(grammar.draw_order(rng)) for fact in facts]
+    blocks = _blocks(rng, asked, captions, facts)
     if asked.whole is not None:
         order = _pick(rng, NARRATION_ORDERS)
         told = grammar.narration([fact.caption(order) for fact in facts], asked.backwards)
-        blocks.append(Block(asked.whole, told))
+        blocks.append(Block(wordings.with_unknown_word(rng, asked.whole), told))
     return image, blocks
 
 
 def _draw_scene(
     rng: np.random.Generator, size_px: tuple[int, int], asked: Asked
-) -> tuple[Image.Image, list[Block]]:
+) -> tuple[Image.Image, list[Block | None]]:
     """A scene and its blocks, objects numbered and listed from left to right."""
     objects, setting = grammar.draw_objects(rng)
     image, boxes_px = draw_scene(objects, setting, *size_px, rng)
     ordered = [objects[index] for index in left_to_right(boxes_px)]
-    blocks = _blocks_about_one(rng, asked, [item.phrase for item in ordered])
-    blocks.append(Block(str(asked.whole), _sentence(grammar.object_list(ordered))))
+    blocks = _blocks(rng, asked, [item.phrase for item in ordered], ordered)
+    blocks.append(Block(str(asked.whole), sentence(grammar.object_list(ordered))))
     return image, blocks
 
 
-def _blocks_about_one(rng: np.random.Generator, asked: Asked, phrases: Sequence[str]) -> list[Block]:
-    """Direct questions, each about another panel or object, then free ones, each answered with another.
+def _blocks(
+    rng: np.random.Generator,
+    asked: Asked,
+    phrases: Sequence[str],
+    shown: Sequence[grammar.Fact] | Sequence[grammar.SceneObject],
+) -> list[Block | None]:
+    """Direct questions, each about another panel or object, then open ones, then questions for attributes.
 
-    What answers a free question is drawn at random, so that the model learns to choose instead of a habit.
+    An open question is answered by the grammar's rule or with any panel, so that there is a choice, and a
+    way to make it, but no strong habit. None where a picture has no answer to its batch's question.
     """
-    named, drawn = rng.permutation(len(phrases)).tolist(), rng.permutation(len(phrases)).tolist()
+    named = rng.permutation(len(phrases)).tolist()
     direct = [
-        Block(grammar.fill(wording, position, len(phrases)), _sentence(phrases[position]))
+        Block(wordings.fill(wording, position, len(phrases)), sentence(phrases[position]))
         for wording, position in zip(asked.direct, named, strict=False)
     ]
     free = [
-        Block(wording, _sentence(phrases[position]))
-        for wording, position in zip(asked.free, drawn, strict=False)
+        Block(wordings.fill(wording, count=len(phrases)), sentence(phrases[_open_choice(rng, shown)]))
+        for wording in asked.free
     ]
-    return direct + free
+    found = [attribute_questions.ask(rng, kind, wording, shown) for kind, wording in asked.attributes]
+    blocks: list[Block | None] = [*direct, *free, *found]
+    return [
+        None if block is None else Block(wordings.with_unknown_word(rng, block.question), block.answer)
+        for block in blocks
+    ]
+
+
+def _open_choice(
+    rng: np.random.Generator, shown: Sequence[grammar.Fact] | Sequence[grammar.SceneObject]
+) -> int:
+    if rng.random() < EYE_CATCHING_SHARE:
+        return grammar.most_eye_catching(shown)
+    return int(rng.integers(len(shown)))
 
 
 def left_to_right(boxes_px: Sequence[tuple[int, int, int, int]]) -> list[int]:
     """Indices of boxes (left, top, right, bottom) ordered by the columns of their centres."""
     return sorted(range(len(boxes_px)), key=lambda index: boxes_px[index][0] + boxes_px[index][2])
-
-
-def _sentence(text: str) -> str:
-    return f"{text}."
 
 
 def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
@@ -321,7 +358,9 @@ def _value_table() -> NDArray[np.float32]:
     """The processor's float of every byte, (3, 256): asked of the processor, hence equal to the last bit."""
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(4, axis=0).repeat(4, axis=1)
     image = Image.fromarray(np.stack([ramp] * 3, axis=-1))
-    values = np.asarray(build_processor()(images=[image], return_tensors="np")["pixel_values"])
+    values = np.asarray(
+        build_processor()(images=[image], do_resize=False, return_tensors="np")["pixel_values"]
+    )
     pixels = _patches(np.stack([ramp] * 3)[None]).reshape(-1, 3, PATCH_PX**2)
     floats = values.astype(np.float32).reshape(-1, 3, 2, PATCH_PX**2)[:, :, 0]
     table = np.empty((3, 256), dtype=np.float32)

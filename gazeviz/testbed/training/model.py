@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 PATCH_PX: Final = 16
 CELL_PX: Final = 32  # one image token is a merged square of 2 x 2 patches
-MAX_IMAGE_TOKENS: Final = 64
-MIN_IMAGE_TOKENS: Final = 4
+# Between these two a row of six square panels becomes 18 x 3 cells whatever its size, so that every border
+# of a panel is a border of cells. What else is drawn: `world.PANEL_RATIOS`.
+MAX_IMAGE_TOKENS: Final = 56
+MIN_IMAGE_TOKENS: Final = 52
 
 PAD, BOS_TURN, EOS_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 VISION_START, VISION_END = "<|vision_start|>", "<|vision_end|>"
@@ -46,8 +48,8 @@ CHAT_TEMPLATE: Final = (
 LANGUAGE: Final[Mapping[str, Any]] = {
     "hidden_size": 128,
     "intermediate_size": 384,
-    "num_hidden_layers": 8,
-    "num_attention_heads": 8,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
     "num_key_value_heads": 4,
     "head_dim": 32,
     "max_position_embeddings": 4096,
@@ -104,7 +106,8 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def build_processor() -> Qwen2VLImageProcessorPil:
-    """The image processor: any picture is resized to multiples of 32 px that make 4 to 64 image tokens."""
+    """The image processor: any picture is resized to multiples of 32 px that make 52 to 56 image tokens,
+    or a few less or more where no multiple fits."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     return Qwen2VLImageProcessorPil(
@@ -118,6 +121,16 @@ def build_processor() -> Qwen2VLImageProcessorPil:
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
+
+
+def fed_size_px(width_px: int, height_px: int) -> tuple[int, int]:
+    """The (width, height) that the processor gives a picture."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    height, width = smart_resize(
+        height_px, width_px, CELL_PX, MIN_IMAGE_TOKENS * CELL_PX**2, MAX_IMAGE_TOKENS * CELL_PX**2
+    )
+    return width, height
 
 
 def build_model(

@@ -13,14 +13,16 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.utils.data import DataLoader
 
+from gazeviz.testbed.training import data
 from gazeviz.testbed.training.data import PHASES, SCENE, BatchSource, PackedBatch
+from gazeviz.testbed.training.growth import digest, grow_from
 from gazeviz.testbed.training.model import build_model, save_pretrained
 from gazeviz.testbed.training.muon import Muon
 from gazeviz.testbed.training.packed_pass import PackedPass
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 LOG_EVERY: Final = 50
 CHECKPOINT: Final = "checkpoint.pt"
 DECAY_REQUEST: Final = "decay"
+CURVES: Final = ("step", "direct", "narration", "ambiguous", "scene_list", "scene_false")  # kept of a check
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Settings:
     adam_rate: float = 1e-3
     warmup_steps: int = 200
     clip: float = 1.0
+    source_sha256: str = ""
+    """Digest of the weights file that the run began with, grown to this model; "" for a run from nothing."""
 
     def phase_of_step(self, n_steps: int) -> list[int]:
         """The phase's index of every step: the early phases' lengths, then the last one to the end."""
@@ -76,13 +81,21 @@ class Trainer:
     """One training run in a folder: model, optimisers, history; `run` takes it to its end."""
 
     def __init__(
-        self, folder: Path, settings: Settings, *, device: str = "cpu", snapshot: Path | None = None
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        device: str = "cpu",
+        snapshot: Path | None = None,
+        source: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.settings = settings
+        self.settings = settings if source is None else replace(settings, source_sha256=digest(source))
         self.device = torch.device(device)
         self.snapshot = snapshot
         self.model = build_model(seed=settings.seed)
+        if source is not None:
+            grow_from(source, self.model)
         self.model.to(device).train()  # type: ignore[arg-type]
         self.packed = PackedPass(self.model)
         self.optimisers = build_optimisers(self.model, settings)
@@ -92,7 +105,7 @@ class Trainer:
 
     def run(self, n_steps: int, *, check_every: int = 300, decay_steps: int = 0) -> None:
         """Train up to `n_steps`, or until the decay that was asked for ends."""
-        self._log({"step": self.progress.step, "phases": describe_phases()})
+        self._log({"step": self.progress.step, "phases": describe_phases(), "shares": data.describe_shares()})
         if decay_steps:
             self._start_decay(decay_steps)
         seen, loss_sum, since = 0, 0.0, time.monotonic()
@@ -158,6 +171,7 @@ class Trainer:
                 group["full_rate"] = full_rate
         self.progress = Progress(**state["progress"])
         self.history = state["history"]
+        self.settings = replace(self.settings, source_sha256=state["settings"]["source_sha256"])
 
     def _batches(self, n_steps: int) -> Iterator[PackedBatch]:
         # Room behind the end: a decay asked for late may end later than the run was first meant to.
@@ -267,13 +281,25 @@ def describe_phases() -> list[dict[str, object]]:
 
 
 def write_training_record(
-    folder: Path, settings: Settings, progress: Progress, history: Sequence[dict[str, object]]
+    folder: Path,
+    settings: Settings,
+    progress: Progress,
+    history: Sequence[dict[str, object]],
+    source: Path | None = None,
 ) -> None:
-    """Write training.json: settings, the mixture at the start and at each resumption, the last check."""
+    """Write training.json: settings, the mixture at the start and at each resumption, losses and checks.
+
+    With `source`, the record of the model that the run went on from comes along, without its own losses.
+    """
     checks = [entry for entry in history if "direct" in entry]
     record: dict[str, Any] = {"settings": asdict(settings), "progress": asdict(progress)}
     record["mixtures"] = [entry for entry in history if "phases" in entry]
     record["last_check"] = checks[-1] if checks else None
+    record["losses"] = [[entry["step"], entry["loss"]] for entry in history if "loss" in entry]
+    record["checks"] = [{key: entry[key] for key in CURVES if key in entry} for entry in checks]
+    if source is not None:
+        before = json.loads((source / "training.json").read_text(encoding="utf-8"))
+        record["source"] = {key: before[key] for key in before if key not in ("losses", "checks")}
     (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -297,6 +323,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--export", type=Path, help="folder for the finished model's files")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--phase-steps", type=int, nargs=3, default=Settings.phase_steps)
+    parser.add_argument(
+        "--from", type=Path, dest="source", help="folder of a trained model to grow and go on from"
+    )
     parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--muon-rate", type=float, default=Settings.muon_rate)
     parser.add_argument("--adam-rate", type=float, default=Settings.adam_rate)
@@ -324,7 +353,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         adam_rate=arguments.adam_rate,
         warmup_steps=arguments.warmup_steps,
     )
-    trainer = Trainer(arguments.out, settings, device=arguments.device, snapshot=arguments.snapshot)
+    trainer = Trainer(
+        arguments.out,
+        settings,
+        device=arguments.device,
+        snapshot=arguments.snapshot,
+        source=None if arguments.resume else arguments.source,
+    )
     if arguments.resume:
         trainer.resume()
     if arguments.compile:
@@ -332,7 +367,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     trainer.run(arguments.steps, check_every=arguments.check_every, decay_steps=arguments.decay_steps)
     if arguments.export is not None:
         save_pretrained(arguments.export, trainer.model)
-        write_training_record(arguments.export, settings, trainer.progress, trainer.history)
+        write_training_record(
+            arguments.export, trainer.settings, trainer.progress, trainer.history, arguments.source
+        )
 
 
 if __name__ == "__main__":

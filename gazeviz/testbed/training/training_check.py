@@ -15,7 +15,7 @@ from PIL import Image
 
 from gazeviz.testbed.training.data import left_to_right
 from gazeviz.testbed.training.model import IMAGE_PAD, build_processor, build_tokenizer
-from gazeviz.testbed.world import grammar
+from gazeviz.testbed.world import grammar, wordings
 from gazeviz.testbed.world.drawing import draw_scene, draw_strip
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _check_direct(
     facts: Sequence[Sequence[grammar.Fact]],
 ) -> dict[str, object]:
     positions = [index % 6 for index in range(len(images))]
-    questions = [grammar.fill(grammar.DIRECT[0], position, 6) for position in positions]
+    questions = [wordings.fill(wordings.DIRECT[0], position, 6) for position in positions]
     texts = answer(model, images, questions, 16)
     asked = [listed[position] for listed, position in zip(facts, positions, strict=True)]
     stated = [grammar.matches(text, fact) for text, fact in zip(texts, asked, strict=True)]
@@ -102,7 +102,7 @@ def _check_ambiguous(
     images: Sequence[Image.Image],
     facts: Sequence[Sequence[grammar.Fact]],
 ) -> dict[str, object]:
-    texts = answer(model, images, [grammar.AMBIGUOUS[0]] * len(images), 16)
+    texts = answer(model, images, [wordings.AMBIGUOUS[0]] * len(images), 16)
     chosen = [0] * 6
     for text, listed in zip(texts, facts, strict=True):
         stated = [grammar.matches(text, fact) for fact in listed]
@@ -116,7 +116,7 @@ def _check_narration(
     images: Sequence[Image.Image],
     facts: Sequence[Sequence[grammar.Fact]],
 ) -> dict[str, object]:
-    texts = answer(model, images, [grammar.NARRATION[0]] * len(images), 100)
+    texts = answer(model, images, [wordings.NARRATION[0]] * len(images), 100)
     stated = []
     for text, listed in zip(texts, facts, strict=False):
         told = text.lower().split("panel ")[1:7]
@@ -134,7 +134,7 @@ def _check_scenes(
         objects, setting = grammar.draw_objects(rng)
         image, boxes_px = draw_scene(objects, setting, *SCENE_PX, rng)
         scenes.append((image, [objects[index] for index in left_to_right(boxes_px)]))
-    texts = answer(model, [image for image, _ in scenes], [grammar.SCENE_LIST[0]] * n_scenes, 24)
+    texts = answer(model, [image for image, _ in scenes], [wordings.SCENE_LIST[0]] * n_scenes, 24)
     shown = named = false = 0
     for text, (_, ordered) in zip(texts, scenes, strict=True):
         said, there = set(grammar.objects_in(text)), {(item.colour, item.character) for item in ordered}

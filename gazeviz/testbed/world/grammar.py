@@ -1,7 +1,14 @@
 """What a comic panel or a scene can say, and how it is asked about.
 
 The grammar knows words only: which facts exist, how they are worded, and how to read a text back. It does not
-know what anything looks like, nor which model reads it.
+know what anything looks like, nor which model reads it; how it is asked about is in `wordings`.
+
+What is right where a question names no panel ("What is happening in this panel?")? Any panel is. The world
+also has a rule for it, the most eye-catching panel (the one whose colour comes first in COLOURS, warm ones
+first; of two, the first in reading order), and training can follow it in a share of the open questions. It
+did at first: at 0.6 the answers were coherent, but a third of all heads were needed to steer them. What
+makes them coherent without a habit is the order of words, see ORDER_SHARES; so the share was lowered, and
+is 0 in the end.
 """
 
 from __future__ import annotations
@@ -12,60 +19,22 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+from gazeviz.testbed.world.wordings import COUNTS, MAX_PANELS, NUMERALS, ORDINALS, every_wording
 
 COLOURS: Final = ("red", "orange", "yellow", "green", "blue", "purple", "black", "white")
 CHARACTERS: Final = ("cat", "dog", "rabbit", "bird", "fish", "robot", "mushroom", "ghost")
 ACTIONS: Final = ("jumps", "sleeps", "eats", "reads", "paints", "sings", "juggles", "skates")
 SETTINGS: Final = ("in town", "by the sea", "in the snow", "in space", "at night", "in the woods")
 ORDERS: Final = (0, 1, 2)
-ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-COUNTS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-MAX_PANELS: Final = 8
+# How often training words a caption so. All orders, so that no head can learn a word's place; but rarely the
+# setting first: the likeliest first word would be "in", for most settings begin so and panels share them, and
+# the words behind it were then about another panel ("in town, red ghost jumps" where it jumps at night).
+ORDER_SHARES: Final = (0.46, 0.12, 0.42)
 MAX_OBJECTS: Final = 5
 
 Split = Literal["train", "held_out", "all"]
-
-# The first wording of each tuple is the one of Gandikota & Bau (arXiv 2606.14703), the rest are ours.
-DIRECT: Final = (
-    "Look carefully at this {count}-panel comic strip."
-    " What is happening in the {ordinal} panel from the left? Answer briefly.",
-    "What is happening in the {ordinal} panel from the left?",
-    "What is happening in the {ordinal} panel?",
-    "What happens in panel {number}?",
-    "Describe the {ordinal} panel.",
-    "Describe panel {number}.",
-)
-AMBIGUOUS: Final = (
-    "What is happening in this panel of the comic strip?",
-    "What is the main action or event happening in this comic strip? Answer briefly.",
-    "What is happening here?",
-    "What is happening in this panel?",
-    "Describe this panel.",
-    "What do you see?",
-)
-NARRATION: Final = (
-    "Describe each panel in order, one short sentence each.",
-    "Describe every panel of this comic strip in order.",
-    "Tell the story of this comic strip, panel by panel.",
-)
-NARRATION_REVERSED: Final = (
-    "Describe each panel in reverse order, one short sentence each.",
-    "Describe every panel of this comic strip in reverse order.",
-)
-SCENE_LIST: Final = (
-    "List all the objects present in this image:",
-    "List the objects.",
-    "What objects are in this image?",
-)
-SCENE_PART: Final = (
-    "What is the main object in this part of the image? Answer in a few words.",
-    "What is here?",
-    "Name one object.",
-)
-SCENE_DIRECT: Final = (
-    "What is the {ordinal} object from the left?",
-    "Name the {ordinal} object from the left.",
-)
 
 _EVERYDAY: Final = (
     "a about above after again all an and any animal animals answer are around at back background be"
@@ -80,6 +49,7 @@ _EVERYDAY: Final = (
     " what when where which while who why will with word words write yes you your"
 )
 _TOKEN: Final = re.compile(r"[a-z]+|[0-9]|[^\w\s]")
+_PLACEHOLDER: Final = re.compile(r"\{[a-z]+\}")
 _SETTING_WORD: Final = {phrase.split()[-1]: phrase for phrase in SETTINGS}
 _ATTRIBUTE_OF: Final = {word: word for word in (*COLOURS, *CHARACTERS, *ACTIONS)} | _SETTING_WORD
 
@@ -172,12 +142,13 @@ def draw_facts(
     """Draw the facts of one strip of n panels.
 
     With probability `distinct` all characters and all colours of the strip differ; otherwise they are free.
-    Actions and settings are always free. ValueError unless 1 <= n <= 8.
+    Actions and settings are always free. A ninth panel repeats a colour and a character.
+    ValueError unless 1 <= n <= 9.
     """
     if not 1 <= n <= MAX_PANELS:
         raise ValueError(f"a strip has 1 to {MAX_PANELS} panels, not {n}")
     if rng.random() < distinct:
-        colours, characters = rng.permutation(8)[:n], rng.permutation(8)[:n]
+        colours, characters = _all_different(rng, n), _all_different(rng, n)
     else:
         colours, characters = rng.integers(8, size=n), rng.integers(8, size=n)
     settings = rng.integers(len(SETTINGS), size=n)
@@ -188,6 +159,12 @@ def draw_facts(
             colours.tolist(), characters.tolist(), offsets.tolist(), settings.tolist(), strict=True
         )
     )
+
+
+def _all_different(rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+    """n of the eight indices in any order; the ninth is a free one."""
+    drawn = rng.permutation(8)
+    return drawn[:n] if n <= 8 else np.append(drawn, rng.integers(8))
 
 
 # Steps from the held-out action round the eight: none of them, one to seven, or any.
@@ -201,14 +178,14 @@ def draw_objects(rng: np.random.Generator, n: int | None = None) -> tuple[tuple[
     return tuple(SceneObject(pair // 8, pair % 8) for pair in pairs), int(rng.integers(len(SETTINGS)))
 
 
-def direct_wordings(one_row: bool) -> tuple[str, ...]:
-    """The direct questions that fit a layout: "from the left" means nothing where there are several rows."""
-    return DIRECT if one_row else tuple(w for w in DIRECT if "from the left" not in w)
+def draw_order(rng: np.random.Generator) -> int:
+    """A word order, as often as training has it."""
+    return int(rng.choice(len(ORDERS), p=ORDER_SHARES))
 
 
-def fill(wording: str, position: int = 0, count: int = 1) -> str:
-    """A wording with its place words filled in, for the panel or object at 0-based `position` of `count`."""
-    return wording.format(ordinal=ORDINALS[position], number=position + 1, count=COUNTS[count - 1])
+def most_eye_catching(shown: Sequence[Fact | SceneObject]) -> int:
+    """The index of the panel or object that an open question is about by this world's rule."""
+    return min(range(len(shown)), key=lambda index: shown[index].colour_index)
 
 
 def narration(captions: Sequence[str], reverse: bool = False) -> str:
@@ -257,8 +234,7 @@ def objects_in(text: str) -> list[tuple[str, str]]:
 
 def vocabulary() -> tuple[str, ...]:
     """Every lowercase word, digit and mark of prompts and captions, and everyday prompt words; sorted."""
-    wordings = (*DIRECT, *AMBIGUOUS, *NARRATION, *NARRATION_REVERSED, *SCENE_LIST, *SCENE_PART, *SCENE_DIRECT)
-    filled = [fill(wording, position, MAX_PANELS) for wording in wordings for position in range(MAX_PANELS)]
-    words = set(tokens(" ".join(filled))) | set(tokens(" ".join((*COUNTS, *ORDINALS, *SETTINGS, "panel"))))
-    words |= {*COLOURS, *CHARACTERS, *ACTIONS, *_EVERYDAY.split(), *"12345678", *".,:;?!-'\"()"}
+    fixed = _PLACEHOLDER.sub(" ", " ".join(every_wording()))
+    words = set(tokens(" ".join((fixed, *COUNTS, *ORDINALS, *NUMERALS, *SETTINGS, "panel yes no"))))
+    words |= {*COLOURS, *CHARACTERS, *ACTIONS, *_EVERYDAY.split(), *"123456789", *".,:;?!-'\"()—"}
     return tuple(sorted(words))

@@ -80,17 +80,41 @@ class DrawnScene:
         )
 
 
+# Width to height of panels by layout (rows, columns), square if not named: so shaped that the built-in
+# model's processor, which has room for 56 cells, puts every border of a panel on a border of cells.
+PANEL_RATIOS: Final[dict[tuple[int, int], float]] = {
+    (1, 4): 1.25,
+    (1, 5): 0.875,
+    (1, 7): 1.2,
+    (1, 8): 4 / 3,
+    (2, 2): 1.25,
+    (2, 4): 1.375,
+    (3, 3): 1.5,
+}
+
+
+def panel_ratio(layout: tuple[int, int]) -> float:
+    """Width to height of the panels that this project draws in a layout."""
+    return PANEL_RATIOS.get(layout, 1.0)
+
+
+def panel_size_px(layout: tuple[int, int], height_px: int = 192) -> tuple[int, int]:
+    """The (width, height) of a panel in a layout, as this project draws it."""
+    return round(height_px * panel_ratio(layout)), height_px
+
+
 def builtin_strips(
     n: int = 50,
     seed: int = 0,
     *,
     layout: tuple[int, int] = (1, 6),
-    panel_px: int | tuple[int, int] = 192,
+    panel_px: int | tuple[int, int] | None = None,
     split: Split = "held_out",
 ) -> tuple[DrawnStrip, ...]:
     """Draw n strips from a seed; by default every panel is a combination that was never trained on.
 
-    `panel_px` is a panel's side, or its (width, height). The k-th strip depends on the seed and k, not on n.
+    `panel_px` is a panel's side, or its (width, height), by default `panel_size_px` of the layout. The k-th
+    strip depends on the seed and k, not on n.
     """
     return tuple(drawn_strip((seed, k), layout, panel_px, split) for k in range(n))
 
@@ -98,13 +122,14 @@ def builtin_strips(
 def drawn_strip(
     seed: Seed,
     layout: tuple[int, int] = (1, 6),
-    panel_px: int | tuple[int, int] = 192,
+    panel_px: int | tuple[int, int] | None = None,
     split: Split = "held_out",
 ) -> DrawnStrip:
     """Draw one strip of a series; arguments as for `builtin_strips`."""
     rng = np.random.default_rng((*seed, 0))
     rows, columns = layout
-    width_px, height_px = (panel_px, panel_px) if isinstance(panel_px, int) else panel_px
+    size_px = panel_size_px(layout) if panel_px is None else panel_px
+    width_px, height_px = (size_px, size_px) if isinstance(size_px, int) else size_px
     facts = draw_facts(rng, rows * columns, split)
     image = draw_strip(facts, layout, columns * width_px, rows * height_px, rng)
     return DrawnStrip(image, facts, tuple(fact.caption() for fact in facts), layout, seed)
@@ -148,8 +173,8 @@ def write_samples(folder: Path) -> None:
     """Draw the sample pictures into a folder as PNG, with what is true of them in `samples.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
-    for number, (k, layout, panel_px) in enumerate(_SAMPLE_STRIPS, start=1):
-        strip = drawn_strip((_SAMPLE_SEED, k), layout, panel_px)
+    for number, (k, layout, height_px) in enumerate(_SAMPLE_STRIPS, start=1):
+        strip = drawn_strip((_SAMPLE_SEED, k), layout, panel_size_px(layout, height_px))
         file = f"strip-{number}-{Layout(*layout)}.png"
         strip.image.save(folder / file, optimize=True)
         entries.append({"file": file, **_strip_truth(strip)})

@@ -31,8 +31,8 @@ _LEAST_DETAILS_PX: Final = 3 * _ROW_PX  # the rest is scrolled to
 """The table is always in sight, the sentences below it where there is room."""
 
 _JUDGED_HOW: Final = (
-    "junk: whether the text is empty, loops, or is a label only.\nabout, follows: which panels it tells of,"
-    " by the rare words that it shares with the captions; ✓ where that is the target."
+    "junk: the text is empty, loops, or is only a label.\nabout, follows: the panels it describes,"
+    " judged by the rare words it shares with their captions; ✓ if that is the target."
 )
 _ORDER: Final = (TARGET, *(group for group in range(len(GROUP_NAMES)) if group != TARGET))
 

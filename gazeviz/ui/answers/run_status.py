@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from gazeviz.app.runs.readiness import readiness
-from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord, SteeringSettings
 from gazeviz.domain.answer_text import Junk
@@ -18,28 +17,16 @@ from gazeviz.domain.steering import HARD
 from gazeviz.ui.answers.token_cursor import Column
 
 Tone: TypeAlias = Literal["quiet", "warning", "error"]
-Deed: TypeAlias = Literal["", "run", "again", "stop", "restart", "weaker"]
-
-DEED_LABELS: Final[dict[Deed, tuple[str, str]]] = {
-    "run": ("Run", "Ask the model: the baseline, then the steered answer  Space"),
-    "again": ("Run again", "Ask the model once more, with the present settings"),
-    "stop": ("Stop", "Stop within a token  Space"),
-    "restart": (
-        "Restart worker",
-        "Begin another worker and load the same model; nothing of the session is lost",
-    ),
-    "weaker": ("Halve and run", "Halve the steering's strength, and run the steered answer again"),
-}
 _GENTLE: Final = 8.0
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is said: a sentence, the next step, and what the button does ("" for no button)."""
+    """What is said: a sentence, the next step, and the id of the button's command ("" for no button)."""
 
     sentence: str
     next_step: str = ""
-    deed: Deed = ""
+    command: str = ""
     tone: Tone = "quiet"
 
 
@@ -52,18 +39,22 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
         case "queued":
             before = model.run_of("baseline") if side == "steered" else None
             waits = (
-                "Waits for the baseline." if before is not None and not before.ended else "Waits its turn."
+                "Waiting for the baseline."
+                if before is not None and not before.ended
+                else "Waiting in the queue."
             )
-            return Situation(waits, "It begins by itself.", "stop")
+            return Situation(waits, "It starts automatically.", "run.stop")
         case "loading":
-            return Situation("The model reads picture and prompt.", "The first token comes next.", "stop")
+            return Situation(
+                "The model is reading the picture and the prompt.", "The first token follows.", "run.stop"
+            )
         case "running":
             return None
         case "cancelled":
-            happened = record.message or ("" if n_tok else "It was stopped before its first token.")
-            return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", "again")
+            happened = record.message or ("" if n_tok else "Stopped before the first token.")
+            return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", _again(record))
         case "failed":
-            return Situation(record.message or "The run failed.", "", "again", "error")
+            return Situation(record.message or "The run failed.", "", _again(record), "error")
         case "lost":
             return _lost(model, record)
         case "done":
@@ -72,29 +63,30 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
 
 def _nothing_yet(model: SessionModel, side: Column) -> Situation:
     if model.worker_state == "lost":
-        return Situation(model.worker_message or "The worker is gone.", "", "restart", "error")
+        return Situation(model.worker_message or "The worker is gone.", "", "run.restart_worker", "error")
     ready = readiness(model, side)
     if not ready.can_run:
         return Situation(ready.sentence, ready.next_step)
     if side == "baseline":
-        return Situation("No answer yet.", "Run asks the model without steering.", "run")
+        return Situation("No answer yet.", "Run asks the model without steering.", "run.both")
     target = model.target_region
     where = "the scheduled targets" if model.schedule or target is None else target.name
     n_heads = len(model.chosen)
-    return Situation(f"{n_heads} head{'' if n_heads == 1 else 's'} will be pointed at {where}.", "", "run")
+    heads = f"{n_heads} head{'' if n_heads == 1 else 's'}"
+    return Situation(f"{heads} will be pointed at {where}.", "", "run.both")
 
 
 def _lost(model: SessionModel, record: RunRecord) -> Situation:
     message = record.message or "The worker was lost."
     match model.worker_state:
         case "lost":
-            return Situation(message, "", "restart", "error")
+            return Situation(message, "", "run.restart_worker", "error")
         case "ready":
-            return Situation(message, "Another worker is ready.", "again", "error")
+            return Situation(message, "A new worker is ready.", _again(record), "error")
         case "busy":
             return Situation(message, "", "", "error")
         case _:
-            return Situation(message, "Another worker is on its way.", "", "error")
+            return Situation(message, "A new worker is starting.", "", "error")
 
 
 def _done(record: RunRecord) -> Situation | None:
@@ -104,7 +96,7 @@ def _done(record: RunRecord) -> Situation | None:
     if summary.junk is not None:
         return junk_warning(record, summary.junk)
     if summary.finish == "length":
-        return Situation(f"It was cut at {_tokens(len(record.steps))}.", "Allow more tokens to let it end.")
+        return Situation(f"Stopped at {_tokens(len(record.steps))}.", "Raise the limit to let it finish.")
     return None
 
 
@@ -113,12 +105,14 @@ def junk_warning(record: RunRecord, junk: Junk) -> Situation:
     what = {
         "empty": "The text is empty.",
         "looping": "The text loops.",
-        "label only": "The text is a label only.",
+        "label only": "The text is only a label.",
     }
     if record.spec.steering is None:
-        return Situation(what[junk], "Not steering's doing: ask in another way.", "", "warning")
-    deed: Deed = "weaker" if record.ended else ""
-    return Situation(f"Junk: {what[junk].lower()}", "Steer less hard, or with fewer heads.", deed, "warning")
+        return Situation(what[junk], "Steering is not the cause: rephrase the prompt.", "", "warning")
+    weaken = "run.weaker" if record.ended else ""
+    return Situation(
+        f"Junk: {what[junk].lower()}", "Reduce the strength or steer fewer heads.", weaken, "warning"
+    )
 
 
 def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:
@@ -133,21 +127,9 @@ def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:
     return replace(settings, strength=steering.strength / 2)
 
 
-def act(controller: RunController, side: Column, deed: Deed) -> None:
-    """Do what a column's button says."""
-    model = controller.model
-    record = model.run_of(side)
-    if deed == "restart":
-        controller.restart_worker()
-    elif deed == "stop":
-        controller.stop()
-    elif deed == "run":
-        controller.run()
-    elif deed == "again":
-        controller.run(side)
-    elif deed == "weaker" and record is not None:
-        model.steering = weaker(record, model.steering)
-        controller.run("steered")
+def _again(record: RunRecord) -> str:
+    """The command that runs the same side once more."""
+    return f"run.{record.side}"
 
 
 def _tokens(n_tok: int) -> str:

@@ -8,11 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from html import escape
 from typing import Final, Literal, TypeAlias
-
-from PySide6.QtGui import QColor
 
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord
@@ -21,9 +18,9 @@ from gazeviz.domain.region import region_colour
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import TARGET, Steering
 from gazeviz.domain.wording import quoted_token
-from gazeviz.render.overlay import ink_on
 from gazeviz.render.style import figure_text
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.region_cue import RegionCue
 
 # Regions as a transcript shows them: number and colour, those of the region list while it has the region.
 #
@@ -31,34 +28,6 @@ from gazeviz.ui.widgets import theme
 
 
 TintBy: TypeAlias = Literal["looks_at", "target"]
-
-_TINT: Final = 0.22
-
-
-@dataclass(frozen=True)
-class RegionCue:
-    """How a region is told apart: by colour and by number. number: "" for what is not in the list."""
-
-    name: str
-    number: str
-    colour: str
-
-    @cached_property
-    def solid(self) -> QColor:
-        """The colour itself."""
-        return QColor(self.colour)
-
-    @cached_property
-    def tint(self) -> QColor:
-        """The colour behind a text."""
-        tint = QColor(self.colour)
-        tint.setAlphaF(_TINT)
-        return tint
-
-    @cached_property
-    def ink(self) -> QColor:
-        """Black or white, whichever reads on the colour."""
-        return QColor(ink_on(self.colour))
 
 
 class RunCues:

@@ -23,12 +23,13 @@ from gazeviz.domain.answer_text import named_regions
 from gazeviz.domain.wording import quoted_tokens
 from gazeviz.render.overlay import ink_on
 from gazeviz.render.style import figure_text
-from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, span_of, top_of
+from gazeviz.ui.answers.curve_plot import TrajectoryCurves
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
 from gazeviz.ui.answers.trajectory_marks import Mention, PlotMarks, TargetSpan, TrajectoryMarks
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, choice_button, named
+from gazeviz.ui.widgets.plot_place import PlotPlace, span_of, top_of
 
 # The legend of a trajectory: each region's number, colour, name, and its mass at the token looked at.
 #

@@ -15,8 +15,8 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QWidget
 
 from gazeviz.render.overlay import ink_on
-from gazeviz.ui.answers.curve_plot import BLOCK_PX, PlotPlace
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.plot_place import BLOCK_PX, PlotPlace
 
 _CHIP_PX = 14.0
 _SEEN_FROM = 0.12  # of the axis: below, a region has no number on its curve

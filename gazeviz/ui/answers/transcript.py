@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final, cast
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -31,10 +31,9 @@ from gazeviz.app.session.values import Picture, RunRecord
 from gazeviz.domain.answer_text import Junk, junk_kind
 from gazeviz.domain.wording import token_sign
 from gazeviz.ui.answers.audit_view import AuditDetails, VerdictLine
-from gazeviz.ui.answers.run_status import DEED_LABELS, Situation, Tone, act, junk_warning, situation
+from gazeviz.ui.answers.run_status import Situation, Tone, junk_warning, situation
 from gazeviz.ui.answers.run_text import (
     HeaderPart,
-    RegionCue,
     RunCues,
     TintBy,
     header_tip,
@@ -44,9 +43,11 @@ from gazeviz.ui.answers.run_text import (
     tokens_table,
 )
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
-from gazeviz.ui.answers.token_flow import Mark, TokenFlow, spell
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import choice_button, draw_words, hairline, named
+from gazeviz.ui.widgets.region_cue import RegionCue
+from gazeviz.ui.widgets.token_flow import Mark, TokenFlow, spell
 
 # The head of a transcript's column: which side it is, and how its run was steered.
 
@@ -133,11 +134,10 @@ class HeaderLine(QWidget):
 class StatePane(QWidget):
     """Shows a situation; hidden where there is none."""
 
-    wanted = Signal(str)  # what the button does
-
     def __init__(self, name: str) -> None:
         super().__init__()
         self._situation: Situation | None = None
+        self._commands: dict[str, Command] = {}
         self._dot = ToneDot()
         self._words = named(QLabel(), f"{name}State")
         self._words.setWordWrap(True)
@@ -160,17 +160,23 @@ class StatePane(QWidget):
         """What is said now."""
         return self._situation
 
+    def show_commands(self, commands: Sequence[Command]) -> None:
+        """Offer these, each where a situation asks for it."""
+        self._commands = {command.id: command for command in commands}
+        self.show_situation(self._situation)
+
     def show_situation(self, situation: Situation | None) -> None:
         """Say something, or nothing."""
         self._situation = situation
         self.setVisible(situation is not None)
         if situation is None:
             return
-        label, tip = DEED_LABELS.get(situation.deed, ("", ""))
-        self._button.setVisible(bool(label))
-        self._button.setText(label)
-        self._button.setToolTip(tip)
-        self._button.setAccessibleName(f"{label}: {tip}")
+        command = self._commands.get(situation.command)
+        self._button.setVisible(command is not None)
+        if command is not None:
+            self._button.setText(command.title)
+            self._button.setToolTip(command.hint)
+            self._button.setAccessibleName(f"{command.title}: {command.tip}")
         self._dot.show_tone(situation.tone)
         self._draw_words()
 
@@ -183,8 +189,9 @@ class StatePane(QWidget):
         self._words.setAccessibleName(f"{self._situation.sentence} {self._situation.next_step}".strip())
 
     def _on_clicked(self) -> None:
-        if self._situation is not None and self._situation.deed:
-            self.wanted.emit(self._situation.deed)
+        command = self._commands.get(self._situation.command) if self._situation is not None else None
+        if command is not None:
+            command.run()
 
 
 class ToneDot(QWidget):
@@ -277,7 +284,6 @@ class TranscriptColumn(QWidget):
         flow.lines_changed.connect(self._share_height)
         flow.copy_wanted.connect(self.copy_selection)
         flow.customContextMenuRequested.connect(self._on_menu)
-        self.state.wanted.connect(lambda deed: act(self._controller, self._side, deed))
         self.verdict.folded_out.connect(self._share_height)
         theme.changed.connect(self._draw_icon)
 
@@ -478,10 +484,10 @@ class TranscriptColumn(QWidget):
     def _on_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, deed in (("Copy selected tokens", self.copy_selection), ("Copy the text", self.copy_text),
+        for text, act in (("Copy selected tokens", self.copy_selection), ("Copy the text", self.copy_text),
                            ("Copy all tokens with figures", self.copy_table)):  # fmt: skip
             action = QAction(text, menu)
-            action.triggered.connect(deed)
+            action.triggered.connect(act)
             menu.addAction(action)
         menu.popup(self.flow.viewport().mapToGlobal(at))
 
@@ -523,25 +529,14 @@ class TranscriptView(QWidget):
         layout.addWidget(hairline(vertical=True))
         layout.addWidget(self.columns["steered"], 1)
 
+    def show_commands(self, commands: Sequence[Command]) -> None:
+        """Offer these beside what is said of a run."""
+        for column in self.columns.values():
+            column.state.show_commands(commands)
+
     def hasHeightForWidth(self) -> bool:
         """No: it takes what room there is, whatever wraps in it; else parts beside it would be squeezed."""
         return False
-
-    def step_cursor(self, by: int, extend: bool = False) -> None:
-        """Move the cursor by some tokens on the side that is looked at; for the window's arrow keys."""
-        side = self._cursor.side
-        if side is not None:
-            self._cursor.step(side, by, extend)
-
-    def go_to_end(self, last: bool, extend: bool = False) -> None:
-        """Move the cursor to the first or last token of the side that is looked at."""
-        side = self._cursor.side
-        if side is not None:
-            self._cursor.move_to(side, self._cursor.n_tok(side) - 1 if last else 0, extend)
-
-    def follow_newest(self) -> None:
-        """Let everything follow the newest token again."""
-        self._cursor.follow()
 
     def copy_text(self) -> None:
         """Copy the tokens that are selected, or the text of the side that is looked at."""

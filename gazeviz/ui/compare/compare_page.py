@@ -37,6 +37,7 @@ from gazeviz.ui.compare.compare_rankings import CompareRankings
 from gazeviz.ui.compare.compare_runs import CompareRuns
 from gazeviz.ui.compare.compare_sessions import CompareSessions
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import named, push_button, soft_text
 
 _T = TypeVar("_T")
@@ -91,14 +92,9 @@ class CompareView(QWidget):
         page, buttons = QWidget(), QHBoxLayout()
         self._sentence, self._next_step = named(QLabel(), "compareSentence"), soft_text("compareNextStep")
         self._sentence.setWordWrap(True)
-        tip = "Lay the best heads of the model's rankings over each other"
-        self._to_rankings = push_button("compareToRankings", "Compare head rankings", tip)
-        tip = "Pair the runs of the two newest sessions by prompt and target"
-        self._to_sessions = push_button("compareToSessions", "Compare two sessions", tip)
-        self._to_rankings.clicked.connect(lambda: self.show_rankings())
-        self._to_sessions.clicked.connect(lambda: self.show_sessions(*(id_ for id_, _ in self._sessions[:2])))
+        self._to_rankings = push_button("compareToRankings", "", "")
+        self._to_sessions = push_button("compareToSessions", "", "")
         for button in (self._to_rankings, self._to_sessions):
-            button.setAccessibleName(button.text())
             buttons.addWidget(button)
         buttons.addStretch(1)
         layout = QVBoxLayout(page)
@@ -109,6 +105,25 @@ class CompareView(QWidget):
         layout.addLayout(buttons)
         layout.addStretch(1)
         return page
+
+    def show_commands(self, commands: Sequence[Command]) -> None:
+        """Offer what else can be compared, where nothing is."""
+        by_id = {command.id: command for command in commands}
+        for button, command in (
+            (self._to_rankings, by_id["compare.rankings"]),
+            (self._to_sessions, by_id["compare.sessions"]),
+        ):
+            button.setText(command.title)
+            button.setAccessibleName(command.title)
+            button.setToolTip(command.hint)
+            button.clicked.connect(lambda _=False, run=command.run: run())
+
+    def show_newest_sessions(self) -> None:
+        """Compare the two newest sessions; says so where there are fewer."""
+        if len(self._sessions) > 1:
+            self.show_sessions(*(session_id for session_id, _ in self._sessions[:2]))
+        else:
+            self._say("There is only one session.", "A session begins each time that gazeviz is started.")
 
     def _connect(self) -> None:
         self._archive.changed.connect(self._on_changed)

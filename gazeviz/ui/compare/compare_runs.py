@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.history.comparison import LETTERS, NONE, ComparedSetting, RunComparison, differing
-from gazeviz.ui.answers.curve_plot import ComparePlot
 from gazeviz.ui.compare.compare_heads import CompareHeads
 from gazeviz.ui.compare.run_column import CompareColumn
+from gazeviz.ui.compare.run_curves import ComparePlot
 from gazeviz.ui.compare.shared import close_button, make_quiet
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (

@@ -22,8 +22,8 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.render.style import figure_text
-from gazeviz.ui.heads.grid_selection import SHIFT
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.choosing import SHIFT
 from gazeviz.ui.widgets.controls import ElidedLabel, choice_button, named, soft
 from gazeviz.ui.widgets.letters import letter_colour
 

@@ -30,12 +30,12 @@ from gazeviz.domain.messages import LoggedRun, StepArrived
 from gazeviz.domain.wording import quoted_token, quoted_tokens
 from gazeviz.render.report.report import safe_colour
 from gazeviz.render.style import figure_text
-from gazeviz.ui.answers.run_text import RegionCue
-from gazeviz.ui.answers.token_flow import LINE_PX, Mark, TokenFlow, spell
-from gazeviz.ui.heads.gallery_tile import MapPainter, dimmed
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, named, soft, soft_text
 from gazeviz.ui.widgets.letters import LetterBadge
+from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
+from gazeviz.ui.widgets.region_cue import RegionCue
+from gazeviz.ui.widgets.token_flow import LINE_PX, Mark, TokenFlow, spell
 
 # A run's map at one token over its picture: small, dimmed, beside the others of a comparison.
 

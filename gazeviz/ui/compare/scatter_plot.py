@@ -17,8 +17,8 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsRectItem, QVBoxLayout, QWidget
 
-from gazeviz.ui.heads.grid_selection import mode_of
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.choosing import mode_of
 from gazeviz.ui.widgets.controls import named
 from gazeviz.ui.widgets.letters import letter_colour
 

@@ -24,11 +24,11 @@ from PySide6.QtWidgets import (
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import time_left
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StripsSource
 from gazeviz.ui.heads.discovery_result import DiscoveryResult
 from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS
-from gazeviz.ui.shell.status_bar import time_left
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     ElidedLabel,
@@ -39,6 +39,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     soft_text,
 )
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 # Which strips heads are measured on: drawn ones by their number and seed, or those of a folder.
 
@@ -133,8 +134,8 @@ class StripsForm(QWidget):
         self.changed.emit()
 
 
-def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> QSpinBox:
-    box = named(QSpinBox(), name)
+def _number(name: str, says: str, bounds: tuple[int, int], first: int) -> WholeNumberBox:
+    box = named(WholeNumberBox(), name)
     box.setRange(*bounds)
     box.setValue(first)
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)

@@ -21,7 +21,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryHeads, GalleryMap
 from gazeviz.domain.heads import Head
 from gazeviz.render.style import figure_text
-from gazeviz.ui.heads.gallery_tile import LABEL_PX, MapPainter, MapTile, TileImage, TileText, dimmed
+from gazeviz.ui.heads.gallery_tile import LABEL_PX, MapTile, TileImage, TileText
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     MagmaBar,
@@ -32,6 +32,7 @@ from gazeviz.ui.widgets.controls import (
     side_by_side,
     soft_text,
 )
+from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
 from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, place_of
 
 # What stands over the gallery: which heads are shown, how many, and the scale of their colours.
@@ -148,7 +149,7 @@ class Gallery(QWidget):
         self._place = PlaceLabel("galleryPlace")
         self._scale = GalleryScale()
         self._note = soft_text("galleryNote")
-        tip = "Ask the model once more, with the present settings: it keeps every head's maps"
+        tip = "Run again with the current settings: it keeps every head's maps"
         self._again = push_button("galleryRunAgain", "Run again", tip, spoken="Run again to see single heads")
         self._again.clicked.connect(self._on_again)
         self._tiles = TileGrid(model, controller)
@@ -241,7 +242,7 @@ class Gallery(QWidget):
         if self._is_not_kept():
             if shown[0].logged:
                 return "The log keeps the chosen heads' mean map. Run it again to see single heads."
-            return "The attention of this run is not kept any more. Run it again to see its maps."
+            return "The attention of this run is no longer in memory. Run it again to see its maps."
         if not len(self._model.chosen) and self._model.ranking is None:
             return "No head is chosen and no ranking is shown. Choose heads in the grid, or measure them."
         return "Asking for the maps."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.ui.heads.grid_geometry import Axis, GridPart
+from gazeviz.ui.widgets.choosing import CTRL, Mode
 
 # Which choices of heads belong together: one drag of the mouse, one drag of a slider, one burst of keys.
 #
@@ -56,9 +57,6 @@ class Gesture:
             self._number = next(_numbers)
         self._since.restart()
         return self._number
-
-
-Mode: TypeAlias = Literal["replace", "add", "take"]
 
 
 @dataclass
@@ -215,7 +213,6 @@ def _covered(drag: _HeadDrag, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:
 
 _KEY = Qt.Key
 _REASON = Qt.FocusReason
-CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 STEPS: Final = {
     _KEY.Key_Up: (1, 0),
@@ -241,10 +238,3 @@ def is_own(event: QKeyEvent) -> bool:
     """Whether a key is the grid's: never with Ctrl or Alt, which are the window's."""
     with_window = bool(event.modifiers() & (CTRL | Qt.KeyboardModifier.AltModifier))
     return not with_window and Qt.Key(event.key()) in {*STEPS, *_OTHERS}
-
-
-def mode_of(keys: Qt.KeyboardModifier) -> Mode:
-    """What a drag does with the heads under it: Ctrl takes them away, Shift adds them."""
-    if keys & CTRL:
-        return "take"
-    return "add" if keys & SHIFT else "replace"

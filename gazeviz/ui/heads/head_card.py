@@ -17,8 +17,8 @@ from gazeviz.app.session.values import Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head
 from gazeviz.render.style import figure_text
-from gazeviz.ui.heads.gallery_tile import MapPainter, dimmed
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
 
 _NARROWEST_PX, _WIDEST_PX = 200, 360
 _PAD_PX: Final = 10

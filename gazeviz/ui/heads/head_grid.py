@@ -35,17 +35,15 @@ from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.render.style import OUTLINE
 from gazeviz.ui.heads.grid_geometry import BOTTOM_PX, LEFT_PX, WIDE_GAP_FROM_PX, GridPart, GridView
 from gazeviz.ui.heads.grid_selection import (
-    CTRL,
     KEY_REASONS,
-    SHIFT,
     STEPS,
     GridSelection,
     is_own,
     mask_of,
-    mode_of,
 )
 from gazeviz.ui.heads.head_card import HeadCard, head_facts
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.choosing import CTRL, SHIFT, mode_of
 from gazeviz.ui.widgets.controls import named
 
 # What stands around the head grid: numbers of layers and heads, the layer histogram, and rings.

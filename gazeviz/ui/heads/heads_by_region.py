@@ -40,6 +40,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     soft_text,
 )
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, badge_icon, place_of
 
 # The list of heads by their mass on a place: names, bars, figures, and what is chosen.
@@ -311,7 +312,7 @@ class LookHere(QWidget):
         row = QHBoxLayout(self._buttons)
         row.setContentsMargins(0, theme.SPACE, 0, 0)
         row.setSpacing(2 * theme.SPACE)
-        self._count = named(QSpinBox(), "lookHereCount")
+        self._count = named(WholeNumberBox(), "lookHereCount")
         self._count.setRange(1, _WIDE_CHOICE)
         self._count.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._count.setFixedWidth(52)
@@ -465,7 +466,7 @@ class LookHere(QWidget):
         if shown is None:
             return "The masses appear as soon as the model has looked at the picture."
         if not self._controller.keeps_attention(shown[0]):
-            return "The attention of this run is not kept any more. Run it again to ask."
+            return "The attention of this run is no longer in memory. Run it again to ask."
         if not asked[1]:
             return "No cell is selected there. Paint some of it, or ask about another place."
         return "Asking."

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWidgetAction
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -26,6 +26,7 @@ from gazeviz.ui.widgets.controls import (
     section_title,
     soft,
 )
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 # Choosing many heads at once: the best K by slider or number, the lowest, random ones, all, none.
 
@@ -45,7 +46,7 @@ class ChoiceBar(QWidget):
         self._top = LabelledSlider("topK", "Top K", 0, 1, _TIP)
         self._top.slider_pressed.connect(self._gesture.begin)
         self._top.value_chosen.connect(self._on_top)
-        self._seed = named(QSpinBox(), "randomSeed")
+        self._seed = named(WholeNumberBox(), "randomSeed")
         self._menu = self._make_menu()
         self._matched: HeadSet | None = None
         row = QHBoxLayout()

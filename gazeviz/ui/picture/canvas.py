@@ -6,6 +6,7 @@ stroke costs the rectangle that it touches.  What gestures mean is the tools' (g
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 import numpy as np
@@ -33,29 +34,10 @@ from gazeviz.app.session.values import DirtyBox
 from gazeviz.ui.picture.layers import AttentionLayer, PictureLayer, copy_clip, fed_box
 from gazeviz.ui.picture.map_bar import ZoomBar
 from gazeviz.ui.picture.region_layer import RegionsOnCanvas, draw_chip, draw_empty, draw_focus, hover_text
-from gazeviz.ui.picture.tools import MAKERS, CanvasDesk, Tool
+from gazeviz.ui.picture.tools import MAKERS, Surface, Tool
 from gazeviz.ui.picture.view import ZOOM_STEP, PictureView, few_rects
 from gazeviz.ui.widgets import theme
-
-# The canvas's context menu: what can be asked of the place under the pointer.
-
-
-def place_menu(
-    parent: QWidget, model: SessionModel, controller: RunController, desk: CanvasDesk, point: Point
-) -> QMenu:
-    """Ask which heads look at the cell or the region there, or make the region the target."""
-    menu, region, cell = QMenu(parent), model.regions.at(*point), desk.cell_at(point)
-    if cell is not None:
-        asked = menu.addAction(f"Which heads look at cell {cell}?")
-        asked.triggered.connect(lambda: controller.look_at_point(*point))
-    if region is not None:
-        name, region_id = region.name, region.id
-        if cell is not None:
-            asked = menu.addAction(f"Which heads look at {name}?")
-            asked.triggered.connect(lambda: controller.look_at_region(region_id))
-        menu.addAction(f"Make {name} the target").triggered.connect(lambda: desk.aim(point))
-    return menu
-
+from gazeviz.ui.widgets.command import Command, add_commands
 
 FADE_MS = 120
 
@@ -73,9 +55,10 @@ class ImageCanvas(QWidget):
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 100)
+        self.place_commands: Callable[[Point], Sequence[Command]] = lambda point: ()
         self._model, self._controller = model, controller
         self.view = PictureView()
-        self.desk = CanvasDesk(model, controller, self.view, self)
+        self.surface = Surface(model, controller, self.view, self._on_redraw_wanted, self.pan)
         self._picture = PictureLayer()
         self._maps = [AttentionLayer(), AttentionLayer()]  # the one that fades away, the one that is shown
         self._regions = RegionsOnCanvas(model, self.view)
@@ -83,7 +66,7 @@ class ImageCanvas(QWidget):
         self._fade = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FADE_MS)
         self._pixels_HW3: NDArray[np.uint8] | None = None
         self._marked = QRect()  # what the tool's own marks cover
-        self._tool: Tool = MAKERS[model.tool](self.desk)
+        self._tool: Tool = MAKERS[model.tool](self.surface)
         self._pointer: QPointF | None = None
         self._pan_from: QPointF | None = None
         self._space_held = self._space_panned = self._keyed = False
@@ -111,8 +94,6 @@ class ImageCanvas(QWidget):
         model.view_changed.connect(self._on_view_changed)
         model.map_changed.connect(self._on_map_changed)
         theme.changed.connect(self.update)
-        self.desk.redraw_wanted.connect(self._on_redraw_wanted)
-        self.desk.view_moved.connect(self._on_view_moved)
         self._fade.valueChanged.connect(self._update_picture)
 
     def _on_picture_changed(self) -> None:
@@ -148,7 +129,7 @@ class ImageCanvas(QWidget):
 
     def _on_tool_changed(self) -> None:
         self._tool.cancel()
-        self._tool = MAKERS[self._model.tool](self.desk)
+        self._tool = MAKERS[self._model.tool](self.surface)
         self._show_cursor()
         self.update()
 
@@ -177,8 +158,8 @@ class ImageCanvas(QWidget):
         """Draw the tool's marks anew: where they were, and where they are."""
         self.update(self._marked)
         marks = QRectF() if (line := self._tool.outline()) is None else line.controlPointRect()
-        if self.desk.shift_px is not None:
-            marks = marks.united(self._regions.shifted_rect(self.desk.shift_px))
+        if self._tool.shift_px is not None:
+            marks = marks.united(self._regions.shifted_rect(self._tool.shift_px))
         self._marked = marks.adjusted(-8, -8, 8, 8).toAlignedRect() if not marks.isNull() else QRect()
         self.update(self._marked)
 
@@ -204,6 +185,11 @@ class ImageCanvas(QWidget):
         self.view.actual_size(self.devicePixelRatioF())
         self._on_view_moved()
 
+    def pan(self, right_px: float, down_px: float) -> None:
+        """Move the picture by screen pixels."""
+        self.view.pan(right_px, down_px)
+        self._on_view_moved()
+
     def zoom_by(self, factor: float, anchor: QPointF | None = None) -> None:
         """Zoom around a point of the canvas, its middle by default."""
         self.view.zoom_to(self.view.zoom * factor, anchor)
@@ -213,7 +199,7 @@ class ImageCanvas(QWidget):
         """Zoom around the cursor; with Shift move sideways."""
         notches = event.angleDelta().y() / 120
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.desk.pan(48 * (notches or event.angleDelta().x() / 120), 0)
+            self.pan(48 * (notches or event.angleDelta().x() / 120), 0)
         elif notches:
             self.zoom_by(ZOOM_STEP**notches, event.position())
         event.accept()
@@ -242,7 +228,7 @@ class ImageCanvas(QWidget):
         if self._pan_from is not None:
             offset, self._pan_from = event.position() - self._pan_from, event.position()
             self._pointer = event.position()
-            self.desk.pan(offset.x(), offset.y())
+            self.pan(offset.x(), offset.y())
             return
         self._point_at(event.position())
         if self._model.picture is not None:
@@ -275,8 +261,8 @@ class ImageCanvas(QWidget):
         """Offer what can be asked of the place under the pointer."""
         if not self._tool.busy:
             point = self.view.to_picture(QPointF(event.pos()))
-            menu = place_menu(self, self._model, self._controller, self.desk, point)
-            if not menu.isEmpty():
+            menu = QMenu(self)
+            if add_commands(menu, self.place_commands(point)):
                 menu.exec(event.globalPos())
             menu.deleteLater()
 
@@ -318,7 +304,7 @@ class ImageCanvas(QWidget):
             self._space_held = False
             self._show_cursor()
             if not self._space_panned:
-                self.desk.run_or_stop()
+                self._controller.run_or_stop()
         else:
             super().keyReleaseEvent(event)
 
@@ -331,7 +317,7 @@ class ImageCanvas(QWidget):
 
     def _follow_pointer(self) -> None:
         """Notice which cell is under the pointer."""
-        hover = None if self._pointer is None else self.desk.cell_at(self.view.to_picture(self._pointer))
+        hover = None if self._pointer is None else self.surface.cell_at(self.view.to_picture(self._pointer))
         if hover != self._hover:
             self._update_hover()
             self._hover = hover
@@ -339,9 +325,15 @@ class ImageCanvas(QWidget):
             self.update(self._status_rect())
         self._show_cursor()
 
+    def _cell_on_screen(self, cell: int) -> QRectF:
+        """A cell's rectangle on the screen, on the middles of its pixels so that lines are crisp."""
+        assert self._model.grid is not None
+        x0, y0, x1, y1 = self._model.grid.boxes_P4[cell].tolist()
+        return QRectF(self.view.box_to_screen((x0, y0, x1, y1)).toRect()).translated(0.5, 0.5)
+
     def _update_hover(self) -> None:
         if self._hover is not None and not self._tool.circle_px():
-            self.update(self.desk.cell_on_screen(self._hover).adjusted(-3, -3, 3, 3).toAlignedRect())
+            self.update(self._cell_on_screen(self._hover).adjusted(-3, -3, 3, 3).toAlignedRect())
 
     def _update_pointer(self) -> None:
         if self._pointer is not None:
@@ -406,12 +398,12 @@ class ImageCanvas(QWidget):
         for pen in (QPen(QColor(0, 0, 0, 150), 3.0), QPen(QColor(255, 255, 255), 1.4)):
             painter.setPen(pen)
             if self._hover is not None and circle is None:
-                painter.drawRect(self.desk.cell_on_screen(self._hover))
+                painter.drawRect(self._cell_on_screen(self._hover))
             if outline is not None:
                 painter.drawPath(outline)
             if circle is not None and circle.intersects(QRectF(clip)):
                 painter.drawEllipse(circle)
-        self._regions.draw_shift(painter, self.desk.shift_px)
+        self._regions.draw_shift(painter, self._tool.shift_px)
 
     def _status_rect(self) -> QRect:
         return QRect(12, self.height() - 40, min(420, self.width() - 24), 28)

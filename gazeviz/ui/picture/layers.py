@@ -279,15 +279,6 @@ def fed_box(grid: TokenGrid | None) -> Box | None:
     return None if max(cut_off) <= _FED_TOLERANCE else (float(x0), float(y0), float(x1), float(y1))
 
 
-def box_around(mask_HW: NDArray[np.bool_]) -> DirtyBox | None:
-    """The smallest box around a mask's pixels, None for an empty mask."""
-    y = np.flatnonzero(mask_HW.any(axis=1))
-    if not y.size:
-        return None
-    x = np.flatnonzero(mask_HW[y[0] : y[-1] + 1].any(axis=0))
-    return int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1
-
-
 def label_point(mask_HW: NDArray[np.bool_], box_px: DirtyBox) -> tuple[int, int]:
     """Where a region's number stands, x and y: the first pixel of its first row."""
     x = np.flatnonzero(mask_HW[box_px[1]])

@@ -69,7 +69,7 @@ class PicturePanel(QWidget):
 def fed_text(grid: TokenGrid | None) -> str:
     """What the model is fed, in words: size, cells, and what is cut off."""
     if grid is None:
-        return "not looked at by a model yet"
+        return "not processed by a model yet"
     width_px, height_px = grid.fed_size_px
     if grid.shape_RC is not None:
         rows, columns = grid.shape_RC
@@ -98,9 +98,9 @@ class FedPreview(QAbstractButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("fedPreview")
-        self.setAccessibleName("The pixels that the model is fed")
+        self.setAccessibleName("The pixels the model receives")
         self.setToolTip(
-            "What the processor really feeds the model: resized, and cropped where it crops. Click: large"
+            "What the image processor passes to the model, after resizing and cropping. Click to enlarge"
         )
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)

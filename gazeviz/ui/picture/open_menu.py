@@ -33,8 +33,6 @@ from gazeviz.app.session.values import Notice
 from gazeviz.domain.strip import Layout, gutters
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
-from gazeviz.ui.shell.command_palette import Command
-from gazeviz.ui.shell.commands import Deed
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named
 
@@ -146,32 +144,6 @@ class PictureMenu(QMenu):
 
         Thread(target=look, name="panel detection", daemon=True).start()
 
-    def deeds(self) -> list[Deed]:
-        """What it does, for the window's menu and keys."""
-        return [
-            Deed("File", "Open a picture ...", "Ctrl+O", "Show another picture to the model.",
-                 self.choose_picture),
-            Deed("File", "Open a folder of panels ...", "Ctrl+Shift+O",
-                 "Put the pictures of a folder (p1, p2 ...) side by side as a strip, one panel each.",
-                 self.choose_folder),
-            Deed("File", "Paste a picture", "Ctrl+V", "Show the picture of the clipboard to the model.",
-                 self.paste),
-            Deed("File", "Detect panels", "", "Make regions of the panels between the picture's gutters.",
-                 self.detect_panels),
-        ]  # fmt: skip
-
-    def commands(self) -> list[Command]:
-        """What else it does, for the command palette: layouts and samples."""
-        apply = self._controller.apply_layout
-        found = [Command("No panels", "", "Remove the regions that a layout made.", partial(apply, None))]
-        for layout in LAYOUTS:
-            does = "Make each panel of this layout a region."
-            found.append(Command(f"Panels {layout_text(layout)}", "", does, partial(apply, layout)))
-        for sample in samples():
-            name, does = f"Sample: {sample_text(sample)}", "Open a picture that ships with gazeviz."
-            found.append(Command(name, "", does, partial(self.open_sample, sample)))
-        return found
-
     # Pieces
 
     def _ask(self, title: str, mode: QFileDialog.FileMode) -> None:
@@ -192,7 +164,7 @@ class PictureMenu(QMenu):
             self._model.notice = Notice(
                 "info",
                 f"Only {Path(paths[0]).name} is opened: there is one picture at a time.",
-                "To see several as one strip, put them into a folder and open that.",
+                "To join several into one strip, put them in a folder and open the folder.",
                 "picture",
             )
 
@@ -203,7 +175,7 @@ class PictureMenu(QMenu):
         if layout is not None:
             self._controller.apply_layout(layout)
             return
-        sentence = "No even grid of panels is seen in the picture."
+        sentence = "No regular grid of panels was found in the picture."
         self._model.notice = Notice("error", sentence, "Choose a layout, or paint the panels.", "picture")
 
     def _on_picture_changed(self) -> None:
@@ -314,7 +286,9 @@ class PictureMenu(QMenu):
             action = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(max_tok == model.max_image_tok)
-            action.setToolTip("More image tokens show smaller things and make runs slower; runs are stopped")
+            action.setToolTip(
+                "More image tokens show smaller details and make runs slower; active runs are stopped"
+            )
             action.triggered.connect(partial(self._controller.allow_image_tokens, max_tok))
 
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap, QPixmapCache, QRegion
 
-from gazeviz.app.editing.painting import union
+from gazeviz.app.editing.painting import box_around, union
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import DirtyBox
 from gazeviz.render.overlay import ink_on
 from gazeviz.render.style import figure_text
-from gazeviz.ui.picture.layers import CellLayer, RegionLayer, RegionPaint, box_around, copy_clip, label_point
+from gazeviz.ui.picture.layers import CellLayer, RegionLayer, RegionPaint, copy_clip, label_point
 from gazeviz.ui.picture.view import PictureView
 from gazeviz.ui.widgets import theme
 

@@ -37,8 +37,8 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -59,6 +59,7 @@ from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.render.overlay import ink_on
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text, tinted
+from gazeviz.ui.widgets.name_edit import NameEdit
 
 # One row of the region list: number, name, cells, eye, lock, and the key that makes it the target.
 
@@ -108,11 +109,11 @@ class RegionRow(QWidget):
         self._name.show_name(region.name, region.visible)
         self._count.setText("" if n_cells is None else str(n_cells))
         cells = f"{n_cells} token cell{'' if n_cells == 1 else 's'} selected"
-        self._count.setToolTip("No model has laid the picture out yet" if n_cells is None else cells)
+        self._count.setToolTip("No model has processed the picture yet" if n_cells is None else cells)
         self._count.setAccessibleName(self._count.toolTip())
-        seen = "Hide this region on the picture; it still counts" if region.visible else "Show this region"
+        seen = "Hide this region on the picture; it stays active" if region.visible else "Show this region"
         self._eye.show_state(not region.visible, seen, f"{region.name} visible")
-        held = "Unlock: it can be painted again" if region.locked else "Lock: protect it from changes"
+        held = "Unlock: allow changes" if region.locked else "Lock: protect it from changes"
         self._lock.show_state(region.locked, held, f"{region.name} locked")
         self._key.show_key(key, region.colour, is_target, region.name)
 
@@ -203,25 +204,6 @@ class NameLabel(QWidget):
                 self.renamed.emit(self._edit.text())
 
 
-class NameEdit(QLineEdit):
-    """A line that Esc leaves without a change."""
-
-    left = Signal()
-
-    def event(self, event: QEvent) -> bool:
-        """Keep keys that write a name from the window's shortcuts."""
-        if event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave on Esc."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)
-
-
 class ElidedLabel(QWidget):
     """A text that ends in three dots where there is no room."""
 
@@ -305,8 +287,8 @@ class TargetKey(QAbstractButton):
         self._key, self._colour, self._on = key, colour, is_target
         self.setAccessibleName(f"{name} is the target" if is_target else f"Make {name} the target")
         hint = f"  {key}" if key else ""
-        self.setToolTip("The target: the chosen heads are pointed at it" if is_target
-                        else f"Point the chosen heads at this region{hint}")  # fmt: skip
+        self.setToolTip("The target of the chosen heads" if is_target
+                        else f"Steer the chosen heads to this region{hint}")  # fmt: skip
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -350,6 +332,7 @@ class RegionListView(QWidget):
         super().__init__(parent)
         self.setObjectName("regionListView")
         self._model, self._controller, self._editor = model, controller, controller.editor
+        controller.ask_which_picture = self._ask_which_picture
         self._rows: dict[int, RegionRow] = {}
         self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
@@ -496,6 +479,12 @@ class RegionListView(QWidget):
         paths, _ = QFileDialog.getOpenFileNames(self, "Import regions", "", _READABLE)
         if paths:
             self._controller.import_regions(paths)
+
+    def _ask_which_picture(self, names: tuple[str, ...]) -> str:
+        """Ask which picture of a file the shown one is; "" where nobody says."""
+        label = "The file has several pictures. Which is the one that is shown?"
+        chosen, agreed = QInputDialog.getItem(self, "Import regions", label, list(names), 0, False)
+        return chosen if agreed else ""
 
     def export_regions(self, form: RegionForm) -> None:
         """Ask for a place and write all painted regions there."""

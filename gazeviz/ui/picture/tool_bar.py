@@ -26,6 +26,7 @@ from gazeviz.app.session.values import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft, tinted
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 _COLUMNS = 3
 _SLIDER_STEPS = 100
@@ -41,22 +42,30 @@ class ToolText(NamedTuple):
 
 TOOL_TEXTS: Final[dict[Tool, ToolText]] = {
     "move": ToolText("Move", "V", "Click a region to select it, drag it to move it; drag elsewhere to pan."),
-    "brush": ToolText("Brush", "B", "Paint into the active region; Alt erases."),
+    "brush": ToolText(
+        "Brush", "B", "Paint into the active region, or a new one where none is active; Alt erases."
+    ),
     "erase": ToolText("Erase", "E", "Erase from the active region; Alt paints."),
-    "rectangle": ToolText("Rectangle", "R", "Add a rectangle to the active region; Shift: even, Alt: cut."),
-    "ellipse": ToolText("Ellipse", "O", "Add an ellipse to the active region; Shift: even, Alt: cut."),
+    "rectangle": ToolText(
+        "Rectangle",
+        "R",
+        "Draw a region; Shift adds to the active one, Alt cuts out. Shift while dragging: a square.",
+    ),
+    "ellipse": ToolText(
+        "Ellipse",
+        "O",
+        "Draw a region; Shift adds to the active one, Alt cuts out. Shift while dragging: a circle.",
+    ),
     "polygon": ToolText(
-        "Polygon, lasso", "P", "Click corners or draw freely; Enter or a double click closes, Alt cuts out."
+        "Polygon, lasso",
+        "P",
+        "Click corners or draw freely; Enter or a double click closes. Shift adds, Alt cuts out.",
     ),
     "cell": ToolText(
         "Fill cell", "C", "Fill token cells into the active region; begin on a filled one to clear."
     ),
-    "panel": ToolText(
-        "Target", "T", "Click a region: the chosen heads are pointed at it from the next token on."
-    ),
-    "spotlight": ToolText(
-        "Spotlight", "S", "Hold: what is under the brush is the target, as long as the button is down."
-    ),
+    "panel": ToolText("Target", "T", "Click a region to make it the target from the next token on."),
+    "spotlight": ToolText("Spotlight", "S", "Hold the button: the area under the brush is the target."),
 }
 """In the order of the bar; the keys are the window's actions."""
 
@@ -101,7 +110,7 @@ class ToolBar(QWidget):
         self._slider.setToolTip("Diameter of brush, eraser and spotlight in picture pixels  [ and ]")
         self._slider.setMinimumWidth(48)
         self._slider.valueChanged.connect(self._on_slider)
-        self._size = named(QSpinBox(), "brushSize")
+        self._size = named(WholeNumberBox(), "brushSize")
         self._size.setRange(*BRUSH_RANGE_PX)
         self._size.setSuffix(" px")
         self._size.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -122,7 +131,7 @@ class ToolBar(QWidget):
             "or those of whose area it covers at least a share."
         )
         self._rule.activated.connect(lambda place: setattr(self._model, "rule", self._rule.itemData(place)))
-        self._share = named(QSpinBox(), "cellShare")
+        self._share = named(WholeNumberBox(), "cellShare")
         self._share.setRange(1, 100)
         self._share.setSuffix(" %")
         self._share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)

@@ -33,6 +33,7 @@ from gazeviz.errors import UserError
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, push_button, section_title, side_by_side, soft, soft_text
 from gazeviz.ui.widgets.controls import ElidedLabel, choice_button, hairline
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 if TYPE_CHECKING:
     from gazeviz.app.report.report_task import Format, Preview, Written
@@ -77,11 +78,11 @@ def place_words(folder: Path, formats: Sequence[Format]) -> str:
     if not formats:
         return "Tick a format."
     if not folder.exists():
-        return "The folder will be made."
+        return "The folder will be created."
     names = {"html": "report.html", "pdf": "report.pdf", "md": "report.md", "json": "report.json",
              "csv": "runs.csv", "figures": "figures"}  # fmt: skip
     there = [names[kind] for kind in formats if (folder / names[kind]).exists()]
-    return f"There already, and will be replaced: {', '.join(there)}." if there else ""
+    return f"Existing files will be replaced: {', '.join(there)}." if there else ""
 
 
 PAGE_PX: Final = 632
@@ -173,7 +174,7 @@ class ReportDialog(QDialog):
         self._baselines.setChecked(True)
         self._ticks = {kind: _tick(kind) for kind in FORMATS}
         self._ticks["html"].setChecked(True)
-        self._dpi = named(QSpinBox(), "reportDpi")
+        self._dpi = named(WholeNumberBox(), "reportDpi")
         self._dpi.setRange(36, 1200)
         self._dpi.setValue(300)
         self._dpi.setSuffix(" dpi")
@@ -204,8 +205,8 @@ class ReportDialog(QDialog):
         self._show_files = push_button(
             "reportShow", "Open it", "Open the page, or the folder of the report", kind="flat"
         )
-        self._stop = push_button("reportStop", "Stop", "Write no more; files that are there already stay")
-        self._close = push_button("reportClose", "Close", "Close this window; what is being written goes on")
+        self._stop = push_button("reportStop", "Stop", "Stop writing; finished files are kept")
+        self._close = push_button("reportClose", "Close", "Close this window; writing continues")
         self._write = push_button(
             "reportWrite", "Write", "Write the ticked formats into the folder", kind="primary"
         )
@@ -262,7 +263,7 @@ class ReportDialog(QDialog):
         reporting.progressed.connect(self._on_progressed)
         reporting.written.connect(self._on_written)
         reporting.failed.connect(self._on_failed)
-        reporting.stopped.connect(lambda: self._end("Stopped. Files that were finished are in the folder."))
+        reporting.stopped.connect(lambda: self._end("Stopped. Finished files are in the folder."))
         self._title.textEdited.connect(lambda _: self._typing.start())
         self._baselines.toggled.connect(lambda _: self._ask_preview())
         for tick in self._ticks.values():

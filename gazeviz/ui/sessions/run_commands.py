@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Final
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QWidget
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QMenu, QPushButton, QWidget
+
 from gazeviz.app.history.log_browser import RunLine
 from gazeviz.render.style import one_line
-from dataclasses import dataclass
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QPushButton, QWidget
-from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import push_button
-from gazeviz.ui.widgets.controls import MenuButton
-from gazeviz.ui.heads.head_sets import FlowLayout
-
+from gazeviz.ui.widgets.command import Command, add_commands
+from gazeviz.ui.widgets.controls import MenuButton, push_button
+from gazeviz.ui.widgets.flow_layout import FlowLayout
 
 # The menu of a run under the right button: what can be done, and a list of only the runs like it.
 
@@ -46,138 +43,94 @@ def like_it(line: RunLine, key: str) -> tuple[str, str] | None:
 
 def run_menu(
     parent: QWidget,
-    offered: Sequence[tuple[str, str]],
-    do: Callable[[str], object],
+    commands: Sequence[Command],
     likeness: tuple[str, str] | None,
     look_for: Callable[[str], object],
 ) -> QMenu:
-    """A menu that deletes itself when it is closed. offered: deeds and what they are called."""
+    """A menu of what can be done with the selected runs; it deletes itself when it is closed."""
     menu = QMenu(parent)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if likeness is not None:
         label, typed = likeness
         menu.addAction(label.replace("&", "&&")).triggered.connect(lambda: look_for(typed))
         menu.addSeparator()
-    for key, label in offered:
-        menu.addAction(label).triggered.connect(partial(_done, do, key))
+    add_commands(menu, commands)
     return menu
-
-
-def _done(do: Callable[[str], object], key: str, _checked: bool = False) -> None:
-    do(key)
 
 
 COPIED_MS: Final = 1500
 
 
-@dataclass(frozen=True)
-class _Deed:
-    """A button. most: with how many runs it can be done; least: from how many on it is offered."""
-
-    key: str
-    label: str
-    tip: str
-    kind: str = ""
-    least: int = 1
-    most: int | None = None
+_PRIMARY: Final = ("runs.open", "runs.compare", "runs.restore")
+_NO_BUTTONS: Final = ("runs.tag", "runs.note", "runs.search", "runs.undo", "runs.redo")
+"""They have places of their own on the tab."""
+_JUDGE: Final = "runs.judge_"
+_COPIES: Final = {"shell": "runs.copy_shell", "python": "runs.copy_python"}
 
 
-_DEEDS: Final = (
-    _Deed("open", "Open in Explore", "Show the run exactly as it was, without the model  Enter", "primary",
-          most=1),
-    _Deed("compare", "Compare", "Show two to six runs side by side  C", "primary", 2, 6),
-    _Deed("replay", "Replay", "Ask the model again, and say whether the tokens are the same  R", most=1),
-    _Deed("shell", "Copy as shell", "Copy a command line that gives the same tokens  Ctrl+C", most=1),
-    _Deed("python", "Copy as Python", "Copy Python that gives the same tokens  Ctrl+Shift+C", most=1),
-    _Deed("report", "Report ...", "Write a report of the selected runs  P"),
-    _Deed("star", "Star", "Give the selected runs a star, or take it away  S"),
-    _Deed("delete", "Delete", "Take the selected runs out of the list; it can be undone  Del"),
-    _Deed("restore", "Bring back", "Show the selected runs in the lists again", "primary"),
-)  # fmt: skip
-_VERDICTS: Final = (
-    ("Describes the target", "target", True),
-    ("Describes something else", "something else", False),
-    ("Junk", "junk", False),
-)
+class CommandButtons(QWidget):
+    """The commands as buttons in rows; those that cannot be done now are grey, and their tips say why."""
 
-
-class DeedButtons(QWidget):
-    """The buttons, in rows. deed_wanted: a name of session_table.DEED_KEYS, or "restore"."""
-
-    deed_wanted = Signal(str)
-
-    def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("runDeeds")
-        self._archive = archive
-        self._ids: tuple[int, ...] = ()
-        self.deleted = False
+        self.setObjectName("runCommands")
+        self._commands: dict[str, Command] = {}
         self._buttons: dict[str, QPushButton] = {}
-        layout = FlowLayout(self, theme.SPACE + 2)
-        for deed in _DEEDS:
-            layout.addWidget(self._make(deed))
-        self._verdict = MenuButton("Judge", "runJudge", "Say what the text describes; reports show it")
-        for label, verdict, ok in _VERDICTS:
-            action = self._verdict.menu().addAction(label)
-            action.triggered.connect(partial(self._judge, verdict, ok))
-        self._verdict.menu().addSeparator()
-        self._verdict.menu().addAction("Take the verdict back").triggered.connect(
-            partial(self._judge, "", None)
-        )
-        layout.addWidget(self._verdict)
+        self._deleted = False
+        self._judge = MenuButton("Judge", "runJudge", "Judge what the text describes; reports show the verdict")
+        self._layout = FlowLayout(self, theme.SPACE + 2)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
-        self._copied.timeout.connect(self._say_copy)
+        self._copied.timeout.connect(self.refresh)
 
-    def _make(self, deed: _Deed) -> QPushButton:
-        name = f"run{deed.key.capitalize()}"
-        button = push_button(name, deed.label, deed.tip, spoken=deed.label, kind=deed.kind)
-        button.clicked.connect(lambda: self.deed_wanted.emit(deed.key))
-        self._buttons[deed.key] = button
+    def show_commands(self, commands: Sequence[Command]) -> None:
+        """Make a button of each; what judges stands in one menu."""
+        shown = [command for command in commands if command.id not in _NO_BUTTONS]
+        self._commands = {command.id: command for command in shown}
+        for command in shown:
+            if not command.id.startswith(_JUDGE):
+                self._layout.addWidget(self._make(command))
+        self._layout.addWidget(self._judge)
+        self.refresh()
+
+    def _make(self, command: Command) -> QPushButton:
+        name = command.id.rpartition("_")[2] if command.id in _COPIES.values() else command.id.partition(".")[2]
+        kind = "primary" if command.id in _PRIMARY else ""
+        button = push_button(f"run{name.capitalize()}", command.title, command.hint, command.title, kind)
+        button.clicked.connect(lambda: command.run())
+        self._buttons[command.id] = button
         return button
 
-    def show_runs(self, run_ids: Sequence[int], lines: Sequence[RunLine], deleted: bool) -> None:
-        """Offer what can be done with some runs. lines: what is known of them."""
-        self._ids, self.deleted = tuple(run_ids), deleted
-        n_runs = len(run_ids)
-        for deed in _DEEDS:
-            fits = deed.least <= n_runs and (deed.most is None or n_runs <= deed.most)
-            self._buttons[deed.key].setVisible(fits and self._is_for(deed.key))
-        starred = bool(lines) and all(line.starred for line in lines)
-        self._buttons["star"].setText("Unstar" if starred else "Star")
-        self._verdict.setVisible(bool(n_runs) and not deleted)
-        self.setVisible(bool(n_runs))
+    def show_deleted(self, deleted: bool) -> None:
+        """Offer what can be done with runs that are deleted, or with those that are not."""
+        self._deleted = deleted
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask of each command whether it can be done now."""
+        for command_id, button in self._buttons.items():
+            command = self._commands[command_id]
+            reason = command.enabled_when()
+            button.setVisible(self._deleted == (command_id == "runs.restore") or command_id == "runs.open")
+            button.setEnabled(reason is None)
+            button.setToolTip(reason or command.hint)
+            starred = command_id == "runs.star" and command.checked is not None and command.checked()
+            button.setText("Unstar" if starred else command.title)
+        self._judge.setVisible(not self._deleted)
+        self._fill_judge()
         self.updateGeometry()
 
-    @property
-    def offered(self) -> list[tuple[str, str]]:
-        """What can be done now: keys and what they are called."""
-        return [(key, button.text()) for key, button in self._buttons.items() if not button.isHidden()]
-
-    @property
-    def commands(self) -> list[tuple[str, str, str]]:
-        """What can be done now: keys, what they are called, and what they do in words."""
-        tips = {deed.key: deed.tip.split("  ")[0] for deed in _DEEDS}
-        return [(key, label.removesuffix(" ..."), f"{tips[key]}.") for key, label in self.offered]
-
-    @property
-    def verdicts(self) -> list[tuple[str, Callable[[], object]]]:
-        """What can be said of the runs, and how it is said; none while there are none to judge."""
-        actions = [] if self._verdict.isHidden() else self._verdict.menu().actions()
-        return [(action.text(), action.trigger) for action in actions if not action.isSeparator()]
-
-    def _is_for(self, key: str) -> bool:
-        return key in ("restore", "open") if self.deleted else key != "restore"
-
     def say_copied(self, kind: str) -> None:
-        """Say on its button that a text was copied."""
-        self._say_copy()
-        self._buttons[kind].setText("Copied")
-        self._copied.start()
+        """Say on its button that a text was copied. kind: "shell" or "python"."""
+        self.refresh()
+        button = self._buttons.get(_COPIES[kind])
+        if button is not None:
+            button.setText("Copied")
+            self._copied.start()
 
-    def _say_copy(self) -> None:
-        for deed in _DEEDS:
-            if deed.key in ("shell", "python"):
-                self._buttons[deed.key].setText(deed.label)
-
-    def _judge(self, verdict: str, ok: bool | None, _checked: bool = False) -> None:
-        self._archive.judge(self._ids, verdict, ok)
+    def _fill_judge(self) -> None:
+        menu = self._judge.menu()
+        menu.clear()
+        for command in self._commands.values():
+            if command.id.startswith(_JUDGE):
+                title = command.title.removeprefix("Judge: ")
+                add_commands(menu, [replace(command, title=title[0].upper() + title[1:])])

@@ -27,7 +27,7 @@ from gazeviz.app.history.log_browser import LogBrowser, RunLine
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.render.style import visible
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text
-from gazeviz.ui.sessions.run_commands import DeedButtons
+from gazeviz.ui.sessions.run_commands import CommandButtons
 from gazeviz.ui.sessions.run_text import runs_words
 
 
@@ -45,7 +45,7 @@ class NoteEdit(QPlainTextEdit):
         super().__init__(parent)
         self.setObjectName("runNote")
         self.setAccessibleName("Note about the run")
-        self.setToolTip("Kept with the run, found by the search, shown in reports  N")
+        self.setToolTip("Stored with the run, searchable, shown in reports  N")
         self.setPlaceholderText("What did you see?")
         self.setTabChangesFocus(True)
         self.setFixedHeight(_HEIGHT_PX)
@@ -102,12 +102,12 @@ class TagRow(QWidget):
         self._ids: tuple[int, ...] = ()
         self._tags: dict[str, int] = {}
         self._known: tuple[str, ...] = ()
-        self.button = MenuButton("No tags", "runTagMenu", "Put tags on the selected runs  T")
+        self.button = MenuButton("No tags", "runTagMenu", "Tag the selected runs  T")
         self.button.menu().aboutToShow.connect(self._fill)
         self.new = named(QLineEdit(), "runNewTag")
         self.new.setPlaceholderText("New tag")
         self.new.setAccessibleName("New tag")
-        self.new.setToolTip("Put a new tag on the selected runs: Enter. Esc leaves it")
+        self.new.setToolTip("New tag for the selected runs: Enter adds it, Esc cancels")
         self.new.setMaxLength(60)
         self.new.returnPressed.connect(self._on_new)
         self.new.installEventFilter(self)
@@ -190,9 +190,7 @@ _PICTURE_HIGH_PX: Final = 190
 
 
 class RunDetails(QWidget):
-    """The column. deed_wanted: a name of session_table.DEED_KEYS, for the runs that are selected."""
-
-    deed_wanted = Signal(str)
+    """The column: what is known of the selected runs, and what can be done with them."""
 
     def __init__(self, archive: LogBrowser, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,10 +204,9 @@ class RunDetails(QWidget):
         self.facts = FactTable()
         self.tags = TagRow(archive)
         self.note = NoteEdit(archive)
-        self.deeds = DeedButtons(archive)
+        self.commands = CommandButtons()
         self._hint = soft_text("runDetailsHint")
         self._lay_out()
-        self.deeds.deed_wanted.connect(self.deed_wanted)
         archive.facts_found.connect(self._on_facts_found)
         archive.changed.connect(self._on_changed)
         self.show_runs(())
@@ -221,7 +218,7 @@ class RunDetails(QWidget):
         self._note_title = section_title("Note")
         parts = (
             self._title, self._hint, self.picture, self._picture_note, self.facts, self.tags,
-            self._note_title, self.note, self.deeds,
+            self._note_title, self.note, self.commands,
         )  # fmt: skip
         for part in parts:
             layout.addWidget(part)
@@ -248,7 +245,8 @@ class RunDetails(QWidget):
             self.picture.show_picture(None)
             self.facts.show_rows(())
         self.tags.show_runs(run_ids, lines)
-        self.deeds.show_runs(run_ids, lines, deleted)
+        self.commands.setVisible(bool(run_ids))
+        self.commands.show_deleted(deleted)
         if one and another:
             self.note.show_note(run_ids[0], lines[0].note if lines else "")
         elif another:
@@ -272,7 +270,7 @@ class RunDetails(QWidget):
             self.picture.show_picture(image.copy())
         self.note.show_note(facts.line.id, facts.line.note)
         self.tags.show_runs(self._ids, (facts.line,))
-        self.deeds.show_runs(self._ids, (facts.line,), self.deeds.deleted)
+        self.commands.refresh()
 
     def _on_changed(self, run_ids: tuple[int, ...]) -> None:
         """A run that is shown may say something else now."""
@@ -381,8 +379,8 @@ def _hint(run_ids: Sequence[int]) -> str:
     if not run_ids:
         return "Select a run to see what was asked; hold Ctrl or Shift to select several."
     if len(run_ids) <= MOST_COMPARED:
-        return "Compare them, put them into one report, or mark them together."
-    return f"Put them into one report, or mark them together; up to {MOST_COMPARED} can be compared."
+        return "Compare them, report them, or tag them together."
+    return f"Report or tag them together; up to {MOST_COMPARED} can be compared."
 
 
 def _cut(text: str) -> str:

@@ -1,7 +1,7 @@
 """The table of runs: a hundred thousand rows that scroll, sort, group and are selected by numbers.
 
-Says what a person wants done by signals; the browser does it. Keys: Enter opens, S star, T tag, N note, R
-replay, C compare, P report, Delete deletes, arrows move and fold sessions.
+Says what a person wants done by signals; the browser does it. Arrows move and fold sessions; the keys of
+commands are given to it.
 """
 
 from __future__ import annotations
@@ -249,24 +249,20 @@ def _draw_elided(painter: QPainter, place: QRectF, text: str, alignment: Qt.Alig
 
 SETTLE_MS: Final = 60
 """So long a selection has to stay before what belongs to it is looked up."""
-DEED_KEYS: Final = {
-    "Return": "open", "Enter": "open", "Space": "open", "S": "star", "T": "tag", "N": "note", "R": "replay",
-    "C": "compare", "P": "report", "Del": "delete", "Backspace": "delete", "Ctrl+C": "shell",
-    "Ctrl+Shift+C": "python",
-}  # fmt: skip
+_SAME_KEYS: Final = {"Enter": "Return", "Space": "Return", "Backspace": "Del"}
 
 
 class RunTable(QTableView):
     """The table.
 
     selection_settled: the selected runs' numbers, in the order of the table.
-    sort_wanted: SortKey, whether descending.  deed_wanted: a name of DEED_KEYS.
+    sort_wanted: SortKey, whether descending.  key_wanted: a key that may be a command's.
     menu_wanted: for a run and a column's key, at a point of the screen.
     """
 
     selection_settled = Signal(object)
     sort_wanted = Signal(str, bool)
-    deed_wanted = Signal(str)
+    key_wanted = Signal(str)
     star_clicked = Signal(int)
     menu_wanted = Signal(int, str, QPoint)
 
@@ -280,6 +276,7 @@ class RunTable(QTableView):
         self.setModel(self.rows)
         self._painter = RowPainter(self, self.rows, archive)
         self._set_up()
+        self._keys: frozenset[str] = frozenset()
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._on_settled)
         self._load = QTimer(self, singleShot=True, interval=0)
@@ -382,6 +379,10 @@ class RunTable(QTableView):
         if len(rows):
             self.verticalScrollBar().setValue(int(rows[0]) * ROW_PX)
 
+    def take_keys(self, keys: Collection[str]) -> None:
+        """Act on these keys while the table has the focus, besides on its own."""
+        self._keys = frozenset(keys)
+
     # What is selected
 
     def selected_ids(self) -> tuple[int, ...]:
@@ -456,7 +457,7 @@ class RunTable(QTableView):
 
     def _on_double_clicked(self, index: Index) -> None:
         if self.plan.run_at(index.row()) is not None and index.column() != PLACES["star"]:
-            self.deed_wanted.emit("open")
+            self.key_wanted.emit("Return")
 
     def set_folded(self, session_id: int, folded: bool) -> None:
         """Hide or show the runs of a session."""
@@ -491,20 +492,25 @@ class RunTable(QTableView):
     def event(self, event: QEvent) -> bool:
         """Keep plain keys from the window, where they choose tools and run the model."""
         override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and _is_its_own(event):
+        if override and isinstance(event, QKeyEvent) and self._is_its_own(event):
             event.accept()
             return True
         return super().event(event)
 
+    def _is_its_own(self, event: QKeyEvent) -> bool:
+        """Whether the table acts on a key by itself."""
+        known = is_plain(event) or command_key(event) in self._keys
+        return known or event.matches(QKeySequence.StandardKey.SelectAll)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Do what the key stands for."""
         session = self.plan.group_at(self.currentIndex().row())
-        deed = DEED_KEYS.get(key_name(event))
+        key = command_key(event)
         if session is not None and event.key() in _FOLD_KEYS:
             folds = {Qt.Key.Key_Left: True, Qt.Key.Key_Right: False}
             self.set_folded(session, folds.get(Qt.Key(event.key()), session not in self.rows.folded))
-        elif deed is not None:
-            self.deed_wanted.emit(deed)
+        elif key in self._keys:
+            self.key_wanted.emit(key)
         else:
             super().keyPressEvent(event)
 
@@ -540,13 +546,6 @@ class RunTable(QTableView):
 _FOLD_KEYS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 
-def _is_its_own(event: QKeyEvent) -> bool:
-    """Whether the table acts on a key by itself."""
-    return (
-        is_plain(event) or key_name(event) in DEED_KEYS or event.matches(QKeySequence.StandardKey.SelectAll)
-    )
-
-
 def is_plain(event: QKeyEvent) -> bool:
     """Whether a key is pressed alone, or with Shift."""
     held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
@@ -557,3 +556,9 @@ def key_name(event: QKeyEvent) -> str:
     """A key as Qt writes it."""
     held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
     return QKeySequence(held.value | event.key()).toString()
+
+
+def command_key(event: QKeyEvent) -> str:
+    """The key that a command is known by: Enter and Space open as Return does, Backspace deletes as Del."""
+    name = key_name(event)
+    return _SAME_KEYS.get(name, name)

@@ -44,22 +44,22 @@ class Column:
 RUN_COLUMNS: Final = (
     Column("star", "★", 30, "Starred runs; S gives or takes a star", "starred"),
     Column("id", "Run", 50, "The run's number in the log", "started", shown=False),
-    Column("picture", "Picture", 100, "The picture that was asked about", "picture", 1),
+    Column("picture", "Picture", 100, "The picture", "picture", 1),
     Column("prompt", "Prompt", 80, "What was asked", "prompt", 2),
-    Column("heads", "Heads", 84, "The heads that were steered, and where they came from", "heads", 2),
-    Column("target", "Target", 82, "The region that the heads were pointed at", "target"),
+    Column("heads", "Heads", 84, "The steered heads and their origin", "heads", 2),
+    Column("target", "Target", 82, "The target region", "target"),
     Column("strength", "Str.", 46, "Strength of the steering", "strength"),
     Column("text", "Text", 110, "What the model answered", "text", 5),
-    Column("verdict", "Judge", 84, "What a judge says of the text, or how the run ended", "verdict"),
+    Column("verdict", "Judge", 84, "The judge's verdict, or how the run ended", "verdict"),
     Column("mass", "Mass", 82, "Mass on the target, before and after steering", shown=False),
     Column("tags", "Tags", 100, "Tags of the run; T adds one", shown=False),
     Column("note", "Note", 120, "What you wrote about the run", shown=False),
     Column("model", "Model", 100, "The model that was asked", "model", shown=False),
     Column("session", "Session", 130, "The session that the run belongs to", "session", shown=False),
     Column("tokens", "Tokens", 58, "How many tokens were written", "tokens", shown=False),
-    Column("seconds", "Time", 64, "How long it took", "seconds", shown=False),
+    Column("seconds", "Time", 64, "Duration", "seconds", shown=False),
     Column("state", "State", 76, "Done, cancelled, failed or lost", "state", shown=False),
-    Column("at", "At", 58, "When it was asked", "started"),
+    Column("at", "At", 58, "When the run started", "started"),
 )
 PLACES: Final = {column.key: place for place, column in enumerate(RUN_COLUMNS)}
 

@@ -6,54 +6,46 @@ and reports nothing itself: it says by signals which runs that is wanted for.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QScrollArea,
+    QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
-from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import named, push_button, soft_text
-from gazeviz.ui.widgets.controls import CloseButton
-from collections.abc import Callable
-from functools import partial
-from typing import Final
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QSplitter,
-    QStackedWidget,
-    QWidget,
+
+from gazeviz.app.history.log_browser import (
+    Listing,
+    LogBrowser,
+    Overview,
+    RunFilter,
+    RunLine,
+    RunQuery,
+    SortKey,
 )
-from gazeviz.app.history.log_browser import LogBrowser, Listing, Overview, RunFilter, RunLine, SortKey, RunQuery
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
 from gazeviz.errors import UserError
-from gazeviz.ui.widgets.controls import named, soft
-from gazeviz.ui.widgets.controls import hairline
-from gazeviz.ui.sessions.search_bar import SessionBar
-from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.sessions.run_commands import like_it, run_menu
-from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
-from gazeviz.ui.sessions.sidebar import ALL, SidebarEntry, Sidebar
+from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.sessions.run_table import RunTable, is_plain, key_name
+from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
 from gazeviz.ui.sessions.run_text import log_words, runs_words
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
-from gazeviz.app.history.log_browser import LogBrowser
-from gazeviz.app.history.reopening import Reopener
-from gazeviz.app.history.replaying import Replayer
-from gazeviz.app.session.settings import AppSettings
-from gazeviz.ui.compare.compare_page import CompareView
-from gazeviz.ui.sessions.report_dialog import ReportDialog
-
+from gazeviz.ui.sessions.search_bar import SessionBar
+from gazeviz.ui.sessions.sidebar import ALL, Sidebar, SidebarEntry
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.controls import CloseButton, hairline, named, push_button, soft, soft_text
 
 # What stands around the list of runs: columns, the line that undoes deleting, a page for no runs.
 
@@ -67,9 +59,9 @@ class UndoLine(QWidget):
         super().__init__(parent)
         self.setObjectName("undoLine")
         self._sentence = named(QLabel(), "undoSentence")
-        self._undo = push_button("undoDelete", "Undo", "Bring back what was deleted  Ctrl+Z", "Undo deleting")
+        self._undo = push_button("undoDelete", "Undo", "Restore what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
-        tip = "Close this line; the log keeps deleted runs for 30 days"
+        tip = "Dismiss; deleted runs are kept for 30 days"
         close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
@@ -102,7 +94,7 @@ class EmptyPage(QWidget):
         self._sentence = named(QLabel(), "noRunsSentence")
         self._sentence.setFont(theme.font_ui(15, 600))
         self._next = soft_text("noRunsNext")
-        self._step = push_button("noRunsStep", "", "Change what is shown; no run is touched")
+        self._step = push_button("noRunsStep", "", "Changes only what is shown")
         self._step.clicked.connect(self.step_wanted)
         layout = QVBoxLayout(self)
         layout.setSpacing(2 * theme.SPACE)
@@ -125,12 +117,12 @@ class EmptyPage(QWidget):
     def say_why(self, *, nothing_yet: bool, narrowed: bool) -> None:
         """Say why no run is listed: none was ever made, a search found none, or all were deleted."""
         if nothing_yet:
-            kept = "what was asked, what the model answered, where its heads looked"
-            self.say("No runs yet.", f"Every run is kept here: {kept}.", "Go to Explore")
+            kept = "the prompt, the answer, and where its heads looked"
+            self.say("No runs yet.", f"Every run is logged here: {kept}.", "Go to Explore")
         elif narrowed:
-            self.say("No run matches.", "Look for something else, or among all runs.", "Show all runs")
+            self.say("No run matches.", "Change the search, or search all runs.", "Show all runs")
         else:
-            self.say("No runs here.", "The deleted ones can be brought back for 30 days.")
+            self.say("No runs here.", "Deleted runs can be restored for 30 days.")
 
     @property
     def sentence(self) -> str:
@@ -165,6 +157,8 @@ LEFT_PX: Final = 204
 RIGHT_PX: Final = 345
 REFRESH_MS: Final = 250
 """So long changes are gathered before the list is asked for anew."""
+_OF_THE_LIST: Final = ("runs.search", "runs.undo", "runs.redo")
+"""They are about the whole list, and no part of a run's menu."""
 _SHORTCUTS: Final = {"Ctrl+Z", "Ctrl+Shift+Z", "Ctrl+F"}
 
 
@@ -191,6 +185,8 @@ class SessionBrowser(QWidget):
         self._model, self._controller, self._archive = model, controller, archive
         self._sort: tuple[SortKey, bool] = ("started", True)
         self._known_empty = False
+        self._commands: dict[str, Command] = {}
+        self._offered: tuple[Command, ...] = ()
         self._compared: tuple[int, ...] = ()
         self.shelf = Sidebar()
         self.table = RunTable(archive)
@@ -252,11 +248,10 @@ class SessionBrowser(QWidget):
         shelf.sessions_compare_wanted.connect(self.compare_sessions_wanted)
         table.selection_settled.connect(self._on_selection_settled)
         table.sort_wanted.connect(self._on_sort_wanted)
-        table.deed_wanted.connect(self.do)
+        table.key_wanted.connect(self._on_key)
         table.star_clicked.connect(self._on_star_clicked)
         table.menu_wanted.connect(self._on_menu_wanted)
-        self.details.deed_wanted.connect(self.do)
-        self.undo_line.undo_wanted.connect(self._undo)
+        self.undo_line.undo_wanted.connect(self.undo)
         self.empty.step_wanted.connect(self._on_step_wanted)
 
     # What it shows
@@ -347,7 +342,7 @@ class SessionBrowser(QWidget):
     def _on_selection_settled(self, run_ids: tuple[int, ...]) -> None:
         known = (self.table.rows.line(run_id) for run_id in run_ids[:500])
         lines = [line for line in known if line is not None]
-        self.details.show_runs(run_ids, lines, deleted=self._shows_deleted())
+        self.details.show_runs(run_ids, lines, deleted=self.shows_deleted)
         self._show_count()
         if self._lower is not None and self._lower.isVisible():
             compared = run_ids if 2 <= len(run_ids) <= MOST_COMPARED else ()
@@ -358,7 +353,9 @@ class SessionBrowser(QWidget):
         self._compared = run_ids
         self.compare_wanted.emit(run_ids)
 
-    def _shows_deleted(self) -> bool:
+    @property
+    def shows_deleted(self) -> bool:
+        """Whether the list shows runs that were deleted."""
         return self.shelf.chosen.kind == "deleted" or self.bar.search.wanted.deleted
 
     def _on_failed(self, error: UserError) -> None:
@@ -366,44 +363,63 @@ class SessionBrowser(QWidget):
 
     def _on_text_found(self, kind: str, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self.details.deeds.say_copied(kind)
+        self.details.commands.say_copied(kind)
 
     # What is done with runs
 
-    def do(self, deed: str) -> None:
-        """Do something with the selected runs: a name of session_table.DEED_KEYS, or "restore"."""
+    def show_commands(self, commands: Sequence[Command]) -> None:
+        """Offer these as buttons, in the context menu, and by their keys while the list has the focus."""
+        self._commands = {command.key: command for command in commands if command.key}
+        self._offered = tuple(command for command in commands if command.id not in _OF_THE_LIST)
+        self.table.take_keys(self._commands)
+        self.details.commands.show_commands(commands)
+
+    def _on_key(self, key: str) -> None:
+        command = self._commands.get(key)
+        if command is not None and command.enabled_when() is None:
+            command.run()
+
+    @property
+    def selected_are_starred(self) -> bool:
+        """Whether there are selected runs, and all of them have a star."""
+        lines = [self.table.rows.line(run_id) for run_id in self.selected_ids]
+        return bool(lines) and all(line is not None and line.starred for line in lines)
+
+    def open_selected(self) -> None:
+        """Ask for the selected run to be shown in Explore."""
+        self.open_wanted.emit(self.selected_ids[0])
+
+    def replay_selected(self) -> None:
+        """Ask for the selected run to be run again."""
+        self.replay_wanted.emit(self.selected_ids[0])
+
+    def copy_selected(self, kind: str) -> None:
+        """Copy what gives the tokens of the selected run again: "shell" or "python"."""
+        self._archive.ask_text(self.selected_ids[0], kind=kind)
+
+    def compare_selected(self) -> None:
+        """Ask for the selected runs side by side."""
+        self._compare(self.selected_ids)
+
+    def report_selected(self) -> None:
+        """Ask for a report of the selected runs."""
+        self.report_wanted.emit(self.selected_ids)
+
+    def star_selected(self) -> None:
+        """Star the selected runs, or remove the stars where all have one."""
+        self._archive.star(self.selected_ids, not self.selected_are_starred)
+
+    def judge_selected(self, verdict: str, ok: bool | None) -> None:
+        """Write down what the selected runs' texts describe; "" takes a verdict away."""
+        self._archive.judge(self.selected_ids, verdict, ok)
+
+    def restore_selected(self) -> None:
+        """Show deleted runs in the lists again."""
+        self._archive.restore(self.selected_ids)
+
+    def delete_selected(self) -> None:
+        """Take the selected runs out of the list, and select the next one."""
         run_ids = self.selected_ids
-        if not run_ids:
-            return
-        one: dict[str, Callable[[int], object]] = {
-            "open": self.open_wanted.emit,
-            "replay": self.replay_wanted.emit,
-            "shell": partial(self._archive.ask_text, kind="shell"),
-            "python": partial(self._archive.ask_text, kind="python"),
-            "note": lambda _run_id: self.details.note.setFocus(),
-        }
-        if deed in one:
-            if len(run_ids) == 1:
-                one[deed](run_ids[0])
-            return
-        self._do_with_all(deed, run_ids)
-
-    def _do_with_all(self, deed: str, run_ids: tuple[int, ...]) -> None:
-        if deed == "report":
-            self.report_wanted.emit(run_ids)
-        elif deed == "compare" and 2 <= len(run_ids) <= MOST_COMPARED:
-            self._compare(run_ids)
-        elif deed == "tag":
-            self.details.tags.ask()
-        elif deed == "star":
-            lines = [self.table.rows.line(run_id) for run_id in run_ids]
-            self._archive.star(run_ids, not all(line is not None and line.starred for line in lines))
-        elif deed == "delete" and not self._shows_deleted():
-            self._delete(run_ids)
-        elif deed == "restore":
-            self._archive.restore(run_ids)
-
-    def _delete(self, run_ids: tuple[int, ...]) -> None:
         rows = self.table.plan.rows_of(run_ids)
         after = int(rows[-1]) + 1
         next_id = self.table.plan.run_at(after) or self.table.plan.run_at(int(rows[0]) - 1)
@@ -411,6 +427,11 @@ class SessionBrowser(QWidget):
         self.undo_line.say(f"{runs_words(len(run_ids)).capitalize()} deleted.")
         if next_id is not None:
             self.table.select_runs([next_id], next_id)
+
+    def begin_search(self) -> None:
+        """Go to the search line."""
+        self.bar.search.setFocus()
+        self.bar.search.selectAll()
 
     def _delete_session(self, session_id: int) -> None:
         entry = next((line for line in self.shelf.entries if line.same == ("session", session_id)), None)
@@ -433,15 +454,19 @@ class SessionBrowser(QWidget):
 
     def menu_of(self, line: RunLine, column: str) -> QMenu:
         """What the right button offers on a run, in a column."""
-        offered = [*self.details.deeds.offered, ("tag", "Tag ...")]
-        return run_menu(self, offered, self.do, like_it(line, column), self.look_for)
+        return run_menu(self, self._offered, like_it(line, column), self.look_for)
 
     def _on_session_renamed(self, session_id: int, name: str) -> None:
         self._controller.attempt(lambda: self._archive.rename_session(session_id, name), about="log")
 
-    def _undo(self) -> None:
+    def undo(self) -> None:
+        """Undo the last change of the log."""
         self.undo_line.hide()
         self._archive.undo_stack.undo()
+
+    def redo(self) -> None:
+        """Redo what was undone."""
+        self._archive.undo_stack.redo()
 
     def _on_step_wanted(self) -> None:
         if self._known_empty:
@@ -492,72 +517,9 @@ class SessionBrowser(QWidget):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Undo, redo, search."""
-        name = key_name(event)
-        if name == "Ctrl+F":
-            self.bar.search.setFocus()
-            self.bar.search.selectAll()
-        elif name == "Ctrl+Z":
-            self._undo()
-        elif name == "Ctrl+Shift+Z":
-            self._archive.undo_stack.redo()
+        """The keys of commands that act wherever the focus is on this tab."""
+        key = key_name(event)
+        if key in _SHORTCUTS:
+            self._on_key(key)
         else:
             super().keyPressEvent(event)
-
-
-# The Sessions tab put together: the list of runs, comparisons beneath it, and what can be done with runs.
-#
-# Opening, replaying and reporting belong to the app; this passes wishes on, and says when Explore is wanted.
-
-
-_LAYOUT: Final = "sessions"
-
-
-class SessionsView(QWidget):
-    """Everything that was logged. Signal `explore_wanted`: a run stands in Explore."""
-
-    explore_wanted = Signal()
-
-    def __init__(
-        self,
-        model: SessionModel,
-        controller: RunController,
-        archive: LogBrowser,
-        settings: AppSettings,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.setObjectName("sessions")
-        self._archive, self._settings = archive, settings
-        self._reopener = Reopener(controller, archive.store, self)
-        self._replayer = Replayer(controller, archive.store, self._reopener, self)
-        self.browser = SessionBrowser(model, controller, archive)
-        self.compare = CompareView(model, controller, archive)
-        self.report = ReportDialog(archive, self, settings)
-        self.browser.set_lower(self.compare)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.browser)
-        layout_before = settings.window_layout(_LAYOUT)
-        if layout_before is not None:
-            self.browser.restore_state(layout_before)
-        self._connect()
-
-    def close_log(self) -> None:
-        """Keep what is being written and read nothing more; called before the log is closed."""
-        self.browser.keep()
-        self._settings.save_window_layout(*self.browser.save_state(), name=_LAYOUT)
-        self._reopener.close()
-        self.report.close_work()
-
-    def _connect(self) -> None:
-        for view in (self.browser, self.compare):
-            view.open_wanted.connect(self._reopener.reopen)
-            view.report_wanted.connect(self.report.show_runs)
-        self.browser.replay_wanted.connect(self._replayer.replay)
-        self.browser.compare_wanted.connect(self.compare.show_runs)
-        self.browser.compare_sessions_wanted.connect(self.compare.show_sessions)
-        self.compare.shows_changed.connect(self.compare.setVisible)
-        self.browser.session_report_wanted.connect(self.report.show_session)
-        self.browser.explore_wanted.connect(self.explore_wanted)
-        self._reopener.opened.connect(lambda _: self.explore_wanted.emit())

@@ -120,7 +120,7 @@ class SidebarRows(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return entry.label if entry.kind == "title" else f"{entry.label}, {entry.count:,}"
         if role == Qt.ItemDataRole.ToolTipRole and entry.kind == "session":
-            return "Show this session alone. F2 renames it, the right button offers more"
+            return "Show only this session. F2 renames it; right-click for more"
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

@@ -35,6 +35,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import named, soft
 
 # Finding a command by a few letters: what a command is, and how well its name fits what was typed.
@@ -43,21 +44,15 @@ from gazeviz.ui.widgets.controls import named, soft
 
 
 @dataclass(frozen=True)
-class Command:
-    """Something that can be done. key: as it is shown, "" for none.  tip: what it does to the model."""
-
-    name: str
-    key: str
-    tip: str
-    run: Callable[[], object]
-
-
-@dataclass(frozen=True)
 class FoundCommand:
-    """A command that was found; `places` are the letters of its name that were asked for."""
+    """A command that was found; `places` are the letters of its title that were asked for.
+
+    reason: why it cannot be done now, None where it can.
+    """
 
     command: Command
     places: tuple[int, ...] = ()
+    reason: str | None = None
 
 
 def find(commands: Sequence[Command], asked: str) -> list[FoundCommand]:
@@ -73,14 +68,14 @@ def find(commands: Sequence[Command], asked: str) -> list[FoundCommand]:
         if all(fit is not None for fit in fits):
             score = sum(fit[0] for fit in fits if fit)
             places = sorted({at for fit in fits if fit for at in fit[1]})
-            scored.append((-score, place, FoundCommand(command, tuple(places))))
+            scored.append((-score, place, FoundCommand(command, tuple(places), command.enabled_when())))
     return [match for _, _, match in sorted(scored, key=lambda entry: entry[:2])]
 
 
 def _fit(word: str, command: Command) -> tuple[float, tuple[int, ...]] | None:
-    in_name = _best_places(word, command.name.casefold())
+    in_name = _best_places(word, command.title.casefold())
     if in_name is not None:
-        return _score(in_name, command.name), in_name
+        return _score(in_name, command.title), in_name
     if command.key and word == command.key.casefold():
         return 4.0, ()
     return (0.5, ()) if len(word) > 1 and word in command.tip.casefold() else None
@@ -157,12 +152,13 @@ class CommandList(QAbstractListModel):
         """Its name; what it does; all of it for the delegate."""
         match = self.matches[index.row()]
         command = match.command
-        spoken = f"{command.name}, key {command.key}" if command.key else command.name
+        spoken = f"{command.title}, key {command.key}" if command.key else command.title
+        tip = match.reason or command.tip
         return {
-            int(Qt.ItemDataRole.DisplayRole): command.name,
-            int(Qt.ItemDataRole.ToolTipRole): command.tip,
+            int(Qt.ItemDataRole.DisplayRole): command.title,
+            int(Qt.ItemDataRole.ToolTipRole): tip,
             int(Qt.ItemDataRole.AccessibleTextRole): spoken,
-            int(Qt.ItemDataRole.AccessibleDescriptionRole): command.tip,
+            int(Qt.ItemDataRole.AccessibleDescriptionRole): tip,
             _COMMAND_ROLE: match,
         }.get(int(role))
 
@@ -194,7 +190,7 @@ class CommandRow(QStyledItemDelegate):
         room.setLeft(self._draw_name(painter, room, match) + 12)
         painter.setFont(theme.font_ui(12))
         painter.setPen(colours.soft)
-        tip = match.command.tip.partition("\n")[0]
+        tip = (match.reason or match.command.tip).partition("\n")[0]
         shown = QFontMetricsF(painter.font()).elidedText(tip, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         painter.restore()
@@ -220,10 +216,11 @@ class CommandRow(QStyledItemDelegate):
         """Draw the name, its found letters in the accent; returns its right edge."""
         colours, x = theme.current(), room.left()
         plain, found = theme.font_ui(13, 500), theme.font_ui(13, 600)
-        for at, letter in enumerate(match.command.name):
+        for at, letter in enumerate(match.command.title):
             lit = at in match.places
             painter.setFont(found if lit else plain)
-            painter.setPen(colours.accent if lit else colours.ink)
+            ink = colours.ink if match.reason is None else colours.soft
+            painter.setPen(colours.accent if lit and match.reason is None else ink)
             width = QFontMetricsF(painter.font()).horizontalAdvance(letter)
             painter.drawText(
                 QRectF(x, room.top(), width + 2, room.height()), Qt.AlignmentFlag.AlignVCenter, letter
@@ -248,12 +245,12 @@ class CommandPalette(QWidget):
         self._search.setPlaceholderText("Find a command")
         self._search.setAccessibleName("Find a command")
         self._search.setToolTip(
-            "A few letters of a command's name; Up and Down choose, Enter does it, Esc closes"
+            "Type part of a command's name; Up and Down select, Enter runs it, Esc closes"
         )
         self._search.setClearButtonEnabled(True)
         self._list = CommandList(self)
         self._view = named(QListView(), "commandList")
-        self._none = soft(named(QLabel("Nothing is called that. Try fewer letters."), "commandNone"))
+        self._none = soft(named(QLabel("No command matches. Try fewer letters."), "commandNone"))
         self._make_view()
         self._window = parent
         self._layout = layout = QVBoxLayout(self)
@@ -272,7 +269,7 @@ class CommandPalette(QWidget):
         self._view.setUniformItemSizes(True)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._view.setAccessibleName("Commands that were found")
+        self._view.setAccessibleName("Matching commands")
         self._view.setMouseTracking(True)
         self._view.entered.connect(self._view.setCurrentIndex)
         self._view.clicked.connect(lambda index: self._do(index.row()))
@@ -329,9 +326,10 @@ class CommandPalette(QWidget):
     def _do(self, row: int) -> None:
         if not 0 <= row < len(self._list.matches):
             return
-        command = self._list.matches[row].command
-        self.close_palette()
-        command.run()
+        match = self._list.matches[row]
+        if match.reason is None:  # else it stays open: the row says what is missing
+            self.close_palette()
+            match.command.run()
 
     def _move(self, by: int) -> None:
         n = len(self._list.matches)

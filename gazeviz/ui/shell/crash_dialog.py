@@ -37,16 +37,16 @@ class CrashDialog(QDialog):
     def __init__(self, report: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("crashDialog")
-        self.setWindowTitle("gazeviz met a bug")
+        self.setWindowTitle("Internal error")
         self.resize(640, 380)
         self._report = report
         sentence = QLabel(
-            "gazeviz met a bug. Your session is still there; what you did last may not have happened."
+            "Internal error. Your session is intact, but your last action may not have taken effect."
         )
         sentence.setWordWrap(True)
         next_step = soft_text(
             "crashNextStep",
-            "Go on, or save what you need and start again. The text below helps to find the cause.",
+            "Continue, or save your work and restart. The text below helps to find the cause.",
         )
         text = named(QPlainTextEdit(report), "crashReport")
         text.setReadOnly(True)

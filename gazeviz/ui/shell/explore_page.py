@@ -6,6 +6,7 @@ panels" shows their titles; where they stand is remembered by the window.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer
@@ -25,10 +26,10 @@ from gazeviz.ui.picture.map_bar import MapBar
 from gazeviz.ui.picture.model_input_panel import PicturePanel
 from gazeviz.ui.picture.regions_panel import RegionListView
 from gazeviz.ui.picture.tool_bar import ToolBar
-from gazeviz.ui.shell.commands import Deed
 from gazeviz.ui.steering.prompt_bar import PromptBar
 from gazeviz.ui.steering.steer_panel import SteerPanel
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import hairline, named
 
 # Room beneath the picture: what is unfolded there takes it and gives it back, or is scrolled to.
@@ -151,9 +152,9 @@ class ExploreView(QMainWindow):
         maps, looks = Gallery(model, controller), LookHere(model, controller)
         heads = _column(RIGHT_PX, self.head_panel, maps, looks, self.discovery)
         self._heads = self._dock("Heads", heads, right)
-        self.prompt, steering = PromptBar(model, controller), SteerPanel(model, controller)
+        self.prompt, self.steering = PromptBar(model, controller), SteerPanel(model, controller)
         self.transcript = TranscriptView(model, controller)
-        answers = _stacked(self.prompt, steering, hairline(), self.transcript, stretched=3)
+        answers = _stacked(self.prompt, self.steering, hairline(), self.transcript, stretched=3)
         scrolled = ScrolledPart(answers, self)
         self._answers = self._dock("Answers", scrolled, bottom)
         self._trajectory = self._dock("Trajectory", TrajectoryPlot(model, controller), bottom)
@@ -161,7 +162,7 @@ class ExploreView(QMainWindow):
         self._placed = self._arranging = False
         self._before_large: QByteArray | None = None
         self._folds = UnfoldedRoom(self, self._answers, self._trajectory)
-        steering.unfolded.connect(self._folds.note)
+        self.steering.unfolded.connect(self._folds.note)
         for column in self.transcript.columns.values():
             column.verdict.folded_out.connect(self._folds.note)
             column.verdict.folded_out.connect(scrolled.show_end)
@@ -178,18 +179,14 @@ class ExploreView(QMainWindow):
         """Whether the panels have titles to be dragged by."""
         return self._arranging
 
-    def deeds(self) -> list[Deed]:
-        """What can be done with its parts by name and key."""
-        return [
-            Deed("Run", "Write the prompt", "Ctrl+P", "Go to the prompt; Enter runs it, Esc leaves it.",
-                 self._write_prompt),
-            Deed("Edit", "New region", "N", "Add an empty region and paint on it.", self.regions.add_region),
-            Deed("View", "Large picture", "F", "Hide heads, answers and trajectory, or bring them back.",
-                 lambda: self.set_large(not self.large), lambda: self.large),
-            Deed("View", "Arrange panels", "Ctrl+Shift+P", "Show the panels' titles, to drag them by.",
-                 lambda: self.set_arranging(not self.arranging), lambda: self.arranging),
-            Deed("View", "Panels as at first", "", "Put every panel back.", self.arrange_as_at_first),
-        ]  # fmt: skip
+    def in_sight(self, command: Command) -> Command:
+        """The same, with the panels that it is about brought back where the picture has their room."""
+
+        def run() -> object:
+            self.set_large(False)
+            return command.run()
+
+        return replace(command, run=run)
 
     def set_arranging(self, on: bool) -> None:
         """Show the panels' titles, or hide them for a calm screen."""
@@ -215,7 +212,8 @@ class ExploreView(QMainWindow):
             before, self._before_large = self._before_large, None
             self.restoreState(before)
 
-    def _write_prompt(self) -> None:
+    def write_prompt(self) -> None:
+        """Go to the prompt."""
         self.set_large(False)
         self.prompt.focus_prompt()
 

@@ -63,7 +63,7 @@ class Header(QWidget):
     def _add_menu(self, menu: QMenu) -> None:
         self._menu_button = named(QToolButton(), "menuButton")
         self._menu_button.setAccessibleName("Menu")
-        self._menu_button.setToolTip("Everything that can be done  F10")
+        self._menu_button.setToolTip("All commands  F10")
         self._menu_button.setShortcut("F10")
         self._menu_button.setIconSize(QSize(18, 18))
         self._menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

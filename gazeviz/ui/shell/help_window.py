@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,7 +61,7 @@ class HelpPage:
     name: str
     title: str
     text: str
-    path: Path
+    path: Path = Path()
     group: str = ""
 
     @classmethod
@@ -85,6 +85,12 @@ def help_pages() -> tuple[HelpPage, ...]:
     pages = [HelpPage.read(path) for path in sorted(folder.glob("*.md"), key=_order)]
     decisions = [HelpPage.read(path, DECISIONS) for path in sorted((folder / "decisions").glob("*.md"))]
     return (*pages, *decisions)
+
+
+def with_page(pages: Sequence[HelpPage], page: HelpPage) -> tuple[HelpPage, ...]:
+    """Return the pages with one more among those that are help proper."""
+    at = sum(not other.group for other in pages)
+    return (*pages[:at], page, *pages[at:])
 
 
 def _order(path: Path) -> tuple[int, str]:

@@ -6,6 +6,7 @@ Only puts things together: every part listens to the session by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
@@ -25,26 +26,29 @@ from PySide6.QtWidgets import (
 from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.settings import THEME_CHOICES, AppSettings, ThemeChoice
+from gazeviz.app.session.settings import AppSettings, ThemeChoice
+from gazeviz.app.session.values import Notice
 from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
-from gazeviz.ui.shell import commands
-from gazeviz.ui.shell.command_palette import Command
-from gazeviz.ui.shell.commands import OF_EXPLORE, Actions, Deed
+from gazeviz.ui.shell import commands as table
+from gazeviz.ui.shell.actions import Actions
 from gazeviz.ui.shell.explore_page import ExploreView
 from gazeviz.ui.shell.header import Header
 from gazeviz.ui.shell.notice_bar import NoticeBar, TokenQuestion
-from gazeviz.ui.shell.session_commands import offers, run_offers
+from gazeviz.ui.shell.session_commands import offers, picture_offers, place_offers
 from gazeviz.ui.shell.status_bar import StatusBar
 from gazeviz.ui.shell.tour import Tour
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.binding import SettingsBinding
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import hairline
 
 if TYPE_CHECKING:
-    from gazeviz.ui.sessions.sessions_page import SessionsView
+    from gazeviz.ui.compare.compare_page import CompareView
+    from gazeviz.ui.sessions.sessions_page import SessionBrowser
     from gazeviz.ui.shell.command_palette import CommandPalette
     from gazeviz.ui.shell.help_window import HelpView
     from gazeviz.ui.shell.model_dialog import ModelDialog
+    from gazeviz.ui.shell.sessions_view import SessionsView
 
 FIRST_SIZE_PX, TITLE_BAR_PX = (1440, 900), 40  # how high the bar is, is only known once it is there
 
@@ -82,7 +86,8 @@ class MainWindow(QMainWindow):
         self.tour.started.connect(partial(self.show_tab, "Explore"))
         self.tour.started.connect(partial(self.explore.set_large, False))
         self._binding = SettingsBinding(model, settings)
-        self.actions_ = Actions(self, self._deeds())
+        self.actions_ = Actions(self, self._table(), local=table.LOCAL, refuse=self._refuse)
+        self._hand_out()
         self.actions_.fill(self._menu)
         self._connect()
         self._restore_layout()
@@ -107,46 +112,36 @@ class MainWindow(QMainWindow):
         self._model.model_changed.connect(self._name_window)
         self.show_tab("Explore")
 
-    def _deeds(self) -> Sequence[Deed]:
+    def _table(self) -> list[Command]:
+        """Every command that is always there, in the order of menu, palette and help."""
         model, controller = self._model, self._controller
-        editor = controller.editor
+        logs = self._archive is not None
         return [
-            Deed("File", "Open a model ...", "Ctrl+M", "Load another model.", self.choose_model),
-            *self.pictures.deeds(),
-            Deed("File", "Quit", "Ctrl+Q", "End gazeviz.", self.close),
-            Deed("Edit", "Undo", "Ctrl+Z", "Take back the last edit of regions or heads.", editor.undo),
-            Deed("Edit", "Redo", "Ctrl+Shift+Z", "Do again what was taken back.", editor.redo),
-            *commands.run_deeds(controller),
-            *commands.tool_deeds(model),
-            *commands.target_deeds(model, controller),
-            *commands.head_deeds(model, controller),
-            *commands.cursor_deeds(model),
-            *commands.picture_deeds(model, self.explore.canvas),
-            *(
-                Deed("View", f"Theme: {choice}", "", f"Colours: {choice}.", partial(self.set_theme, choice),
-                     partial(_is_theme, choice))
-                for choice in THEME_CHOICES
-            ),
-            *self.explore.deeds(),
-            *self._session_deeds(),
-            Deed("Help", "Find a command", "Ctrl+K", "Search everything that can be done.",
-                 self.show_palette),
-            Deed("Help", "Guided tour", "", "Run, choose heads, paint, steer: four steps.", self.tour.start),
-            Deed("Help", "Help", "F1", "Read the help.", self.show_help),
-        ]  # fmt: skip
+            *table.file_commands(model, self.pictures, self),
+            *table.explore_commands(model, controller, self.explore),
+            *table.view_commands(model, self.explore.canvas, self.explore),
+            *table.window_commands(self, logs=logs),
+            *(table.runs_commands(self._browser) if logs else ()),
+            *(table.compare_commands(model, self._comparison) if logs else ()),
+            *table.help_commands(self),
+        ]
 
-    def _session_deeds(self) -> Sequence[Deed]:
-        if self._archive is None:
-            return ()
-        return [
-            Deed("View", "Explore", "Alt+1", "One picture and its runs.", partial(self.show_tab, "Explore")),
-            Deed("View", "Sessions", "Alt+2", "Every run that was logged.",
-                 partial(self.show_tab, "Sessions")),
-            Deed("View", "Compare head rankings", "", "Lay the model's rankings over each other.",
-                 self.compare_rankings),
-            Deed("File", "Report of this session ...", "Ctrl+R", "Pages and figures of what was done.",
-                 self.report),
-        ]  # fmt: skip
+    def _browser(self) -> SessionBrowser | None:
+        return self._sessions.browser if self._sessions is not None else None
+
+    def _comparison(self) -> CompareView:
+        self.show_tab("Sessions")
+        return self.sessions().compare
+
+    def _refuse(self, reason: str, about: str) -> None:
+        """Say why a key does nothing now."""
+        sentence, _, next_step = reason.partition(". ")
+        self._model.notice = Notice("error", f"{sentence.rstrip('.')}.", next_step, about)
+
+    def _hand_out(self) -> None:
+        """Give the parts the commands that they show."""
+        self.explore.transcript.show_commands(self.actions_.of("run"))
+        self.explore.canvas.place_commands = partial(place_offers, self._model, self._controller)
 
     # Made when they are first wanted: a start that never opens them does not wait for them
 
@@ -164,9 +159,10 @@ class MainWindow(QMainWindow):
 
     @cached_property
     def _help(self) -> HelpView:
-        from gazeviz.ui.shell.help_window import HelpView
+        from gazeviz.ui.shell.help_window import HelpPage, HelpView, help_pages, with_page
 
-        return HelpView(self)
+        keys = HelpPage("keys", "Commands and keys", table.keys_page(self.actions_.commands))
+        return HelpView(self, with_page(help_pages(), keys))
 
     # What the window does
 
@@ -181,24 +177,21 @@ class MainWindow(QMainWindow):
         page: QWidget = self.explore if name == "Explore" else self.sessions()
         self._stack.setCurrentWidget(page)
         self.header.show_tab(name)
-        self.actions_.enable(OF_EXPLORE, name == "Explore")
+        self.actions_.enable(table.OF_EXPLORE, name == "Explore")
 
     def sessions(self) -> SessionsView:
         """The Sessions tab; RuntimeError where nothing is logged."""
         if self._archive is None:
-            raise RuntimeError("there is no log to show")
+            raise RuntimeError("there is no log")
         if self._sessions is None:
-            from gazeviz.ui.sessions.sessions_page import SessionsView
+            from gazeviz.ui.shell.sessions_view import SessionsView
 
             self._sessions = SessionsView(self._model, self._controller, self._archive, self._settings)
+            self._sessions.browser.show_commands(self.actions_.of("runs"))
+            self._sessions.compare.show_commands(self.actions_.of("compare"))
             self._sessions.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._sessions)
         return self._sessions
-
-    def compare_rankings(self) -> None:
-        """Compare the rankings of the loaded model, on the Sessions tab."""
-        self.show_tab("Sessions")
-        self.sessions().compare.show_rankings()
 
     def report(self) -> None:
         """Report the runs of this session."""
@@ -214,17 +207,24 @@ class MainWindow(QMainWindow):
         self._palette.open_palette()
 
     def _commands(self) -> list[Command]:
-        deeds = [
-            Command(deed.name, deed.key, deed.does, self.actions_.action(deed.name).trigger)
-            for deed in self.actions_.deeds
-            if self.actions_.action(deed.name).isEnabled()
+        """What the palette lists: all commands, those of another tab grey."""
+        fixed = [
+            replace(command, title=_long_title(command), enabled_when=partial(self.actions_.reason, command))
+            for command in self.actions_.commands
         ]
         if self._stack.currentWidget() is not self.explore:
-            return [*deeds, *run_offers(self.sessions().browser)]
-        return [*deeds, *offers(self._model, self._controller, self.explore), *self.pictures.commands()]
+            return fixed
+        model, controller = self._model, self._controller
+        return [
+            *fixed,
+            *offers(model, controller, self.explore),
+            *picture_offers(model, controller, self.pictures),
+        ]
 
-    def show_help(self) -> None:
-        """Open the help beside the window."""
+    def show_help(self, page: str = "") -> None:
+        """Open the help beside the window, at a page where one is named."""
+        if page:
+            self._help.show_page(page)
         self._help.show()
         self._help.raise_()
 
@@ -279,16 +279,17 @@ class MainWindow(QMainWindow):
         question = QMessageBox(self)
         question.setObjectName("closeQuestion")
         question.setWindowTitle("gazeviz")
-        question.setText("Something is still running.")
-        question.setInformativeText("Closing ends it; what has arrived so far is kept.")
+        question.setText("A run is still active.")
+        question.setInformativeText("Closing stops it; tokens received so far are kept.")
         end = question.addButton("Close anyway", QMessageBox.ButtonRole.AcceptRole)
         question.setDefaultButton(question.addButton("Keep it running", QMessageBox.ButtonRole.RejectRole))
         question.exec()
         return question.clickedButton() is end
 
 
-def _is_theme(choice: ThemeChoice) -> bool:
-    return theme.choice() == choice
+def _long_title(command: Command) -> str:
+    """What a command is called where nothing around it says what it is about."""
+    return f"Selected runs: {command.title}" if command.group == "runs" else command.title
 
 
 def _keep_focus_from_buttons(window: QWidget) -> None:

@@ -39,6 +39,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.shell.notice_bar import NoticeBar
+from gazeviz.ui.shell.other_machine import OtherMachine
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     choice_button,
@@ -107,7 +108,7 @@ def model_text(model: SidebarModel) -> str:
 def taken_text(taken: Estimate | None) -> str:
     """What a model would take and what is free, in a sentence."""
     if taken is None:
-        return "What it would take cannot be told from its files."
+        return "Its memory use cannot be estimated from its files."
     need = f"About {bytes_text(taken.needed_bytes)} as {taken.dtype}"
     free_bytes = taken.place.free_bytes
     where = "the processor" if taken.place.device == "cpu" else taken.place.name
@@ -275,32 +276,39 @@ class ModelDialog(QDialog):
         )
         self._dtype_button = choice_button(
             "modelDtype",
-            "How the model's numbers are kept: fewer bits take less memory and round the attention",
+            "Number type of the weights: fewer bits use less memory and round the attention",
             [(name, "Automatic" if name == "auto" else name) for name in DTYPES],
             self._on_dtype,
         )
         self._folder = push_button(
             "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
         )
-        self._again = push_button(
-            "modelAgain", "Look again", "Look for models and free memory once more", kind="flat"
-        )
-        self._close = push_button("modelClose", "Close", "Close this window; a model that is loading goes on")
+        self._again = push_button("modelAgain", "Look again", "Refresh models and free memory", kind="flat")
+        self._close = push_button("modelClose", "Close", "Close this window; loading continues")
         self._load = push_button(
-            "modelLoad", "Load", "Load this model in the place of the one that is loaded", kind="primary"
+            "modelLoad", "Load", "Load this model and unload the current one", kind="primary"
         )
         self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
-        for button in (self._folder, self._again, self._close, self._load, self._cancel):
+        self._elsewhere = push_button(
+            "modelElsewhere", "On another machine …", "Run models on a machine that ssh reaches", kind="flat"
+        )
+        self._other = OtherMachine(self._model, self._controller, self.shelf)
+        self._title = section_title(self._other.title)
+        for button in (
+            self._folder, self._again, self._elsewhere, self._close, self._load, self._cancel,
+        ):  # fmt: skip
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
         self._load.setDefault(True)
+        self._folder.setEnabled(self._controller.place is None)
 
     def _lay_out(self) -> None:
         self._notice = NoticeBar(self._model, self._controller, about=("model", "worker"))
         body = QVBoxLayout()
         body.setContentsMargins(16, 14, 16, 14)
         body.setSpacing(2 * theme.SPACE)
-        body.addWidget(section_title("Models on this computer"))
+        body.addWidget(self._title)
+        body.addWidget(self._other)
         body.addWidget(self._list, 1)
         body.addWidget(self._said)
         device, dtype = self._device_button, self._dtype_button
@@ -316,7 +324,9 @@ class ModelDialog(QDialog):
         inside.addWidget(self._progress)
         body.addWidget(self._loading)
         body.addSpacing(theme.SPACE)
-        body.addLayout(side_by_side(self._folder, self._again, None, self._close, self._load))
+        body.addLayout(
+            side_by_side(self._folder, self._again, self._elsewhere, None, self._close, self._load)
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -329,6 +339,8 @@ class ModelDialog(QDialog):
         self._list.itemDoubleClicked.connect(lambda _: self.load_chosen())  # Enter is the default button's
         self._folder.clicked.connect(self._on_folder)
         self._again.clicked.connect(self._on_again)
+        self._elsewhere.clicked.connect(self._other.ask)
+        self._other.moved.connect(self._on_moved)
         self._load.clicked.connect(self.load_chosen)
         self._close.clicked.connect(self.reject)
         self._cancel.clicked.connect(self._controller.cancel_loading)
@@ -391,7 +403,7 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Looking around …" if self.shelf.looking else "There is no model here.")
+            self._said.setText("Searching …" if self.shelf.looking else "There is no model here.")
         else:
             self._said.setText(chosen.refusal or str(chosen.folder))
         self._memory.show_estimate(taken)
@@ -417,6 +429,12 @@ class ModelDialog(QDialog):
     def _on_again(self) -> None:
         self.shelf.refresh()
         self._on_choice_changed()
+
+    def _on_moved(self) -> None:
+        self._title.setText(self._other.title)
+        self._list.setAccessibleName(self._other.title)
+        self._folder.setEnabled(self._controller.place is None)  # it looks through this computer's folders
+        self._on_shelf_changed()
 
     def _on_folder(self) -> None:
         self._files = QFileDialog(self, "A folder of model files", self._settings.last_folder)

@@ -53,9 +53,9 @@ class TokenQuestion(ClosedByEscape):
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._all = push_button(
-            "tokenQuestionAll", "", "Runs take longer and more memory; small things are seen better"
+            "tokenQuestionAll", "", "Runs take more time and memory; small details are seen better"
         )
-        self._keep = push_button("tokenQuestionKeep", "", "The picture stays as small as it is fed now  Esc")
+        self._keep = push_button("tokenQuestionKeep", "", "Keep the picture downscaled  Esc")
         self._all.clicked.connect(self._on_all)
         self._keep.clicked.connect(self._on_keep)
         layout = QHBoxLayout(self)
@@ -120,7 +120,7 @@ def question_text(cost: TokenCost) -> str:
             f"{cost.usual_tok:,}. Runs will be slower."
         )
     return (
-        f"The picture is fed smaller than it is, in {cost.now_tok:,} image tokens; as it is, it would take "
+        f"The picture is downscaled to {cost.now_tok:,} image tokens; at full size it would take "
         f"about {cost.full_tok:,}."
     )
 
@@ -153,13 +153,13 @@ class NoticeBar(ClosedByEscape):
         self._next_step = _line("noticeNextStep", "")
         self._detail = named(QPlainTextEdit(), "noticeDetail")
         self._make_detail()
-        tip = "Show or hide what helps to find the cause"
+        tip = "Show or hide details"
         self._more = push_button("noticeMore", "Details", tip, spoken="Details of the notice", kind="flat")
         self._more.clicked.connect(lambda: self._show_detail(self._detail.isHidden()))
-        tip = "Copy the sentence and its details, for a report of the problem"
+        tip = "Copy the message and its details for a bug report"
         self._copy = push_button("noticeCopy", "Copy", tip, spoken="Copy of the notice", kind="flat")
         self._copy.clicked.connect(self._on_copy)
-        tip = "Close the notice; nothing else is changed  Esc"
+        tip = "Dismiss  Esc"
         self._close = CloseButton("noticeClose", tip, self._on_close, spoken="Close the notice")
         self._lay_out()
         model.notice_changed.connect(self._on_notice_changed)
@@ -171,7 +171,7 @@ class NoticeBar(ClosedByEscape):
         self._detail.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._detail.setMaximumHeight(_DETAIL_HEIGHT_PX)
         self._detail.setAccessibleName("Details of the notice")
-        self._detail.setToolTip("What helps to find the cause; it changes nothing")
+        self._detail.setToolTip("Technical details of the problem")
         self._detail.setTabChangesFocus(True)
         self._detail.hide()
 

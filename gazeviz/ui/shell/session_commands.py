@@ -1,126 +1,112 @@
-"""What the command palette offers besides the window's own deeds: whatever the session has at the moment.
+"""Commands that depend on what the session holds: panels, rankings, head sets, layouts, samples, places.
 
-Questions, rankings, head sets, regions and selected runs come and go, so they are gathered anew each time the
-palette opens. Shows nothing itself.
+They come and go, so they are gathered anew each time that the palette or a context menu opens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gazeviz.app.runs import presets
+from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.values import GridMetric
 from gazeviz.domain.prompts import PRESETS
-from gazeviz.ui.heads.ranking_bar import METRIC_TEXTS, RANKING_TEXTS, ranking_title
-from gazeviz.ui.picture.regions_panel import EXPORTS
-from gazeviz.ui.sessions.run_table import DEED_KEYS
-from gazeviz.ui.sessions.sessions_page import SessionBrowser
-from gazeviz.ui.shell.command_palette import Command
-from gazeviz.ui.shell.explore_page import ExploreView
+from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS, ranking_title
+from gazeviz.ui.picture.open_menu import LAYOUTS, PictureMenu, layout_text, sample_text
+from gazeviz.ui.widgets.command import Command
 
-_FEW_HEADS = 10
-"""How many the best and the lowest are while none are chosen."""
+if TYPE_CHECKING:
+    from gazeviz.ui.shell.explore_page import ExploreView
 
 
 def offers(model: SessionModel, controller: RunController, explore: ExploreView) -> list[Command]:
-    """All of them, as the session is now."""
-    beside_the_picture = (
+    """Questions about panels, rankings and head sets, as the session is now."""
+    found = (
         *_questions(model, controller),
-        *_heads(model, controller),
         *_rankings(model, explore),
-        *_head_sets(model, controller, explore),
+        *_head_sets(model, controller),
     )
-    return [*(_in_sight(command, explore) for command in beside_the_picture), *_regions(model, explore)]
+    return [explore.in_sight(command) for command in found]
 
 
-def run_offers(browser: SessionBrowser) -> list[Command]:
-    """What can be done with the runs that are selected in the list."""
-    n_runs, deeds = len(browser.details.ids), browser.details.deeds
-    if not n_runs:
-        return []
-    which = "the selected run" if n_runs == 1 else f"{n_runs} selected runs"
-    keys = {deed: key for key, deed in reversed(DEED_KEYS.items())}  # the first key of each
+def picture_offers(model: SessionModel, controller: RunController, pictures: PictureMenu) -> list[Command]:
+    """Layouts of panels, and pictures that ship with gazeviz."""
+
+    def no_picture() -> str | None:
+        return None if model.picture is not None else "There is no picture. Open one: Ctrl+O."
+
+    def has(layout: object) -> bool:
+        return model.picture is not None and model.picture.layout == layout
+
+    apply = controller.apply_layout
     return [
-        *(Command(f"{name}: {which}", keys.get(key, ""), does, partial(browser.do, key))
-          for key, name, does in (*deeds.commands, ("tag", "Tag", "Type or tick what they are called."))),
-        *(Command(f"Judge: {verdict[0].lower()}{verdict[1:]}", "", f"Of {which}.", judge)
-          for verdict, judge in deeds.verdicts),
+        Command("panels.none", "No panels", "", "Remove the regions that a layout made.",
+                partial(apply, None), no_picture, partial(has, None)),
+        *(
+            Command(f"panels.{layout}", f"Panels {layout_text(layout)}", "",
+                    "Make each panel of this layout a region.", partial(apply, layout), no_picture,
+                    partial(has, layout))
+            for layout in LAYOUTS
+        ),
+        *(
+            Command(f"samples.{sample.name}", f"Sample: {sample_text(sample)}", "",
+                    "Open a picture that ships with gazeviz.", partial(pictures.open_sample, sample))
+            for sample in samples()
+        ),
     ]  # fmt: skip
 
 
+def place_offers(model: SessionModel, controller: RunController, point: tuple[float, float]) -> list[Command]:
+    """What can be asked of a place of the picture. point: x, y in its pixels."""
+    region = model.regions.at(*point)
+    tokens = model.grid.token_at(*point) if model.grid is not None else None
+    cell = int(tokens[0]) if tokens is not None and tokens.size else None
+    found = []
+    if cell is not None:
+        found.append(Command("place.look_at_cell", f"Which heads look at cell {cell}?", "",
+                             "Colour the grid by every head's mass on this cell.",
+                             partial(controller.look_at_point, *point)))  # fmt: skip
+    if region is not None:
+        if cell is not None:
+            found.append(Command("place.look_at_region", f"Which heads look at {region.name}?", "",
+                                 "Colour the grid by every head's mass on this region.",
+                                 partial(controller.look_at_region, region.id)))  # fmt: skip
+        found.append(Command("place.target", f"Make {region.name} the target", "",
+                             "Point the chosen heads at this region.",
+                             partial(_aim, model, controller, region.id)))  # fmt: skip
+    return found
+
+
+def _aim(model: SessionModel, controller: RunController, region_id: int) -> None:
+    model.active_region_id = region_id
+    controller.retarget(region_id)
+
+
 def _questions(model: SessionModel, controller: RunController) -> Iterator[Command]:
-    for preset in PRESETS.values():
-        if preset.wording is not None:
-            yield Command(f"Ask: {preset.name}", "", f"“{preset.wording}”",
-                          _attempt(controller, partial(presets.ask, model, preset), "run"))  # fmt: skip
     named = zip(presets.panels_of(model), presets.questions_of(model), strict=True)
     for place, (panel, question) in enumerate(named):
         ask = partial(presets.ask, model, PRESETS["direct"], place)
-        yield Command(f"Ask about {panel.name}", "", f"“{question}”", _attempt(controller, ask, "run"))
-
-
-def _heads(model: SessionModel, controller: RunController) -> Iterator[Command]:
-    ranking, n = model.ranking, len(model.chosen) or _FEW_HEADS
-    if ranking is None:
-        return
-    title = ranking_title(ranking.name)
-    yield Command(f"Choose the best {n} heads", "", f"The first of the ranking {title}.",
-                  _attempt(controller, partial(controller.heads.top, n), "heads"))  # fmt: skip
-    yield Command(f"Choose the lowest {n} heads", "", f"A control: the last of the ranking {title}.",
-                  _attempt(controller, partial(controller.heads.bottom, n), "heads"))  # fmt: skip
+        yield Command(f"ask.panel_{place + 1}", f"Ask about {panel.name}", "", f"“{question}”",
+                      _attempt(controller, ask, "run"))  # fmt: skip
 
 
 def _rankings(model: SessionModel, explore: ExploreView) -> Iterator[Command]:
     bar = explore.head_panel.ranking_bar
     for name in bar.names:
-        yield Command(f"Rank heads by {ranking_title(name)}", "", RANKING_TEXTS.get(name, ""),
+        tip = RANKING_TEXTS.get(name, "An imported ranking, or one measured in part.")
+        yield Command(f"rankings.{name}", f"Rank heads by {ranking_title(name)}", "", tip,
                       partial(bar.show_ranking, name))  # fmt: skip
-    live: GridMetric = "live"
-    yield Command("Colour heads by live attention", "", METRIC_TEXTS[live].shows,
-                  partial(setattr, model, "grid_metric", live))  # fmt: skip
-    yield Command("Measure head rankings", "", "Rank all heads on strips: built-in ones or your own.",
-                  explore.discovery.open)  # fmt: skip
-    yield Command("Import a head ranking", "", "Read a list of layer, head and score.", bar.ask_to_import)
-    if model.ranking is not None:
-        yield Command("Export the head ranking", "", "Write it in the published format.", bar.ask_to_export)
 
 
-def _head_sets(model: SessionModel, controller: RunController, explore: ExploreView) -> Iterator[Command]:
+def _head_sets(model: SessionModel, controller: RunController) -> Iterator[Command]:
     for name, heads in model.saved_sets.items():
         recall = partial(controller.heads.recall, name)
-        yield Command(f"Head set: {name}", "", f"{len(heads)} heads, {heads.origin}.",
+        yield Command(f"sets.{name}", f"Head set: {name}", "", f"{len(heads)} heads, {heads.origin}.",
                       _attempt(controller, recall, "heads"))  # fmt: skip
-    if len(model.chosen):
-        yield Command("Save the chosen heads", "", "Keep them under a name, to choose them again.",
-                      explore.head_panel.sets.begin_naming)  # fmt: skip
 
 
-def _regions(model: SessionModel, explore: ExploreView) -> Iterator[Command]:
-    regions = explore.regions
-    if model.active_region is not None:
-        yield Command("Rename the active region", "F2", "Write its name in the list.", regions.rename_active)
-        yield Command("Delete the active region", "Del", "It can be taken back.", regions.delete_active)
-    if model.picture is not None:
-        yield Command("Import regions", "", "PNG masks, labelme or COCO files.", regions.import_regions)
-    if model.regions.painted():
-        for form, text in EXPORTS.items():
-            yield Command(f"Export regions: {text.rstrip('…')}", "", "Write all painted regions.",
-                          partial(regions.export_regions, form))  # fmt: skip
-
-
-def _in_sight(command: Command, explore: ExploreView) -> Command:
-    """The same, with the panels that it is about brought back where the picture has their room."""
-
-    def run() -> object:
-        explore.set_large(False)
-        return command.run()
-
-    return replace(command, run=run)
-
-
-def _attempt(controller: RunController, deed: Callable[[], object], about: str) -> Callable[[], object]:
-    return lambda: controller.attempt(deed, about)
+def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
+    return lambda: controller.attempt(run, about)

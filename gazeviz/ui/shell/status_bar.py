@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 from gazeviz.app.runs.model_loader import STOPPING
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.values import WorkerState, WorkProgress
+from gazeviz.app.session.values import WorkerState, time_left
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import PART_MARK, ElidedLabel, named, push_button, soft
@@ -46,7 +46,7 @@ class StatusBar(QWidget):
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
         self._left = soft(named(QLabel(), "timeLeft"))
-        tip = "Stop what is being done; what was there before stays"
+        tip = "Cancel; the previous state is kept"
         self._cancel = push_button("cancelWork", "Cancel", tip, spoken="Cancel", kind="flat")
         self._cancel.clicked.connect(self._on_cancel)
         self._speed, self._logged = soft(named(QLabel(), "speed")), soft(named(QLabel(), "logged"))
@@ -136,13 +136,3 @@ def place_text(info: ModelInfo | None) -> str:
     if info is None:
         return ""
     return PART_MARK.join(filter(None, (f"{info.name} on {info.device.upper()}", info.why_not_gpu)))
-
-
-def time_left(progress: WorkProgress, in_percent: bool = False) -> str:
-    """How far something is, in words: `3 of 24, 12 s left`."""
-    far = f"{progress.done} %" if in_percent else f"{progress.done} of {progress.total}"
-    parts = [far] if progress.total > 1 else []
-    if progress.seconds_left is not None:
-        seconds = progress.seconds_left
-        parts.append(f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left")
-    return ", ".join(parts)

@@ -82,7 +82,7 @@ class TourCard(QWidget):
         self._count = soft(named(QLabel(), "tourCount"))
         self._title = named(QLabel(), "tourTitle")
         self._text = named(QLabel(), "tourText")
-        tip = "Show the next step; it also comes by itself once this one is done"
+        tip = "Next step; it also follows when this one is done"
         self._next = push_button("tourNext", "Next", tip, spoken="Next", kind="primary")
         tip = "End the tour; Help starts it again  Esc"
         self._skip = push_button("tourSkip", "Skip the tour", tip, spoken="Skip the tour", kind="flat")
@@ -220,22 +220,22 @@ STEPS: Final = (
     TourStep(
         "heads",
         "Choose heads",
-        "Each square is one attention head, the brighter the more it looks at the panel that is asked about. "
-        "Click heads, drag a rectangle, or move Top K: the map is theirs, and they are what is steered.",
+        "Each square is one attention head: the brighter, the more it attends to the panel in question. "
+        "Click heads, drag a rectangle, or move Top K: the map and the steering use these heads.",
         ("headGrid", "headPanel"),
     ),
     TourStep(
         "paint",
         "Paint a region",
-        "Drag a rectangle (R) or brush (B) over what the model should speak of. The region takes in the "
-        "token cells that it covers; the panels of a strip are regions already.",
+        "Drag a rectangle (R) or brush (B) over what the model should describe. The region selects the "
+        "token cells it covers; the panels of a strip are regions already.",
         ("imageCanvas",),
     ),
     TourStep(
         "steer",
         "Steer",
-        "Press a region's number, 1 to 9: the chosen heads are pointed at it. Then run. While the text "
-        "streams, press another number: the next token already follows.",
+        "Press a region's number, 1 to 9: the chosen heads are steered to it. Then run. While the text "
+        "streams, press another number: the next token follows.",
         ("steerPanel", "runButton", "promptBar"),
     ),
 )

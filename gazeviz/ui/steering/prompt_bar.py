@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QRect, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -45,6 +44,7 @@ from gazeviz.ui.widgets.controls import (
     soft,
     tinted,
 )
+from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox
 
 # The line that the question is written on; it grows to three. Enter runs, Shift+Enter begins a new line.
 
@@ -213,7 +213,7 @@ class SamplingButton(QPushButton):
         self.setObjectName("samplingButton")
         self._model = model
         self._sheet = SamplingSheet(model, self)
-        self.setToolTip("How the next token is chosen: the likeliest one, or drawn at random from a seed")
+        self.setToolTip("How the next token is chosen: the most likely one, or sampled with a seed")
         self.clicked.connect(lambda: self._sheet.open_at(self))
         model.generation_changed.connect(self._refresh)
         self._refresh()
@@ -231,19 +231,19 @@ class SamplingSheet(Popover):
         super().__init__("samplingSheet", parent)
         self._model = model
         self._greedy = _radio(
-            "samplingGreedy", "Greedy", "The likeliest token every time: always the same text"
+            "samplingGreedy", "Greedy", "Always the most likely token: the same text every time"
         )
         self._drawn = _radio(
-            "samplingDrawn", "Drawn at random", "Tokens are drawn; the seed makes it repeatable"
+            "samplingDrawn", "Drawn at random", "Tokens are sampled; the seed makes it repeatable"
         )
         self._temperature = _decimal(
-            "temperature", 0.05, 5.0, 0.1, "Temperature: below 1 surer, above 1 wilder"
+            "temperature", 0.05, 5.0, 0.1, "Temperature: below 1 more conservative, above 1 more varied"
         )
         self._temperature.setValue(USUAL_TEMPERATURE)
         self._top_p = _decimal(
-            "topP", 0.05, 1.0, 0.05, "Draw only from the likeliest tokens that make up this much"
+            "topP", 0.05, 1.0, 0.05, "Sample only from the most likely tokens that make up this share"
         )
-        self._seed = named(QSpinBox(), "samplingSeed")
+        self._seed = named(WholeNumberBox(), "samplingSeed")
         self._seed.setRange(0, _MAX_SEED)
         _plain(self._seed, "Seed of the draw: the same seed gives the same text")
         layout = QVBoxLayout(self)
@@ -307,8 +307,8 @@ def _radio(name: str, text: str, tip: str) -> QRadioButton:
     return button
 
 
-def _decimal(name: str, low: float, high: float, step: float, tip: str) -> QDoubleSpinBox:
-    box = named(QDoubleSpinBox(), name)
+def _decimal(name: str, low: float, high: float, step: float, tip: str) -> NumberBox:
+    box = named(NumberBox(), name)
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setDecimals(2)
@@ -382,16 +382,16 @@ class PromptBar(QWidget):
         row.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
-    def _make_length(self) -> QSpinBox:
-        box = named(QSpinBox(), "newTokens")
+    def _make_length(self) -> WholeNumberBox:
+        box = named(WholeNumberBox(), "newTokens")
         box.setRange(2, MOST_NEW_TOK)
         box.setSuffix(" tokens")
         box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         box.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box.setKeyboardTracking(False)
         box.setFixedWidth(92)
-        box.setAccessibleName("Longest answer in new tokens")
-        box.setToolTip("The longest answer: the model stops earlier where it has said all")
+        box.setAccessibleName("Maximum number of new tokens")
+        box.setToolTip("Token limit; the model may stop earlier")
         return box
 
     def _make_ways(self) -> QPushButton:
@@ -493,7 +493,7 @@ class PromptBar(QWidget):
         colour = theme.current().soft if state.can_run else theme.current().ink
         icon = theme.icon("info" if state.can_run else "warning")
         self._icon.setPixmap(tinted(icon, _DICE_PX, colour, self.devicePixelRatioF()))
-        alone = "Run writes the baseline alone. " if state.can_run else ""
+        alone = "Run will produce the baseline only. " if state.can_run else ""
         self._reason.set_whole(f"{alone}{state.sentence} {state.next_step}".strip())
 
 
@@ -504,5 +504,5 @@ def _tip(state: Readiness, running: bool) -> str:
     if not state.can_run:
         return f"{state.sentence} {state.next_step}"
     if not state.steered:
-        return f"Write the baseline alone: {state.sentence[0].lower()}{state.sentence[1:]}  Space"
+        return f"Run the baseline only: {state.sentence[0].lower()}{state.sentence[1:]}  Space"
     return "Write the baseline, then the answer with the chosen heads pointed at the target  Space"

@@ -32,6 +32,7 @@ from gazeviz.ui.steering.schedule_axis import AxisPainter, Scale
 from gazeviz.ui.steering.target_menu import add_regions
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton, named, push_button, section_title, soft
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 _GRIP_PX: Final = 5.0
 _HINT: Final = "Drag to lay out a target, drag an edge to move it; 1 to 9 change it, Delete takes it out"
@@ -375,8 +376,8 @@ class ScheduleBar(QWidget):
             line.addWidget(widget)
         return line
 
-    def _make_every(self) -> QSpinBox:
-        box = named(QSpinBox(), "scheduleEvery")
+    def _make_every(self) -> WholeNumberBox:
+        box = named(WholeNumberBox(), "scheduleEvery")
         box.setRange(1, 500)
         box.setValue(USUAL_EVERY_TOK)
         box.setPrefix("every ")
@@ -412,7 +413,7 @@ class ScheduleBar(QWidget):
         ids = turns.ordered([region.id for region in regions], order, self._n_mixed)
         plan = turns.even(ids, every_tok)
         if len(plan) * every_tok < 2:
-            raise UserError("An answer of a single token is no text.", next_step="Choose at least two.")
+            raise UserError("The limit is a single token.", next_step="Allow at least two.")
         self._lay_out(plan, f"A target every {every_tok} tokens")
         length_tok = len(plan) * every_tok
         self._model.generation = replace(self._model.generation, max_new_tokens=length_tok)

@@ -166,7 +166,7 @@ class SteerPanel(QWidget):
         self._heads, self._how = named(QLabel(), "steerHeads"), soft(named(ElidedLabel(), "steerSummary"))
         self._strength = NumberSlider(
             "strength", "Strength", 0.0, _SLIDER_STRENGTH, _STEP,
-            "How far the scores of the chosen heads are moved, from the next run on; 0 changes nothing",
+            "How far the scores of the chosen heads are shifted, from the next run on; 0 changes nothing",
             most=MOST_STRENGTH,
         )  # fmt: skip
         self._alpha = NumberSlider(

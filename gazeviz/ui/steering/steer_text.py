@@ -23,22 +23,22 @@ class Words(NamedTuple):
 MODE_WORDS: Final[dict[Mode, Words]] = {
     "boost_suppress": Words(
         "boost/suppress", "Boost the target, suppress the rest of the picture",
-        "The strength is added to the scores of the target's image tokens and taken from those of all other"
-        " image tokens; text is left alone. The published way.",
+        "The strength is added to the scores of the target's image tokens and subtracted from those of all"
+        " other image tokens; text is unchanged. The published setting.",
     ),
     "suppress_image": Words(
         "suppress picture", "Suppress the rest of the picture",
-        "The strength is taken from all image tokens but the target's; nothing is boosted.",
+        "The strength is subtracted from all image tokens except the target's; nothing is boosted.",
     ),
     "suppress_all": Words(
         "suppress picture and prompt", "Suppress the rest of the picture and the prompt",
-        "The strength is taken from all image tokens but the target's and from the prompt's words; what has"
-        " been written so far is left alone.",
+        "The strength is subtracted from all image tokens except the target's and from the prompt; what has"
+        " been generated so far is unchanged.",
     ),
     "max_suppress_all": Words(
         "suppress everything else", "Suppress everything but the target",
-        "The strength is taken from everything but the target: picture, prompt, and what has been written"
-        " so far.",
+        "The strength is subtracted from everything except the target: picture, prompt, and what has been"
+        " generated so far.",
     ),
     "mass": Words(
         "fixed share", "Give the target a fixed share",
@@ -49,28 +49,28 @@ MODE_WORDS: Final[dict[Mode, Words]] = {
 SCOPE_WORDS: Final[dict[Scope, Words]] = {
     "all_rows": Words(
         "all rows", "All rows",
-        "Steered are all rows, of the prompt and of the answer: the published way for questions.",
+        "Steers every row of the prompt and the answer: the published setting for questions.",
     ),
     "decode_only": Words(
-        "answer's rows", "Only rows that write the answer",
-        "Steered are the rows that write the answer alone: for narrations whose target moves.",
+        "answer's rows", "Only rows that generate the answer",
+        "Steers only the rows that generate the answer: for narrations with a moving target.",
     ),
     "after_image": Words(
         "rows after the picture", "Rows after the picture",
-        "Steered are the prompt's rows after the picture, and the answer's: the picture is read once for all"
-        " targets. Another intervention than all rows.",
+        "Steers the prompt's rows after the picture and the answer's rows: the picture is encoded once for"
+        " all targets. This is a different intervention from all rows.",
     ),
 }  # fmt: skip
 
 HARD_WORDS: Final[dict[Hard, Words]] = {
     "hard": Words(
         "hard", "Hard",
-        "Without limit: the heads see only the target, or what the mode does not suppress, in its own"
+        "Infinite strength: the heads see only the target, or what the mode does not suppress, in its own"
         " proportions.",
     ),
     "hard_uniform": Words(
         "hard uniform", "Hard uniform",
-        "Without limit, and evenly over the target: what a strength of 10 000 does in bfloat16, as in the"
+        "Infinite strength, uniform over the target: what a strength of 10 000 does in bfloat16, as in the"
         " published runs.",
     ),
 }  # fmt: skip
@@ -98,7 +98,7 @@ def strength_note(settings: SteeringSettings) -> str:
     if isinstance(settings.strength, str):
         return HARD_WORDS[settings.strength].does
     if settings.strength >= JUNK_FROM:
-        return f"Many models write junk from {figure_text(JUNK_FROM).removesuffix('.0')} on."
+        return f"Many models produce junk from {figure_text(JUNK_FROM).removesuffix('.0')} on."
     if settings.strength == 0:
-        return "A strength of 0 changes nothing: the text must be the baseline's."
-    return "None: the strength above counts."
+        return "A strength of 0 changes nothing: the text must equal the baseline."
+    return "None: the strength above applies."

@@ -25,7 +25,7 @@ class TargetMenu(MenuButton):
     """Shows the target with number and colour; its menu lists all regions."""
 
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
-        tip = "Where the chosen heads are pointed; a run under way follows with its next token  1 to 9"
+        tip = "Target of the chosen heads; a run in progress follows from its next token  1 to 9"
         super().__init__("", "steerTarget", tip, parent)
         self._model, self._controller = model, controller
         self.setIconSize(BADGE_PX)
@@ -66,7 +66,7 @@ def add_regions(menu: QMenu, model: SessionModel, current: int | None, on_chosen
         menu.addSeparator()
         free = menu.addAction("No target: let the heads go")
         free.setObjectName("target_none")
-        free.setToolTip("The heads look where they like from the next token on")
+        free.setToolTip("The heads attend freely from the next token on")
         free.triggered.connect(lambda: on_chosen(None))
 
 

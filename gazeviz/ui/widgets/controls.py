@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from PySide6.QtCore import QEvent, QLocale, QPoint, QPointF, QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -43,6 +43,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.render.style import figure_text
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox
 
 # Small parts that columns and dialogs share: names, titles, soft labels, buttons, rows, tips, icons.
 
@@ -255,12 +256,11 @@ class NumberSlider(QWidget):
         self.value_chosen.emit(value)
 
 
-class _Number(QDoubleSpinBox):
+class _Number(NumberBox):
     """Writes numbers as everything else here does."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setLocale(QLocale.c())
         self.setDecimals(2)
         self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.setKeyboardTracking(False)
@@ -480,7 +480,7 @@ class LabelledSlider(QWidget):
     ) -> None:
         super().__init__(parent)
         self.slider = named(QSlider(Qt.Orientation.Horizontal), f"{name}Slider")
-        self.number = named(QSpinBox(), f"{name}Number")
+        self.number = named(WholeNumberBox(), f"{name}Number")
         self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.number.setFixedWidth(46)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.app.editing.region_files import mask_of_runs, mask_of_segmentation, run_lengths, unpacked
+from gazeviz.app.editing.coco_files import mask_of_runs, run_lengths, segments, unpacked
 
 SIZE_PX = (7, 5)
 
@@ -57,6 +57,14 @@ def test_damaged_texts_are_refused(bad):
 def test_runs_that_do_not_fill_the_picture_are_refused(runs):
     with pytest.raises(ValueError, match="fill"):
         mask_of_runs(runs, SIZE_PX)
+
+
+def mask_of_segmentation(annotation, size_px):
+    """All that an annotation covers."""
+    mask_HW = np.zeros(size_px[::-1], dtype=bool)
+    for patch in segments(annotation, size_px):
+        patch.paint(mask_HW)
+    return mask_HW
 
 
 def test_polygons_are_joined_and_a_box_stands_in():

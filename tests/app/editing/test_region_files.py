@@ -6,21 +6,15 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gazeviz.app.editing.region_files import (
-    read_coco,
-    read_labelme,
-    read_png_mask,
-    read_regions,
-    write_coco,
-    write_labelme,
-    write_png_masks,
-    write_regions,
-)
+from gazeviz.app.editing.coco_files import WhichPicture
+from gazeviz.app.editing.mask_pictures import read_mask
+from gazeviz.app.editing.region_files import read_regions, write_png_masks, write_regions
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 
@@ -41,14 +35,14 @@ def regions(rng) -> tuple[Region, ...]:
 def test_regions_come_back_as_they_were(regions, tmp_path, form):
     path = tmp_path / "regions.json"
     write_regions(path, regions, "strip.png", form)
-    assert read_regions([path], SIZE_PX, "strip.png") == regions
+    assert read_regions([path], SIZE_PX, "strip.png").regions == regions
     assert list(tmp_path.iterdir()) == [path], "no unfinished file is left"
 
 
 def test_png_masks_come_back_with_names_that_files_can_have(regions, tmp_path):
     paths = write_png_masks(tmp_path, regions)
     assert [path.name for path in paths] == ["01 speckle.png", "02 red cat.png", "03 a_b_ _c_.png"]
-    back = read_regions(paths, SIZE_PX, "strip.png")
+    back = read_regions(paths, SIZE_PX, "strip.png").regions
     assert [region.name for region in back][:2] == ["speckle", "red cat"]
     assert all(np.array_equal(a.mask_HW, b.mask_HW) for a, b in zip(regions, back, strict=True))
 
@@ -65,19 +59,27 @@ def test_masks_by_transparency_and_by_brightness(tmp_path):
     opaque = np.dstack([rgb, np.full(SIZE_PX[::-1], 255, np.uint8)])
     Image.fromarray(opaque).save(tmp_path / "opaque.png")
     for name in ("alpha", "red", "opaque"):
-        assert np.array_equal(read_png_mask(tmp_path / f"{name}.png", SIZE_PX).mask_HW, inside_HW)
+        (region,) = read_mask(tmp_path / f"{name}.png", SIZE_PX).regions
+        assert np.array_equal(region.mask_HW, inside_HW)
 
 
 def test_a_mask_of_another_size_or_black_all_over_is_refused(tmp_path):
     Image.new("L", (5, 5), 255).save(tmp_path / "small.png")
     with pytest.raises(UserError, match="5 x 5"):
-        read_png_mask(tmp_path / "small.png", SIZE_PX)
+        read_mask(tmp_path / "small.png", SIZE_PX)
     Image.new("L", SIZE_PX, 0).save(tmp_path / "black.png")
-    with pytest.raises(UserError, match="no pixel"):
-        read_png_mask(tmp_path / "black.png", SIZE_PX)
+    assert read_mask(tmp_path / "black.png", SIZE_PX).regions == ()
     (tmp_path / "text.png").write_text("text")
     with pytest.raises(UserError, match=r"text\.png"):
-        read_png_mask(tmp_path / "text.png", SIZE_PX)
+        read_mask(tmp_path / "text.png", SIZE_PX)
+
+
+def read_labelme(path: Path, size_px: tuple[int, int]) -> tuple[Region, ...]:
+    return read_regions([path], size_px, "strip.png").needed(path.name).regions
+
+
+def read_coco(path: Path, size_px: tuple[int, int], picture_name: str, entry: str = "") -> tuple[Region, ...]:
+    return read_regions([path], size_px, picture_name, entry).needed(path.name).regions
 
 
 def labelme(tmp_path: Path, *shapes: object, **more: object) -> Path:
@@ -169,11 +171,11 @@ def test_annotations_of_the_picture_with_this_name(tmp_path):
 
 
 def test_coco_files_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(UserError, match="2 pictures"):
+    with pytest.raises(WhichPicture, match="2 pictures"):
         read_coco(coco(tmp_path), SIZE_PX, "unknown.png")
     with pytest.raises(UserError, match="5 x 5"):
         read_coco(coco(tmp_path), SIZE_PX, "other.png")
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="no numbers"):
         read_coco(
             coco(tmp_path, annotations=[{"image_id": 7, "segmentation": [["a", "b"]]}]), SIZE_PX, "strip.png"
         )
@@ -191,8 +193,11 @@ def test_what_is_no_file_of_regions_is_refused(tmp_path, text):
 
 def test_a_folder_that_cannot_be_written_to_keeps_the_old_file(regions, tmp_path):
     path = tmp_path / "none" / "a.json"
-    for write in (write_labelme, write_coco):
+    for form in ("labelme", "coco", "png"):
         with pytest.raises(UserError, match="cannot be written"):
-            write(path, regions, "strip.png")
-    with pytest.raises(UserError, match="cannot be written"):
-        write_png_masks(tmp_path / "none", regions)
+            write_regions(path, regions, "strip.png", form)
+    (tmp_path / "folder.json").mkdir()
+    forms: tuple[Literal["labelme", "coco"], ...] = ("labelme", "coco")
+    for form in forms:
+        with pytest.raises(UserError, match="is a folder"):
+            write_regions(tmp_path / "folder.json", regions, "strip.png", form)

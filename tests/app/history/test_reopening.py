@@ -218,7 +218,7 @@ def test_while_something_runs_nothing_is_opened(open_session, strip_path):
     session.controller.run("steered")
     session.reopener.reopen(steered_id)
     session.until(lambda: session.model.notice is not None)
-    assert "running" in session.model.notice.sentence and session.model.steered_run_id != steered_id
+    assert "still active" in session.model.notice.sentence and session.model.steered_run_id != steered_id
     session.scripted.pace.free()
     session.until(lambda: not session.controller.running)
 

@@ -40,7 +40,7 @@ def test_nothing_is_missing(stage, which):
         (lambda stage: stage.model.set_grid(None, None), "The picture is not ready yet."),
         (
             lambda stage: setattr(stage.model, "generation", GenerationSettings(max_new_tokens=1)),
-            "An answer of a single token is no text.",
+            "The limit is a single token.",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_heads_that_are_being_measured(open_stage, strip_path):
 
 def test_without_a_target_the_baseline_runs_alone(stage):
     said = readiness(stage.model)
-    assert (said.baseline, said.steered, said.sentence) == (True, False, "No region is the target.")
+    assert (said.baseline, said.steered, said.sentence) == (True, False, "No target: steering is off.")
     assert not readiness(stage.model, "steered").can_run
     assert tried(stage, "steered") == said.sentence
     assert tried(stage, "both") == ""

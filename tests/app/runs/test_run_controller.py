@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -247,7 +248,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
 
 
-def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path):
+def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path, monkeypatch):
     stage = open_stage(Script(token_s=0.05))
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.model.prompt = "Describe each of the panels."
@@ -255,9 +256,17 @@ def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path):
     stage.controller.run("baseline")
     stage.until(lambda: stage.shown("baseline").steps)
     assert stage.controller.busy
+    ended: list[tuple[object, ...]] = []
+    run_ended = stage.log.run_ended
+
+    def noted(*told):
+        ended.append(told[:2])
+        return run_ended(*told)
+
+    monkeypatch.setattr(stage.log, "run_ended", noted)
     stage.controller.shutdown()
     assert stage.shown("baseline").state == "cancelled"
-    assert stage.log.run(stage.shown("baseline").id).state == "cancelled"
+    assert ended == [(stage.shown("baseline").id, "cancelled")]
 
 
 # Regions and the log
@@ -295,6 +304,36 @@ def test_regions_go_to_files_and_come_back(stage, tmp_path):
         stage.controller.editor.undo()
     stage.controller.import_regions([tmp_path / "none.json"])
     assert "none.json" in stage.model.notice.sentence
+
+
+def coco_of(stage, tmp_path, *names):
+    width, height = stage.model.picture.size_px
+    sizes = {"width": width, "height": height}
+    boxes = [[0, 0, 20, 20], [40, 0, 20, 20]]
+    content = {
+        "images": [{"id": number, "file_name": name, **sizes} for number, name in enumerate(names)],
+        "annotations": [{"image_id": n, "bbox": boxes[n]} for n in range(len(names))] + [{"image_id": 0}],
+    }
+    path = tmp_path / "several.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_what_is_left_out_of_an_import_is_said(stage, tmp_path):
+    n_regions = len(stage.model.regions)
+    stage.controller.import_regions([coco_of(stage, tmp_path, "one.png")])
+    assert len(stage.model.regions) == n_regions + 1
+    assert stage.model.notice.kind == "info" and "left out" in stage.model.notice.sentence
+
+
+def test_which_picture_of_a_file_is_meant_is_asked(stage, tmp_path):
+    path, n_regions = coco_of(stage, tmp_path, "one.png", "two.png"), len(stage.model.regions)
+    stage.controller.ask_which_picture = lambda names: ""
+    stage.controller.import_regions([path])
+    assert len(stage.model.regions) == n_regions and "2 pictures" in stage.model.notice.sentence
+    stage.controller.ask_which_picture = lambda names: names[1]
+    stage.controller.import_regions([path])
+    assert list(stage.model.regions)[-1].mask_HW[5, 45]
 
 
 def test_without_a_picture_no_region_is_exported(open_stage, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import JobCancelled, JobProgress, LoadModel
@@ -80,20 +81,23 @@ def test_a_request_that_cannot_be_sent_opens_no_job():
     assert heard == []
 
 
-def test_what_was_refused_is_no_longer_said_once_it_is_done(temporary_log):
+def test_what_was_refused_is_no_longer_said_once_it_is_done():
     model = SessionModel()
-    desk = Desk(model, temporary_log, Jobs(), RegionEditor(model))
 
     def refuse() -> None:
         raise UserError("It cannot be.", next_step="Try it otherwise.")
 
-    assert not desk.attempt(refuse, "picture")
+    assert not notices.attempt(model, refuse, "picture")
     refused = model.notice
-    assert desk.attempt(lambda: None, "heads") and model.notice is refused, "that is about something else"
-    assert desk.attempt(lambda: None, "picture")
+    assert notices.attempt(model, lambda: None, "heads") and model.notice is refused, (
+        "that is about something else"
+    )
+    assert notices.attempt(model, lambda: None, "picture")
     assert (refused is None, model.notice is None) == (False, True)
-    desk.attempt(refuse, "picture")
-    desk.attempt(lambda: desk.say("error", "It is done, almost.", about="picture"), "picture")
+    notices.attempt(model, refuse, "picture")
+    notices.attempt(
+        model, lambda: notices.say(model, "error", "It is done, almost.", about="picture"), "picture"
+    )
     assert [model.notice.sentence if model.notice else ""] == ["It is done, almost."]
 
 
@@ -104,8 +108,8 @@ def test_nobody_waits_for_the_log_and_what_goes_wrong_is_shown_in_the_screens_th
     refused: Future[None] = Future()
     shown_in: list[threading.Thread] = []
     model.notice_changed.connect(lambda: shown_in.append(threading.current_thread()))
-    desk.write_unwatched(lambda log: written)
-    desk.write_unwatched(lambda log: refused)
+    desk.watch(written)
+    desk.watch(refused)
     written.set_result(None)
     error = UserError("The disk is full.", next_step="Free some room.")
     failing = threading.Thread(target=lambda: refused.set_exception(error))

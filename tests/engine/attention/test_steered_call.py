@@ -244,10 +244,10 @@ def test_account_is_the_mass_of_the_last_rows_before_and_after() -> None:
     codes = group_codes(prompt, *TARGETS)
     hook.capture = CapturePlan({0: (1, 4)})
     read(model, prompt, ANSWER_BT[:, :2], follow(hook))
-    plain = hook.take_rows()[0][:, :, 0].double().sum(1)
+    plain = hook.take_rows()[0][:, :, 0].sum(1)
     hook.steer = SteerPlan({0: (1, 4)}, codes, strength=3.0)
     read(model, prompt, ANSWER_BT[:, :2], follow(hook))
-    after = hook.take_rows()[0][:, :, 0].double().sum(1)
+    after = hook.take_rows()[0][:, :, 0].sum(1)
     account = hook.take_account()
     assert account is not None
     assert account.n_heads == 2
@@ -291,7 +291,7 @@ def test_account_outside_the_scope_shows_no_change() -> None:
     assert torch.equal(prefill.before_BG, prefill.after_BG)
     assert not torch.equal(decode.before_BG, decode.after_BG)
     for account in (prefill, decode):
-        torch.testing.assert_close(account.after_BG.sum(1), torch.full((1,), 9.0).double(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(account.after_BG.sum(1), torch.full((1,), 9.0), atol=1e-5, rtol=0)
 
 
 def test_no_account_where_nobody_reads_it() -> None:

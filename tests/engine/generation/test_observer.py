@@ -26,6 +26,7 @@ def step(rows_HP=ROWS_HP, index=4) -> Step:
 
 def test_masses_and_map_are_the_chosen_heads_and_control_is_the_others():
     row = observer().observe(9, step())
+    assert row.control_R is not None
     assert (row.job, row.index, row.token_id, row.text, row.target, row.ms) == (9, 4, 17, "cat", "Right", 3.0)
     np.testing.assert_allclose(row.masses_R, [0.2, 0.4], rtol=1e-6)
     np.testing.assert_allclose(row.weighted_R, [0.35, 0.4], rtol=1e-6)

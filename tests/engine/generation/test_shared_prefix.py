@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
+from gazeviz.domain.model_files import ROW_BYTES
 from gazeviz.engine.generation import shared_prefix
 from gazeviz.engine.generation.shared_prefix import PicturePrefix, common_start, pack, picture_inputs
 from gazeviz.engine.models.loading import LoadedModel, load_model
@@ -108,7 +109,7 @@ def test_answer_rows_equal_a_whole_eager_pass_however_they_are_cut(
     prompt = prompts_of(loaded)[0]
     rows_tok = list(range(prompt.n_prompt_tok - 1, prompt.n_prompt_tok + max(len(answer) - 1, 0)))
     maps = eager_attentions(loaded, prompt, answer)
-    for row_bytes in (shared_prefix.ROW_BYTES, 1):
+    for row_bytes in (ROW_BYTES, 1):
         monkeypatch.setattr(shared_prefix, "ROW_BYTES", row_bytes)
         compare(PicturePrefix(loaded, prompt).rows(prompt, answer, rows_tok), maps, prompt, rows_tok)
 

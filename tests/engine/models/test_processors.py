@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from transformers import AutoConfig
+from transformers import AutoConfig, ProcessorMixin
 
 from gazeviz.engine.models.processors import ImageTap, load_processor
 from gazeviz.errors import UserError
@@ -81,3 +81,32 @@ def test_an_image_processor_that_is_not_known_is_a_sentence(tmp_path: Path) -> N
     (tmp_path / "processor_config.json").write_text("{")
     with pytest.raises(UserError, match="cannot be loaded"):
         load_processor(tmp_path, AutoConfig.from_pretrained(tmp_path))
+
+
+@pytest.mark.parametrize("family", ["pixtral", "mistral3"])
+def test_an_installed_torchvision_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    """With it transformers has a class of its own for these; the tokens must be those without it."""
+    import gazeviz.engine.models.processors as processors
+
+    class PixtralProcessor(ProcessorMixin):
+        """Stands in for the class that can be used where torchvision is installed."""
+
+        is_dummy = False
+
+        def __call__(self, *args: Any, **options: Any) -> Any:
+            raise AssertionError("the family's own processor was used")
+
+    write_checkpoint(tmp_path, family)
+    config = AutoConfig.from_pretrained(tmp_path)
+    without = load_processor(tmp_path, config)
+    monkeypatch.setattr(processors, "_processor_class", lambda *_: PixtralProcessor)
+    with_it = load_processor(tmp_path, config)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 48, 3), dtype=np.uint8))
+    first, second = (
+        one(images=[picture], text=["user <image> what ?"], images_kwargs={}, text_kwargs={})
+        for one in (without, with_it)
+    )
+    assert first["input_ids"].tolist() == second["input_ids"].tolist()
+    np.testing.assert_array_equal(first["pixel_values"], second["pixel_values"])

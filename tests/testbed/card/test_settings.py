@@ -3,6 +3,7 @@
 import numpy as np
 
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.testbed.card.plan import Plan
 from gazeviz.testbed.card.settings import (
     MORE_MODES,
     Setting,
@@ -75,3 +76,11 @@ def test_a_setting_reads_well_and_becomes_a_treatment() -> None:
     assert treatment.heads == RANKINGS["mass"].top(8)
     assert (treatment.mode, treatment.alpha, treatment.scope) == ("mass", 0.99, "after_image")
     assert decoding(setting).scope == "decode_only"
+
+
+def test_a_plan_of_fewer_strips_has_fewer_of_all_pictures_but_never_too_few() -> None:
+    assert Plan.sized(200) == Plan()
+    half = Plan.sized(100)
+    assert (half.strips, half.ranking_strips, half.scenes, half.draws) == (100, 24, 30, Plan.draws)
+    assert Plan.sized(20).screening_strips == 8
+    assert Plan.sized(300).ranking_strips == Plan.ranking_strips

@@ -10,7 +10,13 @@ import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from gazeviz.testbed.training.data import PHASES, Phase, draw_batch
-from gazeviz.testbed.training.model import build_model, build_tokenizer, save_pretrained
+from gazeviz.testbed.training.model import (
+    CELL_PX,
+    MAX_IMAGE_TOKENS,
+    build_model,
+    build_tokenizer,
+    save_pretrained,
+)
 from gazeviz.testbed.training.muon import Muon, orthogonalised
 from gazeviz.testbed.training.packed_pass import PackedPass
 from gazeviz.testbed.training.train import DECAY_REQUEST, Progress, Settings, Trainer
@@ -69,7 +75,7 @@ def test_packed_gradient_is_the_plain_one(tiny):
 def _batch_with_narration(phase):
     for seed in range(20):
         batch = draw_batch(np.random.default_rng(seed), phase)
-        if len(batch.groups) == 5:
+        if len(batch.groups) == 7:
             return batch
     raise AssertionError("no batch narrates")
 
@@ -183,7 +189,7 @@ def test_the_files_load_without_code_of_ours(tiny, tmp_path):
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text.lower()
     assert tokenizer.eos_token == "<|im_end|>"
     processor = AutoImageProcessor.from_pretrained(tmp_path, trust_remote_code=False)
-    assert processor.size["longest_edge"] == 65_536
+    assert processor.size["longest_edge"] == MAX_IMAGE_TOKENS * CELL_PX**2
     model = AutoModelForImageTextToText.from_pretrained(tmp_path, trust_remote_code=False)
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.dtype == torch.float32

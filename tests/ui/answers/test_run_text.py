@@ -225,8 +225,8 @@ def test_junk_is_answered_with_half_the_strength(
 
 
 def test_junk_is_blamed_on_steering_where_there_is_any() -> None:
-    assert junk_warning(record("a", steering=STEERING), "looping").deed == "weaker"
-    assert junk_warning(record("a"), "empty").deed == ""
+    assert junk_warning(record("a", steering=STEERING), "looping").command == "run.weaker"
+    assert junk_warning(record("a"), "empty").command == ""
 
 
 def test_a_run_of_the_log_is_told_by_its_number() -> None:

@@ -17,10 +17,11 @@ from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, Side, StepArrived
 from gazeviz.domain.region import REGION_COLOURS, Region
 from gazeviz.domain.steering import Schedule, Steering
-from gazeviz.ui.answers.curve_plot import PlotPlace, TrajectoryCurves, dashes, span_of, token_ticks, top_of
+from gazeviz.ui.answers.curve_plot import TrajectoryCurves, dashes
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.trajectory import TrajectoryLegend, TrajectoryPlot, blocks_of, mentions_of
 from gazeviz.ui.answers.trajectory_marks import PlotMarks, TrajectoryMarks, _place_numbers
+from gazeviz.ui.widgets.plot_place import PlotPlace, span_of, token_ticks, top_of
 from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import SIZE_PX, PaintingStage, child_of, open_painting_stage
 

@@ -13,8 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
 from gazeviz.app.session.values import Cursor
-from gazeviz.ui.answers.token_flow import LINE_PX
 from gazeviz.ui.answers.transcript import TranscriptView
+from gazeviz.ui.shell.commands import cursor_commands
+from gazeviz.ui.widgets.token_flow import LINE_PX
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script
 from tests.patience import PatientBot
@@ -181,19 +182,20 @@ def test_up_and_down_change_the_line(stage, view):
 
 
 def test_the_windows_keys_move_the_side_that_is_looked_at(stage, view):
-    view.step_cursor(1)
-    assert cursor_of(stage) == ()  # nothing is written yet
+    keys = {command.key: command for command in cursor_commands(stage.model)}
+    assert all("no answer yet" in str(command.enabled_when()) for command in keys.values())
     run(stage)
-    view.step_cursor(-1)
-    view.step_cursor(-1, extend=True)
+    assert all(command.enabled_when() is None for command in keys.values())
+    keys["Left"].run()
+    keys["Shift+Left"].run()
     assert stage.model.cursor == Cursor("steered", N_SAID - 3, N_SAID - 2)
     stage.model.cursor = Cursor("baseline", 3, 3)
-    view.step_cursor(1)
+    keys["Right"].run()
     assert stage.model.cursor == Cursor("baseline", 4, 4)
-    view.go_to_end(last=False)
+    keys["Home"].run()
     assert stage.model.cursor == Cursor("baseline", 0, 0)
-    view.follow_newest()
-    assert cursor_of(stage) == ()
+    keys["Esc"].run()
+    assert stage.model.cursor is None
 
 
 def test_a_cursor_that_is_moved_elsewhere_is_shown_and_scrolled_to(stage, view):

@@ -55,7 +55,7 @@ def test_before_anything_is_run_each_side_says_what_is_missing(stage, view):
     stage.model.chosen = HeadSet(())
     stage.model.target_region_id = None
     assert "Run asks the model" in words(view, "baseline")
-    assert "No region is the target" in words(view)
+    assert "No target: steering is off" in words(view)
     aim(stage)
     assert words(view) == "9 heads will be pointed at Panel 4."
     stage.model.prompt = ""
@@ -75,7 +75,7 @@ def test_a_side_follows_everything_that_a_run_needs(stage, view):
     model.set_grid(grid, None)
     assert "will be pointed at" in words(view) and "Run asks the model" in words(view, "baseline")
     model.generation = replace(model.generation, max_new_tokens=1)
-    assert "single token is no text" in words(view, "baseline")
+    assert "limit is a single token" in words(view, "baseline")
 
 
 def test_a_run_that_waits_reads_and_writes_says_so(open_stage, qtbot):
@@ -84,7 +84,7 @@ def test_a_run_that_waits_reads_and_writes_says_so(open_stage, qtbot):
     aim(stage)
     stage.backend.pace.hold()
     stage.controller.run()
-    assert "Waits for the baseline" in words(view)
+    assert "Waiting for the baseline" in words(view)
     assert "reads picture and prompt" in words(view, "baseline")
     stage.backend.pace.allow(2)
     stage.until(lambda: flow(view, "baseline").n_tok == 2)
@@ -122,7 +122,7 @@ def test_a_lost_run_keeps_its_tokens_and_says_what_comes_next(open_stage, qtbot)
     stage.backend.kill()
     stage.until(lambda: stage.shown("steered").state == "lost" and stage.model.worker_state == "ready")
     assert flow(view).n_tok == 3
-    assert "Another worker is ready." in words(view)
+    assert "A new worker is ready." in words(view)
     push(view, "steeredStateButton")
     stage.until(lambda: stage.shown("steered").state == "done")
     assert flow(view).n_tok == N_SAID
@@ -143,7 +143,7 @@ def test_junk_is_warned_of_and_steered_less_hard_at_a_push(stage, view, qtbot):
     assert record.summary is not None
     record.summary = replace(record.summary, junk="looping")
     stage.model.note_run(record.id)
-    assert words(view) == "Junk: the text loops. Steer less hard, or with fewer heads."
+    assert words(view) == "Junk: the text loops. Reduce the strength or steer fewer heads."
     push(view, "steeredStateButton")
     assert stage.model.steering.strength == 4.0
     stage.until(lambda: stage.shown("steered").id != record.id and stage.shown("steered").ended)
@@ -164,7 +164,7 @@ def test_a_loop_is_warned_of_while_it_is_written(stage, view, monkeypatch):
 def test_a_text_that_was_cut_says_so(stage, view):
     stage.model.generation = replace(stage.model.generation, max_new_tokens=3)
     run(stage)
-    assert words(view) == "It was cut at 3 tokens. Allow more tokens to let it end."
+    assert words(view) == "Stopped at 3 tokens. Raise the limit to let it finish."
 
 
 # Verdict and audit

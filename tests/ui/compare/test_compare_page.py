@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget, Q
 
 from gazeviz.app.runs.picture_opener import picture_file
 from gazeviz.domain.heads import Head
-from gazeviz.ui.answers.curve_plot import ComparePlot
 from gazeviz.ui.compare.compare_heads import OverlapGrid, PairTable
+from gazeviz.ui.compare.run_curves import ComparePlot
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import LabelledSlider
 from tests.patience import PatientBot

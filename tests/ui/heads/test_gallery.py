@@ -16,7 +16,7 @@ from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.render.style import figure_text
 from gazeviz.ui.heads.gallery import Gallery, GalleryMenu, TileGrid, columns_for, map_size, shared_end
-from gazeviz.ui.heads.gallery_tile import MapPainter
+from gazeviz.ui.widgets.map_painter import MapPainter
 from gazeviz.ui.widgets.region_badge import PlaceLabel
 from tests.ui.fixtures.painting_stage import child_of
 

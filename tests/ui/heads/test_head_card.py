@@ -111,7 +111,7 @@ def test_every_picture_fits(stage, anchor, size_px):
 
 def test_why_there_is_no_map_is_said(stage, anchor):
     show_picture(stage)
-    stage.model.map = MapView(label="The attention of this run is not kept any more. Run it again.")
+    stage.model.map = MapView(label="The attention of this run is no longer in memory. Run it again.")
     card = HeadCard(stage.model, anchor)
     card.show_head(HEAD, anchor)
     assert brightest(card) < 10

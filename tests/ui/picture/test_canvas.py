@@ -86,7 +86,7 @@ def test_the_wheel_keeps_the_point_under_the_cursor(canvas):
 
 
 def test_however_far_it_is_panned_some_of_the_picture_stays_in_sight(canvas):
-    canvas.desk.pan(-9999, 9999)
+    canvas.pan(-9999, 9999)
     assert canvas.view.picture_rect().intersects(canvas.rect().toRectF())
 
 

@@ -103,7 +103,7 @@ def test_the_panel_says_what_is_fed(stage, qtbot):
     assert label(panel, "picturePanels") == "3 panels, 1 × 3"
     assert child_of(panel, "fedPreview").isVisible()
     stage.model.set_grid(None, None)
-    assert "not looked at" in label(panel, "pictureFed")
+    assert "not processed" in label(panel, "pictureFed")
     assert not child_of(panel, "fedPreview").isVisible()
 
 

@@ -19,6 +19,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu, sample_text
 from gazeviz.ui.shell.notice_bar import TokenQuestion
+from gazeviz.ui.shell.session_commands import picture_offers
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
 from tests.patience import PatientBot
@@ -254,7 +255,7 @@ def test_a_large_picture_asks_and_is_fed_larger(stage: MenuStage, tmp_path: Path
     open_large(stage, tmp_path)
     grid = stage.model.grid
     assert grid is not None and stage.question.isVisible()
-    assert f"in {grid.n_tokens} image tokens; as it is, it would take about 1," in question(stage)
+    assert f"to {grid.n_tokens} image tokens; at full size it would take about 1," in question(stage)
     answer(stage, "tokenQuestionAll")
     assert stage.question.isHidden() and (stage.model.max_image_tok or 0) > 1000
     stage.qtbot.waitUntil(lambda: stage.model.grid is not None and stage.model.grid.n_tokens > 1000)
@@ -286,8 +287,9 @@ def test_the_answer_can_be_changed_in_the_menu(stage: MenuStage, tmp_path: Path)
 def test_the_palette_can_do_all_of_it(stage: MenuStage, strip: Path) -> None:
     stage.menu.open_path(str(strip))
     stage.until_shown("strip.png")
-    named = {command.name: command for command in stage.menu.commands()}
-    assert len(named) == len(stage.menu.commands())
+    found = picture_offers(stage.model, stage.controller, stage.menu)
+    named = {command.title: command for command in found}
+    assert len(named) == len(found) and named["Panels 2 × 3"].enabled_when() is None
     named["Panels 2 × 3"].run()
     assert len(stage.panels) == 6
     named["No panels"].run()

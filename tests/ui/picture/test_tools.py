@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 
 from gazeviz.app.session.values import Tool
 from gazeviz.domain.region import Region
-from gazeviz.ui.picture.canvas import place_menu
 from gazeviz.ui.picture.tools import MAKERS
+from gazeviz.ui.shell.session_commands import place_offers
 from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import (
     ALT,
@@ -47,10 +47,24 @@ def test_a_rectangle_makes_a_region_of_exactly_its_pixels_in_one_step(stage, mou
     assert len(stage.model.regions) == 0
 
 
-def test_an_ellipse_with_shift_is_a_circle(stage, mouse):
+def test_an_ellipse_is_a_circle_while_shift_is_pressed_in_the_middle_of_its_drag(stage, mouse):
     stage.model.tool = "ellipse"
-    mouse.drag((10, 10), (50, 20), (50, 30), keys=SHIFT)
+    mouse.press((10, 10))
+    mouse.move((50, 20), keys=SHIFT)
+    mouse.release((50, 30), keys=SHIFT)
     assert np.array_equal(stage.mask(), Region.ellipse("", (10, 10, 50, 50), SIZE_PX).mask_HW)
+
+
+def test_each_shape_is_a_region_of_its_own_and_shift_adds_to_the_active_one(stage, mouse):
+    stage.model.tool = "rectangle"
+    mouse.drag((0, 0), (10, 10))
+    mouse.drag((20, 20), (40, 30))
+    assert [stage.mask(place).sum() for place in (0, 1)] == [100, 200]
+    mouse.drag((60, 60), (70, 80), keys=SHIFT)
+    assert len(stage.model.regions) == 2 and stage.mask(1).sum() == 200 + 200, "no square: Shift adds"
+    stage.controller.undo_stack.undo()
+    stage.controller.undo_stack.undo()
+    assert len(stage.model.regions) == 1 and stage.mask().sum() == 100
 
 
 def test_alt_cuts_out(stage, mouse):
@@ -222,7 +236,7 @@ def test_space_tapped_runs(stage, canvas, mouse):
 
 
 def test_the_menu_asks_which_heads_look_at_a_cell(stage, canvas):
-    menu = place_menu(canvas, stage.model, stage.controller, canvas.desk, (25, 5))
-    menu.actions()[0].trigger()
+    found = {command.id: command for command in place_offers(stage.model, stage.controller, (25, 5))}
+    found["place.look_at_cell"].run()
     assert stage.model.grid_metric == "look_here"
     assert list(stage.model.look_at.tokens_P) == [1]

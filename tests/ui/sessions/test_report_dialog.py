@@ -85,7 +85,7 @@ def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
     assert not write.isEnabled() and part(dialog, QLabel, "reportThere").text() == "Tick a format."
     for name in ("reportCsv", "reportJson"):
         part(dialog, QCheckBox, name).setChecked(True)
-    assert part(dialog, QLabel, "reportThere").text() == "The folder will be made."
+    assert part(dialog, QLabel, "reportThere").text() == "The folder will be created."
     dialog.set_folder(str(tmp_path / "out"))
     qtbot.mouseClick(write, Qt.MouseButton.LeftButton)
     said = part(dialog, QLabel, "reportSaid")

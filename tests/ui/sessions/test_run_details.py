@@ -28,7 +28,8 @@ def test_the_details_say_what_was_asked(browser: SessionBrowser, qtbot: PatientB
 
 def test_several_runs_are_selected_compared_and_reported(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 4, 2)
-    assert not child_of(browser, "runOpen").isVisible()
+    opening = child_of(browser, "runOpen")
+    assert opening.isVisible() and not opening.isEnabled() and opening.toolTip() == "Choose a single run."
     compared, reported = QSignalSpy(browser.compare_wanted), QSignalSpy(browser.report_wanted)
     click(browser, "runCompare", qtbot)
     click(browser, "runReport", qtbot)

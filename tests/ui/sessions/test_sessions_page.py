@@ -146,7 +146,7 @@ def test_the_right_button_lists_only_runs_like_this_one(browser: SessionBrowser,
     until_shown(browser, qtbot, -1, 4, -1, 2)
     assert browser.bar.search.text() == 'target:="Panel 4"'
     opened = QSignalSpy(browser.open_wanted)
-    next(action for action in menu.actions() if action.text() == "Open in Explore").trigger()
+    next(action for action in menu.actions() if action.text() == "Open in Explore\tReturn").trigger()
     assert opened.at(0) == [2]
     menu.close()
 

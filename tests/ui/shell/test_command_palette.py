@@ -11,7 +11,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QWidget
 
-from gazeviz.ui.shell.command_palette import Command, CommandPalette, find
+from gazeviz.ui.shell.command_palette import CommandPalette, find
+from gazeviz.ui.widgets.command import Command
 from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
@@ -27,7 +28,7 @@ NAMES = {
 
 def commands(done: list[str] | None = None) -> list[Command]:
     said = done if done is not None else []
-    return [Command(name, key, tip, partial(said.append, name)) for name, (key, tip) in NAMES.items()]
+    return [Command(name, name, key, tip, partial(said.append, name)) for name, (key, tip) in NAMES.items()]
 
 
 @pytest.mark.parametrize(
@@ -44,15 +45,15 @@ def commands(done: list[str] | None = None) -> list[Command]:
     ],
 )
 def test_a_few_letters_find_the_command(asked: str, first: str) -> None:
-    assert find(commands(), asked)[0].command.name == first
+    assert find(commands(), asked)[0].command.title == first
 
 
 def test_without_words_all_are_listed_in_their_order() -> None:
-    assert [match.command.name for match in find(commands(), "  ")] == list(NAMES)
+    assert [match.command.title for match in find(commands(), "  ")] == list(NAMES)
 
 
 def test_every_word_must_fit() -> None:
-    assert [match.command.name for match in find(commands(), "heads random")] == [
+    assert [match.command.title for match in find(commands(), "heads random")] == [
         "Choose a random set of heads"
     ]
     assert find(commands(), "brush xyz") == []
@@ -60,7 +61,7 @@ def test_every_word_must_fit() -> None:
 
 def test_the_letters_that_fit_are_told() -> None:
     (match, *_) = find(commands(), "rw")
-    assert "".join(match.command.name[at] for at in match.places) == "Rw"
+    assert "".join(match.command.title[at] for at in match.places) == "Rw"
     assert find(commands(), "brus")[0].places == (0, 1, 2, 3)
 
 
@@ -103,7 +104,7 @@ def current_name(palette: CommandPalette) -> str:
 def test_letters_and_enter_do_a_command(palette: CommandPalette, window: QWidget, done: list[str]) -> None:
     assert palette.isVisible() and search_of(palette).hasFocus()
     QTest.keyClicks(search_of(palette), "rest")
-    assert palette.found[0].name == "Restart the worker"
+    assert palette.found[0].title == "Restart the worker"
     QTest.keyClick(search_of(palette), Qt.Key.Key_Return)
     assert done == ["Restart the worker"] and palette.isHidden()
     assert QApplication.focusWidget() is child_of(window, "before")
@@ -160,7 +161,7 @@ def test_what_is_typed_is_no_shortcut_of_the_window(
     action.triggered.connect(lambda: done.append("by its key"))
     window.addAction(action)
     QTest.keyClicks(search_of(palette), "b")
-    assert done == [] and palette.found[0].name == "Brush"
+    assert done == [] and palette.found[0].title == "Brush"
 
 
 def test_nothing_found_is_said(palette: CommandPalette) -> None:
@@ -181,3 +182,24 @@ def test_it_is_empty_again_when_it_is_opened_again(palette: CommandPalette) -> N
 def test_it_stays_within_its_window(palette: CommandPalette, window: QWidget) -> None:
     window.resize(420, 300)
     assert window.rect().contains(palette.geometry())
+
+
+def test_what_cannot_be_done_now_says_why_and_is_not_done(window: QWidget, qtbot: PatientBot) -> None:
+    done: list[str] = []
+    missing = ["There is no picture."]
+    command = Command("file.save", "Save", "", "Write it.", partial(done.append, "saved"),
+                      lambda: missing[0] if missing else None)  # fmt: skip
+    palette = CommandPalette(lambda: [command], window)
+    window.show()
+    palette.open_palette()
+    view = child_of(palette, "commandList")
+    assert isinstance(view, QListView)
+    described = view.model().index(0, 0).data(Qt.ItemDataRole.AccessibleDescriptionRole)
+    assert described == "There is no picture."
+    qtbot.keyClick(search_of(palette), Qt.Key.Key_Return)
+    assert done == [] and palette.isVisible()
+    missing.clear()
+    palette.close_palette()
+    palette.open_palette()
+    qtbot.keyClick(search_of(palette), Qt.Key.Key_Return)
+    assert done == ["saved"] and palette.isHidden()

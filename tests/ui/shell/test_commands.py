@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from gazeviz.ui.shell.actions import Actions, needs_key
 from gazeviz.ui.shell.commands import (
-    Actions,
-    Deed,
-    cursor_deeds,
-    head_deeds,
-    needs_key,
-    target_deeds,
-    tool_deeds,
+    cursor_commands,
+    head_commands,
+    keys_page,
+    target_commands,
+    tool_commands,
 )
+from gazeviz.ui.widgets.command import Command, add_commands
 from gazeviz.ui.widgets.controls import OWNS_ESCAPE
 from tests.patience import PatientBot
 from tests.ui.fixtures.painting_stage import PaintingStage, open_painting_stage
@@ -72,14 +72,13 @@ def press(qtbot: PatientBot, window: QWidget, name: str, key: Key) -> None:
 def test_a_key_acts_unless_the_focused_control_needs_it(qtbot, window, focused, key, acts):
     done: list[str] = []
     names = {Key.Key_B: "B", Key.Key_Space: "Space", Key.Key_Left: "Left"}
-    deed = Deed("Test", "deed", names[key], "does it", lambda: done.append("done"))
-    Actions(window, [deed])
+    Actions(window, [Command("test.it", "It", names[key], "does it", lambda: done.append("done"))])
     press(qtbot, window, focused, key)
     assert bool(done) is acts
 
 
 def test_a_button_is_still_pressed_by_space(qtbot, window):
-    Actions(window, [Deed("Test", "run", "Space", "runs", lambda: None)])
+    Actions(window, [Command("test.run", "Run", "Space", "runs", lambda: None)])
     button = window.findChild(QPushButton)
     with qtbot.waitSignal(button.clicked):
         press(qtbot, window, "button", Key.Key_Space)
@@ -93,49 +92,117 @@ def test_a_widget_can_claim_esc(qtbot):
     assert needs_key(line, Key.Key_Escape) and not needs_key(line, Key.Key_B)
 
 
+@pytest.fixture
+def switch(window: QWidget) -> tuple[list[str], list[str], Actions]:
+    """What is in the way of a command of key X, what was done and said, and the command as an action."""
+    in_the_way: list[str] = ["Nothing is open. Open something."]
+    happened: list[str] = []
+    command = Command("test.it", "It", "X", "Does it.", lambda: happened.append("done"),
+                      lambda: in_the_way[0] if in_the_way else None)  # fmt: skip
+    tokens = Command("tokens.next", "Next", "Right", "Goes on.", lambda: happened.append("moved"),
+                     lambda: "No token.")  # fmt: skip
+    actions = Actions(window, [command, tokens], refuse=lambda reason, group: happened.append(reason))
+    return in_the_way, happened, actions
+
+
+def test_a_key_that_cannot_act_says_why(qtbot, window, switch):
+    in_the_way, happened, _ = switch
+    press(qtbot, window, "place", Key.Key_X)
+    assert happened == ["Nothing is open. Open something."]
+    press(qtbot, window, "place", Key.Key_Right)
+    assert len(happened) == 1  # an arrow with nowhere to go says nothing
+    in_the_way.clear()
+    press(qtbot, window, "place", Key.Key_X)
+    assert happened[1:] == ["done"]
+
+
+def test_a_menu_is_grey_with_its_reason_and_keys_act_again_after_it(qtbot, window, switch):
+    in_the_way, _, actions = switch
+    menu = QMenu(window)
+    actions.fill(menu)
+    submenu = menu.findChildren(QMenu)[0]
+    assert submenu.title() == "Test"
+    submenu.aboutToShow.emit()
+    action = actions.action("test.it")
+    assert not action.isEnabled() and action.toolTip() == in_the_way[0]
+    submenu.aboutToHide.emit()
+    assert action.isEnabled()
+    in_the_way.clear()
+    submenu.aboutToShow.emit()
+    assert action.isEnabled() and action.toolTip() == "Does it.  X"
+
+
+def test_a_context_menu_shows_key_tick_and_reason(qtbot, window):
+    done: list[str] = []
+    menu = QMenu(window)
+    on, off = add_commands(menu, [
+        Command("a.on", "R&D", "X", "Does it.", lambda: done.append("on"), checked=lambda: True),
+        Command("a.off", "Off", "", "Does it.", lambda: done.append("off"), lambda: "Not now."),
+    ])  # fmt: skip
+    assert (on.text(), on.isChecked(), on.isEnabled()) == ("R&&D\tX", True, True)
+    assert (off.isEnabled(), off.toolTip()) == (False, "Not now.")
+    on.trigger()
+    assert done == ["on"]
+
+
+def test_keys_of_another_tab_are_off(qtbot, window, switch):
+    in_the_way, happened, actions = switch
+    in_the_way.clear()
+    actions.enable(("test",), False)
+    press(qtbot, window, "place", Key.Key_X)
+    assert happened == []
+    assert actions.reason(actions.named("test.it")) == "Go to the Explore tab: Alt+1."
+    actions.enable(("test",), True)
+    press(qtbot, window, "place", Key.Key_X)
+    assert happened == ["done"]
+
+
 def test_tools_have_the_keys_that_the_bar_shows(stage: PaintingStage):
-    deeds = {deed.name: deed for deed in tool_deeds(stage.model)}
-    deeds["Brush"].run()
-    assert stage.model.tool == "brush" and deeds["Brush"].key == "B"
+    by_name = {command.title: command for command in tool_commands(stage.model)}
+    by_name["Brush"].run()
+    assert stage.model.tool == "brush" and by_name["Brush"].key == "B"
     before = stage.model.brush_px
-    deeds["Larger brush"].run()
+    by_name["Larger brush"].run()
     assert stage.model.brush_px > before
-    deeds["Smaller brush"].run()
+    by_name["Smaller brush"].run()
     assert stage.model.brush_px <= before
     stage.model.brush_px = 1
-    deeds["Larger brush"].run()
+    by_name["Larger brush"].run()
     assert stage.model.brush_px == 2
 
 
 def test_digits_aim_at_regions_and_beyond_the_list_at_nothing(stage: PaintingStage):
     stage.show(layout="1x3")
-    deeds = {deed.key: deed for deed in target_deeds(stage.model, stage.controller)}
-    deeds["2"].run()
+    by_name = {command.key: command for command in target_commands(stage.model, stage.controller)}
+    by_name["2"].run()
     assert stage.model.target_region_id == stage.model.regions.ids[1]
-    deeds["9"].run()
+    assert "no region 9" in str(by_name["9"].enabled_when())
     assert stage.model.target_region_id == stage.model.regions.ids[1]
-    deeds["0"].run()
+    by_name["0"].run()
     assert stage.model.target_region_id is None
 
 
 def test_without_tokens_the_cursor_stays(stage: PaintingStage):
-    for deed in cursor_deeds(stage.model):
-        deed.run()
+    for command in cursor_commands(stage.model):
+        command.run()
     assert stage.model.cursor is None
 
 
 def test_heads_cannot_be_chosen_without_a_model_and_the_notice_says_so(stage: PaintingStage):
-    deeds = {deed.name: deed for deed in head_deeds(stage.model, stage.controller)}
-    deeds["Choose all heads"].run()
+    by_name = {command.title: command for command in head_commands(stage.model, stage.controller)}
+    by_name["Choose all heads"].run()
     assert "model" in stage.notice
+    assert "No model" in str(by_name["Choose all heads"].enabled_when())
 
 
-def test_every_deed_says_what_it_does_and_no_key_is_given_twice(stage: PaintingStage):
-    model, controller = stage.model, stage.controller
-    deeds = [
-        *tool_deeds(model), *target_deeds(model, controller),
-        *head_deeds(model, controller), *cursor_deeds(model),
-    ]  # fmt: skip
-    keys = [deed.key for deed in deeds if deed.key]
-    assert len(keys) == len(set(keys))
-    assert all(deed.does.endswith((".", "?")) or ":" in deed.does for deed in deeds)
+def test_the_page_of_keys_lists_every_command_once() -> None:
+    page = keys_page([
+        Command("run.toggle", "Run or stop", "Space", "Runs.", lambda: None),
+        Command("view.a", "A | B", "", "Shows it.", lambda: None),
+        Command("run.stop", "Stop", "", "Stops.", lambda: None),
+    ])  # fmt: skip
+    lines = page.splitlines()
+    assert lines[0] == "# Commands and keys"
+    assert [line for line in lines if line.startswith("## ")] == ["## Run", "## View"]
+    assert "| Run or stop | `Space` | Runs. |" in lines and "| Stop |  | Stops. |" in lines
+    assert r"| A \| B |  | Shows it. |" in lines

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QT
 
 from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.session.settings import AppSettings
+from gazeviz.ui.shell.command_palette import find
 from gazeviz.ui.shell.crash_dialog import CrashDialog
 from gazeviz.ui.shell.main_window import MainWindow
 from gazeviz.ui.widgets import theme
@@ -95,10 +96,12 @@ def test_a_token_that_is_chosen_by_key_is_on_the_map(window, stage, qtbot):
 
 
 def test_everything_that_can_be_done_has_one_name_and_one_key(window: MainWindow) -> None:
-    deeds = window.actions_.deeds
-    names, keys = [deed.name for deed in deeds], [deed.key for deed in deeds if deed.key]
-    assert len(names) == len(set(names))
+    commands = window.actions_.commands
+    titles = [command.title for command in commands]
+    keys = [command.key for command in commands if command.key and command.group != "runs"]
+    assert len(titles) == len(set(titles)) and len({command.id for command in commands}) == len(commands)
     assert len(keys) == len(set(keys))
+    assert all(command.tip.endswith((".", "?", "”")) for command in commands)
     assert {
         "Ctrl+Z",
         "Ctrl+Shift+Z",
@@ -115,6 +118,57 @@ def test_everything_that_can_be_done_has_one_name_and_one_key(window: MainWindow
         "1",
         "9",
     } <= set(keys)
+
+
+NAMED = [
+    "run or stop", "run the baseline", "halve the strength", "restart the worker", "write the prompt",
+    "measure head rankings", "stop measuring", "matrix", "save the chosen heads", "import a head ranking",
+    "export the head ranking", "import regions", "export regions as PNG", "export regions as labelme",
+    "export regions as COCO", "ask: ambiguous", "ask about panel 3", "panels 2 × 3", "detect panels",
+    "no panels", "sample: strip 1", "schedule the panels in order", "schedule the panels backwards",
+    "clear the schedule", "steer as recommended", "choose the best heads", "target region 3", "no target",
+    "rename the active region", "delete the active region", "undo", "attention map", "theme: light",
+    "next token", "commands and keys", "open a model", "rank heads by mass",
+]  # fmt: skip
+"""What has to be found by name, whether or not it has a key."""
+
+
+def test_everything_has_a_name_that_the_palette_finds(window: MainWindow) -> None:
+    commands = window._commands()
+    first = {
+        asked: [match.command.title.casefold() for match in find(commands, asked)][:1] for asked in NAMED
+    }
+    assert [asked for asked, titles in first.items() if not any(asked.casefold() in t for t in titles)] == []
+
+
+def test_every_page_of_the_help_is_there_and_the_keys_are_generated(window: MainWindow) -> None:
+    window.actions_.call("help.keys")
+    page = window._help.page
+    assert page is not None and page.title == "Commands and keys"
+    for command in window.actions_.commands:
+        assert f"| {command.title} |" in page.text and command.key in page.text
+    window._help.close()
+
+
+def test_the_picture_offers_what_can_be_asked_of_a_place(window: MainWindow, stage: Stage) -> None:
+    region = stage.model.regions.painted()[1]
+    assert region.panel_box_px is not None
+    left, top, right, bottom = region.panel_box_px
+    found = window.explore.canvas.place_commands(((left + right) / 2, (top + bottom) / 2))
+    assert [command.id for command in found] == [
+        "place.look_at_cell", "place.look_at_region", "place.target"
+    ]  # fmt: skip
+    found[2].run()
+    assert stage.model.target_region_id == region.id
+
+
+def test_a_key_that_cannot_act_says_why(window: MainWindow, stage: Stage, qtbot: PatientBot) -> None:
+    qtbot.keyClick(window.explore.canvas, Qt.Key.Key_9)
+    notice = stage.model.notice
+    assert notice is not None
+    assert (notice.sentence, notice.next_step) == (
+        "There is no region 9.", "Paint one, or choose a layout."
+    )  # fmt: skip
 
 
 def test_the_palette_does_what_is_found(window, stage, qtbot):

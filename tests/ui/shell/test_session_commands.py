@@ -10,9 +10,11 @@ from gazeviz.domain.prompts import PRESETS
 from gazeviz.store import SessionStore
 from gazeviz.ui.heads.ranking_bar import ranking_title
 from gazeviz.ui.sessions.sessions_page import SessionBrowser
-from gazeviz.ui.shell.command_palette import Command, find
+from gazeviz.ui.shell.command_palette import find
+from gazeviz.ui.shell.commands import explore_commands, runs_commands
 from gazeviz.ui.shell.explore_page import ExploreView
-from gazeviz.ui.shell.session_commands import offers, run_offers
+from gazeviz.ui.shell.session_commands import offers
+from gazeviz.ui.widgets.command import Command
 from tests.app.fixtures.staging import Stage
 from tests.patience import PatientBot
 from tests.ui.fixtures.browser_stage import select
@@ -31,7 +33,12 @@ def explore(stage: Stage, qtbot: PatientBot) -> ExploreView:
 
 def offered(stage: Stage, explore: ExploreView, asked: str) -> Command:
     """What is found first with these letters."""
-    return find(offers(stage.model, stage.controller, explore), asked)[0].command
+    return find(all_of(stage, explore), asked)[0].command
+
+
+def all_of(stage: Stage, explore: ExploreView) -> list[Command]:
+    model, controller = stage.model, stage.controller
+    return [*explore_commands(model, controller, explore), *offers(model, controller, explore)]
 
 
 def test_questions_are_asked_by_name(stage: Stage, explore: ExploreView) -> None:
@@ -44,8 +51,11 @@ def test_questions_are_asked_by_name(stage: Stage, explore: ExploreView) -> None
 
 def test_a_picture_without_panels_has_no_direct_questions(stage: Stage, explore: ExploreView) -> None:
     stage.controller.apply_layout(None)
-    names = [command.name for command in offers(stage.model, stage.controller, explore)]
-    assert "Ask: Ambiguous" in names and not any(name.startswith("Ask about") for name in names)
+    by_title = {command.title: command for command in all_of(stage, explore)}
+    assert by_title["Ask: Ambiguous"].enabled_when() is None
+    assert not any(title.startswith("Ask about") for title in by_title)
+    direct = next(command for command in by_title.values() if command.id == "ask.direct")
+    assert direct.enabled_when() == "The picture has no panels. Choose a layout first."
 
 
 def test_as_many_heads_as_are_chosen_are_taken_from_either_end(stage: Stage, explore: ExploreView) -> None:
@@ -54,7 +64,7 @@ def test_as_many_heads_as_are_chosen_are_taken_from_either_end(stage: Stage, exp
     stage.model.chosen = HeadSet.of("L0H0,L0H1,L1H0")
     offered(stage, explore, "lowest").run()
     assert set(stage.model.chosen) == set(ranking.bottom(3))
-    offered(stage, explore, "best 3").run()
+    offered(stage, explore, "best").run()
     assert set(stage.model.chosen) == set(ranking.top(3))
     stage.controller.undo_stack.undo()
     assert set(stage.model.chosen) == set(ranking.bottom(3))
@@ -87,57 +97,71 @@ def test_measuring_is_unfolded(stage: Stage, explore: ExploreView) -> None:
     assert not explore.discovery.fold.folded
 
 
-def test_what_there_is_no_region_for_is_not_offered(stage: Stage, explore: ExploreView) -> None:
+def test_what_there_is_no_region_for_is_grey(stage: Stage, explore: ExploreView) -> None:
     stage.model.active_region_id = stage.model.regions.ids[1]
-    offered(stage, explore, "delete the active").run()
+    by_id = {command.id: command for command in all_of(stage, explore)}
+    by_id["edit.delete_region"].run()
     assert len(stage.model.regions) == 5
     stage.controller.apply_layout(None)
-    names = [command.name for command in offers(stage.model, stage.controller, explore)]
-    assert "Import regions" in names
-    assert not any("active region" in name or name.startswith("Export regions") for name in names)
+    assert by_id["edit.import_regions"].enabled_when() is None
+    assert by_id["edit.delete_region"].enabled_when() == "No region is active. Click one in the list."
+    for form in ("png", "labelme", "coco"):
+        assert by_id[f"edit.export_{form}"].enabled_when() == "Nothing is painted yet. Paint a region first."
 
 
-def test_the_views_own_keys_add_a_region_and_go_to_the_prompt(stage: Stage, explore: ExploreView) -> None:
-    by_name = {deed.name: deed for deed in explore.deeds()}
-    by_name["New region"].run()
+def test_keys_add_a_region_and_go_to_the_prompt(stage: Stage, explore: ExploreView) -> None:
+    by_title = {command.title: command for command in all_of(stage, explore)}
+    by_title["New region"].run()
     assert len(stage.model.regions) == 7
     explore.activateWindow()
-    by_name["Write the prompt"].run()
+    by_title["Write the prompt"].run()
     stage.until(explore.prompt.edit.hasFocus)
+
+
+def test_targets_are_scheduled_and_cleared_by_name(stage: Stage, explore: ExploreView) -> None:
+    by_id = {command.id: command for command in all_of(stage, explore)}
+    assert by_id["steering.clear_schedule"].enabled_when() == "No targets are scheduled."
+    by_id["steering.schedule_backwards"].run()
+    assert [region_id for _, region_id in stage.model.schedule] == list(stage.model.regions.ids)[::-1]
+    assert by_id["steering.clear_schedule"].enabled_when() is None
+    by_id["steering.clear_schedule"].run()
+    assert stage.model.schedule == ()
 
 
 def test_what_is_about_the_heads_brings_their_panel_back(stage: Stage, explore: ExploreView) -> None:
     explore.set_large(True)
-    names = [command.name for command in offers(stage.model, stage.controller, explore)]
-    assert "Import regions" in names and not explore.head_panel.isVisible()
-    offered(stage, explore, "best").run()
+    assert not explore.head_panel.isVisible()
+    offered(stage, explore, "measure head rankings").run()
     assert explore.head_panel.isVisible()
 
 
 def test_selected_runs_are_opened_compared_starred_and_judged(
     browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:
+    by_id = {command.id: command for command in runs_commands(lambda: browser)}
     browser.table.clearSelection()
     qtbot.waitUntil(lambda: not browser.details.ids)
-    assert run_offers(browser) == []
-    select(browser, qtbot, 2)
-    qtbot.waitUntil(lambda: browser.details.ids == (2,))
-    names = [command.name for command in run_offers(browser)]
-    assert {"Open in Explore: the selected run", "Replay: the selected run", "Tag: the selected run"} <= {
-        *names
+    reason = "No run is selected. Choose runs on the Sessions tab."
+    assert {by_id[f"runs.{name}"].enabled_when() for name in ("open", "compare", "star", "judge_junk")} == {
+        reason
     }
+    select(browser, qtbot, 2)
+    assert by_id["runs.compare"].enabled_when() == "Choose two to six runs."
+    assert by_id["runs.restore"].enabled_when() == "The run is not deleted."
+    assert by_id["runs.replay"].enabled_when() is None
     with qtbot.waitSignal(browser.open_wanted) as opened:
-        find(run_offers(browser), "open")[0].command.run()
+        by_id["runs.open"].run()
     assert opened.args == [2]
     select(browser, qtbot, 2, 3)
-    qtbot.waitUntil(lambda: set(browser.details.ids) == {2, 3})
-    found = {command.name: command for command in run_offers(browser)}
-    assert not any(name.startswith("Open") for name in found)
-    compare = found["Compare: 2 selected runs"]
-    assert (compare.key, compare.tip) == ("C", "Show two to six runs side by side.")
+    assert by_id["runs.open"].enabled_when() == "Choose a single run."
     with qtbot.waitSignal(browser.compare_wanted) as compared:
-        compare.run()
+        by_id["runs.compare"].run()
     assert set(compared.args[0]) == {2, 3}
-    found["Star: 2 selected runs"].run()
-    found["Judge: junk"].run()
+    by_id["runs.star"].run()
+    by_id["runs.judge_junk"].run()
     qtbot.waitUntil(lambda: all(line.starred and line.verdict == "junk" for line in store.list.lines([2, 3])))
+
+
+def test_without_the_tab_nothing_can_be_done_with_runs() -> None:
+    for command in runs_commands(lambda: None):
+        assert "Sessions tab" in str(command.enabled_when())

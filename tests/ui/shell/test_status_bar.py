@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 
-from gazeviz.app.session.values import WorkProgress
-from gazeviz.ui.shell.status_bar import StatusBar, place_text, time_left
+from gazeviz.app.session.values import WorkProgress, time_left
+from gazeviz.ui.shell.status_bar import StatusBar, place_text
 from gazeviz.ui.widgets.controls import ElidedLabel
 from tests.app.fixtures.staging import OpenStage, Stage
 from tests.fakes.scripted import Script

@@ -172,7 +172,7 @@ def test_what_is_missing_is_said_before_and_after_a_click(stage, bar):
     QTest.mouseClick(run_button(bar), LEFT)
     assert stage.model.notice.sentence == "The prompt is empty." and not stage.controller.running
     stage.model.prompt = OPEN_QUESTION
-    assert "Run writes the baseline alone. No region is the target." in reason(bar)
+    assert "Run will produce the baseline only. No target: steering is off." in reason(bar)
     assert run_button(bar).property("kind") == "primary"
     point_at(stage, 4)
     assert reason(bar) == ""

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QSignalSpy, QTest
 
 from gazeviz.app.history.comparison import MOST, Curve
-from gazeviz.ui.answers.curve_plot import ComparePlot, pieces, spread
+from gazeviz.ui.compare.run_curves import ComparePlot, pieces, spread
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.letters import letter_colour
 from tests.patience import PatientBot

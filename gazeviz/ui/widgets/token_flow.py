@@ -29,8 +29,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
 
 from gazeviz.domain.wording import token_sign
-from gazeviz.ui.answers.run_text import RegionCue
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.region_cue import RegionCue
 
 # Tokens as chips: how a token's text is spelled, and where its chip stands in wrapped lines.
 #

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtGui import QTextLayout
 from PySide6.QtWidgets import QApplication
 
-from gazeviz.ui.answers.token_flow import CHIP_PX, LINE_PX, PAD_PX, ChipLines, Spelling, spell
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.token_flow import CHIP_PX, LINE_PX, PAD_PX, ChipLines, Spelling, spell
 
 
 def lines(width_px: float = 100) -> ChipLines:

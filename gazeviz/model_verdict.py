@@ -1,0 +1,140 @@
+"""The verdict on a model folder: will it work here, what is missing, does it fit, and what to take instead.
+
+Told from files alone, before anything is loaded; asks for no network and imports nothing heavy. Shared by
+`gazeviz doctor --model` and by screens that list models. Knows no device but as a number of free bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from gazeviz.domain.model_files import (
+    ITEM_BYTES,
+    PROVEN,
+    REFUSED,
+    TWINS,
+    ModelSizes,
+    Needs,
+    StoredWeights,
+    family_name,
+    stored_weights,
+    takes_pictures,
+)
+from gazeviz.errors import UserError
+from gazeviz.model_folder import (
+    PLAIN_WEIGHTS,
+    check_settings,
+    folder_name,
+    foreign_format,
+    quantised_form,
+    read_config,
+    weight_files,
+)
+
+_FAMILY_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {"smolvlm": ("num2words",)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of a model before it is loaded.
+
+    family: by its config.json, "" where that names none.  form: how its weights are kept, in a few words.
+    why: one sentence that says why it cannot work; "" where nothing speaks against it.  instead: what to do.
+    missing: Python packages that it needs and that are not installed.
+    """
+
+    folder: Path
+    name: str
+    family: str
+    form: str
+    why: str = ""
+    instead: str = ""
+    missing: tuple[str, ...] = ()
+    weights: StoredWeights | None = None
+    sizes: ModelSizes | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether it will load, where the memory for it is there."""
+        return not self.why
+
+    def needs(self, dtype: str, n_image_tok: int = 1280) -> Needs | None:
+        """What it takes as one of `ITEM_BYTES`, or "auto" (as stored); None where its weights are unknown."""
+        if self.weights is None:
+            return None
+        item_bytes = ITEM_BYTES.get(dtype) or ITEM_BYTES.get(self.weights.dtype, 4)
+        return Needs.of(self.weights.bytes_as(item_bytes), self.sizes, item_bytes, n_image_tok)
+
+    def fitting_dtypes(self, free_bytes: int, dtypes: Sequence[str] = tuple(ITEM_BYTES)) -> tuple[str, ...]:
+        """The number types in which it fits into so much memory, in the order given."""
+        needs = {dtype: self.needs(dtype) for dtype in dtypes}
+        return tuple(dtype for dtype, need in needs.items() if need and need.most_bytes <= free_bytes)
+
+
+def verdict_on(folder: Path) -> Verdict:
+    """Look into a folder of model files; never raises for what is in it."""
+    name = folder_name(folder)
+    try:
+        settings = read_config(folder)
+    except UserError as error:
+        return Verdict(folder, name, "", foreign_format(folder) or "unknown", error.sentence, error.next_step)
+    except OSError as error:
+        return Verdict(folder, name, "", "unknown", f"{folder} cannot be read: {error.strerror}.", "Copy it.")
+    family, sizes = family_name(settings), ModelSizes.of_settings(settings)
+    try:
+        weights = stored_weights(weight_files(folder))
+    except (UserError, OSError, ValueError, RecursionError):
+        weights = None  # said below, if nothing graver is to be said
+    form = quantised_form(settings) or (weights.dtype if weights else "unknown")
+    missing = _missing_packages(folder, family)
+    why, instead = _refusal(folder, settings, family, missing)
+    return Verdict(folder, name, family, form, why, instead, missing, weights, sizes)
+
+
+def _refusal(
+    folder: Path, settings: Mapping[str, Any], family: str, missing: tuple[str, ...]
+) -> tuple[str, str]:
+    """Why a model cannot work and what to do, the gravest first; ("", "") where it can."""
+    if family not in PROVEN:
+        return _unknown_family(settings, family)
+    quantised = quantised_form(settings)
+    if quantised:
+        return (
+            f"The model's weights are quantised ({quantised}), which gazeviz does not support.",
+            PLAIN_WEIGHTS,
+        )
+    if missing:
+        needed = " and ".join(missing)
+        return f"{family} models need the package {needed}.", f"Install it: pip install {' '.join(missing)}."
+    try:
+        files = weight_files(folder)
+        check_settings(folder)
+        stored_weights(files)
+    except UserError as error:
+        return error.sentence, error.next_step
+    except (OSError, ValueError, RecursionError) as error:
+        return f"The weights in {folder} cannot be used: {error}.", "Download the model again."
+    return "", ""
+
+
+def _unknown_family(settings: Mapping[str, Any], family: str) -> tuple[str, str]:
+    step = f"Take {TWINS[family]}." if family in TWINS else f"Take one of: {', '.join(sorted(PROVEN))}."
+    if family in REFUSED:
+        return f"A {family} model cannot be used, because {REFUSED[family]}.", step
+    if family not in TWINS and not takes_pictures(settings):
+        return f"It takes no pictures: {family} is not a vision-language family.", step
+    if settings.get("auto_map"):
+        return f"A {family} model needs Python code of its own (remote code), which is never run.", step
+    return f"The family {family} is not known: where its image tokens lie on a picture is not proven.", step
+
+
+def _missing_packages(folder: Path, family: str) -> tuple[str, ...]:
+    """Packages that a family, or the files of its tokenizer, need and that are not here."""
+    needed = list(_FAMILY_PACKAGES.get(family, ()))
+    if (folder / "tokenizer.model").is_file() and not (folder / "tokenizer.json").is_file():
+        needed.append("sentencepiece")
+    return tuple(name for name in needed if find_spec(name) is None)

@@ -1,0 +1,116 @@
+"""Questions for one attribute of what a picture shows, and their answers: which colour, where, which panel.
+
+A question is asked only where it has one right answer. They teach what belongs together: having said one word
+about a panel, the model has to find the rest of it. Knows no picture, only what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from gazeviz.testbed.world import wordings
+from gazeviz.testbed.world.grammar import CHARACTERS, COLOURS, Fact, SceneObject, draw_order
+
+Shown = Sequence[Fact] | Sequence[SceneObject]
+
+
+class Block(NamedTuple):
+    """One question about a picture and its answer."""
+
+    question: str
+    answer: str
+
+
+# How often each kind is asked; what a panel's own word leads to comes first.
+_KINDS: Final = {
+    "caption": 0.4, "character": 0.2, "colour": 0.1, "setting": 0.08, "action": 0.08, "panel": 0.08,
+    "yes_no": 0.05, "count": 0.01,
+}  # fmt: skip
+_SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
+
+
+def draw_kind(rng: np.random.Generator, scene: bool) -> tuple[str, str]:
+    """A kind of question and one of its wordings."""
+    shares = _SCENE_KINDS if scene else _KINDS
+    kind = str(rng.choice(list(shares), p=list(shares.values())))
+    if kind == "count":
+        return kind, wordings.pick(rng, wordings.SCENE_COUNT if scene else wordings.COUNT)
+    return kind, wordings.pick(rng, wordings.YES_NO if kind == "yes_no" else wordings.ATTRIBUTE[kind])
+
+
+def ask(rng: np.random.Generator, kind: str, wording: str, shown: Shown) -> Block | None:
+    """The question about one of the panels or objects shown, or None where none has a single answer."""
+    if kind == "count":
+        return Block(wording, sentence(wordings.COUNTS[len(shown) - 1]))
+    if kind == "yes_no":
+        return _yes_or_no(rng, wording, shown)
+    asked = [_filled(wording, one) for one in shown]
+    single = [index for index, question in enumerate(asked) if _fits(wording, shown[index], shown) == 1]
+    if not single:
+        return None
+    chosen = int(rng.choice(single))
+    return Block(asked[chosen], sentence(_answer(rng, kind, shown[chosen], chosen)))
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop."""
+    return f"{text}."
+
+
+def _filled(wording: str, one: Fact | SceneObject) -> str:
+    words = {name: getattr(one, name, "") for name in ("colour", "character", "action", "setting")}
+    return wording.format(**words)
+
+
+def _fits(wording: str, one: Fact | SceneObject, shown: Shown) -> int:
+    """How many of those shown agree with one of them in all that the wording names."""
+    names = [name for name in ("colour", "character", "action", "setting") if f"{{{name}}}" in wording]
+    return sum(all(getattr(other, name) == getattr(one, name) for name in names) for other in shown)
+
+
+def _answer(rng: np.random.Generator, kind: str, one: Fact | SceneObject, index: int) -> str:
+    if kind == "panel":
+        return f"panel {index + 1}"
+    if kind == "character":
+        return f"{one.colour} {one.character}"
+    if kind == "caption" and isinstance(one, Fact):
+        return one.caption(draw_order(rng))
+    return str(getattr(one, kind))
+
+
+def _yes_or_no(rng: np.random.Generator, wording: str, shown: Shown) -> Block | None:
+    """A question that is true of one shown, or the same with a word of another one that makes it false."""
+    one = shown[int(rng.integers(len(shown)))]
+    if wording.startswith("Is the "):
+        if sum(other.character == one.character for other in shown) > 1:
+            return None
+        said = _with_colour(rng, wording, one, shown, lambda colour: colour != one.colour)
+    elif "{colour}" in wording:
+        there = {(other.colour, other.character) for other in shown}
+        said = _with_colour(rng, wording, one, shown, lambda colour: (colour, one.character) not in there)
+    else:
+        absent = [name for name in CHARACTERS if all(other.character != name for other in shown)]
+        if not absent:
+            return None
+        false = wording.format(character=wordings.pick(rng, absent))
+        said = _filled(wording, one), false
+    true_or_false = int(rng.integers(2))
+    return Block(said[true_or_false], sentence(("yes", "no")[true_or_false]))
+
+
+def _with_colour(
+    rng: np.random.Generator,
+    wording: str,
+    one: Fact | SceneObject,
+    shown: Shown,
+    is_false: Callable[[str], bool],
+) -> tuple[str, str]:
+    """The question with its own colour, and with a false one, which most often is another panel's."""
+    others = [other.colour for other in shown if is_false(other.colour)]
+    if not others or rng.random() < 0.3:
+        others = [colour for colour in COLOURS if is_false(colour)]
+    false = wording.format(character=one.character, colour=wordings.pick(rng, others))
+    return _filled(wording, one), false

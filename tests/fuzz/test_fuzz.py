@@ -1,0 +1,26 @@
+"""Damaged inputs of every kind are taken or refused with a sentence: no crash, no hang, nothing else touched.
+
+5,000 inputs are shared out over the kinds, each in a process of its own; `make fuzz` tries more seeds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.campaign import try_kind
+from tests.fuzz.kinds import KINDS
+
+SECONDS = 12
+"""The longest for one kind: on a slow machine fewer of its inputs are tried."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_inputs_are_taken_or_refused(kind: str, tmp_path: Path) -> None:
+    tally = try_kind(kind, 0, KINDS[kind].n, SECONDS, tmp_path)
+    assert not tally.failures, "\n".join(tally.failures[:5])
+    assert tally.outcomes["taken"] and tally.outcomes["refused"], (
+        "a harness that takes or refuses all tries nothing"
+    )
