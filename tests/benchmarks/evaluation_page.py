@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import io
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,10 @@ def main() -> None:
     options.log.parent.mkdir(parents=True, exist_ok=True)
     pictures = f"builtin:{options.strips}@{options.seed}"
     engine = load()
-    with tempfile.TemporaryDirectory() as folder:
-        page = _page(options, pictures, engine, _scenes_as_coco(Path(folder), options.strips, options.seed))
+    # A fixed place, so that the evaluation on it can be gone on with.
+    folder = options.log.absolute().parent / f"scenes-{options.strips}-{options.seed}"
+    folder.mkdir(exist_ok=True)
+    page = _page(options, pictures, engine, _scenes_as_coco(folder, options.strips, options.seed))
     out = options.out or resource_path("help") / "evaluation.md"
     out.write_text(page, encoding="utf-8")
     print(f"wrote {out}")
@@ -135,7 +136,7 @@ def _told(options: argparse.Namespace, pictures: str) -> list[str]:
         "Intervals resample whole pictures (95 %, 10 000 resamples); of random draws the least and the",
         "greatest share are shown.",
         "",
-        f"Measured on the built-in model on {options.strips} strips that are used nowhere else, `{pictures}`,",
+        f"Measured on the built-in model on {options.strips} strips used nowhere else, `{pictures}`,",
         "with the exact judge unless said otherwise. To measure this page anew:",
         "",
         f"    python -m tests.benchmarks.evaluation_page --strips {options.strips} --seed {options.seed}",
