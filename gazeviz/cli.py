@@ -25,20 +25,17 @@ from gazeviz.commands import (
     describe,
     discover,
     doctor,
-    evaluate,
     gui,
-    judge,
     narrate,
     regions,
     replay,
     report,
-    reproduce,
     steer,
-    sweep,
     worker,
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
+from gazeviz.commands.evaluation import evaluate, judge, reproduce, sweep
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
 

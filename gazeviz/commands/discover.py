@@ -55,6 +55,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for path in (*outputs.values(), options.figure, options.matrix):
         check_folder(path)
     strips = inputs.strips(options.strips, options.layout)
+    if options.matrix is not None and len({len(strip.panels) for strip in strips}) > 1:
+        raise UserError(
+            "Strips of different numbers of panels have no common matrix.",
+            next_step="Leave --matrix out, or measure strips of one layout.",
+        )
     with open_run_log(options, terminal) as log:
         engine = log.load_engine(options)
         rankings = measure(engine, strips, names, terminal, question=options.question)

@@ -46,6 +46,16 @@ def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path:
     assert code == 2 and "another evaluation called" in json.loads(err.splitlines()[-1])["error"]
 
 
+@pytest.mark.slow
+def test_two_workers_come_to_the_same_rows(gazeviz: Run, tmp_path: Path) -> None:
+    asked = ("evaluate", "vqa", "--pictures", "builtin:20@91:1x3", *SMALL[2:], "--controls", "zero")
+    alone = answered(gazeviz, *asked, "--log", tmp_path / "one.db")
+    together = answered(gazeviz, *asked, "--log", tmp_path / "two.db", "--workers", "2")
+    assert together == alone
+    code, _, err = gazeviz(*asked, "--no-log", "--workers", "2", "--json")
+    assert code == 2 and "meet in the log" in json.loads(err.splitlines()[-1])["error"]
+
+
 def test_a_sweep_has_a_curve_and_recommends(gazeviz: Run, tmp_path: Path) -> None:
     swept = answered(
         gazeviz, "sweep", "top=2,4", *SMALL, "--controls", "uniform:1", "--no-log", "--figure",

@@ -73,6 +73,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--shard", metavar="K/N", help="compute the K-th of N parts only, to be run side by side"
     )
+    files.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that share the work (default: 1)"
+    )
     coco = parser.add_argument_group("COCO")
     coco.add_argument("--category", action="append", default=[], help="only regions of it; may be repeated")
     coco.add_argument("--size", action="append", default=[], choices=("large", "medium", "small"))
@@ -90,6 +93,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for wanted in options.figure:
         check_folder(Path(wanted.partition("=")[2]))
     wish = wish_of(options)
+    if options.workers > 1:
+        from gazeviz.commands.evaluation.workers import compute_in_parts
+
+        compute_in_parts(options, wish, terminal)
     with terminal.progress(wish.called) as report:
         result = measured(options, terminal, wish, report)
     written = write_figures(result, options.figure)

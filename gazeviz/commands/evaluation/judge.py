@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gazeviz.commands import evaluate, inputs
+from gazeviz.commands import inputs
+from gazeviz.commands.evaluation import evaluate
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import Cancelled, UserError
 

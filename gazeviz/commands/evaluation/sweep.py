@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gazeviz.commands import evaluate
+from gazeviz.commands.evaluation import evaluate
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import UserError
 

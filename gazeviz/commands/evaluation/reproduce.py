@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazeviz.commands import evaluate, inputs
+from gazeviz.commands import inputs
+from gazeviz.commands.evaluation import evaluate
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 

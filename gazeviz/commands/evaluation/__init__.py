@@ -1,0 +1,1 @@
+"""The commands that measure whether steering works: evaluate, sweep, judge and reproduce."""
