@@ -61,11 +61,12 @@ def _cycles_are_freed_in_this_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the built-in model's architecture and random weights: quick to make, says nothing."""
+    """A folder with the built-in model's architecture, smaller, and random weights: says nothing."""
     from gazeviz.testbed.training.model import build_model, save_pretrained
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
-    save_pretrained(folder, build_model())
+    small = {"num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4}
+    save_pretrained(folder, build_model({"text_config": small}))
     return folder
 
 

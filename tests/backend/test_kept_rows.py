@@ -67,7 +67,7 @@ def test_two_runs_of_each_side_are_kept() -> None:
         shelf.open(job, kept(recorded(1), side))
     for job in (2, 3, 4, 5):
         assert shelf.run(job).n_tok == 1
-    with pytest.raises(UserError, match="not kept"):
+    with pytest.raises(UserError, match="no longer in memory"):
         shelf.run(1)
 
 
@@ -96,8 +96,8 @@ def test_runs_can_be_forgotten() -> None:
     shelf.open(1, kept(recorded(1)))
     shelf.open(2, kept(recorded(1)))
     shelf.forget(1)
-    with pytest.raises(UserError, match="not kept"):
+    with pytest.raises(UserError, match="no longer in memory"):
         shelf.run(1)
     shelf.clear()
-    with pytest.raises(UserError, match="not kept"):
+    with pytest.raises(UserError, match="no longer in memory"):
         shelf.run(2)

@@ -174,7 +174,7 @@ def test_questions_that_have_no_answer(backend: FakeBackend, heard: Heard) -> No
     backend.send(AskMap(4, 3, (2,)))
     assert "token 2" in heard.until(Failed, 4).sentence
     backend.send(AskMap(5, 99, (0,)))
-    assert "not kept" in heard.until(Failed, 5).sentence
+    assert "no longer in memory" in heard.until(Failed, 5).sentence
     backend.send(AskGallery(6, 3, (0,), (Head(9, 0),)))
     assert "L9H0" in heard.until(Failed, 6).sentence
 
