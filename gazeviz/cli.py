@@ -209,7 +209,7 @@ def _shared_options() -> _Parser:
     group.add_argument(
         "--worker",
         metavar="PLACE",
-        help="run the model on another machine: ssh://[user@]host[:port][/path/to/gazeviz]",
+        help="run the model on another machine (gui only): ssh://[user@]host[:port][/path/to/gazeviz]",
     )
     group.add_argument(
         "--max-image-tokens",

@@ -105,6 +105,11 @@ def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 6
 
 def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
     """Load the model that the options name, showing how far it is."""
+    if getattr(options, "worker", None):
+        raise UserError(
+            "Only the window can run a model on another machine.",
+            next_step="Use gazeviz gui --worker, or run this command on that machine.",
+        )
     from transformers.utils import logging as transformers_logging
 
     from gazeviz.engine.engine import load

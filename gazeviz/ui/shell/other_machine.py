@@ -101,8 +101,8 @@ class OtherMachine(QWidget):
         if not self._controller.go_to(place):
             return
         self._listed_of = None
-        if place is None:
-            self._catalogue.look_elsewhere(None)
+        # Until that machine answers nothing is listed: what is here cannot be loaded there.
+        self._catalogue.look_elsewhere(None if place is None else lambda _: None)
         self.moved.emit()
         self._on_worker_changed()
 

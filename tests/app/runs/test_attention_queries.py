@@ -219,4 +219,4 @@ def test_a_refused_question_says_why(stage):
     stage.model.show_run("baseline", first)
     stage.model.hovered_head = Head(0, 0)
     stage.until(lambda: stage.model.map.values_P is None)
-    assert "not kept" in stage.model.map.label
+    assert "no longer in memory" in stage.model.map.label

@@ -94,7 +94,7 @@ def test_without_heads_the_baseline_runs_alone(stage):
     assert (said.baseline, said.steered, said.sentence) == (True, False, "No head is chosen.")
     assert not readiness(stage.model, "steered").can_run
     assert "No head is chosen" in tried(stage, "steered")
-    assert "no head is chosen" in tried(stage, "both")
+    assert "No head is selected" in tried(stage, "both")
 
 
 def test_a_target_without_cells_runs_nothing(stage):

@@ -125,7 +125,7 @@ def test_a_lost_worker_comes_back_and_nothing_is_gone(stage):
     stage.until(lambda: stage.model.worker_state == "ready")
     assert everything(stage) == before and stage.model.worker_message == ""
     notice = stage.model.notice
-    assert notice.kind == "info" and "taken its place" in notice.next_step
+    assert notice.kind == "info" and "A new worker has started" in notice.next_step
     stage.controller.run()
     stage.until(lambda: stage.shown("steered").worker == 2 and stage.shown("steered").ended)
     assert stage.shown("steered").state == "done" and stage.shown("baseline").worker == 2

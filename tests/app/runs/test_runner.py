@@ -234,7 +234,7 @@ def test_a_second_run_waits_for_nobody(stage):
     stage.backend.pace.hold()
     stage.controller.run("baseline")
     stage.controller.run("baseline")
-    assert "under way" in stage.model.notice.sentence and len(stage.log.runs()) == 2
+    assert "in progress" in stage.model.notice.sentence and len(stage.log.runs()) == 2
     stage.backend.pace.free()
     assert stage.until_ended("baseline").state == "done"
 

@@ -85,7 +85,7 @@ def test_a_run_that_waits_reads_and_writes_says_so(open_stage, qtbot):
     stage.backend.pace.hold()
     stage.controller.run()
     assert "Waiting for the baseline" in words(view)
-    assert "reads picture and prompt" in words(view, "baseline")
+    assert "reading the picture and the prompt" in words(view, "baseline")
     stage.backend.pace.allow(2)
     stage.until(lambda: flow(view, "baseline").n_tok == 2)
     assert words(view, "baseline") == ""
@@ -93,7 +93,7 @@ def test_a_run_that_waits_reads_and_writes_says_so(open_stage, qtbot):
     push(view, "steeredStateButton")
     stage.backend.pace.free()
     stage.until_ended("baseline")
-    assert "before it began" in words(view)
+    assert "before it started" in words(view)
     assert words(view, "baseline") == f"Stopped after {flow(view, 'baseline').n_tok} tokens."
 
 
