@@ -55,7 +55,8 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
         options, "sweep", f"strength={STRENGTHS}", "--pictures", pictures, "--heads", HEADS, "--name",
         "strengths", "--controls", "none",
     )  # fmt: skip
-    lexical = _asked(options, "judge", "table", "--judge", "lexical")
+    _asked(options, "judge", "strengths", "--judge", "lexical")
+    judged = _asked(options, "judge", "strengths", "--judge", "likelihood")
     scenes = _asked(
         options, "evaluate", "region", "--pictures", coco, "--judge", "lexical", "--heads", HEADS,
         "--controls", "uniform:3,zero", "--name", "scenes",
@@ -92,9 +93,10 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             "",
             "## Judges",
             "",
-            "    gazeviz judge table --judge lexical",
+            "    gazeviz judge strengths --judge lexical",
+            "    gazeviz judge strengths --judge likelihood",
             "",
-            *(f"Cohen's kappa, {pair}: {kappa:.2f}." for pair, kappa in lexical["kappa"].items()),
+            *(f"- Cohen's kappa, {pair}: {kappa:.2f}" for pair, kappa in judged["kappa"].items()),
             "",
             "## Regions of scenes, as a COCO file",
             "",

@@ -96,7 +96,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.workers > 1:
         from gazeviz.commands.evaluation.workers import compute_in_parts
 
-        compute_in_parts(options, wish, terminal)
+        compute_in_parts(options, wish, terminal, compute_part)
     with terminal.progress(wish.called) as report:
         result = measured(options, terminal, wish, report)
     written = write_figures(result, options.figure)
@@ -168,6 +168,15 @@ def measured(
     finally:
         if store is not None:
             store.close()
+
+
+def compute_part(options: dict[str, Any], wish: Wish, shard: str, threads: int) -> None:
+    """What a worker does: its part of the items, into the log."""
+    import torch
+
+    torch.set_num_threads(threads)
+    given = argparse.Namespace(**{**options, "shard": shard, "workers": 1})
+    measured(given, Terminal(quiet=True), wish, lambda _what, _part: None)
 
 
 def open_log(options: argparse.Namespace, terminal: Terminal) -> SessionStore | None:

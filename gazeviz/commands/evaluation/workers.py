@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import UserError
@@ -16,11 +17,14 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from gazeviz.evaluating import Wish
 
+PartOf: TypeAlias = "Callable[[dict[str, Any], Wish, str, int], None]"
+"""Gets options, what is wished for, the part as "1/2", and how many threads it may use."""
 
-def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal) -> None:
+
+def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal, part_of: PartOf) -> None:
     """Let `options.workers` processes compute an evaluation, and wait for them; says how many were lost.
 
-    UserError without a log, in which the parts meet.
+    part_of: computes one part; called in a new process. UserError without a log, in which the parts meet.
     """
     n = options.workers
     if options.no_log or options.shard:
@@ -31,7 +35,7 @@ def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // n)
     processes = [
-        context.Process(target=_part, args=(vars(options), wish, f"{part}/{n}", threads), daemon=True)
+        context.Process(target=part_of, args=(vars(options), wish, f"{part}/{n}", threads), daemon=True)
         for part in range(1, n + 1)
     ]
     try:
@@ -47,14 +51,3 @@ def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal
     lost = sum(process.exitcode != 0 for process in processes)
     if lost:
         terminal.warn(f"{lost} of {n} workers ended early; what they left is done now.")
-
-
-def _part(options: dict[str, Any], wish: Wish, shard: str, threads: int) -> None:
-    """What a worker does: its part of the items, into the log."""
-    import torch
-
-    from gazeviz.commands.evaluation.evaluate import measured
-
-    torch.set_num_threads(threads)
-    given = argparse.Namespace(**{**options, "shard": shard, "workers": 1})
-    measured(given, Terminal(quiet=True), wish, lambda _what, _part: None)
