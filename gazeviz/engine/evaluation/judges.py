@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gazeviz.domain.evaluation import Verdict, content_words, describes
@@ -117,15 +116,9 @@ class LexicalJudge:
 
 
 def lexical_judge(language: str = "english") -> LexicalJudge:
-    """The lexical judge with the language's stems where the package snowballstemmer is there.
+    """The lexical judge with a language's stems; UserError for a language that has none."""
+    from snowballstemmer import algorithms, stemmer
 
-    UserError for a language that it does not know. Without the package only the s of plurals is taken off.
-    """
-    try:
-        snowball = import_module("snowballstemmer")
-    except ImportError:
-        return LexicalJudge()
-    algorithms, stemmer = snowball.algorithms, snowball.stemmer
     if language not in algorithms():
         raise UserError(
             f"There are no stems for “{language}”.", next_step=f"Choose among {', '.join(algorithms())}."
