@@ -287,7 +287,7 @@ class Worker:
         try:
             do()
             return
-        except Exception as error:  # the worker's loop: the one place that has to survive every mistake
+        except Exception as error:  # noqa: BLE001 - the worker's loop survives every mistake
             event = failure(job, error)
         # Only now, when the traceback no longer holds the tensors of the frames that failed.
         self._answers.pop(job, None)

@@ -326,7 +326,7 @@ def _browse(options: argparse.Namespace, terminal: Terminal) -> int:
             next_step='Install it with pip install "gazeviz[browse]".',
         )
     terminal.note(f"http://{_LOCALHOST}:{options.port} shows the log to this machine alone; Ctrl+C ends it.")
-    return subprocess.run(browse_command(path, options.port, options.open)).returncode
+    return subprocess.run(browse_command(path, options.port, options.open), check=False).returncode
 
 
 def browse_command(path: Path, port: int, open_browser: bool) -> list[str]:

@@ -84,7 +84,9 @@ def process_began(pid: int) -> str | None:
         return _began_linux(pid)
     if os.name == "nt":
         return _began_windows(pid)
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
+    shown = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return shown.stdout.strip() or None
 
 

@@ -147,7 +147,7 @@ class Writer:
         try:
             with immediate(self._connection):
                 results = [order.work() for order in orders]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits for the writer
             self._on_rollback()
             fault = fault_of(error, self._path)
             if fault is None:

@@ -475,7 +475,7 @@ class LogBrowser(QObject):
             if self._reader is None:
                 self._reader = LogReader(self.path)
             return work(self._reader)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the screen is
             return error
 
 

@@ -108,7 +108,7 @@ class _Drawer(QThread):
             token = before_drawing.set(self._hook(job))
             try:
                 outcome: object = _StoppedError() if job.stop.is_set() else job.work(job)
-            except Exception as error:  # told or raised where the screen is
+            except Exception as error:  # noqa: BLE001 - shown or raised where the screen is
                 outcome = error
             finally:
                 before_drawing.reset(token)

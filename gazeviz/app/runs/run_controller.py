@@ -136,7 +136,7 @@ class RunController(QObject):
         """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
         self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
         self.heads = HeadChooser(self._desk)
-        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())
+        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
         self._settling = model.frames.part(self, self._settle)
         self._runner = Runner(self._desk, self._settling.wish)

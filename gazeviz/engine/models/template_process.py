@@ -187,7 +187,7 @@ def rendered(template: str, values: dict[str, Any]) -> dict[str, str]:
         return {"error": "it calls itself without end"}
     except jinja2.TemplateSyntaxError as error:
         return {"error": f"line {error.lineno}: {error.message}"}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a template may raise anything
         # Whatever a foreign template raises is its own fault, and the words are all that can be told of it.
         return {"error": str(error) or type(error).__name__}
 

@@ -76,7 +76,7 @@ class ZoomBar(QWidget):
         button.setText(text)
         button.setAutoRaise(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(tip.split("  ")[0])
+        button.setAccessibleName(tip.partition("  ")[0])
         button.setToolTip(tip)
         return button
 

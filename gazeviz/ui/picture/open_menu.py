@@ -192,7 +192,7 @@ class PictureMenu(QMenu):
     def _add(self, text: str, tip: str, done: Callable[[], object]) -> QAction:
         action = self.addAction(text)
         action.setToolTip(tip)
-        action.triggered.connect(lambda: done())
+        action.triggered.connect(lambda: done())  # noqa: PLW0108 - Qt's argument is dropped
         return action
 
     def _submenu(self, title: str, name: str, fill: Callable[[], object]) -> QMenu:
@@ -249,7 +249,7 @@ class PictureMenu(QMenu):
         action.setActionGroup(group)
         action.setChecked(on)
         action.setToolTip("Make each panel a region; it can be undone")
-        action.triggered.connect(lambda: done())
+        action.triggered.connect(lambda: done())  # noqa: PLW0108 - Qt's argument is dropped
 
     def _other_layout(self, menu: QMenu) -> QWidgetAction:
         """A line of the menu in which any layout can be written."""

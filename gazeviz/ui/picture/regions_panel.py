@@ -459,7 +459,7 @@ class RegionListView(QWidget):
 
     def add_region(self) -> None:
         """Add an empty region, which becomes the active one."""
-        self._attempt(lambda: self._editor.add_region())
+        self._attempt(self._editor.add_region)
 
     def rename_active(self) -> None:
         """Let the active region's name be written in its row."""
