@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from gazeviz import __version__
 
 if TYPE_CHECKING:
-    from gazeviz.model_verdict import Verdict
+    from gazeviz.model_verdict import ModelVerdict
 
 State = Literal["ok", "note", "warning", "error"]
 
@@ -252,7 +252,7 @@ def _model(source: str | Path | None, dtype: str = "auto") -> Iterator[Finding]:
     yield from _room(verdict, dtype)
 
 
-def _room(verdict: "Verdict", dtype: str) -> Iterator[Finding]:
+def _room(verdict: "ModelVerdict", dtype: str) -> Iterator[Finding]:
     """What the model takes on each device, against what is free there."""
     fitting = False
     for name, usual, free_bytes in _places(verdict):
@@ -278,7 +278,7 @@ def _room(verdict: "Verdict", dtype: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _places(verdict: "Verdict") -> Iterator[tuple[str, str, int | None]]:
+def _places(verdict: "ModelVerdict") -> Iterator[tuple[str, str, int | None]]:
     """Every device: its name, the number type that is usual there, and its free bytes."""
     yield "processor", "float32", memory_bytes()[1]
     try:

@@ -39,7 +39,7 @@ _FAMILY_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {"smolvlm": ("num2words
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelVerdict:
     """What can be said of a model before it is loaded.
 
     family: by its config.json, "" where that names none.  form: how its weights are kept, in a few words.
@@ -75,15 +75,19 @@ class Verdict:
         return tuple(dtype for dtype, need in needs.items() if need and need.most_bytes <= free_bytes)
 
 
-def verdict_on(folder: Path) -> Verdict:
+def verdict_on(folder: Path) -> ModelVerdict:
     """Look into a folder of model files; never raises for what is in it."""
     name = folder_name(folder)
     try:
         settings = read_config(folder)
     except UserError as error:
-        return Verdict(folder, name, "", foreign_format(folder) or "unknown", error.sentence, error.next_step)
+        return ModelVerdict(
+            folder, name, "", foreign_format(folder) or "unknown", error.sentence, error.next_step
+        )
     except OSError as error:
-        return Verdict(folder, name, "", "unknown", f"{folder} cannot be read: {error.strerror}.", "Copy it.")
+        return ModelVerdict(
+            folder, name, "", "unknown", f"{folder} cannot be read: {error.strerror}.", "Copy it."
+        )
     family, sizes = family_name(settings), ModelSizes.of_settings(settings)
     try:
         weights = stored_weights(weight_files(folder))
@@ -92,7 +96,7 @@ def verdict_on(folder: Path) -> Verdict:
     form = quantised_form(settings) or (weights.dtype if weights else "unknown")
     missing = _missing_packages(folder, family)
     why, instead = _refusal(folder, settings, family, missing)
-    return Verdict(folder, name, family, form, why, instead, missing, weights, sizes)
+    return ModelVerdict(folder, name, family, form, why, instead, missing, weights, sizes)
 
 
 def _refusal(

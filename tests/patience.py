@@ -6,7 +6,6 @@ it says that something will never happen, not that it is slow.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -41,9 +40,8 @@ def due_timers() -> list[QTimer]:
     deliver_events()
     return [
         timer
-        for timer in gc.get_objects()
-        if issubclass(type(timer), QTimer)  # isinstance wakes proxies of other libraries
-        and shiboken6.isValid(timer)
+        for timer in shiboken6.getAllValidWrappers()
+        if isinstance(timer, QTimer)
         and timer.isActive()
         and timer.isSingleShot()
         and timer.remainingTime() < PATIENCE_MS

@@ -27,7 +27,7 @@ from gazeviz.domain.messages import ModelsListed
 from gazeviz.domain.model_files import ITEM_BYTES, ModelSizes, StoredWeights, needed_bytes
 from gazeviz.errors import UserError
 from gazeviz.model_folder import find_folder, folder_name
-from gazeviz.model_verdict import Verdict, verdict_on
+from gazeviz.model_verdict import ModelVerdict, verdict_on
 
 # Where a model can compute, and how much memory is free there: asked of the system, not of torch.
 #
@@ -119,7 +119,7 @@ class SidebarModel:
     weights: StoredWeights | None = None
     sizes: ModelSizes | None = None
     refusal: str = ""
-    verdict: Verdict | None = None
+    verdict: ModelVerdict | None = None
 
     @property
     def dtype(self) -> str:

@@ -52,6 +52,7 @@ class NoteEdit(QPlainTextEdit):
         self._archive = archive
         self._run_id: int | None = None
         self._kept = ""
+        self._on_its_way: str | None = None  # to the log; what is read until it has arrived is older
         self._idle = QTimer(self, singleShot=True, interval=KEEP_MS)
         self._idle.timeout.connect(self.keep)
         self.textChanged.connect(self._idle.start)
@@ -59,11 +60,14 @@ class NoteEdit(QPlainTextEdit):
     def show_note(self, run_id: int | None, text: str) -> None:
         """Show a run's note; the one of the run before is kept first."""
         if run_id == self._run_id:
+            if self._on_its_way is not None and text != self._on_its_way:
+                return
+            self._on_its_way = None
             if self.toPlainText() == self._kept and text != self._kept:
                 self._show(text)
             return
         self.keep()
-        self._run_id = run_id
+        self._run_id, self._on_its_way = run_id, None
         self._show(text)
 
     def keep(self) -> None:
@@ -71,7 +75,7 @@ class NoteEdit(QPlainTextEdit):
         self._idle.stop()
         text = self.toPlainText()
         if self._run_id is not None and text != self._kept:
-            self._kept = text
+            self._kept = self._on_its_way = text
             self._archive.note(self._run_id, text)
 
     def _show(self, text: str) -> None:

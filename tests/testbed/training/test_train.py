@@ -75,9 +75,9 @@ def test_packed_gradient_is_the_plain_one(tiny):
 def _batch_with_narration(phase):
     for seed in range(20):
         batch = draw_batch(np.random.default_rng(seed), phase)
-        if len(batch.groups) == 7:
+        if len({group.shape[2] for group in batch.groups}) > 2:  # questions and answers of many lengths
             return batch
-    raise AssertionError("no batch narrates")
+    raise AssertionError("no batch asks for answers of many lengths")
 
 
 def _plain_hidden_states(model, batch, ids):

@@ -127,7 +127,7 @@ def test_a_portrait_stands_beside_its_text_and_a_strip_above(stage: CompareStage
     stage.compare(stage.baseline(), stage.log(made_run(picture=portrait.sha256)))
     strip, tall = column(stage, "A"), column(stage, "B")
     stage.until(lambda: tall.map.geometry().right() < tall.flow.geometry().left())
-    assert strip.map.geometry().bottom() < strip.flow.geometry().top()
+    stage.until(lambda: strip.map.geometry().bottom() < strip.flow.geometry().top())
     assert tall.map.height() == pytest.approx(2 * tall.map.width(), abs=1)
 
 

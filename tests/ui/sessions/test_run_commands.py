@@ -77,6 +77,21 @@ def test_what_is_being_written_is_not_replaced(browser: SessionBrowser, qtbot: P
     assert note.toPlainText() == "half a sent"
 
 
+def test_what_was_read_before_a_note_was_written_does_not_replace_it(
+    browser: SessionBrowser, qtbot: PatientBot
+) -> None:
+    select(browser, qtbot, 2)
+    note = browser.details.note
+    qtbot.waitUntil(lambda: bool(browser.details.facts.rows))
+    qtbot.keyClicks(note, "half a sentence")
+    note.keep()
+    note.show_note(2, "")  # the answer to a question from before
+    assert note.toPlainText() == "half a sentence"
+    note.show_note(2, "half a sentence")
+    note.show_note(2, "from another program")
+    assert note.toPlainText() == "from another program"
+
+
 def test_a_verdict_is_given_and_taken_back(
     browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
 ) -> None:

@@ -13,7 +13,7 @@ from gazeviz.cli import main
 from gazeviz.commands import gui
 from gazeviz.errors import UserError
 
-MAIN = Path(__file__).parent.parent / "main.py"
+MAIN = Path(__file__).parents[2] / "main.py"
 
 on_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="other systems always have a screen"
