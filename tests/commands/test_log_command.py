@@ -314,7 +314,7 @@ def test_datasette_listens_to_this_machine_alone(
 ) -> None:
     started: list[list[str]] = []
 
-    def start(command: list[str]) -> subprocess.CompletedProcess[str]:
+    def start(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
         started.append(command)
         return subprocess.CompletedProcess(command, 0)
 
