@@ -1,7 +1,8 @@
 """Maps at this token: single heads' attention over the picture, side by side and on one scale.
 
-Shows what the session's gallery holds; pointing at a map points at its head everywhere, a click chooses the
-head or lets it go. Knows neither how maps are asked for nor who else shows the head.
+Shows what the session's gallery holds; pointing at a map points at its head everywhere, a click keeps
+it so, and Ctrl and click chooses the head or lets it go. Knows neither how maps are asked for nor who else
+shows the head.
 """
 
 from __future__ import annotations
@@ -260,6 +261,8 @@ class TileGrid(QWidget):
         self._tiles: list[MapTile] = []
         self._maps: tuple[GalleryMap, ...] = ()
         self._place, self._highest = PicturePlace(""), 0.0
+        self._pinned: Head | None = None  # its map stays over the picture while nothing is pointed at
+        self._pointing = False
         self._filled: tuple[tuple[GalleryMap, ...], object, tuple[object, ...]] | None = None
         self._painter: tuple[object, MapPainter] | None = None
         self._ground: tuple[object, Any] | None = None
@@ -270,6 +273,8 @@ class TileGrid(QWidget):
     def show_maps(self, maps: tuple[GalleryMap, ...], place: PicturePlace, highest: float | None) -> None:
         """Show some maps; highest: the bright end of the scale, None for each map's own."""
         self._maps = maps
+        if self._pinned not in [head for head, _, _ in maps]:
+            self._pin(None)
         self._place, self._highest = place, highest if highest is not None else -1.0
         self._lay_out()
 
@@ -292,6 +297,7 @@ class TileGrid(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """What is hidden points at nothing."""
         super().hideEvent(event)
+        self._pin(None)
         if self._model.hovered_head in {tile.head for tile in self.tiles if tile.underMouse()}:
             self._model.hovered_head = None
 
@@ -357,21 +363,35 @@ class TileGrid(QWidget):
         tile = MapTile(self)
         tile.setToolTip(
             "This head's attention to the picture at the tokens that are shown.\n"
-            "Point: its map over the picture. Click or Enter: choose the head, or let it go."
+            "Point: its map over the picture. Click or Enter: keep it there until the next click.\n"
+            "Ctrl and click: choose the head, or let it go."
         )
         tile.pointed.connect(lambda here: self._on_pointed(tile, here))
-        tile.clicked.connect(lambda: self._on_clicked(tile.head))
+        tile.taken.connect(lambda choose: self._on_clicked(tile.head, choose))
         tile.step_wanted.connect(lambda down, right: self._on_step(tile, down, right))
         return tile
 
     def _on_pointed(self, tile: MapTile, here: bool) -> None:
+        self._pointing = True
         if here:
             self._model.hovered_head = tile.head
         elif self._model.hovered_head == tile.head:
-            self._model.hovered_head = None
+            self._model.hovered_head = self._pinned
+        self._pointing = False
 
-    def _on_clicked(self, head: Head) -> None:
-        self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+    def _on_clicked(self, head: Head, choose: bool) -> None:
+        """Keep the head's map over the picture, or let it go; with Ctrl change what is chosen."""
+        if choose:
+            self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+        else:
+            self._pin(None if head == self._pinned else head)
+
+    def _pin(self, head: Head | None) -> None:
+        before, self._pinned = self._pinned, head
+        if head is not None:
+            self._model.hovered_head = head
+        elif before is not None and self._model.hovered_head == before:
+            self._model.hovered_head = None
 
     def _on_step(self, tile: MapTile, down: int, right: int) -> None:
         place = self._tiles.index(tile) + down * self.columns + right
@@ -379,6 +399,8 @@ class TileGrid(QWidget):
             self._tiles[place].setFocus(Qt.FocusReason.TabFocusReason)
 
     def _on_hovered(self) -> None:
+        if self._model.hovered_head != self._pinned and not self._pointing:
+            self._pinned = None  # another part of the window points elsewhere
         for tile in self.tiles:
             tile.set_lit(tile.head == self._model.hovered_head)
 

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QFocusEvent,
     QImage,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from gazeviz.domain.heads import Head
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.choosing import CTRL
 
 LABEL_PX: Final = 18
 """Height of the line under a map."""
@@ -56,6 +58,7 @@ class MapTile(QAbstractButton):
     """A head's small map; says when it is pointed at and where the arrow keys want to go."""
 
     pointed = Signal(bool)
+    taken = Signal(bool)  # by a click or Enter; whether with Ctrl
     step_wanted = Signal(int, int)  # rows down, columns to the right
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -64,7 +67,8 @@ class MapTile(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the gallery lets one tile at a time be tabbed to
         self._text = TileText(Head(0, 0), "", "")
         self._image: TileImage | None = None
-        self._lit = self.outlined = False
+        self._lit = self.outlined = self._with_ctrl = False
+        self.clicked.connect(lambda: self.taken.emit(self._with_ctrl))
 
     @property
     def head(self) -> Head:
@@ -92,6 +96,12 @@ class MapTile(QAbstractButton):
     def nextCheckState(self) -> None:
         """A click changes nothing here: the session says what is chosen."""
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click, with Ctrl or without."""
+        self._with_ctrl = bool(event.modifiers() & CTRL)
+        super().mouseReleaseEvent(event)
+        self._with_ctrl = False
+
     def enterEvent(self, event: QEnterEvent) -> None:
         """Tell that the pointer is here."""
         self.pointed.emit(True)
@@ -114,7 +124,7 @@ class MapTile(QAbstractButton):
         """Keep the arrow keys and Enter from the window's shortcuts while a tile has the focus."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
-            if plain and (event.key() in _STEPS or event.key() in _ENTER):
+            if (plain and event.key() in _STEPS) or event.key() in _ENTER:
                 event.accept()
                 return True
         return super().event(event)
@@ -124,7 +134,7 @@ class MapTile(QAbstractButton):
         if event.key() in _STEPS:
             self.step_wanted.emit(*_STEPS[Qt.Key(event.key())])
         elif event.key() in _ENTER:
-            self.click()
+            self.taken.emit(bool(event.modifiers() & CTRL))
         else:
             super().keyPressEvent(event)
 

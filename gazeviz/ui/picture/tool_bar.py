@@ -26,7 +26,7 @@ from gazeviz.app.session.values import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft, tinted
-from gazeviz.ui.widgets.number_box import WholeNumberBox
+from gazeviz.ui.widgets.number_box import WholeNumberBox, guard_wheel
 
 _COLUMNS = 3
 _SLIDER_STEPS = 100
@@ -105,6 +105,7 @@ class ToolBar(QWidget):
 
     def _make_size(self) -> QHBoxLayout:
         self._slider = named(QSlider(Qt.Orientation.Horizontal), "brushSlider")
+        guard_wheel(self._slider)
         self._slider.setRange(0, _SLIDER_STEPS)
         self._slider.setAccessibleName("Brush size")
         self._slider.setToolTip("Diameter of brush, eraser and spotlight in picture pixels  [ and ]")
@@ -123,6 +124,7 @@ class ToolBar(QWidget):
 
     def _make_rule(self) -> QHBoxLayout:
         self._rule = named(QComboBox(), "cellRule")
+        guard_wheel(self._rule)
         for rule, text in _RULES.items():
             self._rule.addItem(text, rule)
         self._rule.setAccessibleName("Rule by which a region selects cells")

@@ -43,7 +43,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.render.style import figure_text
 from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox
+from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox, guard_wheel
 
 # Small parts that columns and dialogs share: names, titles, soft labels, buttons, rows, tips, icons.
 
@@ -201,6 +201,7 @@ class NumberSlider(QWidget):
         self.slider = named(QSlider(Qt.Orientation.Horizontal), f"{name}Slider")
         self.slider.setRange(0, round((high - low) / step))
         self.slider.setMinimumWidth(48)
+        guard_wheel(self.slider)
         self.slider.setMaximumWidth(_SLIDER_PX)
         self.number = named(_Number(), f"{name}Number")
         self.number.setRange(low, high if most is None else most)
@@ -480,6 +481,7 @@ class LabelledSlider(QWidget):
     ) -> None:
         super().__init__(parent)
         self.slider = named(QSlider(Qt.Orientation.Horizontal), f"{name}Slider")
+        guard_wheel(self.slider)
         self.number = named(WholeNumberBox(), f"{name}Number")
         self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

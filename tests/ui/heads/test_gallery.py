@@ -105,15 +105,33 @@ def test_pointing_shows_the_head_everywhere_and_follows_the_grid(stage, gallery)
     assert tile.grab().toImage() != dark, "pointed at in the grid, outlined here"
 
 
-def test_a_click_lets_go_and_chooses_in_undo_steps(stage, gallery):
+def test_a_click_keeps_the_map_until_another_one_or_something_else_is_pointed_at(stage, gallery):
+    first, second = maps_of(gallery).tiles[:2]
+    before = stage.model.chosen
+    for tile in (first, second):
+        point_at(tile)
+        QTest.mouseClick(tile, Qt.MouseButton.LeftButton)
+        QApplication.sendEvent(tile, QEvent(QEvent.Type.Leave))
+        assert stage.model.hovered_head == tile.head
+    point_at(first)
+    QApplication.sendEvent(first, QEvent(QEvent.Type.Leave))
+    assert stage.model.hovered_head == second.head and stage.model.chosen == before
+    QTest.mouseClick(second, Qt.MouseButton.LeftButton)
+    assert stage.model.hovered_head is None
+    QTest.mouseClick(second, Qt.MouseButton.LeftButton)
+    stage.model.hovered_head = None
+    assert stage.model.hovered_head is None, "the grid has been left: nothing is kept against it"
+
+
+def test_ctrl_and_click_lets_go_and_chooses_in_undo_steps(stage, gallery):
     stage.model.gallery_choice = GalleryChoice("best", 12)
     stage.until(lambda: len(heads_of(gallery)) == 12)
     tile = maps_of(gallery).tiles[0]
     before = stage.model.chosen
     assert tile.head in before and tile.isChecked()
-    QTest.mouseClick(tile, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(tile, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier)
     assert tile.head not in stage.model.chosen and not tile.isChecked()
-    QTest.mouseClick(tile, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(tile, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier)
     assert set(stage.model.chosen) == set(before)
     stage.controller.editor.undo()
     assert tile.head not in stage.model.chosen

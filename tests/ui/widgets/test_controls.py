@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QTextDocument
-from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QTextDocument, QWheelEvent
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from gazeviz.ui.widgets.controls import ChoiceButton, ColourScale, ElidedLabel, FoldOut, LabelledSlider
+from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 
 def test_a_choice_is_told_once_and_shown(qtbot):
@@ -106,3 +108,40 @@ def test_what_is_folded_out_at_the_end_of_a_column_is_scrolled_to(qtbot):
     qtbot.waitExposed(area)
     fold.set_folded(False)
     qtbot.waitUntil(lambda: content.visibleRegion().boundingRect().height() == 120)
+
+
+def turn_wheel(control: QWidget) -> bool:
+    """Turn the wheel over a control by a notch; returns whether it took it."""
+    at, none = QPointF(control.rect().center()), Qt.MouseButton.NoButton
+    event = QWheelEvent(
+        at, control.mapToGlobal(at), QPoint(), QPoint(0, 120), none, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(control, event)
+    return event.isAccepted()
+
+
+@pytest.mark.parametrize("part", ["number", "slider"])
+def test_only_a_focused_number_takes_the_wheel(qtbot, part):
+    slider = LabelledSlider("topK", "Top K", 0, 64, "How many heads")
+    qtbot.addWidget(slider)
+    slider.show()
+    control = getattr(slider, part)
+    assert not turn_wheel(control) and slider.slider.value() == 0
+    assert not control.hasFocus()
+    slider.activateWindow()
+    control.setFocus()
+    qtbot.waitUntil(control.hasFocus)
+    assert turn_wheel(control) and slider.slider.value() > 0
+
+
+def test_enter_gives_the_focus_back(qtbot):
+    box = WholeNumberBox()
+    qtbot.addWidget(box)
+    box.show()
+    box.activateWindow()
+    box.setFocus()
+    qtbot.waitUntil(box.hasFocus)
+    qtbot.keyClicks(box, "7")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert not box.hasFocus() and "7" in box.text()
