@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "gazeviz").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TREES = [(path, ast.parse(path.read_text("utf-8"))) for path in MODULES]
-MAX_LINES = 800
+MAX_LINES = 700
 MAX_FILES = 20
 HEAVY = ("torch", "transformers", "PySide6", "matplotlib", "sqlite_utils")
 
@@ -94,13 +94,13 @@ def test_no_two_classes_share_a_name() -> None:
     names = Counter(
         node.name for _, tree in TREES for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
     )
-    assert [name for name, n in names.items() if n > 1 and name != "ElidedLabel"] == []
+    assert [name for name, n in names.items() if n > 1] == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Imports inside functions count; names for a type checker load nothing and do not."""
     graph = {module_name(path): imported_modules(tree) for path, tree in TREES}
-    assert [group for group in circles(graph) if not group[0].startswith("gazeviz.store")] == []
+    assert circles(graph) == []
 
 
 def test_a_circle_is_found() -> None:

@@ -171,7 +171,7 @@ class NameLabel(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._text = ""
-        self._label = ElidedLabel()
+        self._label = RegionNameLabel()
         self._edit = named(NameEdit(), name)
         self._edit.setAccessibleName("Name of the region")
         self._edit.setMinimumWidth(24)
@@ -204,7 +204,7 @@ class NameLabel(QWidget):
                 self.renamed.emit(self._edit.text())
 
 
-class ElidedLabel(QWidget):
+class RegionNameLabel(QWidget):
     """A text that ends in three dots where there is no room."""
 
     def __init__(self) -> None:

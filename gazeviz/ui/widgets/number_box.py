@@ -1,7 +1,7 @@
 """Boxes for numbers, which read and write one way in every country: 1.5, and 1,5 is understood.
 
-Qt reads a number by the system's locale: where the comma is the sign, 1.5 becomes 1, and .7 becomes 0. A wheel
-that scrolls a column past a box or a slider changes nothing: only what has the focus takes it.
+Qt reads a number by the system's locale: where the comma is the sign, 1.5 becomes 1, and .7 becomes 0. A
+wheel that scrolls a column past a box or a slider changes nothing: only what has the focus takes it.
 """
 
 from __future__ import annotations

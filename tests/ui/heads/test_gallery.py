@@ -155,6 +155,8 @@ def test_the_keyboard_goes_from_map_to_map_and_chooses(stage, gallery, qtbot):
     assert there.hasFocus()
     was_chosen = there.head in stage.model.chosen
     QTest.keyClick(there, Qt.Key.Key_Return)
+    assert (there.head in stage.model.chosen) == was_chosen and stage.model.hovered_head == there.head
+    QTest.keyClick(there, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert (there.head in stage.model.chosen) != was_chosen
 
 
