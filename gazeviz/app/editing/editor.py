@@ -201,7 +201,7 @@ class RegionEditor:
         """Begin a drag on the active region, or on a new one where none is active.
 
         brush: whether a dab of the brush is painted at once; False for tools that `extend_with`.
-        own_region: the drag makes a region of its own, whichever is active.
+        own_region: the drag makes a region of its own, unless the active one is empty.
         UserError without a picture, on a locked region, and where there is nothing to erase.
         """
         if self._drag is not None:
@@ -443,7 +443,9 @@ class RegionEditor:
     def _region_to_paint(self, erase: bool, own_region: bool) -> tuple[EditableRegion, bool]:
         """The active region, or one that is born for the stroke."""
         size_px = self._picture_size_px()
-        region = None if own_region else self._model.active_region
+        region = self._model.active_region
+        if region is not None and own_region and region.mask_HW.any():
+            region = None  # an empty one was made to be drawn into
         if region is not None:
             return self.unlocked(region.id), False
         if erase:

@@ -67,6 +67,15 @@ def test_each_shape_is_a_region_of_its_own_and_shift_adds_to_the_active_one(stag
     assert len(stage.model.regions) == 1 and stage.mask().sum() == 100
 
 
+def test_a_shape_goes_into_the_region_that_was_added_for_it(stage, mouse):
+    stage.model.tool = "rectangle"
+    mouse.drag((0, 0), (10, 10))
+    stage.controller.editor.add_region("mine")
+    mouse.drag((20, 20), (40, 30))
+    assert len(stage.model.regions) == 2
+    assert (stage.mask(0).sum(), stage.mask(1).sum()) == (100, 200)
+
+
 def test_alt_cuts_out(stage, mouse):
     stage.model.tool = "rectangle"
     mouse.drag((0, 0), (60, 60))
