@@ -72,7 +72,7 @@ def test_no_command_lets_a_log_steer_the_terminal(
 ) -> None:  # fmt: skip
     gazeviz: Run = command_line(capsys, "log", "--log", hostile)
     code, out, err = gazeviz(*words, *form)
-    assert code in (0, 1) and unsafe(out) == unsafe(err) == [] and "met a bug" not in err
+    assert code in (0, 1) and unsafe(out) == unsafe(err) == [] and "Internal error" not in err
 
 
 def test_a_log_of_impossible_times_is_listed_and_shown(

@@ -207,15 +207,15 @@ def _disk_bytes(folder: Path) -> int:
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where downloaded models lie, as huggingface_hub decides it."""
+    """Where downloaded models lie, as huggingface_hub decides it; the `~` of an unknown user stays as it is."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environment.get(name):
-            return Path(os.path.expandvars(environment[name])).expanduser()
+            return Path(os.path.expanduser(os.path.expandvars(environment[name])))
     home = environment.get("HF_HOME")
     if home:
-        return Path(os.path.expandvars(home)).expanduser() / "hub"
+        return Path(os.path.expanduser(os.path.expandvars(home))) / "hub"
     cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "huggingface" / "hub"
+    return Path(os.path.expanduser(cache)) / "huggingface" / "hub"
 
 
 def cached_models(cache: Path) -> Iterator[SidebarModel]:

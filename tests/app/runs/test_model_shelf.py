@@ -217,3 +217,8 @@ def test_looking_around_does_not_hold_up_the_screen(
         assert names_of(shelf) == ["comic-vlm", "mine", "some/tiny"]
     finally:
         shelf.close()
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
+def test_the_home_of_an_unknown_user_is_a_folder_that_is_not_there(name: str) -> None:
+    assert not cache_folder({name: "~nosuchuser/models"}).exists()
