@@ -210,12 +210,17 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where downloaded models lie, as huggingface_hub decides it; the `~` of an unknown user stays as it is."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environment.get(name):
-            return Path(os.path.expanduser(os.path.expandvars(environment[name])))
+            return _at_home(os.path.expandvars(environment[name]))
     home = environment.get("HF_HOME")
     if home:
-        return Path(os.path.expanduser(os.path.expandvars(home))) / "hub"
+        return _at_home(os.path.expandvars(home)) / "hub"
     cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(cache)) / "huggingface" / "hub"
+    return _at_home(cache) / "huggingface" / "hub"
+
+
+def _at_home(text: str) -> Path:
+    # not Path.expanduser, which raises for an unknown user: huggingface_hub leaves such a `~` as it is
+    return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 def cached_models(cache: Path) -> Iterator[SidebarModel]:
