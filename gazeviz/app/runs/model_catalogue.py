@@ -207,7 +207,7 @@ def _disk_bytes(folder: Path) -> int:
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where downloaded models lie, as huggingface_hub decides it; the `~` of an unknown user stays as it is."""
+    """Where downloaded models lie, as huggingface_hub decides it."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environment.get(name):
             return _at_home(os.path.expandvars(environment[name]))
