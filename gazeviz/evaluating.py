@@ -38,6 +38,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import HARD
 from gazeviz.errors import Cancelled, UserError
+from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ class Heads:
         return self._rankings[named]
 
     def _found(self, named: str) -> HeadRanking:
-        file = Path(named).expanduser()
+        file = user_path(named)
         if named.lower().endswith(".json") or file.is_file():
             return HeadRanking.load(file, self.engine.shape_LH)
         kept = Path(self.engine.describe_model().path) / "rankings" / f"{named}.json"

@@ -23,6 +23,7 @@ from gazeviz.domain.strip import Layout
 from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import UserError
 from gazeviz.imaging import SUFFIXES, open_picture, pictures_in
+from gazeviz.user_paths import user_path
 
 _COMIC_PANEL: Final = re.compile(r"(\d+)_(\d+)\.jpe?g", re.IGNORECASE)
 
@@ -107,7 +108,7 @@ def _drawn_scenes(source: SetSource) -> list[SetPicture]:
 
 
 def _folder(source: SetSource, cell_px: int, read_regions: RegionReader | None) -> list[SetPicture]:
-    folder = Path(source.path or "").expanduser()
+    folder = user_path(source.path or "")
     if not folder.is_dir():
         raise UserError(
             f"There is no folder {folder}.",
@@ -188,7 +189,7 @@ def _labelled(path: Path, read_regions: RegionReader) -> SetPicture:
 
 def _coco(source: SetSource) -> list[SetPicture]:
     """Boxes of a COCO file as regions, each with its category and its annotation's own area."""
-    told, folder = _coco_file(Path(source.annotations or "")), Path(source.path or "").expanduser()
+    told, folder = _coco_file(Path(source.annotations or "")), user_path(source.path or "")
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", next_step="Name the folder of the COCO pictures.")
     names = {one["id"]: str(one["name"]) for one in told["categories"]}
@@ -214,7 +215,7 @@ def _coco(source: SetSource) -> list[SetPicture]:
 
 def _coco_file(path: Path) -> Mapping[str, Any]:
     try:
-        told = json.loads(path.expanduser().read_text("utf-8"))
+        told = json.loads(user_path(path).read_text("utf-8"))
         for key, needed in (("images", "file_name"), ("annotations", "bbox"), ("categories", "name")):
             if not all(needed in one and "id" in one for one in told[key]):
                 raise KeyError(key)

@@ -40,8 +40,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Read, list, and write; 2 where nothing could be read."""
     from gazeviz.app.editing.region_files import write_regions
+    from gazeviz.imaging import stretched
 
     shown = inputs.picture(options.picture)
+    if note := stretched(shown.image):
+        terminal.note(note)
     found = inputs.region_files(options.files, shown, options.entry)
     written: tuple[Path, ...] = ()
     if options.out and found.regions:

@@ -150,3 +150,11 @@ def test_an_answer_that_cannot_be_written_is_no_success(picture: Path, file: Pat
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, text=True, check=False
     )
     assert closed.returncode == 2 and "closed" in closed.stderr
+
+
+def test_a_deep_picture_is_said_to_be_stretched(gazeviz: Run, file: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "deep.png"
+    values_HW = np.linspace(0, 4095, SIZE_PX[0] * SIZE_PX[1]).reshape(SIZE_PX[::-1]).astype(np.uint16)
+    Image.fromarray(values_HW).save(deep)
+    code, _, err = gazeviz("regions", str(file), "--picture", str(deep))
+    assert code == 0 and "4095" in err
