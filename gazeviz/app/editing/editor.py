@@ -46,6 +46,7 @@ class HeadChooser:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._controlled = HeadSet(())
 
     def top(self, n: int, gesture: int | None = None) -> None:
         """Choose the best of the shown ranking."""
@@ -56,12 +57,19 @@ class HeadChooser:
         self._choose(self._ranking().bottom(n), gesture)
 
     def random(self, n: int, seed: int, *, layer_matched: bool = False, gesture: int | None = None) -> None:
-        """Draw heads at random; layer-matched: as many in each layer as are chosen now, and none of these."""
+        """Draw heads at random, as a control of those chosen before: none of these is drawn.
+
+        A draw after a draw controls the same heads. layer_matched: as many in each layer as they have.
+        UserError where too few others are left.
+        """
+        chosen = self._desk.model.chosen
+        if chosen.origin.kind not in ("random", "layer_matched"):
+            self._controlled = chosen
+        others = self._controlled
         if layer_matched:
-            like = self._desk.model.chosen
-            self._choose(self._pool().random(len(like), seed, like=like), gesture)
+            self._choose(self._pool().random(len(others), seed, like=others), gesture)
         else:
-            self._choose(self._pool().random(n, seed), gesture)
+            self._choose(self._pool().random(n, seed, exclude=others), gesture)
 
     def all(self) -> None:
         """Choose every head."""
