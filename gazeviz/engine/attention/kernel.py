@@ -165,7 +165,7 @@ def _bias_B11K(mode: Mode, beta: float, codes_BK: Tensor) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _bias_by_group(mode: Mode, beta: float, device: torch.device) -> Tensor:
-    return torch.tensor(bias_by_group(mode, beta), dtype=torch.float32, device=device)
+    return torch.tensor(bias_by_group(mode, beta).astype("float32"), device=device)
 
 
 def _working_dtype(dtype: torch.dtype) -> torch.dtype:
