@@ -2,7 +2,7 @@
 
     python -m tests.ui.end_to_end FOLDER    needs DISPLAY; writes pictures and what.json into FOLDER
 
-Paints a rectangle over panel 4 of a sample strip, chooses the recommended heads, asks the ambiguous question;
+Paints a rectangle over panel 6 of a sample strip, chooses the recommended heads, asks the ambiguous question;
 then narrates and moves the target while the text streams.
 """
 
@@ -26,7 +26,7 @@ from gazeviz.ui.shell.main_window import MainWindow
 from gazeviz.ui.widgets import theme
 from tests.ui.fixtures.screen_driver import Hand
 
-PAINTED_PANEL = 3  # the fourth
+PAINTED_PANEL = 5  # the sixth: left alone, the model describes another one
 SIZES_PX = {"1280x800": (1280, 800), "1920x1080": (1920, 1080)}
 
 
@@ -77,7 +77,7 @@ class Session:
         }
 
     def steer_to_a_painted_rectangle(self) -> dict[str, object]:
-        """A new region, a rectangle over panel 4, the best heads, the ambiguous question."""
+        """A new region, a rectangle over panel 6, the best heads, the ambiguous question."""
         model, hand = self._model, self._hand
         hand.click("newRegion")
         hand.key("r")

@@ -45,15 +45,15 @@ def test_the_first_start_has_model_strip_panels_and_ranking(what: dict[str, Any]
     assert what["ranking"] and what["heads"] > 0
 
 
-def test_a_rectangle_painted_over_panel_4_selects_its_cells(what: dict[str, Any]) -> None:
+def test_a_rectangle_painted_over_panel_6_selects_its_cells(what: dict[str, Any]) -> None:
     painted, panel = set(what["painted_cells"]), set(what["panel_cells"])
     assert what["target_is_painted"] and painted
     assert painted.issubset(panel)
 
 
 def test_the_steered_text_describes_the_painted_panel_and_the_baseline_does_not(what: dict[str, Any]) -> None:
-    assert describes(what["steered"], what["captions"]).chosen == 3, what["steered"]
-    assert describes(what["baseline"], what["captions"]).chosen != 3, what["baseline"]
+    assert describes(what["steered"], what["captions"]).chosen == 5, what["steered"]
+    assert describes(what["baseline"], what["captions"]).chosen != 5, what["baseline"]
     before, after = what["audit"]
     assert after > before
 
