@@ -212,8 +212,7 @@ class SessionStore:
             self._content.picture(source, size_px, layout, captions)
             self._pictures[source.sha256] = source.name, source.path
             if session_id is not None:
-                row = {"session_id": session_id, "image_sha256": source.sha256}
-                self._insert("session_images", row, ignore=True)
+                self._link("session_images", session_id, source.sha256)
             self._name_session(session_id, picture=source.name)
 
         self._writer.submit(write)
@@ -243,8 +242,7 @@ class SessionStore:
             ranking_id = self._content.id_of(
                 "head_rankings", self._content.ranking(ranking, model_fingerprint)
             )
-            row = {"session_id": session_id, "ranking_id": ranking_id}
-            self._insert("session_rankings", row, ignore=True)
+            self._link("session_rankings", session_id, ranking_id)
             known = self._rankings.get((model_fingerprint, ranking.name), [])
             self._rankings[model_fingerprint, ranking.name] = [ranking, *known][:_RANKINGS]
 
@@ -533,9 +531,16 @@ class SessionStore:
         self._content.forget()
         self._names.clear()
 
-    def _insert(self, table: str, row: dict[str, Any], *, ignore: bool = False) -> int:
+    def _insert(self, table: str, row: dict[str, Any]) -> int:
         """Add a row; returns its number."""
-        return int(self._content.table(table).insert(row, ignore=ignore).last_rowid or 0)
+        return int(self._content.table(table).insert(row).last_rowid or 0)
+
+    def _link(self, table: str, session_id: int, other: int | str) -> None:
+        """Note that something belongs to a session, which it may have done before.
+
+        By hand: sqlite-utils then looks for the row's number, and these tables have none (WITHOUT ROWID).
+        """
+        self._connection.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (session_id, other))
 
     def _change(self, table: str, row_id: int, **columns: object) -> None:
         """Change a row; KeyError where there is none.

@@ -235,6 +235,18 @@ def test_a_picture_is_kept_with_its_bytes(
     assert [path.read_bytes() for path in beside] == ([data] if len(data) > BESIDE_BYTES else [])
 
 
+def test_a_picture_and_a_ranking_may_come_again_in_a_session(store: SessionStore) -> None:
+    source = PictureSource("ab" * 32, "again.png", data=png((8, 8)))
+    scores = HeadRanking("mass", np.arange(4.0).reshape(2, 2))
+    for layout in (None, Layout(1, 2), Layout(1, 2)):
+        store.save_picture(source, (8, 8), layout, ())
+        store.ranking_saved(scores, FINGERPRINT)
+    store.flush()
+    with closing(sqlite3.connect(store.path)) as database:
+        for table in ("session_images", "session_rankings"):
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+
+
 def test_a_picture_can_be_kept_as_path_and_hash_only(open_store: OpenStore, tmp_path: Path) -> None:
     file = tmp_path / "private.png"
     file.write_bytes(png((64, 32)))
