@@ -26,8 +26,8 @@ class Block(NamedTuple):
 
 # How often each kind is asked; what a panel's own word leads to comes first.
 _KINDS: Final = {
-    "caption": 0.4, "character": 0.2, "colour": 0.1, "setting": 0.08, "action": 0.08, "panel": 0.08,
-    "yes_no": 0.05, "count": 0.01,
+    "caption": 0.27, "character": 0.18, "colour": 0.1, "setting": 0.1, "action": 0.06, "panel": 0.16,
+    "yes_no": 0.12, "count": 0.01,
 }  # fmt: skip
 _SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
 
