@@ -210,7 +210,7 @@ class RunSummary:
         )
 
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Changes with the messages; two sides that do not agree part at once."""
 
 NO_JOB = 0
