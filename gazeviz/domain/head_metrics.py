@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.statistics import bootstrap_interval
 from gazeviz.errors import UserError
@@ -76,7 +77,7 @@ class HeadEffect:
 
 
 @dataclass(frozen=True, eq=False)
-class HeadMetrics:
+class HeadMetrics(HoldsArrays):
     """Every head's metrics at the last prompt token, picture by picture.
 
     values: by metric float32 (S, L, H), see `METRIC_MEANINGS`.  names: of the pictures.  measured_on: the
@@ -89,6 +90,12 @@ class HeadMetrics:
     measured_on: str = ""
     model: str = ""
     effects: tuple[HeadEffect, ...] = ()
+
+    def __post_init__(self) -> None:
+        kept = {metric: read_only(values, np.float32, "SLH") for metric, values in self.values.items()}
+        if set(kept) != set(METRICS) or {values.shape[0] for values in kept.values()} != {len(self.names)}:
+            raise ValueError("metrics of every kind are needed, one of each for every picture")
+        object.__setattr__(self, "values", kept)
 
     @property
     def shape_LH(self) -> tuple[int, int]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gazeviz.domain.arrays import read_only
 from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics, Metric, look_metrics
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
@@ -64,9 +63,7 @@ def metrics_over(
             engine, pictures, prompt, heads, cancelled=cancelled,
             progress=partial(_tell_more, progress, done, total),
         )  # fmt: skip
-    values = {
-        metric: read_only(np.stack([look[metric] for look in looks]), np.float32, "SLH") for metric in METRICS
-    }
+    values = {metric: np.stack([look[metric] for look in looks]) for metric in METRICS}
     told = tuple(names) or tuple(f"picture {number}" for number in range(1, len(pictures) + 1))
     return HeadMetrics(values, told, prompt, measured_on, engine.loaded.path.name, tuple(effects))
 
