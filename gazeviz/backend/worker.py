@@ -62,7 +62,7 @@ from gazeviz.errors import Cancelled, UserError
 # What the worker was asked and has not done yet, in the order in which it is to be done.
 #
 # Filled by the thread that listens, emptied by the one that computes. Questions about runs and changes to
-# them are urgent: they are taken between two tokens. All else waits for its turn. Knows no model.
+# them are urgent: they are taken between two tokens. All else queued. Knows no model.
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
@@ -310,7 +310,7 @@ class Worker:
         self._exit_code = exit_code
         self._inbox.close()
 
-    # Work, which waits for its turn
+    # Work, which queued
 
     def _do(self, work: Work) -> None:
         match work:

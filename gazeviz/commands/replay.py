@@ -103,7 +103,7 @@ def _mark(
         finally:
             store.close()
     except UserError as error:
-        terminal.warn(f"{error.sentence} The log does not say that these runs were replayed.")
+        terminal.warn(f"{error.sentence} The log does not record this replay.")
 
 
 def _verdict(result: Replay) -> str:

@@ -73,7 +73,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             "",
             *_rows(table),
             "",
-            f"The chosen heads stand at percentile {table['percentile']:.0f} of the random draws. Strength 0"
+            f"The chosen heads are at percentile {table['percentile']:.0f} of the random draws. Strength 0"
             f" changed the tokens of {_of(table, 'zero')['different_from_unsteered']} answers. Where a layer"
             " has too few other heads, `layers` draws from the nearest ones.",
             "",

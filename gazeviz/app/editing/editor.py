@@ -278,7 +278,7 @@ class RegionEditor:
         """Paint a finished shape on the active region, or on a new one; UserErrors of `begin_stroke`."""
         if cover.empty:
             raise UserError(
-                "This shape covers no pixel of the picture.", next_step="Draw it larger, inside the picture."
+                "This shape covers no pixels of the picture.", next_step="Draw it larger, inside the picture."
             )
         self.begin_stroke((0, 0), erase=erase, brush=False, own_region=own_region)
         self.extend_with(cover)

@@ -164,11 +164,11 @@ def points_of(value: Any) -> NDArray[np.float64]:
     try:
         points = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise ShapeFault("its points are no numbers") from None
+        raise ShapeFault("its points are not numbers") from None
     if points.ndim == 1 and points.size % 2 == 0:
         points = points.reshape(-1, 2)
     if points.ndim != 2 or points.shape[1] < 2:
-        raise ShapeFault("its points are no pairs of numbers")
+        raise ShapeFault("its points are not pairs of numbers")
     if not (np.abs(points[:, :2]) <= FARTHEST_PX).all():  # also false for NaN
         raise ShapeFault("its points are not finite, or far outside the picture")
     return np.ascontiguousarray(points[:, :2])

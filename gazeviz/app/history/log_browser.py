@@ -372,7 +372,7 @@ class LogBrowser(QObject):
     def restore(self, run_ids: Iterable[int]) -> None:
         """Bring deleted runs back."""
         ids = _numbers(run_ids)
-        self._do("Bring runs back", restore(ids), ids)
+        self._do("Restore runs", restore(ids), ids)
 
     def rename_session(self, session_id: int, name: str) -> None:
         """Give a session another name; UserError for an empty one."""

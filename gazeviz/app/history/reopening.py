@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gazeviz.store.session_store import SessionStore
 
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
-_STILL_WRITTEN: Final = "It is being written elsewhere; this is how far it had come."
+_STILL_WRITTEN: Final = "This run is still in progress elsewhere; it is shown as far as it was logged."
 
 Turns: TypeAlias = tuple[tuple[int, int | None], ...]
 
@@ -159,8 +159,8 @@ class Reopening:
             notices.say(
                 self._desk.model,
                 "info",
-                f"Run {view.record.id} was written by {view.model.name}, which is not loaded.",
-                f"All that the log keeps is shown. To run it again, load {view.model.path}.",
+                f"Run {view.record.id} was made with {view.model.name}, which is not loaded.",
+                f"Everything that the log holds is shown. To run it again, load {view.model.path}.",
                 about="model",
             )
 

@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from gazeviz.app.report.pdf import DrawnReport, drawn_report, write_pdf
 from gazeviz.app.report.sources import log_sources, with_baselines
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import Report, make_report
 from gazeviz.store.connection import default_path
@@ -265,7 +266,7 @@ def _wished(reader: LogReader, wish: ReportRequest) -> tuple[str, list[StoredRun
     """A title, and the runs in their order; glances are no runs. UserError where there are none."""
     if wish.run_ids:
         ids: Sequence[int] = sorted(set(wish.run_ids))
-        title = f"Run {ids[0]}" if len(ids) == 1 else f"{len(ids)} runs"
+        title = f"Run {ids[0]}" if len(ids) == 1 else plural(len(ids), "run")
     else:
         title, ids = _session(reader, wish.session_id)
     runs: list[StoredRun] = []
@@ -273,7 +274,7 @@ def _wished(reader: LogReader, wish: ReportRequest) -> tuple[str, list[StoredRun
         try:
             runs.append(reader.run(int(run_id)))
         except KeyError:
-            raise UserError(f"The log has no run {run_id} any more.", next_step="Choose others.") from None
+            raise UserError(f"Run {run_id} is no longer in the log.", next_step="Choose others.") from None
     if not runs:
         raise UserError(f"“{title}” has no runs to report.", next_step="Run something in it first.")
     return title, runs

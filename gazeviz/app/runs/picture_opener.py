@@ -288,7 +288,7 @@ class PictureOpener(QObject):
                 path.write_bytes(source.data)
         except OSError as error:
             raise UserError(
-                f"{source.name} is large, and could not be put into a file: {error.strerror}.",
+                f"{source.name} is large and could not be written to a temporary file: {error.strerror}.",
                 next_step="Free some disk space, or open the picture from a file.",
             ) from error
         return replace(source, path=str(path), data=None)

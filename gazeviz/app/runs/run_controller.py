@@ -173,7 +173,7 @@ class RunController(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way or waits for its turn."""
+        """Whether a run is under way or queued."""
         return self._runner.active
 
     def attempt(self, action: Callable[[], object], about: str = "") -> bool:
@@ -273,7 +273,7 @@ class RunController(QObject):
             self._pictures.open(lambda: picture_file(path, layout, captions))
 
     def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
-        """Open an encoded picture that is no file."""
+        """Open an encoded picture that is not a file."""
         self._pictures.open(lambda: picture_data(data, name))
 
     def open_decoded(self, decode: Decode) -> None:

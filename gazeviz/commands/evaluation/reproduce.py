@@ -23,7 +23,7 @@ Rows = list[tuple[str, str, str]]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is run, on how much, and the report."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, see --list (default: all)")
-    parser.add_argument("--list", action="store_true", help="list the experiments and how they stand")
+    parser.add_argument("--list", action="store_true", help="list the experiments and their state")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="a report with figures and their data")
     evaluate.add_settings(parser)
     parser.set_defaults(pictures="builtin:100@7")

@@ -72,7 +72,7 @@ def replay(original: Original, engine: Engine) -> Replay:
         )
     if not original.token_ids:
         raise UserError(
-            f"Run {original.id} wrote no token to compare with.", next_step="Choose a run that has a text."
+            f"Run {original.id} has no tokens to compare with.", next_step="Choose a run that has a text."
         )
     wish, usual_tok = original.wish, engine.max_image_tokens
     engine.max_image_tokens = wish.max_image_tok or usual_tok

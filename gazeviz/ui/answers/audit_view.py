@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import GROUP_NAMES, TARGET
-from gazeviz.render.style import figure_text
-from gazeviz.ui.answers.run_text import arrived, audit_text, mass_text, rerouting_text
+from gazeviz.domain.wording import format_change, format_figure, format_gain
+from gazeviz.ui.answers.run_text import arrived, audit_text, rerouting_text
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import as_written, draw_words, named
 
@@ -143,8 +143,9 @@ class VerdictLine(QWidget):
         self._pairs, self._audit = pairs, audit
         self._fold.setVisible(audit is not None)
         if audit is not None:
-            self._fold.setText(mass_text(audit))
-            self._fold.setAccessibleName(f"Audit: {mass_text(audit)}")
+            moved = f"mass on target {format_change(audit.mass_before, audit.mass_after)}"
+            self._fold.setText(moved)
+            self._fold.setAccessibleName(f"Audit: {moved}")
         self._draw()
 
     def _draw(self) -> None:
@@ -195,7 +196,7 @@ class AuditDetails(QScrollArea):
     def show_audit(self, audit: Audit) -> None:
         """Show another run's audit."""
         self._touched.setText(audit_text(audit))
-        warning = "" if arrived(audit) else " The bias hardly shows: look at strength, scope and heads."
+        warning = "" if arrived(audit) else " The bias has little effect: check strength, rows and heads."
         self._rerouted.setText(rerouting_text(audit.ledger) + warning)
         self._table.show_ledger(audit.ledger)
 
@@ -225,8 +226,8 @@ class LedgerTable(QWidget):
         for row, group in enumerate(_ORDER):
             before, after = before_G[group], after_G[group]
             change = after - before
-            texts = (ledger.groups[group], figure_text(before), figure_text(after),
-                     f"{'+' if change > 0 else ''}{figure_text(change)}")  # fmt: skip
+            texts = (ledger.groups[group], format_figure(before), format_figure(after),
+                     format_gain(change))  # fmt: skip
             for cell, text in zip(self._cells[row], texts, strict=True):
                 cell.setText(text)
             self._bars[row].show_masses(before, after)
@@ -245,7 +246,7 @@ class BeforeAfter(QWidget):
     def show_masses(self, before: float, after: float) -> None:
         """Take two masses in [0, 1]."""
         self._before, self._after = before, after
-        self.setAccessibleName(f"{figure_text(before)} before, {figure_text(after)} after")
+        self.setAccessibleName(f"{format_figure(before)} before, {format_figure(after)} after")
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -11,7 +11,7 @@ from html import escape
 from typing import Final, cast
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -44,7 +44,7 @@ from gazeviz.ui.answers.run_text import (
 )
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
 from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.command import Command, add_commands
 from gazeviz.ui.widgets.controls import choice_button, draw_words, hairline, named
 from gazeviz.ui.widgets.region_cue import RegionCue
 from gazeviz.ui.widgets.token_flow import Mark, TokenFlow, spell
@@ -481,14 +481,30 @@ class TranscriptColumn(QWidget):
         if self._record is not None and self._cues is not None:
             QGuiApplication.clipboard().setText(tokens_table(self._record, self._cues))
 
+    @property
+    def copy_commands(self) -> list[Command]:
+        """Copying the text of this side, or a part of it."""
+
+        def nothing() -> str | None:
+            there = self._record is not None and bool(self._record.steps)
+            return None if there else f"There is no {self._side} answer yet. Run the model first."
+
+        side = self._side
+        return [
+            Command(f"answers.copy_selection_{side}", f"Copy selected tokens of the {side} answer", "",
+                    "Copy the text of the tokens that are selected.", self.copy_selection, nothing,
+                    label="Copy selected tokens"),
+            Command(f"answers.copy_text_{side}", f"Copy the text of the {side} answer", "",
+                    "Copy the whole text.", self.copy_text, nothing, label="Copy the text"),
+            Command(f"answers.copy_table_{side}", f"Copy all tokens of the {side} answer with figures", "",
+                    "Copy every token with its figures, as columns for a spreadsheet.", self.copy_table,
+                    nothing, label="Copy all tokens with figures"),
+        ]  # fmt: skip
+
     def _on_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, act in (("Copy selected tokens", self.copy_selection), ("Copy the text", self.copy_text),
-                           ("Copy all tokens with figures", self.copy_table)):  # fmt: skip
-            action = QAction(text, menu)
-            action.triggered.connect(act)
-            menu.addAction(action)
+        add_commands(menu, self.copy_commands)
         menu.popup(self.flow.viewport().mapToGlobal(at))
 
     def _draw_icon(self) -> None:
@@ -518,6 +534,7 @@ class TranscriptView(QWidget):
             "Colour tokens by the region that the chosen heads look at most, or by their target",
             _TINTS,
             self._on_tint,
+            "Tokens",
         )
         self.tint.setProperty("kind", "flat")
         self.tint.setFont(theme.font_ui(12, 500))
@@ -528,6 +545,11 @@ class TranscriptView(QWidget):
         layout.addWidget(self.columns["baseline"], 1)
         layout.addWidget(hairline(vertical=True))
         layout.addWidget(self.columns["steered"], 1)
+
+    @property
+    def copy_commands(self) -> list[Command]:
+        """Copying the text of either side."""
+        return [command for column in self.columns.values() for command in column.copy_commands]
 
     def show_commands(self, commands: Sequence[Command]) -> None:
         """Offer these beside what is said of a run."""

@@ -35,12 +35,13 @@ from gazeviz.app.history.log_browser import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.ui.sessions.run_commands import like_it, run_menu
 from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.sessions.run_table import RunTable, is_plain, key_name
 from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
-from gazeviz.ui.sessions.run_text import log_words, runs_words
+from gazeviz.ui.sessions.run_text import log_words
 from gazeviz.ui.sessions.search_bar import SessionBar
 from gazeviz.ui.sessions.sidebar import ALL, Sidebar, SidebarEntry
 from gazeviz.ui.widgets import theme
@@ -62,7 +63,7 @@ class UndoLine(QWidget):
         self._undo = push_button("undoDelete", "Undo", "Restore what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
         tip = "Dismiss; deleted runs are kept for 30 days"
-        close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
+        close = CloseButton("undoClose", tip, self.hide, spoken="Dismiss")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
         layout.setSpacing(2 * theme.SPACE)
@@ -178,7 +179,11 @@ class SessionBrowser(QWidget):
     explore_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: LogBrowser, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: LogBrowser,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sessionBrowser")
@@ -306,7 +311,7 @@ class SessionBrowser(QWidget):
     def _show_count(self) -> None:
         n_runs, n_selected = self.table.plan.n_runs, len(self.selected_ids)
         selected = f" · {n_selected:,} selected" if n_selected > 1 else ""
-        self._footer.setText(f"{runs_words(n_runs)}{selected}")
+        self._footer.setText(f"{plural(n_runs, 'run')}{selected}")
 
     # What changes
 
@@ -424,7 +429,7 @@ class SessionBrowser(QWidget):
         after = int(rows[-1]) + 1
         next_id = self.table.plan.run_at(after) or self.table.plan.run_at(int(rows[0]) - 1)
         self._archive.delete(run_ids)
-        self.undo_line.say(f"{runs_words(len(run_ids)).capitalize()} deleted.")
+        self.undo_line.say(f"{plural(len(run_ids), 'run')} deleted.")
         if next_id is not None:
             self.table.select_runs([next_id], next_id)
 
@@ -437,7 +442,7 @@ class SessionBrowser(QWidget):
         entry = next((line for line in self.shelf.entries if line.same == ("session", session_id)), None)
         self._archive.delete_session(session_id)
         label = entry.label if entry else "session"
-        self.undo_line.say(f"“{label}” deleted, with {runs_words(entry.count if entry else 0)}.")
+        self.undo_line.say(f"“{label}” deleted, with {plural(entry.count if entry else 0, 'run')}.")
 
     def _on_star_clicked(self, run_id: int) -> None:
         line = self.table.rows.line(run_id)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.command import COMMAND, Command
 from gazeviz.ui.widgets.controls import OWNS_ESCAPE
 
 _ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -56,6 +56,7 @@ class Actions(QObject):
         title = command.title.replace("&", "&&")
         action = QAction(title, window)
         action.setObjectName(command.id)
+        action.setProperty(COMMAND, command.id)
         action.setToolTip(command.hint)
         action.setStatusTip(command.tip)
         if command.key and self._local.isdisjoint((command.id, command.group)):

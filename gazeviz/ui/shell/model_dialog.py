@@ -38,6 +38,7 @@ from gazeviz.app.runs.model_catalogue import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
+from gazeviz.domain.wording import format_count, format_file_size, format_memory
 from gazeviz.ui.shell.notice_bar import NoticeBar
 from gazeviz.ui.shell.other_machine import OtherMachine
 from gazeviz.ui.widgets import theme
@@ -75,33 +76,15 @@ class ModelRow(NamedTuple):
     loaded: bool
 
 
-def bytes_text(n_bytes: float) -> str:
-    """A size as people write it: 21 MiB, 3.4 GiB."""
-    for unit in ("B", "KiB", "MiB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}"
-        n_bytes /= _KIB
-    return f"{n_bytes:.1f} GiB" if n_bytes < 100 else f"{n_bytes:.0f} GiB"
-
-
-def count_text(n: float) -> str:
-    """A number of weights: 5.2 M, 8.8 B."""
-    for unit in ("", " K", " M"):
-        if n < 1000:
-            return f"{n:.0f}{unit}" if n >= 100 or not unit else f"{n:.1f}{unit}"
-        n /= 1000
-    return f"{n:.1f} B"
-
-
 def model_text(model: SidebarModel) -> str:
     """What a model is, in one line: family, heads, weights, number type, size on disk."""
     parts = [model.family]
     if model.sizes is not None:
         parts.append(f"{model.sizes.n_layers} × {model.sizes.n_heads} heads")
     if model.n_parameters:
-        parts.append(f"{count_text(model.n_parameters)} weights in {model.dtype}")
+        parts.append(f"{format_count(model.n_parameters)} weights in {model.dtype}")
     if model.disk_bytes:
-        parts.append(f"{bytes_text(model.disk_bytes)} on disk")
+        parts.append(f"{format_file_size(model.disk_bytes)} on disk")
     return " · ".join(part for part in parts if part)
 
 
@@ -109,13 +92,13 @@ def taken_text(taken: Estimate | None) -> str:
     """What a model would take and what is free, in a sentence."""
     if taken is None:
         return "Its memory use cannot be estimated from its files."
-    need = f"About {bytes_text(taken.needed_bytes)} as {taken.dtype}"
+    need = f"About {format_memory(taken.needed_bytes)} as {taken.dtype}"
     free_bytes = taken.place.free_bytes
     where = "the processor" if taken.place.device == "cpu" else taken.place.name
     if free_bytes is None:
-        return f"{need} on {where}; what is free there is not known."
+        return f"{need} on {where}; free memory there is unknown."
     verdict = "" if taken.fits else " It will probably not fit."
-    return f"{need}, {bytes_text(free_bytes)} free on {where}.{verdict}"
+    return f"{need}, {format_memory(free_bytes)} free on {where}.{verdict}"
 
 
 class ModelRowDelegate(QStyledItemDelegate):
@@ -147,7 +130,7 @@ class ModelRowDelegate(QStyledItemDelegate):
         )
         if usable and row.taken is not None:
             verdict = "" if row.taken.fits is not False else "does not fit  "
-            need = f"{verdict}≈ {bytes_text(row.taken.needed_bytes)}"
+            need = f"{verdict}≈ {format_memory(row.taken.needed_bytes)}"
             lower.setRight(_draw_right(painter, lower, need, theme.font_mono(11), colours.ink) - 12)
         said = model_text(row.model) if usable else row.model.refusal
         _draw_left(painter, lower, said, theme.font_ui(12), colours.soft)
@@ -272,7 +255,7 @@ class ModelDialog(QDialog):
         self._progress.setTextVisible(False)
         self._progress.setAccessibleName("Progress of loading")
         self._device_button = choice_button(
-            "modelDevice", "Where the model computes", [("auto", "Automatic")], self._on_device
+            "modelDevice", "Device that the model runs on", [("auto", "Automatic")], self._on_device
         )
         self._dtype_button = choice_button(
             "modelDtype",
@@ -281,16 +264,19 @@ class ModelDialog(QDialog):
             self._on_dtype,
         )
         self._folder = push_button(
-            "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
+            "modelFolder", "Other folder …", "Add a folder of model files from anywhere"
         )
-        self._again = push_button("modelAgain", "Look again", "Refresh models and free memory", kind="flat")
+        self._again = push_button("modelAgain", "Refresh", "Refresh models and free memory", kind="flat")
         self._close = push_button("modelClose", "Close", "Close this window; loading continues")
         self._load = push_button(
             "modelLoad", "Load", "Load this model and unload the current one", kind="primary"
         )
         self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
         self._elsewhere = push_button(
-            "modelElsewhere", "On another machine …", "Run models on a machine that ssh reaches", kind="flat"
+            "modelElsewhere",
+            "On another machine …",
+            "Run models on a machine that you reach over SSH",
+            kind="flat",
         )
         self._other = OtherMachine(self._model, self._controller, self.shelf)
         self._title = section_title(self._other.title)
@@ -403,7 +389,7 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Searching …" if self.shelf.looking else "There is no model here.")
+            self._said.setText("Searching …" if self.shelf.looking else "No models found.")
         else:
             self._said.setText(chosen.refusal or str(chosen.folder))
         self._memory.show_estimate(taken)
@@ -492,8 +478,8 @@ class MemoryBar(QWidget):
         said = taken_text(taken)
         self.setAccessibleName(said)
         self.setToolTip(
-            f"{said}\nWeights are counted, cache and activations estimated for 1280 image tokens;\n"
-            "PyTorch itself takes some hundred MiB more."
+            f"{said}\nWeights are exact; cache and activations are estimated for 1280 image tokens.\n"
+            "PyTorch itself needs a few hundred MiB more."
         )
         self.update()
 
@@ -522,5 +508,5 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
 
 
 def _place_text(place: Device) -> str:
-    free = f", {bytes_text(place.free_bytes)} free" if place.free_bytes is not None else ""
+    free = f", {format_memory(place.free_bytes)} free" if place.free_bytes is not None else ""
     return f"{place.name}{free}" if place.device in ("cpu", "mps") else f"{place.name} ({place.device}){free}"

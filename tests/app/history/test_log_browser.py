@@ -189,7 +189,7 @@ def test_facts_of_a_steered_run_name_everything_that_matters(archive: LogBrowser
 
 def test_a_run_whose_picture_is_gone_says_so(archive: LogBrowser, qtbot: PatientBot) -> None:
     found = facts(archive, qtbot, 5)
-    assert found.picture_HW3 is None and "never written" in found.picture_note
+    assert found.picture_HW3 is None and "was not logged" in found.picture_note
 
 
 def test_what_repeats_a_run_can_be_pasted(archive: LogBrowser, qtbot: PatientBot) -> None:

@@ -50,7 +50,7 @@ def test_the_same_tokens_come_out_and_are_written_down(open_session, strip_path,
     assert heard[0].same and (heard[0].run_id, heard[0].now_id) == (logged, now.id) and now.id != logged
     assert [step.token_id for step in now.steps] == [step.token_id for step in before.steps]
     assert now.spec == wish_of(again.view(logged)) and again.controller.keeps_attention(now)
-    assert again.model.notice.sentence.endswith(f"the same {len(now.steps)} tokens.")
+    assert again.model.notice.sentence.endswith(f"All {len(now.steps)} tokens are the same.")
     assert replayed_mark(again, logged) == (True, 1) and not replayer.active
 
 
@@ -66,7 +66,7 @@ def test_other_tokens_are_told_from_where_on(open_session, strip_path, logged):
     replayer.replay(logged)
     again.until(lambda: heard)
     assert not heard[0].same and heard[0].first_difference == 3
-    assert "differs from token 3 on" in again.model.notice.sentence and again.model.notice.kind == "warning"
+    assert "differ from token 3 on" in again.model.notice.sentence and again.model.notice.kind == "warning"
     assert replayed_mark(again, logged) == (True, 0)
 
 
@@ -102,7 +102,7 @@ def test_the_model_is_loaded_as_it_was_before_it_is_asked(open_session, strip_pa
     again.until(lambda: not replayer.active)
     loads = [request for request in asked if isinstance(request, LoadModel)]
     assert [load.device for load in loads] == ["abacus"]
-    assert not heard and "is not there" in again.model.notice.sentence
+    assert not heard and "is not available" in again.model.notice.sentence
     assert replayed_mark(again, logged) == (False, None)
 
 

@@ -110,7 +110,7 @@ def test_what_cannot_be_reported_is_said(session, reporting, qtbot, tmp_path, st
     reporting.failed.connect(heard.append)
     reporting.preview(ReportRequest((404,)), 500)
     session.until(lambda: heard)
-    assert "no run 404" in heard[0].sentence
+    assert "Run 404 is no longer" in heard[0].sentence
     reporting.preview(ReportRequest(session_id=404), 500)
     session.until(lambda: len(heard) == 2)
     assert "no runs" in heard[1].sentence

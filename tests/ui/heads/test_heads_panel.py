@@ -76,7 +76,7 @@ def entries(panel: HeadPanel, menu: str) -> list[QAction]:
 
 
 def trigger(panel: HeadPanel, menu: str, text: str) -> None:
-    next(action for action in entries(panel, menu) if action.text() == text).trigger()
+    next(action for action in entries(panel, menu) if action.text().partition("\t")[0] == text).trigger()
 
 
 def test_it_says_how_many_heads_are_chosen_and_from_where(stage, panel):

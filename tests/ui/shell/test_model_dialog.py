@@ -17,7 +17,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.model_folder import find_folder
-from gazeviz.ui.shell.model_dialog import ModelDialog, bytes_text, count_text
+from gazeviz.ui.shell.model_dialog import ModelDialog
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ChoiceButton
 from tests.app.runs.test_model_shelf import write_model, write_snapshot
@@ -228,16 +228,6 @@ def test_every_control_is_named_and_says_what_it_does(stage: DialogStage) -> Non
     for control in stage.dialog.findChildren(QAbstractButton):
         if control.isVisible() and not control.objectName().startswith("qt_"):
             assert control.objectName() and control.accessibleName() and control.toolTip(), control
-
-
-@pytest.mark.parametrize(("n", "text"), [(0, "0 B"), (21_500_000, "21 MiB"), (8 * GIB, "8.0 GiB")])
-def test_sizes_read_as_people_write_them(n: int, text: str) -> None:
-    assert bytes_text(n) == text
-
-
-@pytest.mark.parametrize(("n", "text"), [(12, "12"), (5_300_000, "5.3 M"), (8_770_000_000, "8.8 B")])
-def test_weights_are_counted_in_millions_and_billions(n: int, text: str) -> None:
-    assert count_text(n) == text
 
 
 @pytest.mark.parametrize("choice", ["light", "dark"])
