@@ -38,6 +38,11 @@ MODE_TEXTS: Final[dict[Mode, SettingText]] = {
         "The strength is subtracted from everything except the target: picture, prompt, and what has been"
         " generated so far.",
     ),
+    "knock_out": SettingText(
+        "Knock the heads out",
+        "The output of the chosen heads is replaced by zero, or by its mean over a set of pictures: shows what"
+        " the answer owes to them. Needs no target.",
+    ),
     "mass": SettingText(
         "Give the target a fixed share",
         "The target receives exactly this share of each row's attention; the rest keeps its proportions.",
@@ -76,6 +81,8 @@ HARD_TEXTS: Final[dict[Hard, SettingText]] = {
 
 def strength_note(settings: SteeringSettings) -> str:
     """What is to be known about this strength."""
+    if settings.mode == "knock_out":
+        return "A knock-out has no strength."
     if settings.mode == "mass":
         return "A fixed share has no strength."
     if isinstance(settings.strength, str):
