@@ -130,7 +130,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
 def _told(options: argparse.Namespace, pictures: str) -> list[str]:
     return [
         "`gazeviz evaluate` steers to every region of every picture under every condition, judges the",
-        "texts, and keeps each block of answers as it ends. The same call goes on where it stopped, also",
+        "texts, and keeps each block of answers as it ends. The same command resumes where it stopped, also",
         "after a kill.",
         "",
         "A hit describes the target and is not the unsteered text (word Jaccard below .85, a leading",

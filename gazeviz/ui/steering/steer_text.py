@@ -40,8 +40,8 @@ MODE_TEXTS: Final[dict[Mode, SettingText]] = {
     ),
     "knock_out": SettingText(
         "Knock the heads out",
-        "The output of the chosen heads is replaced by zero, or by its mean over a set of pictures: shows what"
-        " the answer owes to them. Needs no target.",
+        "The output of the chosen heads is replaced by zero, or by its mean over a set of pictures: shows"
+        " what the answer owes to them. Needs no target.",
     ),
     "mass": SettingText(
         "Give the target a fixed share",
