@@ -148,8 +148,8 @@ def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableTyp
 
     parts: list[RenderableType] = []
     for name, ranking in rankings.items():
-        said = document_of(ranking, n_top)
-        agreed = said["split_half_overlap"]
+        document = document_of(ranking, n_top)
+        agreed = document["split_half_overlap"]
         stable = "" if agreed is None else f" · split-half {agreed} of {n_top} agree"
         parts.append(f"[bold]{name}[/] [dim]{ranking.n_strips} strips{stable}[/]")
         rows = [
@@ -157,9 +157,9 @@ def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableTyp
                 str(place),
                 entry["head"],
                 format_figure(entry["score"]),
-                "█" * _bar(entry["score"], said["top"]),
+                "█" * _bar(entry["score"], document["top"]),
             )
-            for place, entry in enumerate(said["top"], start=1)
+            for place, entry in enumerate(document["top"], start=1)
         ]
         parts += [table(("rank", "head", "score", ""), rows, right=(0, 2)), ""]
     names = list(rankings)

@@ -238,9 +238,9 @@ def region_called(regions: Sequence[Region], target: str | None, named: str) -> 
         return chosen[0]
     names = ", ".join(f"{number} {region.name}" for number, region in enumerate(regions[:20], start=1))
     names += " ..." if len(regions) > 20 else ""
-    said = f"no region “{target}”" if not chosen else f"{len(chosen)} matching regions"
+    text = f"no region “{target}”" if not chosen else f"{len(chosen)} matching regions"
     raise UserError(
-        f"{Path(named).name} holds {said}: {names}.", next_step="Name one, or its number: --target."
+        f"{Path(named).name} holds {text}: {names}.", next_step="Name one, or its number: --target."
     )
 
 

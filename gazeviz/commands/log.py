@@ -169,10 +169,10 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
 
         named = user_path(options.restore).absolute() if options.restore else None
         backup, aside = restore(path, named)
-        told = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
+        parts = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
         if aside is not None:
-            told.append(f"the previous log is kept as {escape(str(aside))}")
-        terminal.answer({"restored": str(backup), "kept": aside and str(aside)}, *told)
+            parts.append(f"the previous log is kept as {escape(str(aside))}")
+        terminal.answer({"restored": str(backup), "kept": aside and str(aside)}, *parts)
         return DONE
     if options.salvage is not None:
         from gazeviz.store.backup import salvage

@@ -60,18 +60,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         engine = log.load_engine(options)
         steering = wish(options, engine, turns[0], "moving", schedule)
         with terminal.progress("narrating") as report:
-            told = log.generate(
+            narrated = log.generate(
                 engine, shown, options.prompt, steering=steering, max_new_tokens=length,
                 sampling=sampling, regions=regions,
                 on_step=lambda step: report(f"narrating, at {step.target}", (step.index + 1) / length),
             )  # fmt: skip
-    document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
+    document = run_document(narrated, regions) | {"turns": turns_of(narrated)} | log.document()
     files = FilesBeside()
     if options.figure is not None:
-        files.write(lambda: _write_figure(options.figure, told, regions))
+        files.write(lambda: _write_figure(options.figure, narrated, regions))
     written = [str(path) for path in files.written]
     terminal.answer(
-        document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
+        document | {"written": written}, *_shown(narrated, regions), *(f"wrote {escape(w)}" for w in written)
     )
     log.tell()
     files.settle()

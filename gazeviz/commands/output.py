@@ -144,7 +144,6 @@ def line_document(line: RunLine) -> dict[str, Any]:
 
 
 def session_table(sessions: Sequence[StoredSession]) -> RenderableType:
-    """Return the sessions as a table."""
     rows = [
         (str(s.id), format_timestamp(s.started_s), str(s.n_runs), escape(s.name), escape(s.note))
         for s in sessions
@@ -186,10 +185,10 @@ def _is_colour(text: object) -> bool:
 
 
 def _outcome(line: RunLine) -> str:
-    said = escape(_short(line.text.strip(), _TEXT_LETTERS))
+    text = escape(_short(line.text.strip(), _TEXT_LETTERS))
     if line.state != "done":
-        return f"{said} [red]{escape(line.state)}[/]".strip()
-    return f"{said} [red]junk: {escape(line.junk)}[/]".strip() if line.junk else said
+        return f"{text} [red]{escape(line.state)}[/]".strip()
+    return f"{text} [red]junk: {escape(line.junk)}[/]".strip() if line.junk else text
 
 
 def _short(text: str, letters: int) -> str:

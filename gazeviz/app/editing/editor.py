@@ -285,7 +285,6 @@ class RegionEditor:
         self.commit_stroke(text)
 
     def paint_rectangle(self, corner_px: Point, opposite_px: Point, *, erase: bool = False) -> None:
-        """Paint a rectangle."""
         cover = painting.rectangle(corner_px, opposite_px, self._picture_size_px())
         self.paint(cover, "Rectangle", erase=erase)
 

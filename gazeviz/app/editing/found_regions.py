@@ -192,9 +192,9 @@ def check_size(file_name: str, width: object, height: object, size_px: Size) -> 
     found = whole_number(width), whole_number(height)
     for one, there in zip(found, size_px, strict=True):
         if one is not None and one != there:
-            said = " x ".join("?" if number is None else str(number) for number in found)
+            text = " x ".join("?" if number is None else str(number) for number in found)
             raise UserError(
-                f"{file_name} belongs to a picture of {said} px, "
+                f"{file_name} belongs to a picture of {text} px, "
                 f"this one has {size_px[0]} x {size_px[1]} px.",
                 next_step="Open the picture that it belongs to.",
             )

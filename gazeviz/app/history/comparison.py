@@ -207,8 +207,8 @@ def _target(steering: Steering) -> tuple[str, Hashable]:
 
 
 def _versions(attention: str, versions: Mapping[str, str]) -> tuple[str, Hashable]:
-    said = ", ".join([attention, *(f"{name} {number}" for name, number in sorted(versions.items()))])
-    return said, said
+    text = ", ".join([attention, *(f"{name} {number}" for name, number in sorted(versions.items()))])
+    return text, text
 
 
 def _regions_words(regions: Sequence[Region]) -> str:
@@ -222,14 +222,14 @@ def _size_words(size_px: tuple[int, int]) -> str:
 def _told_apart(values: Sequence[str], keys: Sequence[Hashable]) -> tuple[str, ...]:
     """Number values that read the same and are not: two regions of one name, two models of one name."""
     known: dict[str, list[Hashable]] = {}
-    told = []
+    parts = []
     for value, key in zip(values, keys, strict=True):
         seen = known.setdefault(value, [])
         if key not in seen:
             seen.append(key)
         number = seen.index(key)
-        told.append(f"{value} ({number + 1})" if number else value)
-    return tuple(told)
+        parts.append(f"{value} ({number + 1})" if number else value)
+    return tuple(parts)
 
 
 def steering_of(run: LoggedRun) -> Steering | None:
@@ -443,5 +443,5 @@ def _heads_of(run: LoggedRun) -> HeadSet:
 
 
 def _label(run: LoggedRun, values: Sequence[str]) -> str:
-    said = [value for value in dict.fromkeys(values) if value != NONE]
-    return " · ".join(said if steering_of(run) is not None else ["baseline", *said])
+    parts = [value for value in dict.fromkeys(values) if value != NONE]
+    return " · ".join(parts if steering_of(run) is not None else ["baseline", *parts])

@@ -1,4 +1,4 @@
-"""Replaying a logged run: the same wish once more, and whether the same tokens come out.
+"""Replaying a logged run: the same request once more, and whether the same tokens come out.
 
 The run is opened first, so that Explore shows it; then its model is loaded, where another one is, and asked
 again. What comes out is a run of its own, shown in the old one's place. Knows the log and the run controller.
@@ -134,7 +134,7 @@ class Replayer(QObject):
             self._end()
             self._say("info", "Another picture was opened: the run was not replayed.", "Replay it again.")
         else:
-            self._now = self._controller.repeat(wish_of(view))
+            self._now = self._controller.repeat(spec_of(view))
             if self._now is None:
                 self._end()
 
@@ -180,7 +180,7 @@ class Replayer(QObject):
         self._controller.model.notice = Notice(kind, sentence, next_step, "run", detail)
 
 
-def wish_of(view: LoggedView) -> GenerateSpec:
+def spec_of(view: LoggedView) -> GenerateSpec:
     """What has to be asked to get a run's tokens again, watched as it was then.
 
     Targets as they really moved; a run that did not end by itself is repeated up to its last token.

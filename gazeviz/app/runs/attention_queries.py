@@ -1,6 +1,6 @@
 """Maps, masses and galleries: what the worker is asked about the tokens that are shown.
 
-Of each kind one question is under way at most and the newest wish waits, so that a mouse running over the
+Of each kind one question is under way at most and the newest request waits, so that a mouse running over the
 head grid never piles up work. Answers are remembered for a while. Knows what is shown, not how.
 """
 

@@ -139,7 +139,7 @@ class RunController(QObject):
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
         self._settling = model.frames.part(self, self._settle)
-        self._runner = Runner(self._desk, self._settling.wish)
+        self._runner = Runner(self._desk, self._settling.request)
         self._discovery = Discovery(self._desk, self._settle)
         self._glance = FirstTokenPreview(self._desk, self._is_free)
         self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
@@ -499,7 +499,7 @@ class RunController(QObject):
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
         else:
-            self._settling.wish()  # in a frame of its own: much is drawn when the worker falls idle
+            self._settling.request()  # in a frame of its own: much is drawn when the worker falls idle
 
     def _recover(self, lost: WorkerEnded) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
@@ -540,4 +540,4 @@ class RunController(QObject):
         if state in ("ready", "busy"):
             self.model.worker_message = ""
         if state == "ready":
-            self._glance.wish()
+            self._glance.request()

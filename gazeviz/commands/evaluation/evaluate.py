@@ -92,7 +92,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     for wanted in options.figure:
         check_folder(Path(wanted.partition("=")[2]))
-    wish = wish_of(options)
+    wish = spec_of(options)
     if options.workers > 1:
         from gazeviz.commands.evaluation.workers import compute_in_parts
 
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def wish_of(options: argparse.Namespace) -> Wish:
+def spec_of(options: argparse.Namespace) -> Wish:
     """Turn options into a wish; UserErrors of sets."""
     from gazeviz.domain.experiments.conditions import CONTROLS
     from gazeviz.evaluating import Wish

@@ -99,7 +99,7 @@ def _done(
     settings.name = name_of(experiment, options)
     if experiment.pictures == "scenes":
         settings.pictures = options.pictures.replace("builtin", "scenes", 1).partition(":2x3")[0]
-    wish = evaluate.wish_of(settings)
+    wish = evaluate.spec_of(settings)
     with terminal.progress(experiment.title) as report:
         result = evaluate.measured(settings, terminal, wish, report, engine)
     if options.out is not None:

@@ -149,14 +149,14 @@ def state_words(entry: ReportedRun) -> str:
     """Say how a run ended, and how long it took."""
     run, summary = entry.run, entry.run.summary
     n_tok = summary.n_tok if summary else len(run.steps)
-    said = [run.state, plural(n_tok, "token")]
+    parts = [run.state, plural(n_tok, "token")]
     if summary is not None:
-        said.append(format_duration(summary.seconds))
-        said.append("stopped by itself" if summary.finish == "stop" else f"ended by {summary.finish}")
-        said.append(f"junk: {summary.junk}" if summary.junk else "no junk")
+        parts.append(format_duration(summary.seconds))
+        parts.append("stopped by itself" if summary.finish == "stop" else f"ended by {summary.finish}")
+        parts.append(f"junk: {summary.junk}" if summary.junk else "no junk")
     if run.message:
-        said.append(run.message)
-    return " · ".join(said)
+        parts.append(run.message)
+    return " · ".join(parts)
 
 
 def audit_words(audit: Audit | None) -> str:
@@ -165,7 +165,6 @@ def audit_words(audit: Audit | None) -> str:
 
 
 def audit_rows(audit: Audit) -> Rows:
-    """Return the audit as rows."""
     return (
         ("heads steered", str(audit.n_heads)),
         ("rows biased", str(audit.n_rows)),

@@ -55,9 +55,9 @@ class VerdictWords(QWidget):
     def show_pairs(self, pairs: Pairs, indent_px: int) -> None:
         """Take the pairs; one without its first word is a remark."""
         self._pairs, self._indent_px = pairs, indent_px
-        said = ", ".join(f"{key} {value}".strip() for key, value in pairs)
-        self.setAccessibleName(said)
-        self.setToolTip(as_written(f"{said}\n{_JUDGED_HOW}" if any(key for key, _ in pairs) else said))
+        text = ", ".join(f"{key} {value}".strip() for key, value in pairs)
+        self.setAccessibleName(text)
+        self.setToolTip(as_written(f"{text}\n{_JUDGED_HOW}" if any(key for key, _ in pairs) else text))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -125,7 +125,6 @@ class VerdictLine(QWidget):
         return self._open and not self._fold.isHidden()
 
     def show_nothing(self) -> None:
-        """Say nothing."""
         self._show((), None)
 
     def show_progress(self, text: str) -> None:
@@ -134,8 +133,8 @@ class VerdictLine(QWidget):
 
     def show_verdict(self, junk: Junk | None, judged: tuple[str, str] | None, audit: Audit | None) -> None:
         """Say what became of it. judged: what its words are about, None where there are no captions."""
-        said = ("junk", junk or "no")
-        self._show((said,) if judged is None else (said, judged), audit)
+        parts = ("junk", junk or "no")
+        self._show((parts,) if judged is None else (parts, judged), audit)
 
     def _show(self, pairs: Pairs, audit: Audit | None) -> None:
         if pairs == self._pairs and audit is self._audit:

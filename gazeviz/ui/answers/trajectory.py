@@ -68,9 +68,9 @@ class TrajectoryLegend(QWidget):
         """Take the rows, in the order of the regions."""
         if (title, rows) != (self._title, self._rows):
             self._title, self._rows = title, rows
-            said = [_sentence(row) for row in rows]
-            self.setToolTip(as_written("\n".join([title, *said])) if rows else "")
-            self.setAccessibleName(", ".join(["Legend", title, *said]))
+            parts = [_sentence(row) for row in rows]
+            self.setToolTip(as_written("\n".join([title, *parts])) if rows else "")
+            self.setAccessibleName(", ".join(["Legend", title, *parts]))
             self.update()
 
     @property
@@ -282,7 +282,7 @@ class TrajectoryPlot(QWidget):
     def _on_step_arrived(self, run_id: int, _: int) -> None:
         shown = self._shown()
         if shown is not None and shown.id == run_id:
-            self._frame.wish(REFRESH_MS)
+            self._frame.request(REFRESH_MS)
 
     def _on_cursor_changed(self) -> None:
         shown = self._shown()
@@ -318,7 +318,7 @@ class TrajectoryPlot(QWidget):
         self._drawn = self._collect(record)
         self._draw(self._drawn)
         self._show_mark()
-        self._legend_frame.wish(LEGEND_MS)
+        self._legend_frame.request(LEGEND_MS)
 
     def refresh(self) -> None:
         """Draw what is shown now."""

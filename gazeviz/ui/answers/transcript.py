@@ -323,9 +323,9 @@ class TranscriptColumn(QWidget):
         text = "".join(step.text for step in steps).strip()
         if mark.first != mark.last or record is None or cues is None or not steps:
             return f"tokens {mark.first} to {mark.last}: {text}"
-        said = text or token_sign(steps[0].token_id, record.special_tokens)
+        label = text or token_sign(steps[0].token_id, record.special_tokens)
         cue = cues.of_step(steps[0], "looks_at")
-        return f"token {mark.first}: {said}, looks at {cue.name if cue is not None else 'no region'}"
+        return f"token {mark.first}: {label}, looks at {cue.name if cue is not None else 'no region'}"
 
     def _mark(self) -> Mark | None:
         cursor, n_tok = self._model.cursor, self.flow.n_tok
@@ -408,7 +408,7 @@ class TranscriptColumn(QWidget):
     def _on_reason_changed(self, *_: object) -> None:
         """While there is no run, what one needs is said."""
         if self._record is None:
-            self._foot.wish()
+            self._foot.request()
 
     def _on_run_changed(self, run_id: int) -> None:
         record = self._model.run_of(self._side)
@@ -418,9 +418,9 @@ class TranscriptColumn(QWidget):
             self._append_new()
             self.refresh_mark()
             self._refresh_header()
-            self._foot.wish()
+            self._foot.request()
         elif record is None or record.state == "queued":
-            self._foot.wish()  # what the other side does can be what this one waits for
+            self._foot.request()  # what the other side does can be what this one waits for
 
     def _on_step_arrived(self, run_id: int, index: int) -> None:
         record = self._record
@@ -436,7 +436,7 @@ class TranscriptColumn(QWidget):
         if first or record.steps[index].target != before:
             self._refresh_words()
         else:
-            self._progress.wish(_PROGRESS_MS)
+            self._progress.request(_PROGRESS_MS)
 
     def _look_for_loops(self, record: RunRecord) -> None:
         junk = junk_kind(record.text)
@@ -473,8 +473,8 @@ class TranscriptColumn(QWidget):
         if record is None or cursor is None or cursor.side != self._side:
             self.copy_text()
             return
-        said = (record.steps[step].text for step in cursor.steps if step < len(record.steps))
-        QGuiApplication.clipboard().setText("".join(said))
+        text = (record.steps[step].text for step in cursor.steps if step < len(record.steps))
+        QGuiApplication.clipboard().setText("".join(text))
 
     def copy_table(self) -> None:
         """Copy every token with its figures, for a spreadsheet."""

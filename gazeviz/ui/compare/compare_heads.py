@@ -297,10 +297,10 @@ def pair_sentence(overlap: Overlap, pair: tuple[int, int]) -> str:
     """Two sets in figures."""
     first, second = (LETTERS[place] for place in pair)
     shared = f"{first} \N{INTERSECTION} {second}  {len(overlap.shared)}"
-    said = [shared, f"Jaccard {format_figure(overlap.jaccard)}"]
+    parts = [shared, f"Jaccard {format_figure(overlap.jaccard)}"]
     if overlap.rank_correlation is not None:
-        said.append(f"rank correlation {format_figure(overlap.rank_correlation)}")
-    return " · ".join(said)
+        parts.append(f"rank correlation {format_figure(overlap.rank_correlation)}")
+    return " · ".join(parts)
 
 
 def _watched_words(compared: HeadsCompared, pair: tuple[int, int]) -> str:

@@ -249,13 +249,13 @@ def _rank(ranking: HeadRanking, head: Head) -> int | None:
 
 def about(ranking: HeadRanking, k: int) -> str:
     """A ranking in a line: how it was measured, and how far its two halves agree on its best heads."""
-    said = [format_ranking_name(ranking.name)]
+    parts = [format_ranking_name(ranking.name)]
     if ranking.n_strips is not None:
-        said.append(plural(ranking.n_strips, "strip"))
+        parts.append(plural(ranking.n_strips, "strip"))
     agreed = ranking.split_half_overlap(k) if k <= len(ranking.order()) else None
     if agreed is not None:
-        said.append(f"halves share {agreed} of {k}")
-    return " · ".join(said)
+        parts.append(f"halves share {agreed} of {k}")
+    return " · ".join(parts)
 
 
 def _cell(text: str, strong: bool) -> QTableWidgetItem:

@@ -249,14 +249,14 @@ class CompareSessions(QWidget):
 def pairing_words(pairing: Pairing) -> str:
     """Two sessions in figures."""
     n = len(pairing.pairs)
-    said = [f"{plural(n, 'pair')} of one prompt and target"]
+    parts = [f"{plural(n, 'pair')} of one prompt and target"]
     if n:
-        said.append(f"{pairing.n_same} with the same text")
-        said.append(f"word overlap {format_figure(pairing.mean_overlap)} on average")
+        parts.append(f"{pairing.n_same} with the same text")
+        parts.append(f"word overlap {format_figure(pairing.mean_overlap)} on average")
     for letter, alone in (("A", pairing.only_first), ("B", pairing.only_second)):
         if alone:
-            said.append(f"{len(alone)} only in {letter}")
-    return " · ".join(said)
+            parts.append(f"{len(alone)} only in {letter}")
+    return " · ".join(parts)
 
 
 @lru_cache(maxsize=512)

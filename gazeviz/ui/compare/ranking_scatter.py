@@ -110,14 +110,14 @@ class ScatterPoints:
 
     def about(self, head: Head) -> str:
         """A head in words: layer, head, scores and ranks; what is missing where it is not a point."""
-        said = [f"Layer {head.layer}, head {head.index}"]
+        parts = [f"Layer {head.layer}, head {head.index}"]
         place = self.place_of.get(head)
         if place is None:
-            return f"{said[0]} · no score in {' or '.join(self.letters)}"
+            return f"{parts[0]} · no score in {' or '.join(self.letters)}"
         for side, letter in enumerate(self.letters):
             score = format_figure(float(self.scores_N2[place, side]))
-            said.append(f"{letter} {score}, rank {self.ranks_N2[place, side]}")
-        return " · ".join(said)
+            parts.append(f"{letter} {score}, rank {self.ranks_N2[place, side]}")
+        return " · ".join(parts)
 
     def left_out(self) -> str:
         """How many heads are no points, and why; "" where none is missing."""
@@ -322,8 +322,8 @@ class CompareScatter(QWidget):
         self._about.set_whole(about or hint)
         first, second = (f"{self._unit} in {letter} ({format_ranking_name(name)})"
                          for letter, name in zip(points.letters, points.names, strict=True))  # fmt: skip
-        said = f"{plural(len(points.heads), 'head')}: {first} against {second}"
-        self._plot.plot.setAccessibleName(f"{said}. {about}" if about else said)
+        text = f"{plural(len(points.heads), 'head')}: {first} against {second}"
+        self._plot.plot.setAccessibleName(f"{text}. {about}" if about else text)
         self._plot.plot.setAccessibleDescription(
             f"{hint}. Arrow keys point at the next head, Enter chooses it."
         )

@@ -289,8 +289,8 @@ class CompareColumn(QWidget):
             if run.summary is not None and run.summary.junk:
                 return f"Junk: {run.summary.junk}."
             return "" if run.steps else "It ended before the first token."
-        said = f"{_STATES.get(run.state, run.state)}"
-        return f"{said[0].upper()}{said[1:]}. {run.message}".strip()
+        text = f"{_STATES.get(run.state, run.state)}"
+        return f"{text[0].upper()}{text[1:]}. {run.message}".strip()
 
     def fit_map(self, height_px: float) -> None:
         """Give the map so much of the height; a picture that is not wide stands beside the text."""
@@ -312,9 +312,9 @@ class CompareColumn(QWidget):
         self.badge.setChecked(overlap is None)
         self._said_overlap = overlap
         self._show_overlap()
-        said = "" if overlap is None else f"Word overlap {format_figure(overlap)}: shared words of all words"
-        self._overlap.setToolTip(said)
-        self._overlap.setAccessibleName(said)
+        text = "" if overlap is None else f"Word overlap {format_figure(overlap)}: shared words of all words"
+        self._overlap.setToolTip(text)
+        self._overlap.setAccessibleName(text)
 
     def _show_overlap(self) -> None:
         """The figure, with words where there is room."""
@@ -337,9 +337,9 @@ class CompareColumn(QWidget):
         if step is None:
             self.map.show_values(None, highest, f"{letter} has no token {token}", "ended")
         else:
-            said = quoted_tokens([step], self._run.model.special_tokens)
-            said = f"{letter}, token {token} {said}: mean attention of {self._heads()}"
-            self.map.show_values(step.map_P, highest, said)
+            text = quoted_tokens([step], self._run.model.special_tokens)
+            text = f"{letter}, token {token} {text}: mean attention of {self._heads()}"
+            self.map.show_values(step.map_P, highest, text)
 
     def step_at(self, token: int) -> StepArrived | None:
         """The run's token of a number."""

@@ -77,8 +77,8 @@ class ComparePlot(QWidget):
         return float(mass_T[self._token]) if self._token < len(mass_T) else float("nan")
 
     def _describe(self) -> None:
-        said = [f"{LETTERS[place]} {format_figure(self.value(place))}" for place in range(len(self._curves))]
-        self.setAccessibleName(f"Mass by token; at token {self._token}: {', '.join(said)}")
+        parts = [f"{LETTERS[place]} {format_figure(self.value(place))}" for place in range(len(self._curves))]
+        self.setAccessibleName(f"Mass by token; at token {self._token}: {', '.join(parts)}")
 
     # Mouse and keys
 

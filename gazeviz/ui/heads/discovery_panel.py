@@ -333,12 +333,12 @@ class DiscoveryPanel(QWidget):
         self._cancel.setVisible(measuring)
         self._bar.setVisible(measuring)
         if measuring:
-            said = self._show_progress()
+            text = self._show_progress()
         else:
-            said = why_not or self._outcome.text
+            text = why_not or self._outcome.text
             self.fold.set_title("Measure heads")
-        self._said.setText(said)
-        self._said.setVisible(bool(said))
+        self._said.setText(text)
+        self._said.setVisible(bool(text))
 
     def _show_progress(self) -> str:
         """Move the bar; returns how far it is in words."""

@@ -235,8 +235,8 @@ class LikenessRow(QAbstractButton):
     def show_likeness(self, like: Likeness) -> None:
         """Take figures."""
         self.like = like
-        said = f"shares {like.shared} of the best {like.n}, rank correlation {_rho(like.rho)}"
-        self.setAccessibleName(f"{format_ranking_name(like.name)}: {said}")
+        text = f"shares {like.shared} of the best {like.n}, rank correlation {_rho(like.rho)}"
+        self.setAccessibleName(f"{format_ranking_name(like.name)}: {text}")
         self.setToolTip(f"{self.accessibleName()}. Click: the grid shows this ranking.")
         self.update()
 

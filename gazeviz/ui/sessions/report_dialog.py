@@ -146,7 +146,7 @@ class ReportDialog(QDialog):
         self._reporting.close()
 
     @property
-    def wish(self) -> ReportRequest:
+    def request(self) -> ReportRequest:
         """What is reported as it is set now."""
         if self._whole_session:
             return ReportRequest((), self._session_id, self._title.text())
@@ -321,11 +321,11 @@ class ReportDialog(QDialog):
             self._preview = None
             self._bar.setRange(0, 0)
             self._about.set_whole("Drawing the preview")
-            self._reporting.preview(self.wish, PAGE_PX, self.devicePixelRatioF())
+            self._reporting.preview(self.request, PAGE_PX, self.devicePixelRatioF())
         self._refresh()
 
     def _on_previewed(self, preview: Preview) -> None:
-        if preview.wish != self.wish:
+        if preview.request != self.request:
             return
         self._preview = preview
         if self._session_id is None:
@@ -352,7 +352,7 @@ class ReportDialog(QDialog):
         self._written = None
         self._say("Writing")
         self._bar.setRange(0, 0)
-        self._reporting.write(self.wish, self._folder, self.formats, self._dpi.value())
+        self._reporting.write(self.request, self._folder, self.formats, self._dpi.value())
         from_button = self._write.hasFocus()
         self._refresh()
         self._fell_to = self.focusWidget() if from_button else None

@@ -209,7 +209,7 @@ class Sidebar(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("sessionShelf")
+        self.setObjectName("sessionSidebar")
         self.setAccessibleName("Which runs are listed")
         self.chosen: SidebarEntry = ALL
         self._rows = SidebarRows()

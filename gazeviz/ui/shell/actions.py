@@ -75,15 +75,12 @@ class Actions(QObject):
         return tuple(self._commands.values())
 
     def named(self, command_id: str) -> Command:
-        """The command of an id."""
         return self._commands[command_id]
 
     def of(self, group: str) -> tuple[Command, ...]:
-        """The commands of a group."""
         return tuple(command for command in self._commands.values() if command.group == group)
 
     def action(self, command_id: str) -> QAction:
-        """The action of an id."""
         return self._actions[command_id]
 
     def call(self, command_id: str) -> None:

@@ -80,9 +80,9 @@ class MainWindow(QMainWindow):
         self._menu = QMenu(self)
         tabs = ("Explore",) if archive is None else ("Explore", "Sessions")
         self.header = Header(model, tabs, self._menu, self.pictures)
-        said = NoticeBar(model, controller), TokenQuestion(model, controller)
+        parts = NoticeBar(model, controller), TokenQuestion(model, controller)
         place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "not logged"
-        self._put_together(said, StatusBar(model, controller, place))
+        self._put_together(parts, StatusBar(model, controller, place))
         self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self.tour.started.connect(partial(self.show_tab, "Explore"))
@@ -134,7 +134,7 @@ class MainWindow(QMainWindow):
 
     def _sidebar(self) -> Sidebar | None:
         browser = self._browser()
-        return browser.shelf if browser is not None else None
+        return browser.sidebar if browser is not None else None
 
     def _comparison(self) -> CompareView:
         self.show_tab("Sessions")

@@ -1,7 +1,7 @@
 """Opening a model: what there is on this computer, what it would take, and where to compute.
 
 Stays open while a model is loaded, with its progress, and closes once it is there. What goes wrong is said
-in it. It loads nothing itself and knows no torch: see app.model_shelf.
+in it. It loads nothing itself and knows no torch: see app.runs.model_catalogue.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from gazeviz.ui.widgets.controls import (
 
 # A model in the list of models: its name, what it is, and what it would take, in two lines.
 #
-# Words and drawing alone; which models there are is the shelf's business.
+# Words and drawing alone; which models there are is the catalogue's business.
 
 
 ROW_PX: Final = 48
@@ -132,8 +132,8 @@ class ModelRowDelegate(QStyledItemDelegate):
             verdict = "" if row.taken.fits is not False else "does not fit  "
             need = f"{verdict}≈ {format_memory(row.taken.needed_bytes)}"
             lower.setRight(_draw_right(painter, lower, need, theme.font_mono(11), colours.ink) - 12)
-        said = model_text(row.model) if usable else row.model.refusal
-        _draw_left(painter, lower, said, theme.font_ui(12), colours.soft)
+        text = model_text(row.model) if usable else row.model.refusal
+        _draw_left(painter, lower, text, theme.font_ui(12), colours.soft)
         painter.restore()
 
     @staticmethod
@@ -202,7 +202,7 @@ class ModelDialog(QDialog):
         self._waits_for: SidebarModel | None = None
         self._files: QFileDialog | None = None
         self._added: Path | None = None
-        self.shelf = ModelCatalogue(settings, self)
+        self.catalogue = ModelCatalogue(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
         self._said = soft_text("modelSaid")
@@ -224,8 +224,8 @@ class ModelDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         """Look around anew."""
         super().showEvent(event)
-        self.shelf.refresh()
-        self._on_shelf_changed()
+        self.catalogue.refresh()
+        self._on_catalogue_changed()
         self._list.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @property
@@ -278,7 +278,7 @@ class ModelDialog(QDialog):
             "Run models on a machine that you reach over SSH",
             kind="flat",
         )
-        self._other = OtherMachine(self._model, self._controller, self.shelf)
+        self._other = OtherMachine(self._model, self._controller, self.catalogue)
         self._title = section_title(self._other.title)
         for button in (
             self._folder, self._again, self._elsewhere, self._close, self._load, self._cancel,
@@ -320,7 +320,7 @@ class ModelDialog(QDialog):
         layout.addLayout(body, 1)
 
     def _connect(self) -> None:
-        self.shelf.changed.connect(self._on_shelf_changed)
+        self.catalogue.changed.connect(self._on_catalogue_changed)
         self._list.currentItemChanged.connect(lambda *_: self._on_choice_changed())
         self._list.itemDoubleClicked.connect(lambda _: self.load_chosen())  # Enter is the default button's
         self._folder.clicked.connect(self._on_folder)
@@ -336,18 +336,20 @@ class ModelDialog(QDialog):
 
     # The list
 
-    def _on_shelf_changed(self) -> None:
+    def _on_catalogue_changed(self) -> None:
         before = self.chosen
         loaded = self._loaded_folder()
         wanted = self._added or (before.folder if before is not None else loaded)
-        self._offer_places(self.shelf.shelf.places)
+        self._offer_places(self.catalogue.listing.places)
         with QSignalBlocker(self._list):
             self._list.clear()
-            for model in self.shelf.shelf.models:
+            for model in self.catalogue.listing.models:
                 self._add_row(model, model.folder == loaded)
-            rows = [place for place, model in enumerate(self.shelf.shelf.models) if model.folder == wanted]
+            rows = [
+                place for place, model in enumerate(self.catalogue.listing.models) if model.folder == wanted
+            ]
             self._list.setCurrentRow(rows[0] if rows else 0)
-        if not self.shelf.looking:
+        if not self.catalogue.looking:
             self._added = None
         self._on_choice_changed()
 
@@ -364,10 +366,10 @@ class ModelDialog(QDialog):
 
     def _estimate(self, model: SidebarModel) -> Estimate | None:
         """As the worker will choose, as far as it has shown what it can use."""
-        places, device = self.shelf.shelf.places, self._device
+        places, device = self.catalogue.listing.places, self._device
         loaded, info = self._loaded_folder(), self._model.model_info
         if device == "auto" and loaded is not None and info is not None and info.why_not_gpu:
-            before = self.shelf.shelf.at(loaded)
+            before = self.catalogue.listing.at(loaded)
             expected = estimate(before, places) if before is not None else None
             if expected is not None and expected.place.device != info.device:
                 device = "cpu"  # a GPU that the last model would have fitted into was not used
@@ -389,7 +391,7 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Searching …" if self.shelf.looking else "No models found.")
+            self._said.setText("Searching …" if self.catalogue.looking else "No models found.")
         else:
             self._said.setText(chosen.refusal or str(chosen.folder))
         self._memory.show_estimate(taken)
@@ -405,22 +407,22 @@ class ModelDialog(QDialog):
     def _on_device(self, device: str) -> None:
         self._device = device
         self._device_button.set_current(device)
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_dtype(self, dtype: str) -> None:
         self._dtype = dtype
         self._dtype_button.set_current(dtype)
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_again(self) -> None:
-        self.shelf.refresh()
+        self.catalogue.refresh()
         self._on_choice_changed()
 
     def _on_moved(self) -> None:
         self._title.setText(self._other.title)
         self._list.setAccessibleName(self._other.title)
         self._folder.setEnabled(self._controller.place is None)  # it looks through this computer's folders
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_folder(self) -> None:
         self._files = QFileDialog(self, "A folder of model files", self._settings.last_folder)
@@ -434,7 +436,7 @@ class ModelDialog(QDialog):
         """List another folder of model files."""
         self._settings.last_folder = str(Path(folder).parent)
         self._added = Path(folder).resolve()
-        self.shelf.add_folder(folder)
+        self.catalogue.add_folder(folder)
         self._on_choice_changed()
 
     # The worker
@@ -458,7 +460,7 @@ class ModelDialog(QDialog):
             self._waits_for = None
             self.accept()
         elif self.isVisible():
-            self._on_shelf_changed()
+            self._on_catalogue_changed()
 
 
 class MemoryBar(QWidget):
@@ -475,10 +477,10 @@ class MemoryBar(QWidget):
         """Take another estimate; None hides the bar."""
         self._taken = taken
         self.setVisible(taken is not None and taken.place.free_bytes is not None)
-        said = taken_text(taken)
-        self.setAccessibleName(said)
+        text = taken_text(taken)
+        self.setAccessibleName(text)
         self.setToolTip(
-            f"{said}\nWeights are exact; cache and activations are estimated for 1280 image tokens.\n"
+            f"{text}\nWeights are exact; cache and activations are estimated for 1280 image tokens.\n"
             "PyTorch itself needs a few hundred MiB more."
         )
         self.update()

@@ -308,11 +308,11 @@ class ScheduleView(QWidget):
     def _describe(self) -> None:
         """Say in words what is drawn."""
         found = axis.blocks_of(self._model, self._model.schedule) if self._model.schedule else ()
-        said = [
+        parts = [
             f"{axis.look_of(self._model, block.region_id).name} from token {block.first}" for block in found
         ]
-        self.setAccessibleName(f"Scheduled targets: {', '.join(said) or 'none'}")
-        chosen = [f"selected: {text}" for text, block in zip(said, found, strict=True)
+        self.setAccessibleName(f"Scheduled targets: {', '.join(parts) or 'none'}")
+        chosen = [f"selected: {text}" for text, block in zip(parts, found, strict=True)
                   if block.turn is not None and block.turn == self._selected]  # fmt: skip
         self.setAccessibleDescription("; ".join([*chosen, _HINT]))
 

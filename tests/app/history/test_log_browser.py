@@ -1,4 +1,4 @@
-"""The archive: asked beside the screen's thread, the newest wish wins, what was written can be undone."""
+"""The archive: asked beside the screen's thread, the newest request wins, what was written can be undone."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def archive(store: SessionStore, qtbot: PatientBot) -> Iterator[LogBrowser]:
     archive.close()
 
 
-def listed(archive: LogBrowser, qtbot: PatientBot, typed: str = "", **wish: object) -> list[int]:
+def listed(archive: LogBrowser, qtbot: PatientBot, typed: str = "", **request: object) -> list[int]:
     with qtbot.waitSignal(archive.listed) as heard:
-        archive.ask_list(RunQuery(RunFilter.parse(typed), **wish))  # type: ignore[arg-type]
+        archive.ask_list(RunQuery(RunFilter.parse(typed), **request))  # type: ignore[arg-type]
     return [int(run_id) for run_id in heard.args[0].ids_N]
 
 

@@ -17,7 +17,8 @@ from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
-from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu, sample_text
+from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.picture.picture_commands import sample_text
 from gazeviz.ui.shell.notice_bar import TokenQuestion
 from gazeviz.ui.shell.session_commands import picture_offers
 from tests.fakes.fake import FakeBackend

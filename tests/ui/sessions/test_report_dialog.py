@@ -70,7 +70,7 @@ def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
         lambda: "<script>this</script>" in part(dialog, QTextBrowser, "reportPreview").toPlainText(),
     )
     title = part(dialog, QLineEdit, "reportTitle")
-    assert dialog.wish.run_ids == () and title.placeholderText() == "Cats <b>"
+    assert dialog.request.run_ids == () and title.placeholderText() == "Cats <b>"
     qtbot.keyClicks(title, "My title")
     qtbot.waitUntil(lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText())
 

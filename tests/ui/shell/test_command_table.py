@@ -58,7 +58,7 @@ def logged(
     stage.until(lambda: not stage.controller.running)
     browser = window.sessions().browser
     window.show_tab("Sessions")
-    qtbot.waitUntil(lambda: any(entry.kind == "session" for entry in browser.shelf.entries))
+    qtbot.waitUntil(lambda: any(entry.kind == "session" for entry in browser.sidebar.entries))
     window.show_tab("Explore")
     yield window, stage
     window.close()
@@ -67,14 +67,14 @@ def logged(
 def menus_of(window: MainWindow, stage: LoggedStage) -> list[QMenu]:
     """Every menu that stands behind a button, and one of each that the right button opens, all filled."""
     browser = window.sessions().browser
-    session = next(entry for entry in browser.shelf.entries if entry.kind == "session")
+    session = next(entry for entry in browser.sidebar.entries if entry.kind == "session")
     schedule = window.explore.findChild(ScheduleView)
     assert isinstance(schedule, ScheduleView)
     stage.model.schedule = ((0, stage.model.regions.ids[0]), (8, stage.model.regions.ids[1]))
     block = schedule_axis.blocks_of(stage.model, stage.model.schedule)[1]
     stage.model.active_region_id = stage.model.regions.ids[0]
     menus = [
-        window.explore.regions.context_menu(), schedule.make_menu(block), browser.shelf.menu_of(session),
+        window.explore.regions.context_menu(), schedule.make_menu(block), browser.sidebar.menu_of(session),
     ]  # fmt: skip
     for column in window.explore.findChildren(TranscriptColumn):
         column.flow.customContextMenuRequested.emit(QPoint(2, 2))
@@ -128,11 +128,11 @@ def test_every_action_says_what_it_does_or_why_not(logged: tuple[MainWindow, Log
 def test_every_button_with_a_menu_has_a_filled_one(logged: tuple[MainWindow, LoggedStage]) -> None:
     window, stage = logged
     menus_of(window, stage)
+    every = [*window.findChildren(QPushButton), *window.findChildren(QToolButton)]
     buttons = [
         button
-        for kind in (QPushButton, QToolButton)
-        for button in window.findChildren(kind)
-        if button.menu() is not None
+        for button in every
+        if isinstance(button, QPushButton | QToolButton) and button.menu() is not None
     ]
     empty = [button.objectName() for button in buttons if button.menu().isEmpty()]
     assert len(buttons) > 10 and set(empty) <= {

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QSpinBox
+from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QPushButton, QSpinBox
 
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
@@ -222,7 +222,7 @@ def test_the_button_is_run_again_after_a_run_has_ended(stage, bar):
 def test_one_side_can_be_run_alone(stage, bar, which, sides):
     point_at(stage, 4)
     ways = child_of(bar, "runWays")
-    assert isinstance(ways, QAbstractButton)
+    assert isinstance(ways, QPushButton)
     ways.menu().aboutToShow.emit()
     action = bar.findChild(QAction, f"run.{which}")
     assert isinstance(action, QAction)
