@@ -198,7 +198,7 @@ class RegionList:
         return min(palette, key=lambda colour: (used.count(colour), palette.index(colour)))
 
     def free_name(self, wanted: str = "Region", besides: int | None = None) -> str:
-        """The wanted, made one of a kind: a name is how a run's target is told apart.
+        """The wanted name, made unique: runs tell their targets apart by it.
 
         besides: the id of a region whose own name does not count.
         """
@@ -216,7 +216,7 @@ class RegionList:
 
 
 def unique_name(wanted: str, taken: Collection[str]) -> str:
-    """The wanted, or the wanted with the first number from 2 on that nobody has."""
+    """The wanted name, or the same with the first free number from 2 on."""
     name, number = wanted, 2
     while name in taken:
         name, number = f"{wanted} ({number})", number + 1
