@@ -1,11 +1,11 @@
 """What watching and steering cost a decode step, as ratios to the model's own step.
 
-One random model of 8 layers x 16 heads and the built-in one; several answers are open at the same time and take
-turns token by token, so that a busy moment of the machine hits all of them. The plain step is transformers'
-alone: the forward, the highest logit, and nothing kept.
+One random model of 8 layers x 16 heads and the built-in one; several answers are open at the same time and
+take turns token by token, so that a busy moment of the machine hits all of them. Processor time on one thread is
+counted. The plain step is transformers' alone: the forward, the highest logit, and nothing kept.
 
     python -m tests.benchmarks.bench_decoding             measure, and write the section of the help page
-    python -m tests.benchmarks.bench_decoding --small     a look at whether it runs: small sizes, nothing written
+    python -m tests.benchmarks.bench_decoding --small     a look at whether it runs: small, nothing written
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Figures:
 
 
 def measure(engine: Engine, image: Any, n_steps: int) -> dict[str, Figures]:
-    """Let the answers take turns for so many tokens; the first ones and those that are counted are not timed."""
+    """Let the answers take turns for so many tokens; the first ones are not timed."""
     engine.model.generation_config.eos_token_id = []  # a random model may end at once
     open_streams = streams(engine, image, n_steps + 8)
     for stream in open_streams.values():
@@ -162,12 +162,11 @@ def picture(n_image_tok: int) -> np.ndarray:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(description="What watching and steering cost a decode step.")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--tokens", type=int, nargs="*", default=[256, 1024, 2048])
     parser.add_argument("--small", action="store_true", help="small sizes, nothing written")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     n_steps = 4 if options.small else options.steps
     results: dict[str, dict[str, Figures]] = {}
     engine = load(None, device="cpu")
@@ -181,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(table({name: results[name]}), flush=True)
     print(table(results))
     if not options.small:
-        write_section("decoding", section(results, conditions(options.threads), n_steps))
+        write_section("decoding", section(results, conditions(1), n_steps))
 
 
 def _opened(pixels: np.ndarray) -> Any:
@@ -194,10 +193,11 @@ def section(results: dict[str, dict[str, Figures]], measured_with: str, n_steps:
     """The text of the help page."""
     return f"""## A decode step
 
-One more token of an answer: the model's own forward and its highest logit (plain), and the same by gazeviz with
-what it keeps and does. All answers are open at the same time and take turns, {n_steps} tokens each; "times plain"
-is the median of the ratios to the plain step of the same turn. The random model has 8 layers x 16 heads. An
-operation is what PyTorch dispatches, views among them: on a GPU most are a launch.
+One more token of an answer: the model's own forward and its highest logit (plain), and the same by
+gazeviz with what it keeps and does. All answers are open at the same time and take turns, {n_steps} tokens
+each; "times plain" is the median of the ratios to the plain step of the same turn, in processor time on one
+thread. The random model has 8 layers x 16 heads; the ten heads lie in five layers.
+An operation is what PyTorch dispatches, views among them: on a GPU most are a launch.
 
 {table(results)}
 

@@ -5,8 +5,8 @@ heads of a layer share one product, what holds between two tokens is built once,
 layers have run (which keys are kept, the account) is done for all of them at once. The arithmetic is that of
 `SteeredCall`, which serves every other call.
 
-Axes: h chosen head, g key/value head that serves some of them, m heads of a g, K key, D head size, P recorded key
-position, G key group.
+Axes: h chosen head, g key/value head that serves some of them, m heads of a g, K key, D head size, P recorded
+key position, G key group.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Selection = slice | Tensor
 
 @dataclass(frozen=True, eq=False)
 class Sharing:
-    """Which key/value heads some query heads read: `heads` and `groups` select them, n_g x m is their layout."""
+    """Which key/value heads some query heads read: `heads` and `groups` select, n_g x m is the layout."""
 
     heads: Selection
     groups: Selection
@@ -67,8 +67,8 @@ def _evenly_spaced(numbers: Sequence[int]) -> slice | None:
 class StepRecord:
     """What the layers of one decode step left: weights by layer, and what the account is made of.
 
-    `weights` (h, K) by layer, as used; `after` (h, K) of the steered heads, layer by layer, and what they were
-    `before`, as scores (`scored`) or as weights. `capture` and `plan` are those it was made with.
+    `weights` (h, K) by layer, as used; `after` (h, K) of the steered heads, layer by layer, and what they
+    were `before`, as scores (`scored`) or as weights. `capture` and `plan` are those it was made with.
     """
 
     capture: CapturePlan | None = None
@@ -100,7 +100,7 @@ class StepRecord:
         return self.capture.at_keys(joined_HK).float()[None, :, None]
 
     def account(self) -> LayerAccount | None:
-        """What the steered layers add to the forward's account, as if they were one; None where none is here."""
+        """What the steered layers add to the forward's account, as if they were one; None where none is."""
         plan = self.plan
         if not self.after or plan is None:
             return None
@@ -185,7 +185,12 @@ class DecodeCall:
         return scores_hK, (scores_hK + bias_B11K[0, 0, :, :n_keys]).softmax(dim=-1)
 
     def _note(
-        self, plan: SteerPlan, record: StepRecord, weights_hK: Tensor | None, scores_hK: Tensor, after_hK: Tensor
+        self,
+        plan: SteerPlan,
+        record: StepRecord,
+        weights_hK: Tensor | None,
+        scores_hK: Tensor,
+        after_hK: Tensor,
     ) -> None:
         if plan.account_rows is None:
             return
@@ -213,7 +218,9 @@ class DecodeCall:
         """The steered heads' output, (h, D)."""
         share = self._sharing(self._steered)
         value_gKD = self._call.value[0, share.groups].to(after_hK.dtype)
-        return torch.bmm(after_hK.view(share.n_groups, share.n_each, -1), value_gKD).view(len(self._steered), -1)
+        return torch.bmm(after_hK.view(share.n_groups, share.n_each, -1), value_gKD).view(
+            len(self._steered), -1
+        )
 
     def write_into(self, output_BQHD: Tensor, steered_hD: Tensor) -> Tensor:
         """Put the steered heads' row in place of SDPA's; the rest keeps its last bit."""

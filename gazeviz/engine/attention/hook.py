@@ -97,13 +97,13 @@ def gaze_attention(
     mask None (causal, or a single row that sees all) or bool (B, 1, Q, K), True = keep.
     """
     attached: tuple[AttentionHook, LayerSite] | None = getattr(module, _ATTACHED, None)
-    if attached is not None and attached[0].idle and options.get("softcap") is None:
-        if _probed_sites.get() is None:
-            attached[0].passes_by(attached[1])
-            return sdpa_attention_forward(module, query, key, value, attention_mask, **options)[0], None
+    probed = _probed_sites.get()
+    idle = attached is not None and attached[0].idle and options.get("softcap") is None
+    if attached is not None and idle and probed is None:
+        attached[0].passes_by(attached[1])
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)[0], None
     past_tok = 0 if attached is None else attached[0].past_tok
     call = LayerCall.of(module, (query, key, value), attention_mask, past_tok, options)
-    probed = _probed_sites.get()
     if probed is not None:
         probed.append(_site(module, call, options, len(probed)))
 
