@@ -22,6 +22,7 @@ _HOMES = {
     "RunError": "gazeviz.errors",
     "UserError": "gazeviz.errors",
     "Head": "gazeviz.domain.heads",
+    "HeadMetrics": "gazeviz.domain.head_metrics",
     "HeadRanking": "gazeviz.domain.heads",
     "HeadSet": "gazeviz.domain.heads",
     "Layout": "gazeviz.domain.strip",
@@ -29,6 +30,7 @@ _HOMES = {
     "Run": "gazeviz.domain.run",
     "Sampling": "gazeviz.domain.run",
     "Schedule": "gazeviz.domain.steering",
+    "HeadMeans": "gazeviz.domain.steering",
     "Steering": "gazeviz.domain.steering",
     "Strip": "gazeviz.domain.strip",
     "TokenGrid": "gazeviz.domain.grid",
@@ -53,6 +55,8 @@ __all__ = [
     "Evaluated",
     "GazevizError",
     "Head",
+    "HeadMeans",
+    "HeadMetrics",
     "HeadRanking",
     "HeadSet",
     "Layout",
@@ -82,10 +86,11 @@ if TYPE_CHECKING:
     from gazeviz.app.report.sources import logged_picture
     from gazeviz.domain.experiments.picture_set import PictureSet
     from gazeviz.domain.grid import TokenGrid
+    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run, Sampling, Trajectory
-    from gazeviz.domain.steering import Schedule, Steering
+    from gazeviz.domain.steering import HeadMeans, Schedule, Steering
     from gazeviz.domain.strip import Layout, Strip, panel_regions
     from gazeviz.engine.engine import Engine, load
     from gazeviz.engine.generation.read_along import run_map

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.head_metrics import HeadMetrics
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,
@@ -82,6 +83,17 @@ class ModelBackend(Protocol):
         cancelled: Callable[[], bool],
         on_partial: Callable[[HeadRanking], None],
     ) -> Mapping[str, HeadRanking]: ...
+
+    def measure_heads(
+        self,
+        pictures: str,
+        prompt: str,
+        effects_of: tuple[HeadSet, ...],
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMetrics:
+        """Measure all heads over a set of pictures, and the effects of some."""
 
     def release_memory(self) -> None: ...
 
@@ -175,6 +187,24 @@ class EngineAdapter:
         return self._engine.rank(
             strips_of(source), by, progress=progress, cancelled=cancelled, on_partial=on_partial
         )
+
+    def measure_heads(
+        self,
+        pictures: str,
+        prompt: str,
+        effects_of: tuple[HeadSet, ...],
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMetrics:
+        """Open the set and measure; UserErrors of the set and of gazeviz.engine.discovery.head_metrics."""
+        from gazeviz.backend.picture_sets import open_set
+        from gazeviz.domain.experiments.picture_set import SetSource
+
+        return self._engine.head_metrics(
+            open_set(SetSource.parse(pictures)), prompt=prompt, effects_of=effects_of,
+            progress=progress, cancelled=cancelled,
+        )  # fmt: skip
 
     def release_memory(self) -> None:
         """Give back what can be given back; the model stays."""

@@ -17,6 +17,7 @@ from gazeviz.domain.messages import (
     Event,
     Failed,
     Generate,
+    HeadsMeasured,
     JobCancelled,
     OpenPicture,
     Request,
@@ -102,6 +103,7 @@ _NEXT_STEP: Final[dict[type, str]] = {
     Generate: "Use fewer regions, or a smaller picture.",
     Retarget: "Use a region of simpler shape, or a smaller picture.",
     Discover: "Ask for fewer rankings at once.",
+    HeadsMeasured: "Measure fewer pictures at once.",
 }
 
 

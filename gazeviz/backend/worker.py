@@ -36,6 +36,7 @@ from gazeviz.domain.messages import (
     Failed,
     GalleryReady,
     Generate,
+    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -43,6 +44,7 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
+    MeasureHeads,
     ModelForgotten,
     ModelLoaded,
     ModelsListed,
@@ -66,7 +68,7 @@ from gazeviz.errors import Cancelled, UserError
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
-Work = LoadModel | OpenPicture | Generate | Discover
+Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads
 
 
 class Inbox:
@@ -126,7 +128,7 @@ class Inbox:
     def next_work(self, *, busy: bool) -> Work | None:
         """Take the oldest piece of work, unless it needs the model for itself while runs are under way."""
         with self._changed:
-            if not self._work or (busy and isinstance(self._work[0], LoadModel | Discover)):
+            if not self._work or (busy and isinstance(self._work[0], LoadModel | Discover | MeasureHeads)):
                 return None
             return self._work.popleft()
 
@@ -322,6 +324,8 @@ class Worker:
                 self._begin_answer(work)
             case Discover():
                 self._discover(work)
+            case MeasureHeads():
+                self._measure_heads(work)
 
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
@@ -390,6 +394,20 @@ class Worker:
             on_partial=on_partial,
         )
         self._say(RankingsFinished(request.job, dict(rankings)))
+
+    def _measure_heads(self, request: MeasureHeads) -> None:
+        def progress(done: int, total: int) -> None:
+            self._breathe(request.job)
+            self._say(JobProgress(request.job, done, total, "measuring heads over pictures"))
+
+        metrics = self._loaded().measure_heads(
+            request.pictures,
+            request.prompt,
+            request.effects_of,
+            progress=progress,
+            cancelled=lambda: self._inbox.is_cancelled(request.job),
+        )
+        self._say(HeadsMeasured(request.job, metrics))
 
     def _loaded(self) -> ModelBackend:
         if self._machine is None:

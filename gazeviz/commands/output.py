@@ -92,9 +92,13 @@ def region_key(regions: Sequence[Region]) -> Text:
 
 def steering_line(steering: Steering) -> str:
     """Say a steering in one line: which heads, where, how."""
+    from gazeviz.domain.wording import format_strength
+
     n_heads = len(steering.heads)
     strength = steering.strength if isinstance(steering.strength, str) else f"{steering.strength:g}"
     how = f"alpha {figure_text(steering.alpha)}" if steering.mode == "mass" else f"strength {strength}"
+    if steering.mode == "knock_out":
+        how = format_strength(steering)
     where = "a schedule of targets" if steering.schedule else steering.target.name
     origin = f"{n_heads} heads ({steering.heads.origin})" if n_heads > 1 else f"{steering.heads}"
     return f"{origin} → {where} · {steering.mode} · {how} · {steering.scope}".replace("_", " ")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gazeviz.commands import inputs
 from gazeviz.commands.run_log import open_run_log
 from gazeviz.commands.terminal import Terminal, escape, number_or_error, table
+from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gazeviz.engine.models.description import Task
 
 HELP = "Point chosen heads at a region of the picture, and compare with the baseline."
-MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass")
+MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass", "knock_out")
 SCOPES = ("all_rows", "decode_only", "after_image")
 RULES = ("centre", "share")
 
@@ -29,8 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_picture(parser)
     inputs.add_prompt(parser)
     inputs.add_heads(parser)
-    target = parser.add_argument_group("target (one of them)")
-    one = target.add_mutually_exclusive_group(required=True)
+    target = parser.add_argument_group("target (one of them; mode knock_out needs none)")
+    one = target.add_mutually_exclusive_group()
     one.add_argument("--panel", type=int, metavar="K", help="panel of a strip, counted from 1")
     one.add_argument("--box", metavar="x0,y0,x1,y1", help="a box in picture pixels")
     one.add_argument("--mask", metavar="FILE", help="a picture of the same size, white where the region is")
@@ -49,6 +50,10 @@ def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> No
     group.add_argument(
         "--alpha", type=float, help="the target's share of each row, mode mass only (default: .9)"
     )
+    group.add_argument(
+        "--mean-over", metavar="SET",
+        help="mode knock_out: put each head's mean output over these pictures in its place, not zero",
+    )  # fmt: skip
     group.add_argument("--scope", choices=SCOPES, help=f"rows that are biased (default: {scope})")
     group.add_argument(
         "--rule", choices=RULES, default=RULES[0],
@@ -83,6 +88,10 @@ def wish(
     if options.strength is not None:
         how["strength"] = strength_of(options.strength)
     heads = inputs.heads(options, engine, task)
+    if options.mean_over is not None:
+        from gazeviz.evaluating import open_pictures
+
+        how["means"] = engine.head_means(open_pictures(options.mean_over, engine), heads)
     return Steering(heads, target, rule=options.rule, share=options.share, schedule=schedule, **how)
 
 
@@ -119,10 +128,17 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 def _target(
     options: argparse.Namespace, shown: inputs.NamedPicture, terminal: Terminal
 ) -> tuple[Region, tuple[Region, ...]]:
-    """The target, and the regions that tokens are tinted by."""
+    """The target, and the regions that tokens are tinted by; a knock-out may have the whole picture."""
+    from gazeviz.domain.region import Region
+
     if options.panel is not None:
         regions = inputs.panels(shown, options.layout)
         return inputs.panel(regions, options.panel), regions
+    if options.box is None and options.mask is None and options.regions is None:
+        if options.mode != "knock_out":
+            raise UserError("No target is named.", next_step="Name one: --panel, --box, --mask or --regions.")
+        whole = Region.whole(shown.image.size)
+        return whole, (whole,)
     if options.box is not None:
         region = inputs.box(options.box, shown.image)
         return region, (region,)

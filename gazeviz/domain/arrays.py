@@ -30,6 +30,7 @@ class HoldsArrays:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for value in state.values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
+        for held in state.values():
+            for value in held.values() if isinstance(held, dict) else (held,):
+                if isinstance(value, np.ndarray):
+                    value.setflags(write=False)

@@ -70,6 +70,11 @@ class Region:
             )
 
     @classmethod
+    def whole(cls, size_px: tuple[int, int], name: str = "Whole picture") -> Region:
+        """Build the region of all pixels; size_px: width and height of the picture."""
+        return cls.box(name, (0, 0, *size_px), size_px)
+
+    @classmethod
     def box(cls, name: str, box_px: Box, size_px: tuple[int, int], colour: str | None = None) -> Region:
         """Build the rectangle x0, y0, x1, y1 (corners in any order), cut at the picture's edges.
 

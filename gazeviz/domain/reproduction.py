@@ -135,6 +135,8 @@ def _target_words(steering: Steering | None, mask: str | None) -> list[str] | No
     """How `gazeviz steer` names the target; None where it cannot."""
     if steering is None:
         return []
+    if steering.means is not None:
+        return None
     if steering.schedule is not None and not _is_one_target(steering.schedule, steering.target):
         return None
     if is_box(steering.target):
@@ -150,7 +152,10 @@ def _is_one_target(schedule: Schedule, target: Region) -> bool:
 def _steering_words(steering: Steering) -> list[str]:
     strength = steering.strength if isinstance(steering.strength, str) else _number(steering.strength)
     words = ["--mode", steering.mode]
-    words += ["--alpha", _number(steering.alpha)] if steering.mode == "mass" else ["--strength", strength]
+    if steering.mode == "mass":
+        words += ["--alpha", _number(steering.alpha)]
+    elif steering.mode != "knock_out":
+        words += ["--strength", strength]
     words += ["--scope", steering.scope, "--rule", steering.rule]
     return words + (["--share", _number(steering.share)] if steering.rule == "share" else [])
 
@@ -216,6 +221,8 @@ def _steering_code(steering: Steering) -> list[str]:
         ]
         pairs = ", ".join(turns) + ("," if len(turns) == 1 else "")
         lines.append(f"    schedule=gazeviz.Schedule(({pairs})),")
+    if steering.means is not None:
+        lines.append(f"    means=gazeviz.HeadMeans.from_json({steering.means.to_json()!r}),")
     return [*lines, ")"]
 
 

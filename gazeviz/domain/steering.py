@@ -7,6 +7,8 @@ path must equal it.  Nothing here knows layers, caches or devices.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +23,9 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.errors import UserError
 
-Mode: TypeAlias = Literal["boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass"]
+Mode: TypeAlias = Literal[
+    "boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass", "knock_out"
+]
 Scope: TypeAlias = Literal["all_rows", "decode_only", "after_image"]
 Hard: TypeAlias = Literal["hard", "hard_uniform"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -40,6 +44,62 @@ _SIGNS: dict[str, tuple[int, int, int, int, int]] = {
     "suppress_all": (-1, -1, -1, 0, 0),
     "max_suppress_all": (-1, -1, -1, 0, -1),
 }
+
+
+@dataclass(frozen=True)
+class HeadMeans:
+    """What each of some heads puts out on average, which may stand in for its output when it is knocked out.
+
+    heads: in the order of `data`.  data: little-endian float32, (heads, head_size), each head's output
+    before the layer's output projection, averaged over all prompt rows of each picture and then over the
+    pictures.  measured_on: the pictures in words ("builtin:20@7").
+    Raises UserError for data of another size.
+    """
+
+    heads: HeadSet
+    head_size: int
+    data: bytes
+    measured_on: str = ""
+
+    def __post_init__(self) -> None:
+        if self.head_size < 1 or len(self.data) != 4 * self.head_size * len(self.heads):
+            raise UserError(
+                f"The mean outputs of {len(self.heads)} heads are incomplete.",
+                next_step="Measure them again.",
+            )
+
+    @property
+    def values_hD(self) -> NDArray[np.float32]:
+        """The means, float32 (h, D), read-only."""
+        return np.frombuffer(self.data, dtype="<f4").reshape(len(self.heads), self.head_size)
+
+    def of(self, heads: HeadSet) -> HeadMeans:
+        """Return the means of some of the heads, in their order; UserError where one was not measured."""
+        place = {head: row for row, head in enumerate(self.heads)}
+        missing = [str(head) for head in heads if head not in place]
+        if missing:
+            raise UserError(
+                f"The mean output of {', '.join(missing[:5])} was not measured.",
+                next_step="Measure the means of all heads that are knocked out.",
+            )
+        chosen = self.values_hD[[place[head] for head in heads]]
+        return replace(self, heads=HeadSet(heads.heads), data=chosen.tobytes())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as a JSON object, the data in base64."""
+        data = base64.b64encode(self.data).decode("ascii")
+        return {**vars(self), "heads": self.heads.to_json(), "data": data}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> HeadMeans:
+        """Rebuild means from `to_json()`; ValueError for data that is no base64."""
+        try:
+            raw = base64.b64decode(str(data["data"]), validate=True)
+        except binascii.Error as error:
+            raise ValueError("the means of the heads are no base64") from error
+        return cls(
+            HeadSet.from_json(data["heads"]), int(data["head_size"]), raw, str(data.get("measured_on", ""))
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +152,9 @@ class Steering:
     scope: which query rows are biased: all, those of decoded tokens, or those after the last image token.
     rule, share: how regions select cells (domain.grid).
     schedule: targets that take turns; `target` holds before its first switch.
+    means: mode "knock_out" only, which takes the heads' output out of the rows in scope: what stands in for
+        it (None: zero).  Strength, alpha and target change nothing there; the target is what answers are
+        judged by, and a schedule's None gives the heads back.
     Raises UserError for anything out of range, an empty head set, and targets of different pictures.
     """
 
@@ -104,6 +167,7 @@ class Steering:
     rule: Rule = "centre"
     share: float = 0.5
     schedule: Schedule | None = None
+    means: HeadMeans | None = None
 
     def __post_init__(self) -> None:
         if not len(self.heads):
@@ -115,6 +179,13 @@ class Steering:
         check_rule(self.rule, self.share)
         if self.strength not in HARD:
             object.__setattr__(self, "strength", float(self.strength))
+        if self.means is not None:
+            if self.mode != "knock_out":
+                raise UserError(
+                    "Mean outputs stand in for heads only where these are knocked out.",
+                    next_step="Choose the mode knock_out, or leave the means out.",
+                )
+            object.__setattr__(self, "means", self.means.of(self.heads))
         for region in self.schedule.regions if self.schedule else ():
             if region.size_px != self.target.size_px:
                 raise UserError(
@@ -148,6 +219,7 @@ class Steering:
             "target": 0,
             "schedule": [[step, region and number[region]] for step, region in switches],
             **{key: getattr(self, key) for key in ("mode", "strength", "scope", "alpha", "rule", "share")},
+            **({} if self.means is None else {"means": self.means.to_json()}),
         }
 
     @classmethod
@@ -158,6 +230,8 @@ class Steering:
         switches = fields.pop("schedule")
         turns = tuple((step, None if index is None else regions[index]) for step, index in switches)
         heads, target = HeadSet.from_json(fields.pop("heads")), regions[fields.pop("target")]
+        means = fields.pop("means", None)
+        fields["means"] = None if means is None else HeadMeans.from_json(means)
         return cls(heads, target, schedule=Schedule(turns) if turns else None, **fields)
 
 
@@ -184,7 +258,7 @@ def check_alpha(alpha: float) -> None:
 def bias_by_group(mode: Mode, beta: float) -> NDArray[np.float64]:
     """Return the bias on the scores of each group of key positions, float64 (5,).
 
-    Raises ValueError for the mode "mass", which fixes the result and not the bias.
+    Raises ValueError for the modes "mass" and "knock_out", which have none.
     """
     if mode not in _SIGNS:
         raise ValueError(f"mode {mode!r} has no bias by group")
@@ -205,6 +279,7 @@ def steered_weights(
     codes_K: group code of each key position, (..., K), broadcast against the scores.
     visible_K: bool, (..., K), broadcast: the keys that the row may see (causal, sliding, padding).
     Returns float64 (..., K): 0 at hidden keys, each row summing to 1, or all 0 when it sees no key.
+    "knock_out" leaves the weights as they are: it replaces what the head puts out.
     A row that cannot see the target is never emptied: "hard" leaves it the keys of the highest bias it
     does see, with their own scores, and "mass" leaves it as it is.
     """
@@ -213,6 +288,8 @@ def steered_weights(
     )
     if mode == "mass":
         return _fixed_mass(scores, visible, codes == TARGET, alpha)
+    if mode == "knock_out":
+        return softmax_visible(scores, visible)
     if strength not in HARD:
         return softmax_visible(scores + bias_by_group(mode, float(strength))[codes], visible)
     level = np.where(visible, bias_by_group(mode, 1.0)[codes], -np.inf)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from gazeviz.domain.heads import HeadSet
-    from gazeviz.domain.steering import Hard, Mode, Scope
+    from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope
 
 # Tokens that add no text to an answer: the end of a turn, or a part of a character. The names of a model's
 # special tokens are a mapping of ids, {2: "<|im_end|>"}.
@@ -52,6 +52,7 @@ MODE_NAMES: Final[Mapping[Mode, str]] = {
     "suppress_image": "suppress picture",
     "suppress_all": "suppress picture and prompt",
     "max_suppress_all": "suppress everything else",
+    "knock_out": "knock out",
     "mass": "fixed share",
 }
 SCOPE_NAMES: Final[Mapping[Scope, str]] = {
@@ -73,10 +74,14 @@ class SteeringLike(Protocol):
     def alpha(self) -> float: ...
     @property
     def scope(self) -> Scope: ...
+    @property
+    def means(self) -> HeadMeans | None: ...
 
 
 def format_strength(steering: SteeringLike) -> str:
     """Return how strongly heads are steered: "8", "hard", or the share of each row, "share .5"."""
+    if steering.mode == "knock_out":
+        return "output zero" if steering.means is None else "output mean"
     if steering.mode == "mass":
         return f"share {format_figure(steering.alpha)}"
     if isinstance(steering.strength, str):

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gazeviz.domain.experiments.picture_set import PictureSet
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.notebook_face import remember_picture
+from gazeviz.domain.prompts import OPEN_QUESTION
 from gazeviz.domain.run import Run, Sampling
-from gazeviz.domain.steering import Steering
+from gazeviz.domain.steering import HeadMeans, Steering
 from gazeviz.engine.generation.batching import Turn, batches
 from gazeviz.engine.generation.decoding import Answer, Decoding, Stream
 from gazeviz.engine.generation.passes import Memory, PromptRunner
@@ -32,6 +34,7 @@ from gazeviz.imaging import Picture, open_picture
 
 if TYPE_CHECKING:
     from gazeviz.domain.grid import TokenGrid
+    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.engine.discovery.discovery import PanelledPicture
     from gazeviz.engine.discovery.discovery import Progress as DiscoveryProgress
 
@@ -88,6 +91,11 @@ class Engine:
     def shape_LH(self) -> tuple[int, int]:
         """Layers of the language model, and heads of the widest one."""
         return self._loaded.hook.shape_LH
+
+    @property
+    def turn(self) -> Turn:
+        """What a pass holds while it runs: `with engine.turn` keeps others from the model."""
+        return self._turn
 
     @property
     def loaded(self) -> LoadedModel:
@@ -297,6 +305,47 @@ class Engine:
                 vision=self._memory.vision,
             )
 
+    def head_metrics(
+        self,
+        pictures: PictureSet | Sequence[PanelledPicture],
+        *,
+        prompt: str = OPEN_QUESTION,
+        effects_of: Sequence[HeadSet] = (),
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> HeadMetrics:
+        """Where every head looks before it answers, over a set; and what answers owe to some head sets.
+
+        See gazeviz.engine.discovery.head_metrics.
+        """
+        from gazeviz.engine.discovery.head_metrics import metrics_over
+
+        chosen = pictures.pictures if isinstance(pictures, PictureSet) else pictures
+        return metrics_over(
+            self, chosen, prompt,
+            names=[one.name for one in pictures.pictures] if isinstance(pictures, PictureSet) else (),
+            measured_on=_named_set(pictures), effects_of=effects_of,
+            progress=progress, cancelled=cancelled,
+        )  # fmt: skip
+
+    def head_means(
+        self,
+        pictures: PictureSet | Sequence[PanelledPicture],
+        heads: HeadSet,
+        *,
+        prompt: str = OPEN_QUESTION,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> HeadMeans:
+        """What heads put out on average over a set, for the mode knock_out."""
+        from gazeviz.engine.discovery.head_metrics import means_over
+
+        chosen = pictures.pictures if isinstance(pictures, PictureSet) else pictures
+        return means_over(
+            self, chosen, prompt, heads, progress=progress, cancelled=cancelled,
+            measured_on=_named_set(pictures),
+        )  # fmt: skip
+
     def release_memory(self) -> None:
         """Forget kept image prefixes and give cached GPU memory back; the model stays."""
         with self._turn:
@@ -329,7 +378,11 @@ class Engine:
 
     def _check(self, tracked: HeadSet, steering: Steering | None) -> None:
         """Refuse heads that the model lacks."""
-        for heads in (tracked, steering.heads if steering else NO_HEADS):
+        self.check_heads(tracked, steering.heads if steering else NO_HEADS)
+
+    def check_heads(self, *sets: HeadSet) -> None:
+        """Raise UserError for heads that the model lacks."""
+        for heads in sets:
             heads.check(self.shape_LH)
             n_heads = {site.index: site.n_heads for site in self._loaded.hook.sites}
             missing = [str(head) for head in heads if head.index >= n_heads.get(head.layer, 0)]
@@ -361,6 +414,10 @@ def load(
     """
     loaded = load_model(source, device=device, dtype=dtype, progress=progress)
     return Engine(loaded, max_image_tokens=max_image_tokens)
+
+
+def _named_set(pictures: PictureSet | Sequence[PanelledPicture]) -> str:
+    return str(pictures.source) if isinstance(pictures, PictureSet) else f"{len(pictures)} pictures"
 
 
 def _default(track: HeadSet | None, steering: Steering | None) -> HeadSet:

@@ -23,7 +23,7 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
-from gazeviz.domain.steering import HARD, Schedule, Steering
+from gazeviz.domain.steering import HARD, HeadMeans, Schedule, Steering
 
 Refer: TypeAlias = Callable[[Region], str]
 """Keeps a region and returns its digest."""
@@ -297,6 +297,8 @@ def _targets(steering: Steering) -> list[str]:
 
 def _strength_cells(steering: Steering) -> tuple[str, float | None]:
     """The strength in words, and as a number to compare: a hard one is above all."""
+    if steering.mode == "knock_out":
+        return "zero" if steering.means is None else "mean", None
     if steering.mode == "mass":
         return f"alpha {steering.alpha:g}", None
     if steering.strength in HARD:
@@ -314,6 +316,7 @@ def _steering_data(steering: Steering, refer: Refer) -> dict[str, Any]:
         "target": refer(steering.target),
         "schedule": [[step, None if region is None else refer(region)] for step, region in turns],
         **{key: getattr(steering, key) for key in ("mode", "strength", "scope", "alpha", "rule", "share")},
+        **({} if steering.means is None else {"means": steering.means.to_json()}),
     }
 
 
@@ -325,6 +328,7 @@ def _steering_of(data: Mapping[str, Any], find: Find) -> Steering:
             "heads": HeadSet.from_json(data["heads"]),
             "target": find(data["target"]),
             "schedule": Schedule(turns) if turns else None,
+            "means": HeadMeans.from_json(data["means"]) if data.get("means") else None,
         }
     )
 

@@ -1,15 +1,19 @@
 """The worker's loop at what takes long: measuring heads and loading a model, and how both are stopped."""
 
+from gazeviz.domain.head_metrics import METRICS
+from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import (
     AskMap,
     Cancel,
     Discover,
     Failed,
     Generate,
+    HeadsMeasured,
     JobCancelled,
     JobProgress,
     LoadModel,
     MapReady,
+    MeasureHeads,
     ModelLoaded,
     RankingPartial,
     RankingsFinished,
@@ -59,6 +63,34 @@ def test_discovery_is_cancelled_between_strips(heard: Heard) -> None:
         assert len(heard.of(RankingPartial, 2)) in (3, 4)
         backend.send(Discover(3, StripsSource("builtin", 2)))
         heard.until(RankingsFinished, 3)
+
+
+def test_heads_are_measured_over_a_set_and_cross_the_wire_whole(heard: Heard) -> None:
+    some = HeadSet.of("L1H2,L2H0")
+    with FakeBackend(heard) as backend:
+        backend.send(LoadModel(1))
+        backend.send(MeasureHeads(2, "builtin:4@7", "What?", (some,)))
+        metrics = heard.until(HeadsMeasured, 2).metrics
+        assert (metrics.measured_on, metrics.prompt, len(metrics.names)) == ("builtin:4@7", "What?", 4)
+        assert set(metrics.values) == set(METRICS)
+        assert [effect.heads for effect in metrics.effects] == [some, some]
+        assert not metrics.values["image"].flags.writeable
+        assert heard.of(JobProgress, 2)[-1].done == 4
+
+
+def test_measuring_heads_is_cancelled_between_pictures(heard: Heard) -> None:
+    with FakeBackend(heard) as backend:
+        backend.send(LoadModel(1))
+        heard.until(ModelLoaded, 1)
+        backend.pace.hold()
+        backend.send(MeasureHeads(2, "builtin:4@7", "What?"))
+        backend.pace.allow(2)
+        heard.until(JobProgress, 2)
+        backend.send(Cancel(2))
+        one_more_token(backend)
+        heard.until(JobCancelled, 2)
+        backend.pace.free()
+        assert not heard.of(HeadsMeasured)
 
 
 def test_loading_is_cancelled_between_its_parts(heard: Heard) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from gazeviz.domain import messages
 from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -21,6 +23,7 @@ from gazeviz.domain.messages import (
     GalleryReady,
     Generate,
     GenerateSpec,
+    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -30,6 +33,7 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
+    MeasureHeads,
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
@@ -52,12 +56,13 @@ from gazeviz.domain.messages import (
 from gazeviz.domain.model_files import StoredWeights
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, Run, RunRequest, Sampling, Step
-from gazeviz.domain.steering import Schedule, Steering
+from gazeviz.domain.steering import HeadMeans, Schedule, Steering
 from gazeviz.errors import UserError
 
 HEADS = HeadSet.of("L1H2,L3H0")
 LEFT = Region.box("Left", (0, 0, 10, 8), (20, 8), "#0072B2")
 RIGHT = Region.box("Right", (10, 0, 20, 8), (20, 8))
+MEANS = HeadMeans(HEADS, 1, b"12345678")
 STEERING = Steering(HEADS, LEFT, schedule=Schedule(((2, RIGHT), (4, None))))
 SPEC = GenerateSpec(
     "ab", "?", STEERING, Sampling(0.7, 0.9, 3), 12, HEADS, HeadSet.of("L0H0"), (LEFT, RIGHT), "share", 0.25
@@ -72,6 +77,10 @@ INFO = ModelInfo(
     "m", "/m", "f", (3, 4), np.ones((3, 4), bool), "cpu", "float32", None, "f", 64,
     RANKING, Recommended(2), {"mass": RANKING}, special_tokens={2: "<|im_end|>"},
 )  # fmt: skip
+METRICS_OF_HEADS = HeadMetrics(
+    dict.fromkeys(METRICS, np.ones((2, 3, 4), dtype=np.float32)), ("a", "b"), "What?", "builtin:2@7", "m",
+    (HeadEffect(HEADS, "knocked_out", -1.0, -2.0, 0.0, 2),),
+)  # fmt: skip
 ROW_P = np.linspace(0, 1, 10, dtype=np.float32)
 ROW_R = np.ones(2, dtype=np.float32)
 
@@ -82,9 +91,11 @@ REQUESTS: tuple[messages.Request, ...] = (
     LoadModel(1, "folder", "cpu", "float32"),
     OpenPicture(2, PictureSource("ab", "pasted", data=b"PNG")),
     Generate(3, SPEC),
+    Generate(4, replace(SPEC, steering=Steering(HEADS, LEFT, "knock_out", means=MEANS))),
     Retarget(3, RIGHT),
     Cancel(3),
     Discover(4, StripsSource("builtin", 5, 1), ("mass", "causal")),
+    MeasureHeads(5, "builtin:2@7", "What?", (HeadSet.of("L0H1"),)),
     AskMap(5, 3, (0, 1), HEADS),
     AskMass(6, 3, (0,), np.arange(3)),
     AskGallery(7, 3, (0,), (Head(1, 2),)),
@@ -105,6 +116,7 @@ EVENTS: tuple[messages.Event, ...] = (
     RunFinished(3, RUN),
     RankingPartial(4, "mass", np.zeros((3, 4)), 1, 5),
     RankingsFinished(4, {"mass": RANKING}),
+    HeadsMeasured(5, METRICS_OF_HEADS),
     MapReady(5, ROW_P),
     MassReady(6, np.zeros((3, 4), np.float32)),
     GalleryReady(7, ROW_P[None]),

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gazeviz.domain.steering import (
     PROMPT_TEXT,
     SCOPES,
     TARGET,
+    HeadMeans,
     Schedule,
     Steering,
     bias_by_group,
@@ -26,7 +28,7 @@ from gazeviz.domain.steering import (
 )
 from gazeviz.errors import UserError
 
-BIAS_MODES = tuple(mode for mode in MODES if mode != "mass")
+BIAS_MODES = tuple(mode for mode in MODES if mode not in ("mass", "knock_out"))
 STRENGTHS = (0.0, 0.7, 8.0, 10_000.0, "hard", "hard_uniform")
 CODES_K = np.array(
     [FIRST, PROMPT_TEXT, OTHER_IMAGE, TARGET, TARGET, OTHER_IMAGE, PROMPT_TEXT, DECODED, DECODED]
@@ -317,3 +319,34 @@ class TestWish:
             data = steering.to_json()
             assert Steering.from_json(json.loads(json.dumps(data))) == steering
         assert len(scheduled.to_json()["regions"]) == 2  # a region that returns is kept once
+
+
+A_REGION = Region.whole((4, 4))
+MEANS = HeadMeans(HeadSet.of("L0H1,L2H3"), 2, np.arange(4, dtype="<f4").tobytes(), "builtin:2@7")
+
+
+def test_means_go_with_the_heads_that_are_knocked_out() -> None:
+    heads = HeadSet.of("L2H3")
+    steering = Steering(heads, A_REGION, "knock_out", means=MEANS)
+    assert steering.means is not None
+    assert steering.means.values_hD.tolist() == [[2.0, 3.0]]
+    assert Steering.from_json(json.loads(json.dumps(steering.to_json()))) == steering
+    assert "means" not in replace(steering, means=None).to_json()
+
+
+def test_means_without_a_knock_out_or_of_other_heads_are_refused() -> None:
+    with pytest.raises(UserError, match="only where these are knocked out"):
+        Steering(HeadSet.of("L2H3"), A_REGION, means=MEANS)
+    with pytest.raises(UserError, match="L1H1 was not measured"):
+        Steering(HeadSet.of("L1H1"), A_REGION, "knock_out", means=MEANS)
+    with pytest.raises(UserError, match="incomplete"):
+        HeadMeans(HeadSet.of("L0H1"), 2, b"1234")
+
+
+def test_a_knock_out_leaves_the_weights_alone() -> None:
+    scores, visible = np.array([[1.0, 2.0, 3.0]]), np.array([[True, True, False]])
+    codes = np.array([TARGET, OTHER_IMAGE, DECODED])
+    expected = softmax_visible(scores, visible)
+    assert (steered_weights(scores, codes, visible, "knock_out", 8.0) == expected).all()
+    with pytest.raises(ValueError, match="no bias"):
+        bias_by_group("knock_out", 1.0)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gazeviz.backend.engine_adapter import LoadProgress, OpenedPicture, RankProgress, decoded_image
 from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,
@@ -174,6 +175,35 @@ class ScriptedModel:
                 on_partial(rankings[name])
             progress(done, n, (n - done) * self._script.strip_s)
         return rankings
+
+    def measure_heads(
+        self,
+        pictures: str,
+        prompt: str,
+        effects_of: tuple[HeadSet, ...],
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMetrics:
+        """Four pictures; metrics that rise from head to head, effects of minus and plus one."""
+        n, shape_LH = 4, self.info().shape_LH
+        for done in range(1, n + 1):
+            if cancelled():
+                raise Cancelled("The measurement of the heads was cancelled.")
+            self._script.wait(self._script.strip_s)
+            progress(done, n)
+        rising_LH = np.linspace(0.1, 0.9, shape_LH[0] * shape_LH[1]).reshape(shape_LH)
+        values = np.stack([rising_LH * (place + 1) / n for place in range(n)]).astype(np.float32)
+        effects = tuple(
+            effect
+            for heads in effects_of
+            for effect in (
+                HeadEffect(heads, "knocked_out", -1.0, -1.5, -0.5, n),
+                HeadEffect(heads, "steered", 1.0, 0.5, 1.5, n),
+            )
+        )
+        names = tuple(f"strip {place + 1}" for place in range(n))
+        return HeadMetrics(dict.fromkeys(METRICS, values), names, prompt, pictures, "scripted", effects)
 
     def release_memory(self) -> None:
         """There is none to release."""

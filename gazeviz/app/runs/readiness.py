@@ -63,7 +63,7 @@ def readiness(model: SessionModel, which: Which = "both") -> Readiness:
     missing = _missing_for_steering(model)
     if missing is None:
         return Readiness(which == "both", True)
-    wished_for = len(model.chosen) and (model.target_region_id is not None or model.schedule)
+    wished_for = len(model.chosen) and model.has_aim
     return Readiness(which == "both" and not wished_for, False, *missing)
 
 
@@ -91,9 +91,10 @@ def _missing_for_any(model: SessionModel) -> _Missing | None:
 def _missing_for_steering(model: SessionModel) -> _Missing | None:
     targets = [region_id for _, region_id in model.schedule] + [model.target_region_id]
     aimed_at = [region_id for region_id in dict.fromkeys(targets) if region_id is not None]
-    if not aimed_at and not len(model.regions):
+    aims = model.has_aim
+    if not aims and not len(model.regions):
         return "There is no region.", "Paint one on the picture, or choose a layout of panels."
-    if not aimed_at:
+    if not aims:
         return "No target: steering is off.", "Click a region or press its number."
     if not len(model.chosen):
         return "No head is chosen.", "Choose heads to steer."

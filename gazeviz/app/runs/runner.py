@@ -87,12 +87,13 @@ class SpecMaker:
         return self._checked(region.as_region())
 
     def _steering(self) -> Steering:
-        model = self._desk.model
+        model, settings = self._desk.model, self._desk.model.steering
         turns = tuple((first, self.target(region_id)) for first, region_id in model.schedule)
         target = self.target(model.target_region_id) or next((region for _, region in turns if region), None)
+        if target is None and settings.mode == "knock_out" and model.grid is not None:
+            target = Region.whole(model.grid.picture_size_px)
         if target is None:
             raise UserError("No target: steering is off.", next_step="Click a region or press its number.")
-        settings = model.steering
         return Steering(
             heads=model.chosen,
             target=target,
@@ -102,6 +103,7 @@ class SpecMaker:
             alpha=settings.alpha,
             rule=model.rule,
             share=model.share,
+            means=settings.means if settings.mode == "knock_out" else None,
             schedule=Schedule(turns) if turns else None,
         )
 
@@ -163,7 +165,7 @@ class Runner:
             specs.append(steered)
         elif which == "both":
             model.show_run("steered", None)
-            if model.target_region_id is not None or model.schedule:
+            if model.has_aim:
                 notices.say(
                     self._desk.model,
                     "info",
@@ -208,7 +210,7 @@ class Runner:
 
     def _can_steer(self) -> bool:
         model = self._desk.model
-        return bool(len(model.chosen)) and (model.target_region_id is not None or bool(model.schedule))
+        return bool(len(model.chosen)) and model.has_aim
 
     def _is_shown(self, spec: GenerateSpec) -> bool:
         """Whether the baseline that is shown is this one, and its attention can still be asked for."""

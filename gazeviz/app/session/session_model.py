@@ -171,6 +171,12 @@ class SessionModel(QObject):
     # The grid and its cells
 
     @property
+    def has_aim(self) -> bool:
+        """Whether chosen heads have something to do: a target, a schedule, or a mode that needs neither."""
+        knocked_out = self.steering.mode == "knock_out"
+        return self.target_region_id is not None or bool(self.schedule) or knocked_out
+
+    @property
     def grid(self) -> TokenGrid | None:
         """Where the picture's image tokens lie; None until the worker has said so."""
         return self._grid

@@ -18,7 +18,7 @@ from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import GenerateSpec, PictureSource, RunSummary, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
-from gazeviz.domain.steering import Hard, Mode, Scope
+from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope
 from gazeviz.domain.strip import Layout
 
 WorkerState: TypeAlias = Literal["none", "starting", "loading", "ready", "busy", "lost"]
@@ -111,6 +111,7 @@ class SteeringSettings:
     strength: float | Hard = 8.0
     alpha: float = 0.9
     scope: Scope = "all_rows"
+    means: HeadMeans | None = None
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ class AttentionHook:
     """The attention layers of one model: what to record there, what to steer, and what came of it.
 
     Set `past_tok` (tokens already in the cache) before every forward; `capture`, `capture_values` (absolute
-    key positions whose value norms to record) and `steer` hold until they are changed. `take_*` hands over
+    key positions whose value norms to record), `output_means` (record what each head puts out on average over
+    the forward's rows) and `steer` hold until they are changed. `take_*` hands over
     what the newest forward left and clears it. A forward begins where the first attention layer is called.
     """
 
@@ -132,10 +133,12 @@ class AttentionHook:
         self.sites: tuple[LayerSite, ...] = tuple(sites)
         self.past_tok: int = 0
         self.capture_values: Tensor | None = None
+        self.output_means: bool = False
         self._capture: CapturePlan | None = None
         self._steer: SteerPlan | None = None
         self._rows: dict[int, Tensor] = {}
         self._value_norms: dict[int, Tensor] = {}
+        self._output_means: dict[int, Tensor] = {}
         self._accounts: list[LayerAccount] = []
         self._groups: dict[tuple[int, int, torch.device], KeyGroups] = {}
         self._step = StepRecord()
@@ -224,6 +227,11 @@ class AttentionHook:
         norms, self._value_norms = self._value_norms, {}
         return norms
 
+    def take_output_means(self) -> dict[int, Tensor]:
+        """Each head's output, averaged over the forward's rows, by layer: float32 (B, H, D)."""
+        means, self._output_means = self._output_means, {}
+        return means
+
     def take_account(self) -> PassAccount | None:
         """The newest forward's account; None where no head was to be steered or nobody asked for it."""
         layers, self._accounts = self._accounts, []
@@ -253,6 +261,8 @@ class AttentionHook:
             output = steered.write_into(attend())
         with torch.no_grad():
             self._record(site, call, steered)
+            if self.output_means:
+                self._output_means[site.index] = output.float().mean(dim=1)
         return output
 
     def _decode(self, site: LayerSite, call: LayerCall, attend: Callable[[], Tensor]) -> Tensor:
@@ -286,6 +296,7 @@ class AttentionHook:
     def _begin_forward(self) -> None:
         self._rows.clear()
         self._value_norms.clear()
+        self._output_means.clear()
         self._groups.clear()
         self._accounts = []
         self._step.clear()

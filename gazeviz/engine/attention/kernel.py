@@ -34,12 +34,14 @@ class BiasRule:
     @property
     def neutral(self) -> bool:
         """Whether the rule leaves every row as it is (a bias of 0)."""
-        return self.mode != "mass" and self.strength == 0
+        return self.mode not in ("mass", "knock_out") and self.strength == 0
 
     def touches(self, codes_BK: Tensor) -> Tensor:
         """Which key positions the rule acts on: bool, shaped as the codes."""
         if self.mode == "mass":
             return codes_BK == TARGET
+        if self.mode == "knock_out":
+            return torch.ones_like(codes_BK, dtype=torch.bool)
         return _bias_by_group(self.mode, 1.0, codes_BK.device)[codes_BK] != 0
 
 
@@ -81,6 +83,8 @@ def steered_weights(scores_BhQK: Tensor, visible: Tensor, codes_BK: Tensor, rule
     """
     if rule.mode == "mass":
         return _mass_weights(scores_BhQK, visible, codes_BK, rule.alpha)
+    if rule.mode == "knock_out":
+        return plain_weights(scores_BhQK, visible)
     if isinstance(rule.strength, str):
         return _limit_weights(scores_BhQK, visible, codes_BK, rule)
     bias_B11K = _bias_B11K(rule.mode, float(rule.strength), codes_BK)
@@ -121,7 +125,7 @@ class KeyGroups:
 
     def seen_bias_B11K(self, rule: BiasRule) -> Tensor | None:
         """A rule's bias less the highest, for rows that see every key; None for rules that are no bias."""
-        if rule.mode == "mass" or isinstance(rule.strength, str):
+        if rule.mode in ("mass", "knock_out") or isinstance(rule.strength, str):
             return None
         if rule not in self._biases:
             bias_B11K = _bias_B11K(rule.mode, float(rule.strength), self.codes_BK)

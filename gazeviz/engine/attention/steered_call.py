@@ -37,6 +37,7 @@ class SteerPlan:
     `first_row`: absolute position of the first biased query row (0: all; the prompt's length: decode only).
     `gains_LH`, where given, replaces mode and strength by a differentiable bias of each head's own:
     gain x (+1 on the target, -1 on other image tokens).
+    `means`: mode `knock_out`: by layer the output that stands in for each head's, float32 (h, D); None: zero.
     `account_rows`: None saves the account where nobody reads it.
     """
 
@@ -47,6 +48,7 @@ class SteerPlan:
     alpha: float = 0.9
     first_row: int = 0
     gains_LH: Tensor | None = None
+    means: Mapping[int, Tensor] | None = None
     account_rows: Literal["last"] | None = "last"
 
     @cached_property
@@ -122,7 +124,7 @@ class SteeredCall:
     ) -> None:
         """`groups` holds the call's own keys by group; `recorded` are the heads whose rows are wanted."""
         self.heads = tuple(plan.heads[layer])
-        self._call, self._plan, self._groups = call, plan, groups
+        self._call, self._plan, self._layer, self._groups = call, plan, layer, groups
         self._indices = head_indices(self.heads, call.device)
         gains_LH = plan.gains_LH
         self._gains_h = None if gains_LH is None else gains_LH[layer].to(call.device)[self._indices]
@@ -147,6 +149,8 @@ class SteeredCall:
 
     def output(self) -> Tensor:
         """The steered heads' rows in scope after attention: (B, rows, h, D), float32."""
+        if self._plan.rule.mode == "knock_out":
+            return self._stand_in()
         mixed = []
         for rows in self._call.chunks(self.scope, len(self._indices)):
             scores = self._scores(rows)
@@ -154,6 +158,14 @@ class SteeredCall:
             mixed.append(self._call.mix(weights, self._indices))
         self._last = (scores[:, :, -1:].detach(), weights[:, :, -1:].detach())
         return (mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=2)).transpose(1, 2)
+
+    def _stand_in(self) -> Tensor:
+        """What replaces the output of heads that are knocked out: (B, rows, h, D)."""
+        means_hD = None if self._plan.means is None else self._plan.means[self._layer]
+        shape = self._call.query.shape[0], len(self.scope), len(self.heads), self._call.value.shape[-1]
+        if means_hD is None:
+            return torch.zeros(shape, device=self._call.device)
+        return means_hD.to(self._call.device).expand(shape)
 
     def _scores(self, rows: Sequence[int]) -> Tensor:
         """The steered heads' scores; of those of all recorded heads where one product serves both."""

@@ -67,7 +67,14 @@ def _key(writing: Answer) -> Hashable:
     steering = writing.request.steering
     if steering is None:
         return shape_key(writing.prompt), None
-    how = (steering.heads.heads, steering.mode, steering.strength, steering.scope, steering.alpha)
+    how = (
+        steering.heads.heads,
+        steering.mode,
+        steering.strength,
+        steering.scope,
+        steering.alpha,
+        steering.means,
+    )
     return shape_key(writing.prompt), how, _steered_spans(steering)
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gazeviz.domain.heads import Head
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit
-from gazeviz.domain.steering import GROUP_NAMES, Schedule, Steering
+from gazeviz.domain.steering import GROUP_NAMES, HeadMeans, Schedule, Steering
 from gazeviz.engine.attention.hook import SteerPlan
 
 if TYPE_CHECKING:
@@ -97,7 +98,17 @@ def plan_for(aims: Sequence[TargetTracker], first_row: int) -> SteerPlan:
         strength=steering.strength,
         alpha=steering.alpha,
         first_row=first_row,
+        means=None if steering.means is None else _means_by_layer(steering.means),
     )
+
+
+def _means_by_layer(means: HeadMeans) -> dict[int, torch.Tensor]:
+    """Mean outputs by layer, float32 (h, D), in the order of `HeadSet.by_layer`."""
+    values = dict(zip(means.heads, torch.from_numpy(means.values_hD.copy()), strict=True))
+    return {
+        layer: torch.stack([values[Head(layer, index)] for index in heads])
+        for layer, heads in means.heads.by_layer().items()
+    }
 
 
 def first_biased_row(steering: Steering, prompt: Prepared) -> int:

@@ -118,7 +118,7 @@ def junk_warning(record: RunRecord, junk: Junk) -> Situation:
 def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:
     """The present settings with half of a run's strength (alpha, where that is what counts)."""
     steering = record.spec.steering
-    if steering is None:
+    if steering is None or steering.mode == "knock_out":
         return settings
     if steering.mode == "mass":
         return replace(settings, mode="mass", alpha=round(steering.alpha / 2, 2))

@@ -17,7 +17,7 @@ from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import region_colour
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import TARGET, Steering
-from gazeviz.domain.wording import quoted_token
+from gazeviz.domain.wording import format_strength, quoted_token
 from gazeviz.render.style import figure_text
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.region_cue import RegionCue
@@ -96,6 +96,7 @@ MODE_WORDS: Final = {
     "suppress_image": "suppress image",
     "suppress_all": "suppress all",
     "max_suppress_all": "max suppress all",
+    "knock_out": "knock out",
     "mass": "fixed mass",
 }
 _SHOWN_TARGETS: Final = 3
@@ -133,6 +134,8 @@ def _settings(steering: Steering) -> tuple[str, ...]:
     dose = strength.replace("_", " ") if isinstance(strength, str) else f"{strength:g}"
     if steering.mode == "mass":
         dose = f"alpha {figure_text(steering.alpha)}"
+    if steering.mode == "knock_out":
+        dose = format_strength(steering)
     return MODE_WORDS[steering.mode], dose, steering.scope.replace("_", " ")
 
 

@@ -123,7 +123,7 @@ class SteerDetails(QWidget):
         self._mode.set_current(settings.mode)
         self._scope.set_current(settings.scope)
         for limit, button in self._hard.items():
-            button.setChecked(settings.mode != "mass" and settings.strength == limit)
+            button.setChecked(settings.mode not in ("mass", "knock_out") and settings.strength == limit)
             why_not = why_not_hard(limit, settings)
             button.setEnabled(not why_not)
             button.setToolTip(f"<b>{HARD_WORDS[limit].name}</b><br>{why_not or HARD_WORDS[limit].does}")
@@ -134,6 +134,8 @@ class SteerDetails(QWidget):
 
 def why_not_hard(limit: Hard, settings: SteeringSettings) -> str:
     """Why a limit has no meaning in a mode; "" where it has one."""
+    if settings.mode == "knock_out":
+        return "A knock-out has no strength."
     if settings.mode == "mass":
         return "A fixed share has no strength."
     if limit == "hard_uniform" and settings.mode != "boost_suppress":
@@ -269,7 +271,7 @@ class SteerPanel(QWidget):
         self._heads.setToolTip(f"The heads that are steered: {self._model.chosen.origin}")
         self._how.set_whole(self._summary())
         by_share = settings.mode == "mass"
-        self._strength.setVisible(not by_share)
+        self._strength.setVisible(settings.mode not in ("mass", "knock_out"))
         self._alpha.setVisible(by_share)
         self._alpha.set_value(settings.alpha)
         if isinstance(settings.strength, str):

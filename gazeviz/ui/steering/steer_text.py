@@ -40,6 +40,11 @@ MODE_WORDS: Final[dict[Mode, Words]] = {
         "The strength is subtracted from everything except the target: picture, prompt, and what has been"
         " generated so far.",
     ),
+    "knock_out": Words(
+        "knock out", "Knock the heads out",
+        "What the chosen heads put out is replaced by zero, or by its mean over a set of pictures: shows what"
+        " the answer owes to them. Needs no target.",
+    ),
     "mass": Words(
         "fixed share", "Give the target a fixed share",
         "The target receives exactly this share of each row's attention; the rest keeps its proportions.",
@@ -78,6 +83,8 @@ HARD_WORDS: Final[dict[Hard, Words]] = {
 
 def strength_text(settings: SteeringSettings) -> str:
     """The strength, or in the mode "mass" the share."""
+    if settings.mode == "knock_out":
+        return "zero" if settings.means is None else "mean"
     if settings.mode == "mass":
         return figure_text(settings.alpha)
     if isinstance(settings.strength, str):
@@ -93,6 +100,8 @@ def steering_text(settings: SteeringSettings) -> str:
 
 def strength_note(settings: SteeringSettings) -> str:
     """What is to be known about this strength."""
+    if settings.mode == "knock_out":
+        return "A knock-out has no strength."
     if settings.mode == "mass":
         return "A fixed share has no strength."
     if isinstance(settings.strength, str):

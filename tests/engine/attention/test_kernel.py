@@ -51,7 +51,7 @@ def test_mass_gives_the_target_exactly_its_share(states: tuple[Tensor, Tensor, T
     torch.testing.assert_close(share[:, :, 4], torch.ones_like(share[:, :, 4]))
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "mass"])
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in ("mass", "knock_out")])
 def test_hard_is_where_strong_biases_lead(states: tuple[Tensor, Tensor, Tensor], mode: Any) -> None:
     scores, visible, codes = states
     hard = kernel.steered_weights(scores, visible, codes, BiasRule(mode, "hard"))
