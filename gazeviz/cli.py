@@ -211,7 +211,8 @@ def _shared_options() -> _Parser:
     group.add_argument(
         "--worker",
         metavar="PLACE",
-        help="run the model on another machine (gui only): ssh://[user@]host[:port][/path/to/gazeviz]",
+        help="run the model on another machine (gui, describe, steer, narrate, map, discover):"
+        " ssh://[user@]host[:port][/path/to/gazeviz]",
     )
     group.add_argument(
         "--max-image-tokens",
