@@ -27,6 +27,7 @@ from gazeviz.commands import (
     doctor,
     gui,
     heads,
+    models,
     narrate,
     regions,
     replay,
@@ -59,6 +60,7 @@ COMMANDS = {
     "report": report,
     "replay": replay,
     "log": log_command,
+    "models": models,
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""

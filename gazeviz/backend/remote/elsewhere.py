@@ -23,6 +23,7 @@ from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     NO_JOB,
     AskGallery,
+    AskModels,
     Cancel,
     Discover,
     Failed,
@@ -33,6 +34,7 @@ from gazeviz.domain.messages import (
     LoadModel,
     ModelInfo,
     ModelLoaded,
+    ModelsListed,
     OpenPicture,
     PicturePrepared,
     PictureSource,
@@ -326,3 +328,12 @@ class StreamElsewhere:
             self._finished = event
         elif isinstance(event, Refused):
             raise UserError(event.sentence, next_step=event.next_step)
+
+
+def models_at(maker: Callable[[Listener], Client]) -> ModelsListed:
+    """Which models and devices another machine has."""
+    line = _Line(maker)
+    try:
+        return line.answer(AskModels(line.job()), ModelsListed)
+    finally:
+        line.close()
