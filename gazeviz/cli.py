@@ -24,20 +24,18 @@ from gazeviz.commands import (
     demo,
     describe,
     discover,
-    doctor,
     gui,
     heads,
-    models,
     narrate,
     regions,
     replay,
     report,
     steer,
-    worker,
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.evaluation import evaluate, judge, reproduce, sweep
+from gazeviz.commands.machine import doctor, models, worker
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
 

@@ -16,7 +16,7 @@ import pytest
 from gazeviz.resources import resource_path
 from tests.fakes.local_hub import COMMIT, LocalHub, serving
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REPOSITORY = "someone/comic-vlm"
 
 
