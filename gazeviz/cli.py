@@ -24,7 +24,6 @@ from gazeviz.commands import (
     demo,
     describe,
     discover,
-    doctor,
     gui,
     heads,
     narrate,
@@ -32,11 +31,11 @@ from gazeviz.commands import (
     replay,
     report,
     steer,
-    worker,
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.evaluation import evaluate, judge, reproduce, sweep
+from gazeviz.commands.machine import doctor, models, worker
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
 
@@ -59,6 +58,7 @@ COMMANDS = {
     "report": report,
     "replay": replay,
     "log": log_command,
+    "models": models,
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
@@ -213,7 +213,8 @@ def _shared_options() -> _Parser:
     group.add_argument(
         "--worker",
         metavar="PLACE",
-        help="run the model on another machine (gui only): ssh://[user@]host[:port][/path/to/gazeviz]",
+        help="run the model on another machine (gui, describe, steer, narrate, map, discover):"
+        " ssh://[user@]host[:port][/path/to/gazeviz]",
     )
     group.add_argument(
         "--max-image-tokens",

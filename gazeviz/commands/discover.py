@@ -17,6 +17,7 @@ from gazeviz.user_paths import is_folder, user_path
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.heads import HeadRanking
     from gazeviz.engine.engine import Engine
 
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             next_step="Omit --matrix, or measure strips of one layout.",
         )
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
-        rankings = measure(engine, strips, names, terminal, question=options.question)
+        engine = log.open_engine(options)
+        rankings = _measured(engine, options, strips, names, terminal)
         for ranking in rankings.values():
             log.ranking(ranking, engine)
     first = next(iter(rankings.values()))
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     _write_figures(options, rankings, n_top, files)
     written = files.written
     document = {
-        "model": str(engine.describe_model().path),
+        "model": _path_of(engine),
         "strips": len(strips),
         "rankings": {name: document_of(ranking, n_top) for name, ranking in rankings.items()},
         "written": [str(path) for path in written],
@@ -88,6 +89,36 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 def _saved(ranking: HeadRanking, path: Path) -> Path:
     ranking.save(path)
     return path
+
+
+def _path_of(engine: Engine | EngineElsewhere) -> str:
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info.path if isinstance(engine, EngineElsewhere) else str(engine.describe_model().path)
+
+
+def _measured(
+    engine: Engine | EngineElsewhere,
+    options: argparse.Namespace,
+    strips: Any,
+    names: tuple[str, ...],
+    terminal: Terminal,
+) -> dict[str, HeadRanking]:
+    """Rank all heads where the model is."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    if not isinstance(engine, EngineElsewhere):
+        return measure(engine, strips, names, terminal, question=options.question)
+    if options.question is not None or options.layout is not None:
+        raise UserError(
+            "On another machine strips are measured in their own layout and with the usual question.",
+            next_step="Leave --layout and --question out, or run it on that machine.",
+        )
+    what = f"reading {len(strips)} strips for {', '.join(names)} at {options.worker}"
+    with terminal.progress(what) as report:
+        return engine.rank(
+            inputs.strips_source(options.strips), names, lambda done, total, _: report(what, done / total)
+        )
 
 
 def measure(

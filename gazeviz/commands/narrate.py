@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     sampling = inputs.sampling(options)
     length = options.every * len(turns) if options.max_new_tokens is None else options.max_new_tokens
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         steering = wish(options, engine, turns[0], "moving", schedule)
         with terminal.progress("narrating") as report:
             narrated = log.generate(

@@ -80,7 +80,11 @@ def _engine(
     if key not in engines:
         engines.clear()  # two models at once may not fit
         wanted = argparse.Namespace(
-            model=named, device=device, dtype=dtype, max_image_tokens=options.max_image_tokens
+            model=named,
+            device=device,
+            dtype=dtype,
+            max_image_tokens=options.max_image_tokens,
+            worker=options.worker,
         )
         engines[key] = inputs.load_engine(wanted, terminal)
     return engines[key]

@@ -13,6 +13,7 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run
     from gazeviz.domain.steering import Schedule, Steering
@@ -68,12 +69,17 @@ def strength_of(text: str) -> float | str:
 
 
 def wish(
-    options: argparse.Namespace, engine: Engine, target: Region, task: Task, schedule: Schedule | None = None
+    options: argparse.Namespace,
+    engine: Engine | EngineElsewhere,
+    target: Region,
+    task: Task,
+    schedule: Schedule | None = None,
 ) -> Steering:
     """Return the steering that the options ask for.
 
     What they leave open is the paper's; without --heads, what the model's folder recommends.
     """
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.steering import Steering
 
     how: dict[str, Any] = {"mode": MODES[0], "strength": 8.0, "alpha": 0.9}
@@ -89,6 +95,11 @@ def wish(
         how["strength"] = strength_of(options.strength)
     heads = inputs.heads(options, engine, task)
     if options.mean_over is not None:
+        if isinstance(engine, EngineElsewhere):
+            raise UserError(
+                "Means cannot be taken on another machine.",
+                next_step="Run it there, or leave --mean-over out.",
+            )
         from gazeviz.evaluating import open_pictures
 
         how["means"] = engine.head_means(open_pictures(options.mean_over, engine), heads)
@@ -103,7 +114,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     target, regions = _target(options, shown, terminal)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         steering = wish(options, engine, target, "region" if options.panel is None else "answer")
         baseline, steered = (
             log.generate(
