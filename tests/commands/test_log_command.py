@@ -119,8 +119,11 @@ def test_narrations_maps_and_rankings_are_logged(gazeviz: Run, log_path: Path, t
         assert len(reader.sessions()) == 1
 
 
-@pytest.mark.slow
-def test_the_demonstration_is_logged(gazeviz: Run, log_path: Path, tmp_path: Path) -> None:
+def test_the_demonstration_is_logged(
+    gazeviz: Run, log_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gazeviz.demo.N_STRIPS_JUDGED", 1)
+    monkeypatch.setattr("gazeviz.demo.N_RANDOM_DRAWS", 2)
     document = answered(gazeviz, "demo", "--strips", "1", "--top", "2", "--out", tmp_path / "demo")
     assert document["logged"] == [1, 2, 3]
     with closing(SessionStore(log_path)) as store:

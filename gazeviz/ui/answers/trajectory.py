@@ -21,7 +21,6 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord
 from gazeviz.domain.answer_text import named_regions
 from gazeviz.domain.wording import format_figure, plural, quoted_tokens
-from gazeviz.render.overlay import ink_on
 from gazeviz.ui.answers.curve_plot import TrajectoryCurves
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
@@ -29,6 +28,7 @@ from gazeviz.ui.answers.trajectory_marks import Mention, PlotMarks, TargetSpan, 
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, choice_button, named
 from gazeviz.ui.widgets.plot_place import PlotPlace, span_of, top_of
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 # The legend of a trajectory: each region's number, colour, name, and its mass at the token looked at.
 #
@@ -124,12 +124,7 @@ class TrajectoryLegend(QWidget):
 
     def _draw_name(self, painter: QPainter, rect: QRectF, row: LegendRow, letters: int) -> None:
         chip = QRectF(rect.left(), rect.top() + 1.5, _CHIP_PX + 5 * max(0, len(row.number) - 1), _CHIP_PX)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(row.colour))
-        painter.drawRoundedRect(chip, 4, 4)
-        painter.setFont(theme.font_mono(9, 500))
-        painter.setPen(QColor(ink_on(row.colour)))
-        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, row.number)
+        draw_badge(painter, chip, row.number, row.colour, theme.font_mono(9, 500))
         figure = QFontMetricsF(theme.font_mono(11)).horizontalAdvance("0" * letters)
         room = rect.right() - chip.right() - figure - 12
         if self.columns == 1 and room > 24:

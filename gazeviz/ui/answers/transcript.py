@@ -46,6 +46,7 @@ from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import Command, add_commands
 from gazeviz.ui.widgets.controls import choice_button, draw_words, hairline, named
+from gazeviz.ui.widgets.region_badge import draw_badge
 from gazeviz.ui.widgets.region_cue import RegionCue
 from gazeviz.ui.widgets.token_flow import Mark, TokenFlow, spell
 
@@ -119,12 +120,7 @@ class HeaderLine(QWidget):
     def _draw_badge(self, painter: QPainter, x_px: float, cue: RegionCue) -> float:
         width_px = _BADGE_PX + 6.0 * (len(cue.number) - 1)
         badge = QRectF(x_px, _BASELINE_PX - 11, width_px, _BADGE_PX)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(cue.solid)
-        painter.drawRoundedRect(badge, 3, 3)
-        painter.setFont(theme.font_mono(10, 500))
-        painter.setPen(cue.ink)
-        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, cue.number)
+        draw_badge(painter, badge, cue.number, cue.colour, theme.font_mono(10, 500), radius_px=3)
         return x_px + width_px + 4
 
 

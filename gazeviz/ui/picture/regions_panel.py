@@ -58,6 +58,7 @@ from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import add_commands
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text, tinted
 from gazeviz.ui.widgets.name_edit import NameEdit
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 # One row of the region list: number, name, cells, eye, lock, and the key that makes it the target.
 
@@ -156,12 +157,7 @@ class NumberChip(QAbstractButton):
         """Draw it."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._colour))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
-        painter.setFont(theme.font_ui(11, 600))
-        painter.setPen(QColor(ink_on(self._colour)))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._number)
+        draw_badge(painter, QRectF(self.rect()), self._number, self._colour, theme.font_ui(11, 600))
 
 
 class NameLabel(QWidget):

@@ -164,7 +164,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
             stage.controller.run()
         else:
             stage.controller.discover(StripsSource("builtin", 8))
-        stage.qtbot.wait(draw.randrange(60))
+        stage.qtbot.wait(draw.randrange(60))  # time itself: any moment will do
         before = everything(stage)
         stage.controller.kill_worker()
         worker = kill + 2

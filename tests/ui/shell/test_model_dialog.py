@@ -23,7 +23,7 @@ from gazeviz.ui.widgets.controls import ChoiceButton
 from tests.app.runs.test_model_shelf import write_model, write_snapshot
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
-from tests.patience import PatientBot
+from tests.patience import PATIENCE_S, PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 GIB = 1024**3
@@ -210,7 +210,7 @@ def test_a_dialog_that_is_closed_while_it_looks_around_is_no_trouble(
     stage: DialogStage, monkeypatch: pytest.MonkeyPatch, qtbot: PatientBot
 ) -> None:
     gate = Event()
-    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(5) else ())
+    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(PATIENCE_S) else ())
     dialog = ModelDialog(stage.model, stage.controller, stage.settings)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.show()

@@ -15,7 +15,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.shell.model_dialog import ModelDialog
-from tests.backend.listening import seconds_until_gone
+from tests.backend.listening import until_gone
 from tests.backend.remote.conftest import OtherMachine, machine
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
@@ -109,7 +109,7 @@ def test_a_model_is_loaded_there_and_the_line_is_begun_again_when_it_breaks(
     laptop.dialog.open_dialog()
     laptop.click("otherMachineHere")
     assert laptop.controller.place is None
-    seconds_until_gone(next_pid, 60.0)
+    until_gone(next_pid)
     laptop.load_first()
 
 
