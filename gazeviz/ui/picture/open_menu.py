@@ -175,7 +175,7 @@ class PictureMenu(QMenu):
         if layout is not None:
             self._controller.apply_layout(layout)
             return
-        sentence = "No regular grid of panels was found in the picture."
+        sentence = "The picture has no gutters."
         self._model.notice = Notice("error", sentence, "Choose a layout, or paint the panels.", "picture")
 
     def _on_picture_changed(self) -> None:
@@ -236,6 +236,8 @@ class PictureMenu(QMenu):
         current = picture.layout if picture is not None else None
         self._layout_action(group, "No panels", current is None, partial(self._controller.apply_layout, None))
         detect = menu.addAction("Detect by the gutters", self.detect_panels)
+        detect.setCheckable(bool(current and current.boxes_px))
+        detect.setChecked(detect.isCheckable())
         detect.setToolTip("Lines of one colour right across the picture divide it into panels")
         menu.addSeparator()
         for layout in LAYOUTS:
