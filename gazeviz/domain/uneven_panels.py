@@ -63,7 +63,7 @@ def _gutter_colour(pixels_HW3: NDArray[np.int16]) -> NDArray[np.int16] | None:
             plain_N[: content[0]] = plain_N[content[-1] :] = False  # margins
         if plain_N.any():
             colours_N3 = np.median(sampled[plain_N], axis=1)
-            return np.median(colours_N3, axis=0).astype(np.int16)
+            return np.asarray(np.median(colours_N3, axis=0), dtype=np.int16)
     return None
 
 

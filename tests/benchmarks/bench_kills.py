@@ -37,7 +37,7 @@ from tests.benchmarks.bench_reliability import PAGE
 from tests.benchmarks.performance_page import write_section
 
 ROOT: Final = Path(__file__).parents[2]
-WORKER_KILLS, APP_KILLS, EVALUATION_KILLS, RUNS, CALLS = 50, 20, 20, 15, 10
+WORKER_KILLS, APP_KILLS, EVALUATION_KILLS, RUNS, CALLS = 20, 20, 20, 15, 10
 NOT_COMPARED: Final = ("id", "evaluation_id")
 
 
@@ -162,7 +162,8 @@ def evaluate(folder: Path) -> subprocess.Popen[str]:
     """Begin, or go on with, an evaluation of the built-in model."""
     command = [
         sys.executable, "-m", "gazeviz", "evaluate", "vqa", "--pictures", "builtin:12@7",
-        "--heads", "mass:10", "--controls", "uniform:2,all,zero", "--name", "killed", "--log", str(folder / "log.db"), "--json",
+        "--heads", "mass:10", "--controls", "uniform:2,all,zero",
+        "--name", "killed", "--log", str(folder / "log.db"), "--json",
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=ROOT, env=environment(folder), stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)  # fmt: skip
@@ -206,8 +207,8 @@ def kill_evaluation(n: int) -> str:
     return (
         f"`gazeviz evaluate` killed each time that it had written more rows, up to a second later:"
         f" {n_killed} kills (after {', '.join(map(str, counts[1 : n_killed + 1]))} rows; none of them went),"
-        f" then left to finish: {len_of(again)} rows, {same_words} as of one that nobody killed ({len_of(answer)});"
-        f" `gazeviz log check` finds {len(wrong) or 'nothing'}"
+        f" then left to finish: {len_of(again)} rows, {same_words} as of one that nobody killed"
+        f" ({len_of(answer)}); `gazeviz log check` finds {len(wrong) or 'nothing'}"
     )
 
 
