@@ -59,7 +59,9 @@ class PicturePanel(QWidget):
                 self._panels.setText("no panels")
             else:
                 count = rows_columns.n
-                self._panels.setText(f"{plural(count, 'panel')}, {rows_columns.rows} × {rows_columns.cols}")
+                shape = f"{rows_columns.rows} × {rows_columns.cols}"
+                where = "of their own sizes" if rows_columns.boxes_px else shape
+                self._panels.setText(f"{plural(count, 'panel')}, {where}")
         self._name.setToolTip(self._name.text())
         self._panels.setVisible(bool(self._panels.text()))
         self._preview.show_pixels(self._model.fed_pixels_HW3 if grid is not None else None)

@@ -172,7 +172,7 @@ class PictureMenu(QMenu):
         if layout is not None:
             self._controller.apply_layout(layout)
             return
-        sentence = "No regular grid of panels was found in the picture."
+        sentence = "The picture has no gutters."
         self._model.notice = Notice("error", sentence, "Choose a layout, or paint the panels.", "picture")
 
     def _on_picture_changed(self) -> None:

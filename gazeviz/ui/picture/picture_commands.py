@@ -38,9 +38,14 @@ def opening_commands(pictures: PictureMenu) -> list[Command]:
 
 def detect_command(model: SessionModel, pictures: PictureMenu) -> Command:
     """Finding panels by their gutters."""
+
+    def on() -> bool:
+        layout = model.picture.layout if model.picture is not None else None
+        return layout is not None and bool(layout.boxes_px)
+
     return Command("file.detect_panels", "Detect panels", "",
                    "Find panels by the plain lines that run right across the picture.",
-                   pictures.detect_panels, no_picture(model), label="Detect by the gutters")  # fmt: skip
+                   pictures.detect_panels, no_picture(model), on, "Detect by the gutters")  # fmt: skip
 
 
 def recent_commands(pictures: PictureMenu, settings: AppSettings) -> list[Command]:

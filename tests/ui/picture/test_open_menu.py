@@ -170,7 +170,7 @@ def test_a_photo_without_gutters_says_so(stage: MenuStage, tmp_path: Path) -> No
     stage.menu.open_path(str(tmp_path / "photo.png"))
     stage.until_shown("photo.png")
     stage.menu.detect_panels()
-    stage.qtbot.waitUntil(lambda: "No regular grid" in stage.notice)
+    stage.qtbot.waitUntil(lambda: "no gutters" in stage.notice)
 
 
 def test_a_picture_of_the_clipboard_is_pasted(stage: MenuStage, strip: Path) -> None:
