@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gazeviz.commands import logged
+from gazeviz.commands.evaluation import kept
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.errors import UserError
 from gazeviz.user_paths import user_path
@@ -259,6 +260,9 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-paths", action="store_true", help="keep where models and pictures lie on this machine"
     )
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME", help="goes along; may be repeated"
+    )
 
 
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -267,7 +271,9 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     path, out = logged.log_path(options).absolute(), user_path(options.file).absolute()
     with logged.open_log(options) as reader:
         session = logged.named_session(reader, options.session)
-    n_runs = export_session(path, session.id, out, with_paths=options.with_paths)
+    n_runs = export_session(
+        path, session.id, out, with_paths=options.with_paths, evaluations=options.evaluation
+    )
     terminal.answer(
         {"session": session.name, "runs": n_runs, "written": str(out)},
         f"wrote {escape(str(out))}: “{escape(session.name)}”, {_runs(n_runs)}",
@@ -287,7 +293,12 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
     SessionStore(path, program="gazeviz log import").close()  # makes it, or brings it to the present schema
     brought = import_session(path, user_path(options.file).absolute())
     terminal.answer(
-        {"session": brought.name, "session_id": brought.session_id, "runs": brought.n_runs},
+        {
+            "session": brought.name,
+            "session_id": brought.session_id,
+            "runs": brought.n_runs,
+            "evaluations": brought.n_evaluations,
+        },
         f"“{escape(brought.name)}” is session {brought.session_id} now, with {_runs(brought.n_runs)}",
     )
     return DONE
@@ -352,6 +363,8 @@ ACTIONS: dict[
 ] = {
     "list": ("List runs, the newest first, or sessions.", _list_options, _list),
     "show": ("Show runs: what was asked, what came, and where the heads looked.", _show_options, _show),
+    "evaluations": (kept.EVALUATIONS_HELP, kept.add_evaluations, kept.show_evaluations),
+    "merge": (kept.MERGE_HELP, kept.add_merge, kept.merge),
     "check": ("Look for damage; bring back a backup, or save what can be read.", _check_options, _check),
     "vacuum": ("Remove for good what was deleted, and give the space back.", _vacuum_options, _vacuum),
     "stats": ("Count and weigh the log.", _nothing, _stats),
