@@ -289,9 +289,9 @@ def test_a_session_moves_to_another_log(gazeviz: Run, filled: Path, tmp_path: Pa
     [
         (("list", "--session", "noon"), "No session is called"),
         (("list", "is:blue"), "no mark"),
-        (("list", "--limit", "-1"), "fewer than no rows"),
+        (("list", "--limit", "-1"), "cannot be negative"),
         (("list", "--sort", "colour"), "cannot be sorted"),
-        (("show", "x"), "names no run"),
+        (("show", "x"), "is not a run"),
         (("export", "noon", "x.zip"), "No session is called"),
         (("import", "nowhere.zip"), "There is no file"),
         (("list", "--log", "nowhere.db"), "There is no log"),

@@ -74,7 +74,7 @@ class FakeBackend(InProcessBackend):
         RuntimeError where there is no worker.
         """
         self._settled.clear()
-        # What waits for its turn is cancelled by the thread that listens, at once and in its order.
+        # What queued is cancelled by the thread that listens, at once and in its order.
         if not self.send(Discover(_SETTLING, StripsSource("builtin", 1))) or not self.send(Cancel(_SETTLING)):
             raise RuntimeError("there is no worker that could hear anything")
         while not self._settled.wait(LOOK_AGAIN_S):

@@ -29,9 +29,9 @@ def reporting(session):
     reporting.close()
 
 
-def previewed(qtbot, reporting: Reporting, wish: ReportRequest) -> Preview:
+def previewed(qtbot, reporting: Reporting, request: ReportRequest) -> Preview:
     with qtbot.waitSignal(reporting.previewed) as heard:
-        reporting.preview(wish, 600)
+        reporting.preview(request, 600)
     preview: Preview = heard.args[0]
     return preview
 
@@ -61,11 +61,11 @@ def test_a_preview_shows_runs_with_their_baseline(session, reporting, qtbot):
 def test_of_a_session_the_first_runs_are_previewed_and_all_are_written(session, reporting, qtbot, tmp_path):
     for panel in range(MOST_PREVIEWED + 1):
         session.run(panel)
-    wish = ReportRequest(session_id=session.store.sessions()[0].id)
-    preview = previewed(qtbot, reporting, wish)
+    request = ReportRequest(session_id=session.store.sessions()[0].id)
+    preview = previewed(qtbot, reporting, request)
     assert preview.n_shown == MOST_PREVIEWED and preview.n_runs == MOST_PREVIEWED + 2
     with qtbot.waitSignal(reporting.written) as heard:
-        reporting.write(wish, tmp_path / "out", ("json", "csv"), 100)
+        reporting.write(request, tmp_path / "out", ("json", "csv"), 100)
     written: Written = heard.args[0]
     assert {path.name for path in written.files} == {"report.json", "runs.csv", "tokens.csv"}
     lines = (tmp_path / "out" / "runs.csv").read_text("utf-8-sig").splitlines()
@@ -76,9 +76,9 @@ def test_a_page_a_pdf_and_figures_are_written(session, reporting, qtbot, tmp_pat
     _, steered_id = session.run()
     told: list[tuple[str, int, int]] = []
     reporting.progressed.connect(lambda *what: told.append(what))
-    wish = ReportRequest((steered_id,), baselines=False)
-    with qtbot.waitSignal(reporting.written) as heard:
-        reporting.write(wish, tmp_path / "out", ("html", "pdf", "figures"), 72)
+    request = ReportRequest((steered_id,), baselines=False)
+    with qtbot.waitSignal(reporting.written, timeout=120_000) as heard:
+        reporting.write(request, tmp_path / "out", ("html", "pdf", "figures"), 72)
     names = [path.name for path in heard.args[0].files]
     assert "report.html" in names and names[-1] == "report.pdf"
     assert (tmp_path / "out" / "report.pdf").read_bytes().startswith(b"%PDF")
@@ -111,7 +111,7 @@ def test_what_cannot_be_reported_is_said(session, reporting, qtbot, tmp_path, st
     reporting.failed.connect(heard.append)
     reporting.preview(ReportRequest((404,)), 500)
     session.until(lambda: heard)
-    assert "no run 404" in heard[0].sentence
+    assert "Run 404 is no longer" in heard[0].sentence
     reporting.preview(ReportRequest(session_id=404), 500)
     session.until(lambda: len(heard) == 2)
     assert "no runs" in heard[1].sentence

@@ -1,4 +1,4 @@
-"""Opening pictures: the newest wish wins, a bad one changes nothing, regions come back with their picture."""
+"""Opening pictures: the newest wins, a bad one changes nothing, regions come back with their picture."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Laptop:
         self.dialog = ModelDialog(self.model, self.controller, settings)
         qtbot.addWidget(self.dialog)
         self.controller.start()
-        with qtbot.waitSignal(self.dialog.shelf.changed):
+        with qtbot.waitSignal(self.dialog.catalogue.changed):
             self.dialog.open_dialog()
 
     def part(self, name: str) -> QWidget:
@@ -86,7 +86,7 @@ def laptop(
     store = QSettings(str(tmp_path_factory.mktemp("settings") / "s.ini"), QSettings.Format.IniFormat)
     opened = Laptop(AppSettings(store), qtbot)
     yield opened
-    opened.dialog.shelf.close()
+    opened.dialog.catalogue.close()
     opened.controller.shutdown()
 
 
