@@ -15,6 +15,7 @@ from gazeviz.backend.message_codec import WireError, pack, unpack
 from gazeviz.domain.messages import (
     Discover,
     Event,
+    ExamplesCollected,
     Failed,
     Generate,
     HeadsMeasured,
@@ -103,6 +104,7 @@ _NEXT_STEP: Final[dict[type, str]] = {
     Generate: "Use fewer regions, or a smaller picture.",
     Retarget: "Use a region of simpler shape, or a smaller picture.",
     Discover: "Ask for fewer rankings at once.",
+    ExamplesCollected: "Collect examples from smaller pictures.",
     HeadsMeasured: "Measure fewer pictures at once.",
 }
 

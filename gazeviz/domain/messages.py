@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.arrays import HoldsArrays, read_only
 from gazeviz.domain.grid import Rule, TokenGrid, check_rule
-from gazeviz.domain.head_metrics import HeadMetrics
+from gazeviz.domain.experiments.head_examples import HeadExamples
+from gazeviz.domain.experiments.head_metrics import HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.model_files import ModelSizes, StoredWeights
 from gazeviz.domain.region import Region
@@ -334,6 +335,16 @@ class MeasureHeads:
 
 
 @dataclass(frozen=True)
+class CollectExamples:
+    """Describe a set of pictures and collect one head's examples; answered by ExamplesCollected."""
+
+    job: int
+    head: Head
+    pictures: str
+    prompt: str
+
+
+@dataclass(frozen=True)
 class AskMap:
     """Ask for a run's attention to each image token, mean over some steps and heads; answered by MapReady.
 
@@ -390,6 +401,7 @@ Request: TypeAlias = (
     | Cancel
     | Discover
     | MeasureHeads
+    | CollectExamples
     | AskMap
     | AskMass
     | AskGallery
@@ -557,6 +569,14 @@ class HeadsMeasured:
     metrics: HeadMetrics
 
 
+@dataclass(frozen=True)
+class ExamplesCollected:
+    """CollectExamples' answer."""
+
+    job: int
+    examples: HeadExamples
+
+
 @dataclass(frozen=True, eq=False)
 class MapReady(HoldsArrays):
     """AskMap's answer. values_P: float32 (P,), attention to each image token, in [0, 1]."""
@@ -635,6 +655,7 @@ Event: TypeAlias = (
     | RankingPartial
     | RankingsFinished
     | HeadsMeasured
+    | ExamplesCollected
     | MapReady
     | MassReady
     | GalleryReady

@@ -1,6 +1,6 @@
 """The worker's loop at what takes long: measuring heads and loading a model, and how both are stopped."""
 
-from gazeviz.domain.head_metrics import METRICS
+from gazeviz.domain.experiments.head_metrics import METRICS
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import (
     AskMap,
