@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.experiments.head_examples import HeadExamples
 from gazeviz.domain.experiments.head_metrics import HeadMetrics
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,

@@ -12,13 +12,15 @@ import zlib
 from typing import Any, Final
 
 from gazeviz.backend.message_codec import WireError, pack, unpack
+from gazeviz.domain.experiments.head_messages import (
+    ExamplesCollected,
+    HeadsMeasured,
+)
 from gazeviz.domain.messages import (
     Discover,
     Event,
-    ExamplesCollected,
     Failed,
     Generate,
-    HeadsMeasured,
     JobCancelled,
     OpenPicture,
     Request,

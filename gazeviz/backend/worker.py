@@ -22,6 +22,12 @@ from gazeviz.backend.engine_adapter import Load, ModelBackend
 from gazeviz.backend.message_codec import WireError
 from gazeviz.backend.sent_files import ReceivedFiles
 from gazeviz.backend.wire import decode, encode, failure
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
     NO_JOB,
@@ -31,14 +37,11 @@ from gazeviz.domain.messages import (
     AskMass,
     AskModels,
     Cancel,
-    CollectExamples,
     Discover,
     Event,
-    ExamplesCollected,
     Failed,
     GalleryReady,
     Generate,
-    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -46,7 +49,6 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
-    MeasureHeads,
     ModelForgotten,
     ModelLoaded,
     ModelsListed,

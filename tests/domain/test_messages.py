@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 from gazeviz.domain import messages
-from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.experiments.head_examples import HeadExample, HeadExamples
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
 from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -19,14 +25,11 @@ from gazeviz.domain.messages import (
     AskMass,
     AskModels,
     Cancel,
-    CollectExamples,
     Discover,
-    ExamplesCollected,
     Failed,
     GalleryReady,
     Generate,
     GenerateSpec,
-    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -36,7 +39,6 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
-    MeasureHeads,
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
@@ -86,7 +88,8 @@ METRICS_OF_HEADS = HeadMetrics(
 )  # fmt: skip
 EXAMPLES = HeadExamples(
     Head(1, 2), "builtin:2@7", "What?", 2, np.ones(3, dtype=np.float32),
-    (HeadExample("top", "a", "", "cat", ".", 0, "Left", 0.9, np.ones((2, 3)), np.zeros((2, 3, 3), np.uint8)),),
+    (HeadExample("top", "a", "", "cat", ".", 0, "Left", 0.9, np.ones((2, 3), np.float32),
+                 np.zeros((2, 3, 3), np.uint8)),),
 )  # fmt: skip
 ROW_P = np.linspace(0, 1, 10, dtype=np.float32)
 ROW_R = np.ones(2, dtype=np.float32)

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.backend.engine_adapter import LoadProgress, OpenedPicture, RankProgress, decoded_image
-from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.experiments.head_examples import HeadExample, HeadExamples, TokenLook, choose_looks
 from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
+from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,

@@ -1,4 +1,4 @@
-"""Collecting examples of one head: every picture of a set is described, and the head is watched at each token.
+"""Collecting examples of one head: every picture of a set is described, and the head watched at each token.
 
 The model's own answers are read, unsteered. What is kept of all tokens is one row of attention each.
 """
@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from gazeviz.domain.experiments.head_examples import ExampleGroup, HeadExample, HeadExamples, TokenLook, choose_looks
+from gazeviz.domain.experiments.head_examples import (
+    ExampleGroup,
+    HeadExample,
+    HeadExamples,
+    TokenLook,
+    choose_looks,
+)
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.engine.discovery.measurements import maps_of
 from gazeviz.errors import Cancelled, UserError
