@@ -27,6 +27,9 @@ class RegionLog(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self.save)
+        self._touched = False
+        desk.model.regions_changed.connect(self._on_touched)
+        desk.model.region_painted.connect(self._on_touched)
         desk.editor.undo_stack.indexChanged.connect(self._on_edited)
 
     def save(self) -> None:
@@ -41,9 +44,14 @@ class RegionLog(QObject):
             with notices.shown(self._desk.model, "log"):
                 self._desk.log.save_regions(picture.sha256, regions)
 
+    @property
+    def pending(self) -> bool:
+        """Whether an edit has still to be written down."""
+        return self._timer.isActive()
+
     def save_pending(self) -> None:
         """Write down what an edit has left to be written."""
-        if self._timer.isActive():
+        if self.pending:
             self.save()
 
     def close(self) -> None:
@@ -51,5 +59,11 @@ class RegionLog(QObject):
         self._desk.editor.undo_stack.indexChanged.disconnect(self._on_edited)
         self.save_pending()
 
+    def _on_touched(self, *_: object) -> None:
+        self._touched = True
+
     def _on_edited(self) -> None:
-        self._timer.start()
+        """An edit may have been about heads or targets alone."""
+        if self._touched:
+            self._touched = False
+            self._timer.start()

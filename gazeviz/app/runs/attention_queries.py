@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.app.runs.worker_jobs import Desk, JobEvent
-from gazeviz.app.session.values import LookAt, MapView, RunRecord
+from gazeviz.app.session.values import MapView, RunRecord
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -155,11 +155,17 @@ class MapQuestions:
         self._frame.follow(
             model.cursor_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
-            model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
-            model.ranking_changed, model.worker_changed, model.view_changed,
+            model.target_changed, model.active_region_changed, model.regions_changed, model.ranking_changed,
+            model.worker_changed, model.view_changed,
         )  # fmt: skip
+        model.region_painted.connect(self._on_painted)
         # Soon enough for an eye; a run that begins has mostly its first token by then.
         self._frame.follow(model.run_changed, model.step_arrived, wait_ms=_FRAME_MS)
+
+    def _on_painted(self, region_id: int, _box: object) -> None:
+        """Masses are summed over one region, and the gallery's over the target: the others may be painted."""
+        if region_id in (self._place_id(), self._desk.model.target_region_id):
+            self._frame.wish()
 
     def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""
@@ -225,13 +231,20 @@ class MapQuestions:
     def _place_tokens(self) -> NDArray[np.int64] | None:
         """The image tokens that the head grid asks about; None while it shows a ranking."""
         model = self._desk.model
-        if model.grid_metric == "look_here" and model.look_at is not None:
-            look_at: LookAt = model.look_at
-            return look_at.tokens_P if look_at.region_id is None else model.cells_of(look_at.region_id)
         if model.grid_metric == "ranking":
             return None
-        region_id = model.active_region_id if model.active_region_id is not None else model.target_region_id
-        return model.cells_of(region_id)
+        if model.grid_metric == "look_here" and model.look_at is not None and model.look_at.region_id is None:
+            return model.look_at.tokens_P
+        return model.cells_of(self._place_id())
+
+    def _place_id(self) -> int | None:
+        """The region that the head grid asks about; None while it asks about none."""
+        model = self._desk.model
+        if model.grid_metric == "ranking":
+            return None
+        if model.grid_metric == "look_here" and model.look_at is not None:
+            return model.look_at.region_id
+        return model.active_region_id if model.active_region_id is not None else model.target_region_id
 
     def _on_mass(self, key: MassKey, values: NDArray[np.float32] | None, why: str) -> None:
         self._desk.model.live_mass_LH = values

@@ -116,7 +116,7 @@ MAX_LOSSES_IN_A_ROW: Final = 5
 class RunController(QObject):
     """What the window calls.
 
-    editor: regions and strokes; its calls raise UserErrors, see `attempt`.
+    editor: regions and strokes; its calls raise UserErrors, see `notices.attempt`.
     heads: choosing heads; its calls raise UserErrors, too.
     """
 
@@ -176,9 +176,10 @@ class RunController(QObject):
         """Whether a run is under way or waits for its turn."""
         return self._runner.active
 
-    def attempt(self, action: Callable[[], object], about: str = "") -> bool:
-        """Do something; a UserError becomes a notice. Returns whether it was done."""
-        return notices.attempt(self._desk.model, action, about)
+    @property
+    def regions_unsaved(self) -> bool:
+        """Whether painted regions have still to be written down."""
+        return self._region_log.pending
 
     # The worker
 
@@ -223,7 +224,7 @@ class RunController(QObject):
 
         It has no model yet. Returns whether it was begun, else a notice says why not.
         """
-        return self.attempt(lambda: self._go_to(place), "worker")
+        return notices.attempt(self.model, lambda: self._go_to(place), "worker")
 
     def ask_models(self, on_listed: Callable[[ModelsListed], object]) -> None:
         """Ask which models and devices there are where the worker runs."""
@@ -289,25 +290,25 @@ class RunController(QObject):
 
     def apply_layout(self, layout: Layout | None) -> None:
         """Make a layout's panels regions; None: no panels."""
-        self.attempt(lambda: self.editor.apply_layout(layout), "picture")
+        notices.attempt(self.model, lambda: self.editor.apply_layout(layout), "picture")
 
     # Runs
 
     def run(self, which: Which = "both") -> None:
         """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
         self.model.notice = None
-        self.attempt(lambda: self._begin(lambda: self._runner.run(which)), "run")
+        notices.attempt(self.model, lambda: self._begin(lambda: self._runner.run(which)), "run")
         self._settle()
 
     def repeat(self, spec: GenerateSpec) -> RunRecord | None:
         """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
-        begun = self.attempt(lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
+        begun = notices.attempt(self.model, lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
         self._settle()
         return self.model.run_of(spec.side) if begun else None
 
     def reopen(self, view: LoggedView) -> bool:
         """Show a logged run as it was; returns whether it is shown, else a notice says why not."""
-        shown = self.attempt(lambda: self._reopening.show(view), "log")
+        shown = notices.attempt(self.model, lambda: self._reopening.show(view), "log")
         self._settle()
         return shown
 
@@ -327,7 +328,9 @@ class RunController(QObject):
         if self._runner.steered is None:
             self.model.target_region_id = region_id
             return
-        if self.attempt(lambda: self._runner.retarget(self._specs.target(region_id)), "target"):
+        if notices.attempt(
+            self.model, lambda: self._runner.retarget(self._specs.target(region_id)), "target"
+        ):
             self.model.target_region_id = region_id
 
     def spotlight(self, x_px: float, y_px: float, diameter_px: float) -> None:
@@ -341,7 +344,7 @@ class RunController(QObject):
             return
         planned = record.spec.steering.target_at(len(record.steps)) if record.spec.steering else None
         if self.model.target_region_id is None:
-            self.attempt(lambda: self._runner.retarget(planned), "target")
+            notices.attempt(self.model, lambda: self._runner.retarget(planned), "target")
         else:
             self.retarget(self.model.target_region_id)
 
@@ -349,7 +352,7 @@ class RunController(QObject):
 
     def discover(self, strips: StripsSource, by: tuple[str, ...] = ("mass",)) -> None:
         """Measure head rankings on strips; the first one is shown as it fills in."""
-        self.attempt(lambda: self._discover(strips, by), "discovery")
+        notices.attempt(self.model, lambda: self._discover(strips, by), "discovery")
         self._settle()
 
     def cancel_discovery(self) -> None:
@@ -401,7 +404,7 @@ class RunController(QObject):
                 found = read_regions(files, picture.size_px, named, meant)
             self.editor.add_regions(found.needed(files[0].name).regions)
 
-        if self.attempt(read, "regions") and found.left_out:
+        if notices.attempt(self.model, read, "regions") and found.left_out:
             n = len(found.regions)
             notices.say(self._desk.model,
                 "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
@@ -418,7 +421,9 @@ class RunController(QObject):
             )
             return False
         source = Path(picture.source.path) if picture.source.path else None
-        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form, source), "regions")
+        return notices.attempt(
+            self.model, lambda: write_regions(Path(path), regions, picture.name, form, source), "regions"
+        )
 
     # Pieces
 

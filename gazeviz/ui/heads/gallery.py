@@ -18,6 +18,7 @@ from PySide6.QtGui import QAction, QActionGroup, QHideEvent, QResizeEvent, QShow
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryHeads, GalleryMap
 from gazeviz.domain.heads import Head
@@ -382,7 +383,9 @@ class TileGrid(QWidget):
     def _on_clicked(self, head: Head, choose: bool) -> None:
         """Keep the head's map over the picture, or let it go; with Ctrl change what is chosen."""
         if choose:
-            self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+            notices.attempt(
+                self._controller.model, lambda: self._controller.heads.toggle([head]), about="heads"
+            )
         else:
             self._pin(None if head == self._pinned else head)
 

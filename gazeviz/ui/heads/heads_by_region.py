@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.render.style import figure_text
@@ -477,11 +478,13 @@ class LookHere(QWidget):
         self._model.hovered_head = head
 
     def _on_chosen(self, head: Head) -> None:
-        self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+        notices.attempt(self._controller.model, lambda: self._controller.heads.toggle([head]), about="heads")
 
     def _choose_best(self, add: bool) -> None:
         masses_LH = self._model.live_mass_LH
         if masses_LH is not None:
             names = self._names_for(masses_LH.shape[0], masses_LH.shape[1])
             best = [names.heads[at] for at in self._best_first()[: self._count.value()]]
-            self._controller.attempt(lambda: self._controller.heads.choose(best, add=add), about="heads")
+            notices.attempt(
+                self._controller.model, lambda: self._controller.heads.choose(best, add=add), about="heads"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWidgetAction
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui.heads.grid_selection import Gesture
@@ -85,7 +87,7 @@ class ChoiceBar(QWidget):
         others = self._entry(button, "chooseInvert", "The heads that are not chosen")
         for entry, text in ((everything, "All heads"), (nothing, "No heads"), (others, "Invert")):
             entry.setText(text)
-        heads, attempt = self._controller.heads, self._controller.attempt
+        heads, attempt = self._controller.heads, partial(notices.attempt, self._controller.model)
         everything.triggered.connect(lambda: attempt(heads.all, "heads"))
         nothing.triggered.connect(lambda: attempt(heads.clear, "heads"))
         others.triggered.connect(lambda: attempt(heads.invert, "heads"))
@@ -135,15 +137,17 @@ class ChoiceBar(QWidget):
     def _on_top(self, n: int) -> None:
         number = self._gesture.number if self._top.slider.isSliderDown() else self._gesture.go_on()
         heads = self._controller.heads
-        if not self._controller.attempt(lambda: heads.top(n, number), "heads"):
+        if not notices.attempt(self._controller.model, lambda: heads.top(n, number), "heads"):
             self._refresh()
 
     def _draw(self, layer_matched: bool) -> None:
         """Draw as many heads as are chosen."""
         like, seed, number = self._model.chosen, self._seed.value(), self._gesture.begin()
         heads = self._controller.heads
-        if self._controller.attempt(
-            lambda: heads.random(self._n(), seed, layer_matched=layer_matched, gesture=number), "heads"
+        if notices.attempt(
+            self._controller.model,
+            lambda: heads.random(self._n(), seed, layer_matched=layer_matched, gesture=number),
+            "heads",
         ):
             self._matched = like if layer_matched else None
 
@@ -160,7 +164,7 @@ class ChoiceBar(QWidget):
                 editor.choose_heads(like, number)
                 heads.random(len(like), seed, layer_matched=True, gesture=number)
 
-            self._controller.attempt(draw, "heads")
+            notices.attempt(self._controller.model, draw, "heads")
         else:
             self._draw(origin.kind == "layer_matched")
 

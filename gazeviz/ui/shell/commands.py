@@ -16,6 +16,7 @@ from gazeviz.app.runs import presets
 from gazeviz.app.runs.readiness import readiness
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.runs.runner import Which
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import THEME_CHOICES, ThemeChoice
 from gazeviz.domain.prompts import PRESETS
@@ -598,7 +599,7 @@ def compare_commands(model: SessionModel, compare: Callable[[], CompareView]) ->
 
 
 def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
-    return lambda: controller.attempt(run, about)
+    return lambda: notices.attempt(controller.model, run, about)
 
 
 def _is_tool(model: SessionModel, tool: str) -> bool:

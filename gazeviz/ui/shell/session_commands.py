@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.prompts import PRESETS
 from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS, ranking_title
@@ -109,4 +110,4 @@ def _head_sets(model: SessionModel, controller: RunController) -> Iterator[Comma
 
 
 def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
-    return lambda: controller.attempt(run, about)
+    return lambda: notices.attempt(controller.model, run, about)

@@ -28,6 +28,7 @@ from gazeviz.app.runs import presets
 from gazeviz.app.runs.readiness import Readiness, readiness, reasons
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.runs.runner import Which
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.prompts import PRESETS, Preset
@@ -469,7 +470,9 @@ class PromptBar(QWidget):
             f"<b>{wording}</b><br>{preset.does}<br>Sets {tokens} and the rows that are steered."
         )
         action.triggered.connect(
-            lambda: self._controller.attempt(lambda: presets.ask(self._model, preset, panel), "run")
+            lambda: notices.attempt(
+                self._controller.model, lambda: presets.ask(self._model, preset, panel), "run"
+            )
         )
 
     # Showing

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
+from gazeviz.app.session import notices
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
@@ -345,9 +346,9 @@ def test_without_a_picture_no_region_is_exported(open_stage, tmp_path):
 
 def test_an_attempt_that_is_refused_becomes_a_notice(stage):
     spy = counted(stage.model.notice_changed)
-    assert not stage.controller.attempt(lambda: stage.controller.heads.top(9999), "heads")
+    assert not notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(9999), "heads")
     assert stage.model.notice.about == "heads" and spy.count() == 1
-    assert stage.controller.attempt(lambda: stage.controller.heads.top(3), "heads")
+    assert notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(3), "heads")
 
 
 @pytest.mark.parametrize(
