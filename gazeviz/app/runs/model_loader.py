@@ -11,8 +11,9 @@ from typing import Final
 
 from gazeviz.app.runs.presets import recommended_heads, recommended_steering
 from gazeviz.app.runs.readiness import LOADING
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -27,6 +28,7 @@ from gazeviz.domain.messages import (
     ModelLoaded,
 )
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 STOPPING: Final = "Stopping"
 """What the worker is doing between a wish to cancel and the moment that it hears it."""
@@ -37,8 +39,10 @@ _RECOVERED: Final = "A new worker has started; the session is intact."
 class ModelLoader:
     """Loads models."""
 
-    def __init__(self, desk: Desk, on_loaded: Callable[[], None]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: SessionModel, log: SessionStore, jobs: Jobs, on_loaded: Callable[[], None]
+    ) -> None:
+        self._model, self._log, self._jobs = model, log, jobs
         self._on_loaded = on_loaded
         self._wanted: LoadModel | None = None
         self._current: LoadModel | None = None
@@ -77,10 +81,10 @@ class ModelLoader:
         if wanted is None:
             return
         if self._job is not None:
-            self._desk.jobs.tell(Cancel(self._job))
+            self._jobs.tell(Cancel(self._job))
         self._cancelling = False
-        self._desk.model.progress = WorkProgress(0, 0, "Waiting for the worker")
-        self._job = self._desk.jobs.ask(
+        self._model.progress = WorkProgress(0, 0, "Waiting for the worker")
+        self._job = self._jobs.ask(
             lambda job: LoadModel(job, wanted.source, wanted.device, wanted.dtype), self._on_event
         )
 
@@ -88,8 +92,8 @@ class ModelLoader:
         """Stop loading; the model before is still there unless it had to make room."""
         if self._job is not None:
             self._cancelling = True
-            self._desk.model.progress = WorkProgress(0, 0, STOPPING)
-            self._desk.jobs.tell(Cancel(self._job))
+            self._model.progress = WorkProgress(0, 0, STOPPING)
+            self._jobs.tell(Cancel(self._job))
 
     def note_loss(self) -> None:
         """The worker is gone with its model; what is shown of it stays, for it will be loaded again."""
@@ -110,7 +114,7 @@ class ModelLoader:
 
         One that is being loaded, or loaded again for a new worker, does not take its place any more.
         """
-        model, here = self._desk.model, self._in_worker
+        model, here = self._model, self._in_worker
         self._shows_logged = True
         changed = info.fingerprint != self._fingerprint
         if changed:
@@ -133,9 +137,7 @@ class ModelLoader:
             return
         match event:
             case JobProgress() if not self._cancelling:
-                self._desk.model.progress = WorkProgress(
-                    event.done, event.total, event.text, event.seconds_left
-                )
+                self._model.progress = WorkProgress(event.done, event.total, event.text, event.seconds_left)
             case ModelLoaded():
                 self._end()
                 self._take(event.info)
@@ -145,20 +147,20 @@ class ModelLoader:
             case Failed():
                 self._end()
                 self._wanted = self._current
-                notices.fail(self._desk.model, event, "model")
+                notices.fail(self._model, event, "model")
 
     def _end(self) -> None:
         self._job = None
         self._cancelling = False
-        model = self._desk.model
+        model = self._model
         model.progress = None
         if model.notice is not None and (model.notice.sentence, model.notice.next_step) == LOADING:
             model.notice = None
 
     def _forget(self) -> None:
         if self.loaded:
-            self._desk.model.model_info = None
-            self._desk.model.set_grid(None, None)
+            self._model.model_info = None
+            self._model.set_grid(None, None)
         self._in_worker = self._current = None
 
     def _take(self, info: ModelInfo) -> None:
@@ -166,9 +168,9 @@ class ModelLoader:
         self.losses_in_a_row = 0
         self._in_worker = info
         self._current = self._wanted
-        model = self._desk.model
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.save_model(info)
+        model = self._model
+        with notices.shown(self._model, "log"):
+            self._log.save_model(info)
         if self._shows_logged and not self.loaded:
             return
         if info.fingerprint != self._fingerprint:
@@ -181,7 +183,7 @@ class ModelLoader:
 
     def _make_new(self, info: ModelInfo) -> None:
         """Another model: nothing that was said about the heads of the last one holds."""
-        model = self._desk.model
+        model = self._model
         model.forget_rankings()
         model.hovered_head = None
         for side in ("steered", "baseline", "glance"):
@@ -191,7 +193,7 @@ class ModelLoader:
         rankings = first | dict(info.rankings) | first
         for ranking in rankings.values():
             with notices.shown(model, "log"):
-                self._desk.log.ranking_saved(ranking, info.fingerprint)
+                self._log.ranking_saved(ranking, info.fingerprint)
         if rankings:
             model.put_rankings(rankings)
         model.chosen = self._first_choice(info)
@@ -202,7 +204,7 @@ class ModelLoader:
         """What the model recommends; else what is chosen, if it has these heads."""
         if info.default_ranking is not None:
             return recommended_heads(info)
-        chosen = self._desk.model.chosen
+        chosen = self._model.chosen
         try:
             chosen.check(info.shape_LH)
         except UserError:

@@ -28,7 +28,7 @@ from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent, Jobs
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
@@ -61,8 +61,8 @@ NAME = "Spotlight"
 class Spotlight:
     """Moves the target of the steered run that is under way."""
 
-    def __init__(self, desk: Desk, runner: Runner) -> None:
-        self._desk, self._runner = desk, runner
+    def __init__(self, model: SessionModel, runner: Runner) -> None:
+        self._model, self._runner = model, runner
         self._lit: bytes | None = None
         self._waiting: Region | None = None
         self._sent_since_step = False
@@ -74,7 +74,7 @@ class Spotlight:
 
     def point(self, x_px: float, y_px: float, diameter_px: float) -> None:
         """Light a disc; between cells and outside the picture the light stays where it was."""
-        model = self._desk.model
+        model = self._model
         if model.grid is None or self._runner.steered is None:
             return
         radius = diameter_px / 2
@@ -104,7 +104,7 @@ class Spotlight:
         if region is None or self._sent_since_step or self._runner.steered is None:
             return
         self._waiting, self._sent_since_step = None, True
-        notices.attempt(self._desk.model, lambda: self._runner.retarget(region), "target")
+        notices.attempt(self._model, lambda: self._runner.retarget(region), "target")
 
 
 MakeBackend: TypeAlias = Callable[[Listener], Backend]
@@ -134,37 +134,36 @@ class RunController(QObject):
         self.editor = RegionEditor(model)
         self.ask_which_picture: Callable[[tuple[str, ...]], str] | None = None
         """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
-        self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
-        self.heads = HeadChooser(self._desk)
-        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
-        self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
+        self.log = log = log if log is not None else SessionStore.temporary()
+        """The log of everything that is done."""
+        self._jobs = jobs = Jobs()
+        self.heads = HeadChooser(model, log, self.editor)
+        self._loader = ModelLoader(model, log, jobs, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
+        self._pictures = PictureOpener(
+            model, log, jobs, self.editor, lambda: self._loader.loaded, self._leave_picture
+        )
         self._settling = model.frames.part(self, self._settle)
-        self._runner = Runner(self._desk, self._settling.wish)
-        self._discovery = Discovery(self._desk, self._settle)
-        self._glance = FirstTokenPreview(self._desk, self._is_free)
-        self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
-        self._maps = MapQuestions(self._desk)
-        self._specs = SpecMaker(self._desk)
-        self._spotlight = Spotlight(self._desk, self._runner)
+        self._runner = Runner(model, log, jobs, self._settling.wish)
+        self._discovery = Discovery(model, log, jobs, self._settle)
+        self._glance = FirstTokenPreview(model, log, jobs, self._is_free)
+        self._reopening = Reopening(model, self.editor, self._loader, self._pictures, lambda: self.busy)
+        self._maps = MapQuestions(model, jobs)
+        self._specs = SpecMaker(model)
+        self._spotlight = Spotlight(model, self._runner)
         self._gave_up = self._ready = self._closed = self._reached = False
         self._unready_losses = 0
         self.place: str | None = None
         """Where the worker runs: None is this computer, else an address (see `go_to`)."""
         self._backend = make_backend(self._heard.emit)
-        self._desk.jobs.send_through(self._backend.send)
+        self._jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
-        self._region_log = RegionLog(self._desk)
+        self._region_log = RegionLog(model, log, self.editor)
         self.versions: dict[str, str] = {}
 
     @property
     def undo_stack(self) -> QUndoStack:
         """Everything that can be undone."""
         return self.editor.undo_stack
-
-    @property
-    def log(self) -> SessionStore:
-        """The log of everything that is done."""
-        return self._desk.log
 
     @property
     def busy(self) -> bool:
@@ -185,8 +184,8 @@ class RunController(QObject):
 
     def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.open_session()
+        with notices.shown(self.model, "log"):
+            self.log.open_session()
         self._loader.want(source, device, dtype)
         self._start_worker()
 
@@ -204,15 +203,15 @@ class RunController(QObject):
         self._pictures.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
-        self._desk.jobs.cancel_all()
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.close()
+        self._jobs.cancel_all()
+        with notices.shown(self.model, "log"):
+            self.log.close()
 
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
         self._gave_up = False
         wanted = self._loader.wanted
-        self._desk.jobs.cancel_all()
+        self._jobs.cancel_all()
         self._spotlight.end()
         self._loader.note_loss()
         if wanted is not None:
@@ -233,9 +232,9 @@ class RunController(QObject):
             if isinstance(event, ModelsListed):
                 on_listed(event)
             elif isinstance(event, Failed):
-                notices.fail(self._desk.model, event, "model")
+                notices.fail(self.model, event, "model")
 
-        self._desk.jobs.ask(AskModels, on_event)
+        self._jobs.ask(AskModels, on_event)
 
     @property
     def reached(self) -> bool:
@@ -386,7 +385,7 @@ class RunController(QObject):
         picture = self.model.picture
         if picture is None:
             notices.say(
-                self._desk.model, "error", "There is no picture.", "Open its picture first.", about="regions"
+                self.model, "error", "There is no picture.", "Open its picture first.", about="regions"
             )
             return
         files = [Path(path) for path in paths]
@@ -406,7 +405,7 @@ class RunController(QObject):
 
         if notices.attempt(self.model, read, "regions") and found.left_out:
             n = len(found.regions)
-            notices.say(self._desk.model,
+            notices.say(self.model,
                 "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
                 about="regions",
             )  # fmt: skip
@@ -417,7 +416,7 @@ class RunController(QObject):
         regions = tuple(region.as_region() for region in self.model.regions.painted())
         if picture is None or not regions:
             notices.say(
-                self._desk.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
+                self.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
             )
             return False
         source = Path(picture.source.path) if picture.source.path else None
@@ -459,12 +458,12 @@ class RunController(QObject):
         self._runner.stop()
         self._discovery.cancel()
         self._backend.stop()
-        self._desk.jobs.cancel_all()
+        self._jobs.cancel_all()
         self._spotlight.end()
         self._loader.note_loss()
         self._loader.leave()
         self._backend, self.place = backend, place
-        self._desk.jobs.send_through(backend.send)
+        self._jobs.send_through(backend.send)
         self._gave_up = self._reached = False
         self._unready_losses = 0
         self._start_worker()
@@ -479,7 +478,7 @@ class RunController(QObject):
         except OSError as error:
             self._gave_up = True
             self.model.worker_state = "lost"
-            notices.say(self._desk.model,
+            notices.say(self.model,
                 "error", f"The worker could not be started: {error}.",
                 "Free some memory, then restart the worker.",
                 about="worker",
@@ -488,7 +487,7 @@ class RunController(QObject):
     def _on_event(self, event: BackendEvent) -> None:
         match event:
             case WorkerStarted():
-                self._desk.jobs.worker += 1
+                self._jobs.worker += 1
             case Ready():
                 self._ready = self._reached = True
                 self._unready_losses = 0
@@ -498,9 +497,9 @@ class RunController(QObject):
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
-                notices.fail(self._desk.model, event, "worker")
+                notices.fail(self.model, event, "worker")
             case _:
-                self._desk.jobs.hear(event)
+                self._jobs.hear(event)
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
         else:
@@ -512,7 +511,7 @@ class RunController(QObject):
         self._ready = False
         self._spotlight.end()
         self._loader.note_loss()
-        self._desk.jobs.lose(lost)
+        self._jobs.lose(lost)
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
         if max(self._loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
@@ -524,7 +523,7 @@ class RunController(QObject):
             if self._gave_up
             else "A new worker is starting; the session is intact."
         )
-        notices.say(self._desk.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        notices.say(self.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:
             self._start_worker()
 

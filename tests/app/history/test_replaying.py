@@ -96,7 +96,7 @@ def test_the_model_is_loaded_as_it_was_before_it_is_asked(open_session, strip_pa
         asked.append(request)
         return again.scripted.send(request)
 
-    again.controller._desk.jobs.send_through(send)
+    again.controller._jobs.send_through(send)
     replayer, heard = replayer_of(again)
     replayer.replay(logged)
     again.until(lambda: not replayer.active)

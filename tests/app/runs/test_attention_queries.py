@@ -24,7 +24,7 @@ class Watch:
         self.asked: list[object] = []
         self.most: Counter[type] = Counter()
         self._open: dict[int, type] = {}
-        jobs = stage.controller._desk.jobs
+        jobs = stage.controller._jobs
         send, hear = stage.backend.send, jobs.hear
 
         def watched_send(request):
@@ -200,7 +200,7 @@ def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage):
     stage.controller.run("baseline")
     stage.until_ended("baseline")
     stage.controller.kill_worker()
-    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._desk.jobs.worker == 2)
+    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._jobs.worker == 2)
     assert stage.model.map.values_P is not None, "what has arrived is still there"
     stage.model.hovered_head = Head(0, 0)
     stage.until(lambda: stage.model.map.values_P is None)

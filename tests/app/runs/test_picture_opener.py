@@ -121,7 +121,7 @@ def test_a_large_pasted_picture_goes_by_way_of_a_file(stage, rng):
             sent.append(request)
         return send(request)
 
-    stage.controller._desk.jobs.send_through(watched)
+    stage.controller._jobs.send_through(watched)
     stage.controller.open_picture_data(buffer.getvalue())
     stage.until(lambda: stage.model.picture.name == "Pasted picture" and stage.model.grid is not None)
     assert sent[0].picture.path is not None and sent[0].picture.data is None

@@ -66,7 +66,7 @@ def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage):
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.model_info is not None and stage.model.grid is not None
     stage.controller.kill_worker()
-    stage.until(lambda: stage.controller._desk.jobs.worker == 2 and stage.model.worker_state == "ready")
+    stage.until(lambda: stage.controller._jobs.worker == 2 and stage.model.worker_state == "ready")
 
 
 def test_a_newer_wish_to_load_replaces_the_older_one(open_stage):
@@ -169,7 +169,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
         before = everything(stage)
         stage.controller.kill_worker()
         worker = kill + 2
-        stage.until(lambda worker=worker: stage.controller._desk.jobs.worker == worker)
+        stage.until(lambda worker=worker: stage.controller._jobs.worker == worker)
         stage.until(lambda: stage.model.worker_state == "ready")
         after = everything(stage)
         assert after[:4] == before[:4] and after[5:7] == before[5:7]
@@ -181,7 +181,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
 
 def kill_while_loading(stage) -> None:
     """Kill as many workers as are begun without anybody asking, each while it loads."""
-    jobs = stage.controller._desk.jobs
+    jobs = stage.controller._jobs
     for worker in range(1, MAX_LOSSES_IN_A_ROW + 1):
         stage.until(lambda number=worker: jobs.worker == number and stage.model.worker_state == "loading")
         stage.controller.kill_worker()
@@ -196,7 +196,7 @@ def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage):
     assert stage.model.worker_state == "lost"
     stage.controller.restart_worker()
     stage.until(lambda: stage.model.worker_state == "loading")
-    assert stage.controller._desk.jobs.worker == MAX_LOSSES_IN_A_ROW + 1
+    assert stage.controller._jobs.worker == MAX_LOSSES_IN_A_ROW + 1
 
 
 def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
@@ -246,7 +246,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "lost")
     stage.qtbot.until_quiet()
-    assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
+    assert stage.model.worker_state == "lost" and stage.controller._jobs.worker == 1
 
 
 def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path, monkeypatch):

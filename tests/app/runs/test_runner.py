@@ -73,7 +73,7 @@ def test_the_row_is_written_before_anything_is_sent(stage, monkeypatch):
         return sent(request)
 
     monkeypatch.setattr(stage.log, "run_created", create)
-    stage.controller._desk.jobs.send_through(send)
+    stage.controller._jobs.send_through(send)
     point_at(stage, 3)
     stage.controller.run()
     stage.until_ended()
@@ -359,7 +359,7 @@ def test_empty_regions_are_not_sent(stage):
 
 def test_a_message_is_only_sent_to_a_run_that_is_steered(stage):
     sent: list[object] = []
-    stage.controller._desk.jobs.send_through(sent.append)
+    stage.controller._jobs.send_through(sent.append)
     stage.controller.retarget(stage.model.regions.ids[2])
     assert not any(isinstance(request, Retarget) for request in sent)
     assert stage.model.target_region.name == "Panel 3"
