@@ -110,7 +110,7 @@ class Hand:
         controller, waiting = self.controller, self.model.frames.waiting
 
         def is_idle() -> bool:
-            return not (controller.running or waiting or controller.regions_unsaved)
+            return not (controller.runs.active or waiting or controller.regions_unsaved)
 
         live_until(self._files.looking(is_idle))
         self._files.looking(controller.log.flush)()
@@ -173,8 +173,8 @@ def _acts(files: FileTrace, hand: Hand) -> Iterator[tuple[str, set[str]]]:
     model.tool = "brush"
     hand.stroke()  # once before: what is made at the first stroke is no part of every stroke
     hand.at_rest()
-    n_undo = controller.undo_stack.index()
-    yield ACTS[0], recorded(hand.stroke, lambda: controller.undo_stack.index() > n_undo)
+    n_undo = controller.editor.undo_stack.index()
+    yield ACTS[0], recorded(hand.stroke, lambda: controller.editor.undo_stack.index() > n_undo)
 
     controller.heads.top(4)
     controller.heads.save("mine")

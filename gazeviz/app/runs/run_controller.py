@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QUndoStack
 
 from gazeviz.app.editing.coco_files import WhichPicture
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
@@ -25,7 +24,7 @@ from gazeviz.app.runs.attention_queries import MapQuestions
 from gazeviz.app.runs.discovery import Discovery
 from gazeviz.app.runs.first_token import FirstTokenPreview
 from gazeviz.app.runs.model_loader import ModelLoader
-from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
+from gazeviz.app.runs.picture_opener import PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
@@ -118,6 +117,7 @@ class RunController(QObject):
 
     editor: regions and strokes; its calls raise UserErrors, see `notices.attempt`.
     heads: choosing heads; its calls raise UserErrors, too.
+    runs, loader, pictures, discovery, maps: what is under way of each kind, and how it is stopped.
     """
 
     _heard = Signal(object)
@@ -138,18 +138,18 @@ class RunController(QObject):
         """The log of everything that is done."""
         self._jobs = jobs = Jobs()
         self.heads = HeadChooser(model, log, self.editor)
-        self._loader = ModelLoader(model, log, jobs, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
-        self._pictures = PictureOpener(
-            model, log, jobs, self.editor, lambda: self._loader.loaded, self._leave_picture
+        self.loader = ModelLoader(model, log, jobs, lambda: self.pictures.lay_out())  # noqa: PLW0108 - made later
+        self.pictures = PictureOpener(
+            model, log, jobs, self.editor, lambda: self.loader.loaded, self._leave_picture
         )
         self._settling = model.frames.part(self, self._settle)
-        self._runner = Runner(model, log, jobs, self._settling.wish)
-        self._discovery = Discovery(model, log, jobs, self._settle)
+        self.runs = Runner(model, log, jobs, self._settling.wish)
+        self.discovery = Discovery(model, log, jobs, self._settle)
         self._glance = FirstTokenPreview(model, log, jobs, self._is_free)
-        self._reopening = Reopening(model, self.editor, self._loader, self._pictures, lambda: self.busy)
-        self._maps = MapQuestions(model, jobs)
+        self._reopening = Reopening(model, self.editor, self.loader, self.pictures, lambda: self.busy)
+        self.maps = MapQuestions(model, jobs)
         self._specs = SpecMaker(model)
-        self._spotlight = Spotlight(model, self._runner)
+        self._spotlight = Spotlight(model, self.runs)
         self._gave_up = self._ready = self._closed = self._reached = False
         self._unready_losses = 0
         self.place: str | None = None
@@ -161,19 +161,9 @@ class RunController(QObject):
         self.versions: dict[str, str] = {}
 
     @property
-    def undo_stack(self) -> QUndoStack:
-        """Everything that can be undone."""
-        return self.editor.undo_stack
-
-    @property
     def busy(self) -> bool:
         """Whether closing the app now would end something that somebody waits for."""
-        return self._runner.active or self._discovery.active
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is under way or waits for its turn."""
-        return self._runner.active
+        return self.runs.active or self.discovery.active
 
     @property
     def regions_unsaved(self) -> bool:
@@ -186,7 +176,7 @@ class RunController(QObject):
         """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
         with notices.shown(self.model, "log"):
             self.log.open_session()
-        self._loader.want(source, device, dtype)
+        self.loader.want(source, device, dtype)
         self._start_worker()
 
     def shutdown(self) -> None:
@@ -197,10 +187,10 @@ class RunController(QObject):
         if self._closed:
             return
         self._closed = True
-        for part in (self._glance, self._maps):
+        for part in (self._glance, self.maps):
             part.stop()
         self._region_log.close()
-        self._pictures.close()
+        self.pictures.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
         self._jobs.cancel_all()
@@ -210,12 +200,12 @@ class RunController(QObject):
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
         self._gave_up = False
-        wanted = self._loader.wanted
+        wanted = self.loader.wanted
         self._jobs.cancel_all()
         self._spotlight.end()
-        self._loader.note_loss()
+        self.loader.note_loss()
         if wanted is not None:
-            self._loader.want(wanted.source, wanted.device, wanted.dtype)
+            self.loader.want(wanted.source, wanted.device, wanted.dtype)
         self._start_worker()
 
     def go_to(self, place: str | None) -> bool:
@@ -249,18 +239,14 @@ class RunController(QObject):
 
     def load_model(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
-        self._runner.stop()
-        self._discovery.cancel()
-        self._loader.want(source, device, dtype)
+        self.runs.stop()
+        self.discovery.cancel()
+        self.loader.want(source, device, dtype)
         if self._ready:
-            self._loader.load()
+            self.loader.load()
         elif self._gave_up:
             self.restart_worker()
         self._settle()
-
-    def cancel_loading(self) -> None:
-        """Stop loading."""
-        self._loader.cancel()
 
     def open_picture(
         self, path: str | Path, layout: Layout | None = None, captions: tuple[str, ...] = ()
@@ -268,24 +254,20 @@ class RunController(QObject):
         """Open a picture file, or a folder of panels as a strip; layout None: as its gutters show."""
         path = Path(path)
         if path.is_dir():
-            self._pictures.open(lambda: panel_folder(path))
+            self.pictures.open(lambda: panel_folder(path))
         else:
-            self._pictures.open(lambda: picture_file(path, layout, captions))
+            self.pictures.open(lambda: picture_file(path, layout, captions))
 
     def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
         """Open an encoded picture that is no file."""
-        self._pictures.open(lambda: picture_data(data, name))
-
-    def open_decoded(self, decode: Decode) -> None:
-        """Open whatever a function makes in another thread."""
-        self._pictures.open(decode)
+        self.pictures.open(lambda: picture_data(data, name))
 
     def allow_image_tokens(self, max_tok: int | None) -> None:
         """Let the picture cost more image tokens than is usual (None: as many as is usual)."""
         if max_tok != self.model.max_image_tok:
             self.model.max_image_tok = max_tok
-            self._runner.stop()
-            self._pictures.lay_out()
+            self.runs.stop()
+            self.pictures.lay_out()
 
     def apply_layout(self, layout: Layout | None) -> None:
         """Make a layout's panels regions; None: no panels."""
@@ -296,12 +278,12 @@ class RunController(QObject):
     def run(self, which: Which = "both") -> None:
         """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
         self.model.notice = None
-        notices.attempt(self.model, lambda: self._begin(lambda: self._runner.run(which)), "run")
+        notices.attempt(self.model, lambda: self._begin(lambda: self.runs.run(which)), "run")
         self._settle()
 
     def repeat(self, spec: GenerateSpec) -> RunRecord | None:
         """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
-        begun = notices.attempt(self.model, lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
+        begun = notices.attempt(self.model, lambda: self._begin(lambda: self.runs.repeat(spec)), "run")
         self._settle()
         return self.model.run_of(spec.side) if begun else None
 
@@ -311,25 +293,19 @@ class RunController(QObject):
         self._settle()
         return shown
 
-    def stop(self) -> None:
-        """Stop runs within a token; without effect where there is none."""
-        self._runner.stop()
-
     def run_or_stop(self) -> None:
         """Stop what is running, or run: what Space and the run button mean."""
-        if self.running:
-            self.stop()
+        if self.runs.active:
+            self.runs.stop()
         else:
             self.run()
 
     def retarget(self, region_id: int | None) -> None:
         """Make a region the target (None: none); a steered run under way follows with its next token."""
-        if self._runner.steered is None:
+        if self.runs.steered is None:
             self.model.target_region_id = region_id
             return
-        if notices.attempt(
-            self.model, lambda: self._runner.retarget(self._specs.target(region_id)), "target"
-        ):
+        if notices.attempt(self.model, lambda: self.runs.retarget(self._specs.target(region_id)), "target"):
             self.model.target_region_id = region_id
 
     def spotlight(self, x_px: float, y_px: float, diameter_px: float) -> None:
@@ -338,12 +314,12 @@ class RunController(QObject):
 
     def end_spotlight(self) -> None:
         """Let the run go back to its target region, or without one to what was laid out beforehand."""
-        record = self._runner.steered
+        record = self.runs.steered
         if not self._spotlight.end() or record is None:
             return
         planned = record.spec.steering.target_at(len(record.steps)) if record.spec.steering else None
         if self.model.target_region_id is None:
-            notices.attempt(self.model, lambda: self._runner.retarget(planned), "target")
+            notices.attempt(self.model, lambda: self.runs.retarget(planned), "target")
         else:
             self.retarget(self.model.target_region_id)
 
@@ -353,14 +329,6 @@ class RunController(QObject):
         """Measure head rankings on strips; the first one is shown as it fills in."""
         notices.attempt(self.model, lambda: self._discover(strips, by), "discovery")
         self._settle()
-
-    def cancel_discovery(self) -> None:
-        """Stop measuring; what was measured stays, under a name that says how much it was."""
-        self._discovery.cancel()
-
-    def keeps_attention(self, record: RunRecord) -> bool:
-        """Whether the worker that is there wrote this run, so that any head can still be asked about it."""
-        return self._maps.keeps(record)
 
     def look_at_region(self, region_id: int) -> None:
         """Ask which heads look at a region, at the tokens that are shown."""
@@ -433,35 +401,35 @@ class RunController(QObject):
 
     def _discover(self, strips: StripsSource, by: tuple[str, ...]) -> None:
         self._check_free()
-        self._discovery.begin(strips, by)
+        self.discovery.begin(strips, by)
 
     def _check_free(self) -> None:
         if self.model.worker_state in ("starting", "loading"):
             raise UserError(LOADING[0], next_step=LOADING[1])
-        if not self._loader.loaded:
+        if not self.loader.loaded:
             sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
             raise UserError(sentence, next_step="Load it first: Ctrl+M.")
-        if self._discovery.active:
+        if self.discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it to finish, or cancel it.")
 
     def _is_free(self) -> bool:
         """Whether the worker has a model and nothing to do."""
-        return self._ready and self._loader.loaded and not self._loader.loading and not self.busy
+        return self._ready and self.loader.loaded and not self.loader.loading and not self.busy
 
     def _leave_picture(self) -> None:
         """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
-        self._runner.stop()
+        self.runs.stop()
         self._region_log.save_pending()
 
     def _go_to(self, place: str | None) -> None:
         backend = backend_maker(place)(self._heard.emit)
-        self._runner.stop()
-        self._discovery.cancel()
+        self.runs.stop()
+        self.discovery.cancel()
         self._backend.stop()
         self._jobs.cancel_all()
         self._spotlight.end()
-        self._loader.note_loss()
-        self._loader.leave()
+        self.loader.note_loss()
+        self.loader.leave()
         self._backend, self.place = backend, place
         self._jobs.send_through(backend.send)
         self._gave_up = self._reached = False
@@ -492,7 +460,7 @@ class RunController(QObject):
                 self._ready = self._reached = True
                 self._unready_losses = 0
                 self.versions = dict(event.versions)
-                self._loader.load()
+                self.loader.load()
             case WorkerEnded():
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
@@ -510,11 +478,11 @@ class RunController(QObject):
         self._unready_losses += not self._ready
         self._ready = False
         self._spotlight.end()
-        self._loader.note_loss()
+        self.loader.note_loss()
         self._jobs.lose(lost)
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
-        if max(self._loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
+        if max(self.loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
             self._gave_up = True
         if lost.next_step and not self._reached:
             self._gave_up = True  # trying again does not help before somebody has done something
@@ -534,9 +502,9 @@ class RunController(QObject):
             return
         if not self._ready:
             state = "starting"
-        elif self._loader.loading:
+        elif self.loader.loading:
             state = "loading"
-        elif not self._loader.loaded:
+        elif not self.loader.loaded:
             state = "none"
         else:
             state = "busy" if self.busy else "ready"

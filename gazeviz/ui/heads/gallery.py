@@ -202,7 +202,7 @@ class Gallery(QWidget):
         self._tiles.show_maps(maps, place, highest)
         self._note.setText("" if there else self._why_empty())
         self._note.setVisible(not there)
-        self._again.setVisible(not there and self._is_not_kept() and not self._controller.running)
+        self._again.setVisible(not there and self._is_not_kept() and not self._controller.runs.active)
 
     def _fitting_maps(self) -> tuple[GalleryMap, ...]:
         """The maps, unless they are still those of another picture or another grid."""
@@ -227,7 +227,7 @@ class Gallery(QWidget):
     def _is_not_kept(self) -> bool:
         """Whether the run that is shown can tell of no single head any more."""
         shown = self._model.shown_steps()
-        return shown is not None and not self._controller.keeps_attention(shown[0])
+        return shown is not None and not self._controller.maps.keeps(shown[0])
 
     def _on_again(self) -> None:
         shown = self._model.shown_steps()

@@ -466,7 +466,7 @@ class LookHere(QWidget):
         shown = self._model.shown_steps()
         if shown is None:
             return "The masses appear as soon as the model has looked at the picture."
-        if not self._controller.keeps_attention(shown[0]):
+        if not self._controller.maps.keeps(shown[0]):
             return "The attention of this run is no longer in memory. Run it again to ask."
         if not asked[1]:
             return "No cell is selected there. Paint some of it, or ask about another place."

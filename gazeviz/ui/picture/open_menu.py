@@ -110,7 +110,7 @@ class PictureMenu(QMenu):
 
     def open_sample(self, sample: Sample) -> None:
         """Open a picture that ships with gazeviz, with its panels and captions."""
-        self._controller.open_decoded(
+        self._controller.pictures.open(
             lambda: picture_file(sample.path, sample.layout, sample.captions, sample_text(sample))
         )
 
@@ -132,7 +132,7 @@ class PictureMenu(QMenu):
             self._open_one_of(pictures)
         elif not regions and data.hasImage():
             image = QImage(data.imageData())
-            self._controller.open_decoded(lambda: picture_data(encoded(image), name))
+            self._controller.pictures.open(lambda: picture_data(encoded(image), name))
             return not image.isNull()
         return bool(pictures or regions)
 

@@ -128,10 +128,10 @@ def run_commands(controller: RunController) -> list[Command]:
     model = controller.model
 
     def not_running() -> str | None:
-        return None if controller.running else "Nothing is running."
+        return None if controller.runs.active else "Nothing is running."
 
     def not_ready_or_running() -> str | None:
-        return None if controller.running else _not_ready(model)()
+        return None if controller.runs.active else _not_ready(model)()
 
     def not_steered() -> str | None:
         record = model.run_of("steered")
@@ -155,7 +155,7 @@ def run_commands(controller: RunController) -> list[Command]:
                 partial(controller.run, "steered"), _not_ready(model, "steered")),
         Command("run.weaker", "Halve the strength and run", "",
                 "Run the steered answer again with half of its strength.", halve, not_steered),
-        Command("run.stop", "Stop", "", "Stop the run within one token.", controller.stop, not_running),
+        Command("run.stop", "Stop", "", "Stop the run within one token.", controller.runs.stop, not_running),
         Command("run.restart_worker", "Restart the worker", "",
                 "End the model's process and start another; nothing in the session is lost.",
                 controller.restart_worker),
@@ -319,7 +319,7 @@ def ranking_commands(model: SessionModel, controller: RunController, explore: Ex
         Command("heads.measure", "Measure head rankings ...", "",
                 "Rank all heads on strips: built-in ones or your own.", discovery.open, _no_model(model)),
         Command("heads.stop_measuring", "Stop measuring heads", "", "What was measured so far is kept.",
-                controller.cancel_discovery, not_measuring),
+                controller.discovery.cancel, not_measuring),
         Command("heads.matrix", "Show a head's matrix of panels", "",
                 "Asked about a panel (rows), its attention on each panel (columns).", discovery.open,
                 no_matrix),

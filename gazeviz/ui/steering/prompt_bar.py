@@ -434,7 +434,7 @@ class PromptBar(QWidget):
     # Acting
 
     def _on_enter(self) -> None:
-        if not self._controller.running:
+        if not self._controller.runs.active:
             self._controller.run()
 
     def _fill_presets(self) -> None:
@@ -475,7 +475,7 @@ class PromptBar(QWidget):
     def _refresh(self) -> None:
         self._frame.drop()
         model = self._model
-        state, running = readiness(model), self._controller.running
+        state, running = readiness(model), self._controller.runs.active
         self._run.show_state(running=running, can_run=state.can_run, tip=_tip(state, running))
         set_kind(self._ways, "primary" if running or state.can_run else "quiet")
         self._show_reason(state, running)

@@ -176,9 +176,9 @@ def test_the_gallery_shows_as_many_and_whichever_heads_are_wanted(stage):
 
 def test_only_the_worker_that_wrote_a_run_keeps_its_attention(stage):
     record, _ = stage.model.shown_steps()
-    assert stage.controller.keeps_attention(record)
+    assert stage.controller.maps.keeps(record)
     record.worker += 1
-    assert not stage.controller.keeps_attention(record)
+    assert not stage.controller.maps.keeps(record)
 
 
 def test_streaming_never_piles_up_questions(open_stage, strip_path):

@@ -35,7 +35,7 @@ def test_a_picture_comes_with_its_panels_and_its_grid(open_stage, strip_path):
     assert stage.model.cells_of(stage.model.regions.ids[0]).size
     stage.log.flush()
     assert stage.log.reader.picture(stage.model.picture.sha256).layout == Layout(1, N_PANELS)
-    assert not stage.controller.undo_stack.canUndo()
+    assert not stage.controller.editor.undo_stack.canUndo()
 
 
 def test_a_bad_file_leaves_the_old_picture(stage, tmp_path):
@@ -56,7 +56,7 @@ def test_of_several_wishes_the_newest_is_shown(stage, tmp_path):
         time.sleep(0.1)
         return picture_file(paths[0])
 
-    stage.controller.open_decoded(slowly)
+    stage.controller.pictures.open(slowly)
     for path in paths[1:]:
         stage.controller.open_picture(path)
     stage.until(lambda: stage.model.picture.name == "other 3.png" and stage.model.grid is not None)
@@ -74,7 +74,7 @@ def test_another_picture_starts_anew_and_regions_come_back(stage, tmp_path, stri
     stage.until(lambda: stage.model.picture.name == "other 0.png" and stage.model.grid is not None)
     assert len(stage.model.regions) == 0 and stage.model.target_region_id is None
     assert stage.model.baseline_run_id is None and stage.model.cursor is None
-    assert not stage.controller.undo_stack.canUndo()
+    assert not stage.controller.editor.undo_stack.canUndo()
     stage.log.flush()
     assert stage.log.reader.rows("SELECT count(*) FROM region_edits") != [(0,)], (
         "the last edit was written before it was left"
@@ -105,7 +105,7 @@ def test_the_same_picture_again_keeps_its_regions(stage, strip_path):
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.until(lambda: stage.model.grid is not grid)
     assert "mine" in stage.model.regions.names and regions.count() == 0
-    assert stage.controller.undo_stack.canUndo()
+    assert stage.controller.editor.undo_stack.canUndo()
 
 
 def test_a_large_pasted_picture_goes_by_way_of_a_file(stage, rng):

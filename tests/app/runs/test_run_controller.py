@@ -50,7 +50,7 @@ def test_loading_can_be_cancelled(open_stage):
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.run()
     stage.until(lambda: stage.model.notice is not None and "Wait" in stage.model.notice.next_step)
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     assert stage.model.progress.text == "Stopping", "the wish is seen at once"
     stage.until(lambda: stage.model.worker_state == "none")
     stage.until(lambda: stage.model.notice is None)  # nothing is waited for any more
@@ -107,7 +107,7 @@ def everything(stage):
     return (
         [(region.id, region.look, region.mask_HW.tobytes()) for region in model.regions],
         model.prompt, model.chosen, model.target_region_id, dict(model.rankings), model.steering,
-        stage.controller.undo_stack.count(),
+        stage.controller.editor.undo_stack.count(),
         {run_id: (record.text, record.summary) for run_id, record in model.runs.items()
          if record.state == "done" and record.side != "glance"},
     )  # fmt: skip
@@ -210,7 +210,7 @@ def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
 def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage):
     stage = open_stage(Script(load_s=3.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "none")
     assert stage.model.model_info is None

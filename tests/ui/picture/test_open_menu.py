@@ -75,7 +75,7 @@ def stage(tmp_path: Path, qtbot: PatientBot) -> Iterator[MenuStage]:
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     stage = MenuStage(settings, qtbot)
     yield stage
-    stage.controller.undo_stack.clear()
+    stage.controller.editor.undo_stack.clear()
     stage.controller.shutdown()
 
 
