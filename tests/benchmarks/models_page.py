@@ -145,9 +145,10 @@ def page(tried: list[Tried]) -> str:
 ## Families that work
 
 Each was tried with a tiny random checkpoint of its real architecture (transformers
-{transformers.__version__}, on the processor): the tokens of an answer are those of `generate()`, steering moved
-attention onto the target, a narration followed its schedule, all heads were ranked. Where image tokens lie was proven for each
-with a picture whose colours are coordinates. Published checkpoints themselves were not run.
+{transformers.__version__}, on the processor): the tokens of an answer are those of `generate()`, steering
+moved attention onto the target, a narration followed its schedule, all heads were ranked. Where image tokens
+lie was proven for each with a picture whose colours are coordinates. Published checkpoints
+themselves were not run.
 
 | family | describe | steer | narrate | discover | questions about one picture | heads |
 |---|---|---|---|---|---|---|
