@@ -58,7 +58,7 @@ def try_family(name: str, scratch: Path) -> Tried:
     if name == "smolvlm":  # only its videos need num2words, which need not be installed
         import transformers.models.smolvlm.processing_smolvlm as smolvlm
 
-        smolvlm.num2words = str
+        smolvlm.num2words = str  # type: ignore[attr-defined]
     engine = load(write_checkpoint(scratch / name, name), device="cpu")
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE_PX[1], SIZE_PX[0], 3), dtype=np.uint8)
     left, right = panel_regions(Layout(1, 2), *SIZE_PX)
@@ -79,7 +79,8 @@ def _says_what_generate_says(engine: Engine, pixels: np.ndarray) -> bool:
     with torch.no_grad():
         expected = engine.model.generate(**inputs, max_new_tokens=N_TOK, do_sample=False)
     run = engine.generate(pixels, PROMPT, max_new_tokens=N_TOK)
-    return list(run.token_ids) == expected[0, inputs["input_ids"].shape[1] :].tolist()
+    said: list[int] = expected[0, inputs["input_ids"].shape[1] :].tolist()
+    return list(run.token_ids) == said
 
 
 def _steers(engine: Engine, pixels: np.ndarray, heads: HeadSet, target: Region) -> bool:
@@ -144,10 +145,10 @@ def page(tried: list[Tried]) -> str:
 
 ## Families that work
 
-Each was tried with a tiny random checkpoint of its real architecture (transformers {transformers.__version__},
-on the processor): the tokens of an answer are those of `generate()`, steering moved attention onto the target,
-a narration followed its schedule, all heads were ranked. Where image tokens lie was proven for each with a
-picture whose colours are coordinates. Published checkpoints themselves were not run.
+Each was tried with a tiny random checkpoint of its real architecture (transformers
+{transformers.__version__}, on the processor): the tokens of an answer are those of `generate()`, steering
+moved attention onto the target, a narration followed its schedule, all heads were ranked. Where image tokens
+lie was proven for each with a picture whose colours are coordinates. Published checkpoints were not run.
 
 | family | describe | steer | narrate | discover | questions about one picture | heads |
 |---|---|---|---|---|---|---|
