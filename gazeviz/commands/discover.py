@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.matrix is not None and len({len(strip.panels) for strip in strips}) > 1:
         raise UserError(
             "Strips of different numbers of panels have no common matrix.",
-            next_step="Leave --matrix out, or measure strips of one layout.",
+            next_step="Omit --matrix, or measure strips of one layout.",
         )
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
@@ -150,7 +150,7 @@ def document_of(ranking: HeadRanking, n_top: int) -> dict[str, Any]:
 def check_folder(path: Path | None) -> None:
     """Refuse early, before minutes of work, a file whose folder does not exist."""
     if path is not None and not is_folder(user_path(path).absolute().parent):
-        raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Make it first.")
+        raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Create it first.")
 
 
 def _per_ranking(out: Path | None, name: str, names: tuple[str, ...]) -> Path | None:
@@ -175,24 +175,29 @@ def _write_figures(
 
 
 def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
     parts: list[RenderableType] = []
     for name, ranking in rankings.items():
-        said = document_of(ranking, n_top)
-        agreed = said["split_half_overlap"]
+        document = document_of(ranking, n_top)
+        agreed = document["split_half_overlap"]
         stable = "" if agreed is None else f" · split-half {agreed} of {n_top} agree"
         parts.append(f"[bold]{name}[/] [dim]{ranking.n_strips} strips{stable}[/]")
         rows = [
-            (str(place), entry["head"], figure_text(entry["score"]), "█" * _bar(entry["score"], said["top"]))
-            for place, entry in enumerate(said["top"], start=1)
+            (
+                str(place),
+                entry["head"],
+                format_figure(entry["score"]),
+                "█" * _bar(entry["score"], document["top"]),
+            )
+            for place, entry in enumerate(document["top"], start=1)
         ]
         parts += [table(("rank", "head", "score", ""), rows, right=(0, 2)), ""]
     names = list(rankings)
     for place, first in enumerate(names):
         for second in names[place + 1 :]:
             shared = rankings[first].overlap(rankings[second], n_top)
-            rho = figure_text(rankings[first].rank_correlation(rankings[second]))
+            rho = format_figure(rankings[first].rank_correlation(rankings[second]))
             parts.append(f"[dim]{first} and {second}: {shared} of {n_top} shared, rank correlation {rho}[/]")
     return parts
 

@@ -100,10 +100,10 @@ def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 6
         help=f"longest answer (default: {shown})",
     )
     group.add_argument(
-        "--temperature", type=float, default=0.0, help="0 takes the likeliest token (default: 0)"
+        "--temperature", type=float, default=0.0, help="0 takes the most likely token (default: 0)"
     )
-    group.add_argument("--top-p", type=float, default=1.0, help="nucleus of the draw (default: 1)")
-    group.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    group.add_argument("--top-p", type=float, default=1.0, help="nucleus (top-p) of sampling (default: 1)")
+    group.add_argument("--seed", type=int, default=0, help="of sampling (default: 0)")
 
 
 def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
@@ -184,8 +184,8 @@ def panels(shown: NamedPicture, layout: str | None) -> tuple[Region, ...]:
     chosen = Layout.parse(layout) if layout else shown.layout or _layout_by_gutters(shown.image)
     if chosen is None:
         raise UserError(
-            f"The panels of {shown.name} cannot be told by its gutters.",
-            next_step="Name its layout, rows x columns: --layout 1x6.",
+            f"The panels of {shown.name} cannot be detected by its gutters.",
+            next_step="Give its layout as rows x columns: --layout 1x6.",
         )
     return panel_regions(chosen, *shown.image.size)
 
@@ -206,7 +206,7 @@ def box(text: str, image: Image) -> Region:
 
     parts = re.split(r"[,\s]+", text.strip())
     if len(parts) != 4:
-        raise UserError(f"“{text}” is no box.", next_step="Write --box x0,y0,x1,y1 in picture pixels.")
+        raise UserError(f"“{text}” is not a box.", next_step="Write --box x0,y0,x1,y1 in picture pixels.")
     x0, y0, x1, y1 = (number_or_error(part, "pixel coordinate") for part in parts)
     return Region.box("Box", (x0, y0, x1, y1), image.size)
 
@@ -263,9 +263,9 @@ def region_called(regions: Sequence[Region], target: str | None, named: str) -> 
         return chosen[0]
     names = ", ".join(f"{number} {region.name}" for number, region in enumerate(regions[:20], start=1))
     names += " ..." if len(regions) > 20 else ""
-    said = f"no region “{target}”" if not chosen else f"{len(chosen)} regions that could be meant"
+    text = f"no region “{target}”" if not chosen else f"{len(chosen)} matching regions"
     raise UserError(
-        f"{Path(named).name} holds {said}: {names}.", next_step="Name one, or its number: --target."
+        f"{Path(named).name} holds {text}: {names}.", next_step="Name one, or its number: --target."
     )
 
 
@@ -372,7 +372,7 @@ def _drawn_strips(n: int, seed: int, layout: str | None) -> tuple[Strip, ...]:
     from gazeviz.testbed.world.world import builtin_strips
 
     if n < 1:
-        raise UserError("No strip is to be drawn.", next_step="Ask for one or more: --strips builtin:50.")
+        raise UserError("The number of strips is 0.", next_step="Ask for one or more: --strips builtin:50.")
     chosen = Layout.parse(layout or "1x6")
     drawn = builtin_strips(n, seed, layout=(chosen.rows, chosen.cols))
     return tuple(

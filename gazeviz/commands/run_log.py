@@ -200,10 +200,10 @@ class RunLog:
         """Say once how a picture of deep data is shown."""
         from gazeviz.imaging import stretched
 
-        said = stretched(shown.image)
-        if said and said not in self._told:
-            self._told.add(said)
-            self._terminal.note(said)
+        text = stretched(shown.image)
+        if text and text not in self._told:
+            self._told.add(text)
+            self._terminal.note(text)
 
     def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
         """Log a run that is over already; returns its number, None where nothing is logged."""
@@ -285,8 +285,8 @@ class RunLog:
         if isinstance(error, (Cancelled, KeyboardInterrupt)):
             self._ended(run_id, "cancelled", None, "It was interrupted.")
         else:
-            told = str(error) if isinstance(error, GazevizError) else f"{type(error).__name__}: {error}"
-            self._ended(run_id, "failed", None, told)
+            message = str(error) if isinstance(error, GazevizError) else f"{type(error).__name__}: {error}"
+            self._ended(run_id, "failed", None, message)
 
     def _write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
         if self._store is None:

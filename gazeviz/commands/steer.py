@@ -60,7 +60,7 @@ def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> No
         "--rule", choices=RULES, default=RULES[0],
         help="how a region selects cells: by centre, or by the share that it covers (default: centre)",
     )  # fmt: skip
-    group.add_argument("--share", type=float, default=0.5, help="that share (default: .5)")
+    group.add_argument("--share", type=float, default=0.5, help="least share of a cell (default: .5)")
 
 
 def strength_of(text: str) -> float | str:
@@ -164,12 +164,13 @@ def _told(
 ) -> list[RenderableType]:
     from rich.table import Table
 
-    from gazeviz.commands.output import audit_line, ledger_rows, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, ledger_rows, region_key, tinted
+    from gazeviz.domain.wording import format_steering
 
     both = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     both.add_row("[bold]Baseline[/]", tinted(baseline, regions))
     both.add_row("[bold]Steered[/]", tinted(steered, regions))
-    both.add_row("", f"[dim]{escape(steering_line(steering))}[/]")
+    both.add_row("", f"[dim]{escape(format_steering(steering))}[/]")
     both.add_row("", f"[dim]{escape(audit_line(steered.audit, steered.junk))}[/]")
     parts: list[RenderableType] = [both]
     if len(regions) > 1:

@@ -89,7 +89,7 @@ class PromptRunner:
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """Device that the model runs on."""
         return self._loaded.device
 
     @property

@@ -1,6 +1,6 @@
 """The help page of model families: each one's tiny checkpoint is tried, and the page says what it did.
 
-python -m tests.benchmarks.models_page        try all families, write resources/help/models.md
+python -m tests.engine.models.models_page        try all families, write resources/help/models.md
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
 from gazeviz.domain.heads import HeadSet  # noqa: E402
