@@ -1,8 +1,8 @@
 """What watching and steering cost a decode step, as ratios to the model's own step.
 
 One random model of 8 layers x 16 heads and the built-in one; several answers are open at the same time and
-take turns token by token, so that a busy moment of the machine hits all of them. Processor time on one thread is
-counted. The plain step is transformers' alone: the forward, the highest logit, and nothing kept.
+take turns token by token, so that a busy moment of the machine hits all of them. Processor time on one thread
+is counted. The plain step is transformers' alone: the forward, the highest logit, and nothing kept.
 
     python -m tests.benchmarks.bench_decoding             measure, and write the section of the help page
     python -m tests.benchmarks.bench_decoding --small     a look at whether it runs: small, nothing written
