@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gazeviz.commands import logged
+from gazeviz.commands.evaluation import kept
 from gazeviz.commands.terminal import Terminal, escape, table
 from gazeviz.domain.wording import format_file_size, plural
 from gazeviz.errors import UserError
@@ -257,6 +258,9 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-paths", action="store_true", help="keep the paths of models and pictures on this machine"
     )
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME", help="goes along; may be repeated"
+    )
 
 
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -265,7 +269,9 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     path, out = logged.log_path(options).absolute(), user_path(options.file).absolute()
     with logged.open_log(options) as reader:
         session = logged.named_session(reader, options.session)
-    n_runs = export_session(path, session.id, out, with_paths=options.with_paths)
+    n_runs = export_session(
+        path, session.id, out, with_paths=options.with_paths, evaluations=options.evaluation
+    )
     terminal.answer(
         {"session": session.name, "runs": n_runs, "written": str(out)},
         f"wrote {escape(str(out))}: “{escape(session.name)}”, {_runs(n_runs)}",
@@ -285,7 +291,12 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
     SessionStore(path, program="gazeviz log import").close()  # makes it, or brings it to the present schema
     brought = import_session(path, user_path(options.file).absolute())
     terminal.answer(
-        {"session": brought.name, "session_id": brought.session_id, "runs": brought.n_runs},
+        {
+            "session": brought.name,
+            "session_id": brought.session_id,
+            "runs": brought.n_runs,
+            "evaluations": brought.n_evaluations,
+        },
         f"“{escape(brought.name)}” is session {brought.session_id} now, with {_runs(brought.n_runs)}",
     )
     return DONE
@@ -350,6 +361,8 @@ ACTIONS: dict[
 ] = {
     "list": ("List runs, the newest first, or sessions.", _list_options, _list),
     "show": ("Show runs: prompt, answer, and where the heads looked.", _show_options, _show),
+    "evaluations": (kept.EVALUATIONS_HELP, kept.add_evaluations, kept.show_evaluations),
+    "merge": (kept.MERGE_HELP, kept.add_merge, kept.merge),
     "check": ("Check for damage; restore a backup, or save what can be read.", _check_options, _check),
     "vacuum": ("Remove deleted runs for good and free their space.", _vacuum_options, _vacuum),
     "stats": ("Show counts and sizes of the log.", _nothing, _stats),

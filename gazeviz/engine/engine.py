@@ -33,8 +33,8 @@ from gazeviz.errors import Cancelled, UserError
 from gazeviz.imaging import Picture, open_picture
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.head_metrics import HeadMetrics
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.engine.discovery.discovery import PanelledPicture
     from gazeviz.engine.discovery.discovery import Progress as DiscoveryProgress
 

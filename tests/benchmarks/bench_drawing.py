@@ -110,7 +110,7 @@ def own_grid() -> list[str]:
 
     results.append(timed(choose, grid))
     grid.close()
-    controller.undo_stack.clear()
+    controller.editor.undo_stack.clear()
     controller.shutdown()
     return results
 
@@ -209,7 +209,7 @@ def own_canvas() -> str:
         times_ms.append((time.process_time() - started) * 1000)
     send(canvas, QEvent.Type.MouseButtonRelease, middle, _LEFT)
     canvas.close()
-    controller.undo_stack.clear()
+    controller.editor.undo_stack.clear()
     controller.shutdown()
     return f"{statistics.median(times_ms):.1f} | {statistics.quantiles(times_ms, n=20)[-1]:.1f}"
 

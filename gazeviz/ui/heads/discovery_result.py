@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.session.session_model import SessionModel
@@ -171,8 +171,19 @@ class DiscoveryResult(QWidget):
         layout.addWidget(self._chance)
         layout.addWidget(HeadMatrix(model))
         for signal in (model.ranking_changed, model.chosen_changed, model.model_changed):
-            signal.connect(self._refresh)
+            signal.connect(self._on_changed)
         self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody looked."""
+        super().showEvent(event)
+        self._refresh()
+
+    def _on_changed(self) -> None:
+        if self.isVisible():
+            self._refresh()
+        else:
+            self.setVisible(self._model.ranking is not None)
 
     def _refresh(self) -> None:
         ranking = self._model.ranking

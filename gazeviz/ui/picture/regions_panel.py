@@ -50,6 +50,7 @@ from PySide6.QtWidgets import (
 from gazeviz.app.editing.region_files import RegionForm
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.wording import plural
 from gazeviz.render.overlay import ink_on
@@ -519,7 +520,7 @@ class RegionListView(QWidget):
 
     def _attempt(self, action: Callable[[], object]) -> bool:
         """Do something; a refusal becomes the session's notice, and the rows show what still holds."""
-        done = self._controller.attempt(action, "regions")
+        done = notices.attempt(self._controller.model, action, "regions")
         if not done:
             self._refresh()
         return done

@@ -15,7 +15,6 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
-    QMainWindow,
     QMenu,
     QMessageBox,
     QStackedWidget,
@@ -28,7 +27,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings, ThemeChoice
 from gazeviz.app.session.values import Notice
-from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.picture.open_menu import DropWindow, PictureMenu
 from gazeviz.ui.sessions.session_commands import session_commands
 from gazeviz.ui.shell import commands as table
 from gazeviz.ui.shell.actions import Actions
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
 FIRST_SIZE_PX, TITLE_BAR_PX = (1440, 900), 40  # how high the bar is, is only known once it is there
 
 
-class MainWindow(QMainWindow):
+class MainWindow(DropWindow):
     """gazeviz on the screen."""
 
     def __init__(
@@ -83,7 +82,7 @@ class MainWindow(QMainWindow):
         parts = NoticeBar(model, controller), TokenQuestion(model, controller)
         place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "not logged"
         self._put_together(parts, StatusBar(model, controller, place))
-        self._drop = PictureDrop(self, self.pictures)
+        self.take_drops(self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self.tour.started.connect(partial(self.show_tab, "Explore"))
         self.tour.started.connect(partial(self.explore.set_large, False))

@@ -343,7 +343,7 @@ class ModelDialog(QDialog):
         self._fetch.fetched.connect(self.add_folder_fetched)
         self._load.clicked.connect(self.load_chosen)
         self._close.clicked.connect(self.reject)
-        self._cancel.clicked.connect(self._controller.cancel_loading)
+        self._cancel.clicked.connect(self._controller.loader.cancel)
         self._model.worker_changed.connect(self._on_worker_changed)
         self._model.model_changed.connect(self._on_model_changed)
         theme.changed.connect(self._list.viewport().update)

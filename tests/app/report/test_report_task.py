@@ -77,7 +77,7 @@ def test_a_page_a_pdf_and_figures_are_written(session, reporting, qtbot, tmp_pat
     told: list[tuple[str, int, int]] = []
     reporting.progressed.connect(lambda *what: told.append(what))
     request = ReportRequest((steered_id,), baselines=False)
-    with qtbot.waitSignal(reporting.written, timeout=120_000) as heard:
+    with qtbot.waitSignal(reporting.written) as heard:
         reporting.write(request, tmp_path / "out", ("html", "pdf", "figures"), 72)
     names = [path.name for path in heard.args[0].files]
     assert "report.html" in names and names[-1] == "report.pdf"

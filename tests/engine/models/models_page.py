@@ -58,7 +58,7 @@ def try_family(name: str, scratch: Path) -> Tried:
     if name == "smolvlm":  # only its videos need num2words, which need not be installed
         import transformers.models.smolvlm.processing_smolvlm as smolvlm
 
-        smolvlm.num2words = str  # type: ignore[attr-defined]
+        vars(smolvlm)["num2words"] = str
     engine = load(write_checkpoint(scratch / name, name), device="cpu")
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE_PX[1], SIZE_PX[0], 3), dtype=np.uint8)
     left, right = panel_regions(Layout(1, 2), *SIZE_PX)
