@@ -178,7 +178,11 @@ class SessionBrowser(QWidget):
     explore_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: LogBrowser, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: LogBrowser,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sessionBrowser")
