@@ -22,6 +22,12 @@ from gazeviz.backend.engine_adapter import Load, ModelBackend
 from gazeviz.backend.message_codec import WireError
 from gazeviz.backend.sent_files import ReceivedFiles
 from gazeviz.backend.wire import decode, encode, failure
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
     NO_JOB,
@@ -36,7 +42,6 @@ from gazeviz.domain.messages import (
     Failed,
     GalleryReady,
     Generate,
-    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -44,7 +49,6 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
-    MeasureHeads,
     ModelForgotten,
     ModelLoaded,
     ModelsListed,
@@ -64,11 +68,15 @@ from gazeviz.errors import Cancelled, UserError
 # What the worker was asked and has not done yet, in the order in which it is to be done.
 #
 # Filled by the thread that listens, emptied by the one that computes. Questions about runs and changes to
-# them are urgent: they are taken between two tokens. All else waits for its turn. Knows no model.
+# them are urgent: they are taken between two tokens. All else queued. Knows no model.
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
-Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads
+Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads | CollectExamples
+
+
+_EXCLUSIVE: Final = (LoadModel, Discover, MeasureHeads, CollectExamples)
+"""What needs the model for itself."""
 
 
 class Inbox:
@@ -128,7 +136,7 @@ class Inbox:
     def next_work(self, *, busy: bool) -> Work | None:
         """Take the oldest piece of work, unless it needs the model for itself while runs are under way."""
         with self._changed:
-            if not self._work or (busy and isinstance(self._work[0], LoadModel | Discover | MeasureHeads)):
+            if not self._work or (busy and isinstance(self._work[0], _EXCLUSIVE)):
                 return None
             return self._work.popleft()
 
@@ -266,7 +274,7 @@ class Worker:
         self._pictures: OrderedDict[str, Any] = OrderedDict()
         self._answers: OrderedDict[int, AnswerJob] = OrderedDict()
         self._early_targets: dict[int, Region | None] = {}
-        self._shelf = AttentionCache()
+        self._attention_cache = AttentionCache()
         self._exit_code = 0
 
     def serve(self) -> int:
@@ -303,7 +311,7 @@ class Worker:
             self._end(EXIT_DEVICE)
 
     def _free_memory(self, job: int) -> None:
-        self._shelf.forget(job)
+        self._attention_cache.forget(job)
         gc.collect()
         if self._machine is not None:
             self._machine.release_memory()
@@ -312,7 +320,7 @@ class Worker:
         self._exit_code = exit_code
         self._inbox.close()
 
-    # Work, which waits for its turn
+    # Work, which queued
 
     def _do(self, work: Work) -> None:
         match work:
@@ -326,6 +334,8 @@ class Worker:
                 self._discover(work)
             case MeasureHeads():
                 self._measure_heads(work)
+            case CollectExamples():
+                self._collect_examples(work)
 
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
@@ -344,7 +354,7 @@ class Worker:
             return
         machine, self._machine = self._machine, None
         self._pictures.clear()
-        self._shelf.clear()
+        self._attention_cache.clear()
         machine.release_memory()
         del machine
         gc.collect()
@@ -369,7 +379,7 @@ class Worker:
         revised = partial(self._revised, request.job)
         answer = AnswerJob(request.job, request.spec, machine, picture, grid, revised)
         self._answers[request.job] = answer
-        self._shelf.open(request.job, answer.kept)
+        self._attention_cache.open(request.job, answer.kept)
         if request.job in self._early_targets:
             self._move_target(Retarget(request.job, self._early_targets.pop(request.job)))
 
@@ -396,18 +406,28 @@ class Worker:
         self._say(RankingsFinished(request.job, dict(rankings)))
 
     def _measure_heads(self, request: MeasureHeads) -> None:
-        def progress(done: int, total: int) -> None:
-            self._breathe(request.job)
-            self._say(JobProgress(request.job, done, total, "measuring heads over pictures"))
-
         metrics = self._loaded().measure_heads(
             request.pictures,
             request.prompt,
             request.effects_of,
-            progress=progress,
+            progress=partial(self._tell_progress, request.job, "measuring heads over pictures"),
             cancelled=lambda: self._inbox.is_cancelled(request.job),
         )
         self._say(HeadsMeasured(request.job, metrics))
+
+    def _collect_examples(self, request: CollectExamples) -> None:
+        examples = self._loaded().collect_examples(
+            request.head,
+            request.pictures,
+            request.prompt,
+            progress=partial(self._tell_progress, request.job, f"collecting examples of {request.head}"),
+            cancelled=lambda: self._inbox.is_cancelled(request.job),
+        )
+        self._say(ExamplesCollected(request.job, examples))
+
+    def _tell_progress(self, job: int, text: str, done: int, total: int) -> None:
+        self._breathe(job)
+        self._say(JobProgress(job, done, total, text))
 
     def _loaded(self) -> ModelBackend:
         if self._machine is None:
@@ -432,7 +452,7 @@ class Worker:
             answer.cancel()
         step = answer.advance()
         if step is not None:
-            self._shelf.fit()
+            self._attention_cache.fit()
             self._say(step)
             return
         del self._answers[answer.job]
@@ -462,13 +482,13 @@ class Worker:
             case AskModels():
                 self._list_models(request.job)
             case AskMap():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(MapReady(request.job, run.map_P(request.steps, request.heads)))
             case AskMass():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(MassReady(request.job, run.mass_LH(request.steps, request.tokens_P)))
             case AskGallery():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(GalleryReady(request.job, run.rows_HP(request.steps, request.heads)))
 
     def _greet(self, request: Hello) -> None:

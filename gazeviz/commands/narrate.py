@@ -57,21 +57,21 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     sampling = inputs.sampling(options)
     length = options.every * len(turns) if options.max_new_tokens is None else options.max_new_tokens
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         steering = wish(options, engine, turns[0], "moving", schedule)
         with terminal.progress("narrating") as report:
-            told = log.generate(
+            narrated = log.generate(
                 engine, shown, options.prompt, steering=steering, max_new_tokens=length,
                 sampling=sampling, regions=regions,
                 on_step=lambda step: report(f"narrating, at {step.target}", (step.index + 1) / length),
             )  # fmt: skip
-    document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
+    document = run_document(narrated, regions) | {"turns": turns_of(narrated)} | log.document()
     files = FilesBeside()
     if options.figure is not None:
-        files.write(lambda: _write_figure(options.figure, told, regions))
+        files.write(lambda: _write_figure(options.figure, narrated, regions))
     written = [str(path) for path in files.written]
     terminal.answer(
-        document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
+        document | {"written": written}, *_shown(narrated, regions), *(f"wrote {escape(w)}" for w in written)
     )
     log.tell()
     files.settle()
@@ -83,7 +83,7 @@ def schedule_of(text: str) -> list[int]:
     parts = [part for part in text.replace(",", " ").split() if part]
     if not parts or not all(part.isdigit() for part in parts):
         raise UserError(
-            f"“{text}” is no schedule.",
+            f"“{text}” is not a schedule.",
             next_step="Write panel numbers in the order of their turns: 4,2,1,6,5,3.",
         )
     return [int(part) for part in parts]
@@ -124,8 +124,9 @@ def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from gazeviz.commands.output import audit_line, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, region_key, tinted
     from gazeviz.domain.region import region_colour
+    from gazeviz.domain.wording import format_steering
 
     names = [region.name for region in regions]
     rows = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
@@ -138,6 +139,6 @@ def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:
             str(turn["from_token"]), Text(turn["target"] or "none", style=colour), Text(turn["text"])
         )
     steering = run.request.steering
-    line = steering_line(steering) if steering else ""
+    line = format_steering(steering) if steering else ""
     audit = audit_line(run.audit, run.junk)
     return [rows, "", tinted(run, regions), region_key(regions), f"[dim]{escape(line)}\n{escape(audit)}[/]"]

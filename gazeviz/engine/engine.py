@@ -33,8 +33,8 @@ from gazeviz.errors import Cancelled, UserError
 from gazeviz.imaging import Picture, open_picture
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.head_metrics import HeadMetrics
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.engine.discovery.discovery import PanelledPicture
     from gazeviz.engine.discovery.discovery import Progress as DiscoveryProgress
 
@@ -101,6 +101,11 @@ class Engine:
     def loaded(self) -> LoadedModel:
         """The model with its hook, for code that works below this face."""
         return self._loaded
+
+    @property
+    def special_tokens(self) -> dict[int, str]:
+        """Names of the tokens that add no text, by id."""
+        return self._loaded.special_tokens
 
     def describe_model(self) -> ModelDescription:
         """What is loaded, and where it computes."""

@@ -57,8 +57,14 @@ class EvaluationLog:
 
         def write(connection: sqlite3.Connection) -> int:
             found = connection.execute(
-                "SELECT id, digest FROM evaluations WHERE name = ?", (spec.name,)
+                "SELECT id, digest, deleted_s FROM evaluations WHERE name = ?", (spec.name,)
             ).fetchone()
+            if found is not None and found[1] != spec.digest and found[2] is not None:
+                # A deleted one lies there until vacuum, and gives its name free.
+                connection.execute(
+                    "UPDATE evaluations SET name = name || ' (deleted, ' || id || ')' WHERE id = ?", found[:1]
+                )
+                found = None
             if found is not None:
                 if found[1] != spec.digest:
                     raise UserError(
@@ -98,13 +104,18 @@ class EvaluationLog:
         )
 
     def mark(
-        self, evaluation_id: int, *, starred: bool | None = None, note: str | None = None, tag: str = ""
-    ) -> None:
-        """Give an evaluation a star, a note or a tag."""
+        self, evaluation_id: int, *, starred: bool | None = None, note: str | None = None, tag: str = "",
+        untag: str = "", deleted: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Give an evaluation a star, a note or a tag, take a tag away, delete it, or bring it back."""
 
         def write(connection: sqlite3.Connection) -> None:
-            for column, value in (("starred", starred), ("note", note)):
-                if value is not None:
+            deleted_s = time.time() if deleted else None
+            changed = {"starred": starred, "note": note} | (
+                {} if deleted is None else {"deleted_s": deleted_s}
+            )
+            for column, value in changed.items():
+                if value is not None or column == "deleted_s":
                     connection.execute(
                         f"UPDATE evaluations SET {column} = ? WHERE id = ?", (value, evaluation_id)
                     )
@@ -112,8 +123,17 @@ class EvaluationLog:
                 connection.execute(
                     "INSERT OR IGNORE INTO evaluation_tags VALUES (?, ?)", (evaluation_id, tag)
                 )
+            connection.execute(
+                "DELETE FROM evaluation_tags WHERE evaluation_id = ? AND tag = ?", (evaluation_id, untag)
+            )
 
         self._store.write(write)
+
+    def number(self, name: str) -> int | None:
+        """The number of an evaluation, deleted or not; None where there is none of that name."""
+        self._store.flush()
+        found = self._store.reader.rows("SELECT id FROM evaluations WHERE name = ?", (name,))
+        return int(found[0][0]) if found else None
 
     def all(self) -> tuple[StoredEvaluation, ...]:
         """Every evaluation, the newest first."""
@@ -142,12 +162,50 @@ def evaluations(reader: LogReader) -> tuple[StoredEvaluation, ...]:
     )  # fmt: skip
 
 
+def found_evaluations(reader: LogReader, words: Sequence[str]) -> tuple[StoredEvaluation, ...]:
+    """Those of which every word is in the name, pictures, protocol, judge, state, note, a tag or an answer.
+
+    `tag:odd` looks at tags alone, `is:starred` at the star; case does not matter (ASCII).
+    """
+    return tuple(one for one in evaluations(reader) if all(_has(reader, one, word) for word in words))
+
+
+def _has(reader: LogReader, one: StoredEvaluation, word: str) -> bool:
+    kind, colon, value = word.lower().partition(":")
+    if colon and kind == "tag":
+        return any(value in tag.lower() for tag in one.tags)
+    if word.lower() == "is:starred":
+        return one.starred
+    told = (
+        one.name,
+        str(one.spec.source),
+        one.spec.protocol.name,
+        one.spec.judge,
+        one.state,
+        one.note,
+        *one.tags,
+    )
+    if any(word.lower() in text.lower() for text in told):
+        return True
+    texts = "SELECT 1 FROM evaluation_items WHERE evaluation_id = ? AND instr(lower(text), lower(?)) LIMIT 1"
+    return bool(reader.rows(texts, (one.evaluation_id, word)))
+
+
+def purge_evaluations(connection: sqlite3.Connection, before_s: float) -> int:
+    """Remove for good what was deleted before a moment, and sets that nobody uses; returns how many."""
+    n = connection.execute("DELETE FROM evaluations WHERE deleted_s <= ?", (before_s,)).rowcount
+    connection.execute(
+        "DELETE FROM picture_sets WHERE fingerprint NOT IN (SELECT set_fingerprint FROM evaluations)"
+    )
+    return n
+
+
 def evaluation_result(reader: LogReader, name: str, judge: str = "") -> EvaluationResult:
     """An evaluation by its name, with its items and all judgements; UserError where there is none."""
     found = reader.rows("SELECT id, spec, n_items FROM evaluations WHERE name = ?", (name,))
     if not found:
         raise UserError(
-            f"The log has no evaluation “{name}”.", next_step="See gazeviz judge --list for those it has."
+            f"The log has no evaluation “{name}”.", next_step="See gazeviz log evaluations for those it has."
         )
     evaluation_id, told, n_items = found[0]
     try:

@@ -25,6 +25,7 @@ import tempfile
 import time
 import zipfile
 import zlib
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from typing import Any, Final
 
 from gazeviz.errors import UserError
 from gazeviz.imaging import open_encoded
-from gazeviz.store import session_transfer
+from gazeviz.store import evaluation_transfer, session_transfer
 from gazeviz.store.arrays import DEFAULT_NAME
 from gazeviz.store.connection import SCHEMA, connect, immediate, schema_of
 from gazeviz.store.faults import LogFault, faults_told
@@ -67,12 +68,16 @@ class Imported:
     session_id: int
     name: str
     n_runs: int
+    n_evaluations: int = 0
 
 
-def export_session(log: Path, session_id: int, out: Path, *, with_paths: bool = False) -> int:
+def export_session(
+    log: Path, session_id: int, out: Path, *, with_paths: bool = False, evaluations: Sequence[str] = ()
+) -> int:
     """Write a session of a log, which may be open, into a file; returns how many runs it holds.
 
     with_paths: whether it says where models and pictures lie on this machine; else only what they are called.
+    evaluations: by name, those that go along.
 
     Deleted runs stay behind; runs under way are lost in the copy. LogFault where there is no such session,
     for files that the log has lost, and where the file cannot be written: it is there whole, or not at all.
@@ -90,6 +95,7 @@ def export_session(log: Path, session_id: int, out: Path, *, with_paths: bool = 
             with faults_told(log), closing(connect(small)) as connection:
                 migrate(connection)
                 n_runs = session_transfer.take_out(connection, log, session_id, with_paths)
+                evaluation_transfer.take_evaluations(connection, log, evaluations)
             with closing(sqlite3.connect(small)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("VACUUM")
@@ -123,9 +129,10 @@ def import_session(log: Path, file: Path) -> Imported:
                     )
                 session_transfer.copy_named_files(small, log)
                 session_id, n_runs = session_transfer.put_in(connection, file.name)
+                brought = evaluation_transfer.put_evaluations(connection)
         with closing(LogReader(log)) as reader:
             name = next(session.name for session in reader.sessions() if session.id == session_id)
-    return Imported(session_id, name, n_runs)
+    return Imported(session_id, name, n_runs, brought.evaluations)
 
 
 # The zip

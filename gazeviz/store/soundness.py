@@ -30,12 +30,16 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "token_id": (-1, _MOST), "looks_at": (-1, _MOST), "n_bytes": (0, 2**40), "n_parameters": (0, 2**60),
     "seconds": (0, 1e9), "ms": (0, 1e12), "mass_before": (-1e-6, 1.001),
     "mass_after": (-1e-6, 1.001), "score": (-1e300, 1e300), "ok": (0, 1), "verdict_ok": (0, 1),
+    "n_items": (0, _MOST), "n_pictures": (0, _MOST), "n_regions": (0, _MOST), "picture": (0, _MOST),
+    "turn": (0, _MOST), "target": (0, _MOST), "chosen": (0, _MOST), "complete": (0, 1),
+    "unchanged": (0, 1), "same_tokens": (0, 1), "first_tok": (0, _MOST), "latency_tok": (0, _MOST),
     "starred": (0, 1), "is_named": (0, 1), "replay_same": (0, 1),
 }  # fmt: skip
 _KINDS: Final = {
     ("runs", "side"): ("glance", "baseline", "steered"),
     ("runs", "state"): ("queued", "loading", "running", "done", "cancelled", "failed", "lost"),
     ("images", "kept"): ("bytes", "beside", "path"),
+    ("evaluations", "state"): ("running", "paused", "done", "failed"),
 }
 _BEYOND_ASCII: Final = "*[^\x01-~]*"
 _ALWAYS: Final = {"started_s": "0", "saved_s": "0", "opened_s": "0", "edited_s": "0", "judged_s": "0"}

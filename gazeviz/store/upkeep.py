@@ -6,6 +6,7 @@ and every run, which has to decode. Knows files and tables; what a person is tol
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from gazeviz.domain.experiments.plan import digest_of
 from gazeviz.errors import UserError
 from gazeviz.store.arrays import beside
 from gazeviz.store.backup import back_up, backups_of, problems
 from gazeviz.store.codec import grid_digest, hex_digest, ranking_digest, region_digest
 from gazeviz.store.connection import connect_to_read, immediate
-from gazeviz.store.evaluations import FIRST_WITH_EVALUATIONS, evaluation_result
+from gazeviz.store.evaluations import FIRST_WITH_EVALUATIONS, evaluation_result, purge_evaluations
 from gazeviz.store.faults import LogFault, faults_told
 from gazeviz.store.migrations import schema_columns
 from gazeviz.store.reader import FIRST_SCHEMA, LogReader
@@ -139,6 +141,7 @@ def vacuum(path: Path, *, deleted_before_s: float | None = None) -> dict[str, in
     with faults_told(path), closing(open_to_write(path)) as connection:
         with immediate(connection):
             n_runs = purge(connection, before_s)
+            purge_evaluations(connection, before_s)
             _forget_unused(connection)
         # A loop of SQLite's own: outside of any transaction.
         for index in ("run_search", "run_parts"):
@@ -169,7 +172,7 @@ def _looks(reader: LogReader) -> Iterator[tuple[str, float, Callable[[], object]
     if reader.schema >= FIRST_SCHEMA:
         kinds.append(("token grid", "SELECT digest FROM token_grids", partial(_look_at_grid, reader)))
     if reader.schema >= FIRST_WITH_EVALUATIONS:
-        kinds.append(("evaluation", "SELECT name FROM evaluations", partial(evaluation_result, reader)))
+        kinds.append(("evaluation", "SELECT name FROM evaluations", partial(_look_at_evaluation, reader)))
     for place, (name, sql, read) in enumerate(kinds):
         keys: list[Any] = []
         try:
@@ -207,6 +210,22 @@ def _look_at_model(reader: LogReader, model_id: int) -> None:
 def _look_at_run(reader: LogReader, run_id: int) -> None:
     run = reader.run(run_id)
     _ = run.spec, run.summary, run.steps
+
+
+def _look_at_evaluation(reader: LogReader, name: str) -> None:
+    """Its plan and items decode, belong to one another, and are no more than were planned."""
+    result = evaluation_result(reader, name)
+    told, spec = reader.one("SELECT digest, spec FROM evaluations WHERE name = ?", name)
+    _same(reader, "the plan of an evaluation", told, digest_of(json.loads(spec)))
+    planned = {condition.name for condition in result.spec.conditions}
+    foreign = [item for item in result.items if item.key.condition not in planned]
+    beyond = [item for item in result.items if not 0 <= item.key.target < item.n_regions]
+    if foreign or beyond or len(result.items) > result.n_items:
+        raise LogFault(
+            f"In the log {reader.path}, “{name}” holds answers that it has not asked for.",
+            next_step="Restore it from a backup or an export.",
+            kind="changed",
+        )
 
 
 def _same(reader: LogReader, what: str, told: str, found: str) -> None:

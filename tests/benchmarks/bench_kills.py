@@ -31,7 +31,7 @@ from gazeviz.backend.client import WorkerEnded, WorkerStarted
 from gazeviz.domain.messages import Generate, StepArrived
 from gazeviz.store import SessionStore
 from gazeviz.store.upkeep import check
-from tests.backend.listening import is_alive, seconds_until_gone
+from tests.backend.listening import is_alive
 from tests.benchmarks.bench_backend import STRIP, Bench
 from tests.benchmarks.bench_reliability import PAGE
 from tests.benchmarks.performance_page import write_section
@@ -39,6 +39,14 @@ from tests.benchmarks.performance_page import write_section
 ROOT: Final = Path(__file__).parents[2]
 WORKER_KILLS, APP_KILLS, EVALUATION_KILLS, RUNS, CALLS = 20, 20, 20, 15, 10
 NOT_COMPARED: Final = ("id", "evaluation_id")
+
+
+def outlives(pid: int, timeout_s: float = 10.0) -> bool:
+    """Whether a process is still there so long after its program was killed."""
+    deadline_s = time.monotonic() + timeout_s
+    while is_alive(pid) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    return is_alive(pid)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -61,7 +69,7 @@ def live_in_a_window(n_runs: int) -> None:
         controller.editor.paint_rectangle((x, y), (x + 200, y + 120))
         controller.retarget(model.regions.ids[-1])
         controller.run("steered")
-        live.live_until(lambda: not controller.running)
+        live.live_until(lambda: not controller.runs.active)
         with closing(sqlite3.connect(Path(os.environ["GAZEVIZ_DATA"]) / "log.db")) as log:
             print(
                 "done",
@@ -124,7 +132,7 @@ def kill_app(n: int) -> str:
                 seen |= {int(number) for number in line.split()[1:]} if line.endswith("\n") else set()
             program.wait()
             program.stderr.close()
-            orphans += sum(seconds_until_gone(pid, 10.0) >= 10.0 for pid in workers)
+            orphans += sum(outlives(pid) for pid in workers)
             wrong += lost_runs(folder / "log.db", seen)
             promised += len(seen)
             under_way += one_number(folder / "log.db", "SELECT count(*) FROM runs WHERE state = 'lost'")

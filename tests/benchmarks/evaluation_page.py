@@ -1,6 +1,9 @@
 """Measures what `resources/help/evaluation.md` says of the built-in model, and writes that page.
 
-    python -m tests.benchmarks.evaluation_page [--strips 100] [--seed 7000007] [--log FILE]
+    python -m tests.benchmarks.evaluation_page [--strips 100] [--seed 7000007] [--log FILE] [--workers 2]
+
+The rankings under three protocols and the numbers of heads are measured on a part of the strips, and the
+page says on how many.
 
 Goes on where it was stopped when it is given the same log. To be run again whenever the built-in model
 changes.
@@ -22,6 +25,15 @@ from gazeviz.resources import resource_path
 from gazeviz.testbed.world.world import builtin_scenes
 
 HEADS, TOPS, STRENGTHS = "mass:10", "1,2,5,10,15,20", "1,2,4,8,16,hard,hard_uniform"
+CONTROLS = "uniform:10,layers:10,range:3@5-11,lower:3,all,lowest,wrong-region,zero,prompt"
+RANKINGS = "mass,image_heads,localization"
+PROTOCOLS = {"vqa": "VQA, %", "static": "static narration, %", "dynamic": "dynamic narration, rho"}
+PAPER = {
+    "vqa": (83.1, 69.0, 60.2, 14.6, 0.9),
+    "static": (79.4, 59.1, 46.5, 5.6, 0.5),
+    "dynamic": (0.87, 0.42, 0.33, -0.15, None),
+}
+"""The paper's figures: gaze, image heads, localization heads, random, all, of Qwen3-VL-8B."""
 STABILITY = (5, 10, 25, 50)
 
 
@@ -31,6 +43,7 @@ def main() -> None:
     parser.add_argument("--strips", type=int, default=100)
     parser.add_argument("--seed", type=int, default=7000007)
     parser.add_argument("--log", type=Path, default=Path(".cache/evaluation-page/log.db"))
+    parser.add_argument("--workers", type=int, default=2, help="processes, as of gazeviz evaluate")
     parser.add_argument("--out", type=Path, default=None)
     options = parser.parse_args()
     options.log.parent.mkdir(parents=True, exist_ok=True)
@@ -46,18 +59,23 @@ def main() -> None:
 
 
 def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str) -> str:
-    table = _asked(options, "evaluate", "vqa", "--pictures", pictures, "--heads", HEADS, "--name", "table")
-    tops = _asked(
-        options, "sweep", f"top={TOPS}", "--pictures", pictures, "--heads", HEADS, "--name", "tops",
+    table = _measured(
+        options, "evaluate", "vqa", "--pictures", pictures, "--heads", HEADS, "--name", "table",
+        "--controls", CONTROLS,
+    )  # fmt: skip
+    half, some = _part(options, 2), _part(options, 5)
+    protocols = {name: _rankings(options, name, some) for name in PROTOCOLS}
+    tops = _measured(
+        options, "sweep", f"top={TOPS}", "--pictures", half, "--heads", HEADS, "--name", "tops",
         "--controls", "uniform:3",
     )  # fmt: skip
-    strengths = _asked(
+    strengths = _measured(
         options, "sweep", f"strength={STRENGTHS}", "--pictures", pictures, "--heads", HEADS, "--name",
         "strengths", "--controls", "none",
     )  # fmt: skip
     _asked(options, "judge", "strengths", "--judge", "lexical")
     judged = _asked(options, "judge", "strengths", "--judge", "likelihood")
-    scenes = _asked(
+    scenes = _measured(
         options, "evaluate", "region", "--pictures", coco, "--judge", "lexical", "--heads", HEADS,
         "--controls", "uniform:3,zero", "--name", "scenes",
     )  # fmt: skip
@@ -69,19 +87,31 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             *_told(options, pictures),
             "## All conditions",
             "",
-            f"    gazeviz evaluate vqa --pictures {pictures} --heads {HEADS} --name table",
+            f"    gazeviz evaluate vqa --pictures {pictures} --heads {HEADS} --name table"
+            f" --controls {CONTROLS}",
             "",
             *_rows(table),
             "",
-            f"The chosen heads stand at percentile {table['percentile']:.0f} of the random draws. Strength 0"
+            f"The chosen heads are at percentile {table['percentile']:.0f} of the random draws. Strength 0"
             f" changed the tokens of {_of(table, 'zero')['different_from_unsteered']} answers. Where a layer"
-            " has too few other heads, `layers` draws from the nearest ones.",
+            " has too few other heads, `layers` draws from the nearest ones. The paper's code draws from the"
+            " lowest 5 % of all heads; where these are fewer than the heads that are steered, `bottom` is"
+            " refused.",
+            "",
+            "## Rankings under three protocols",
+            "",
+            f"    gazeviz evaluate PROTOCOL --pictures {some} --heads {HEADS} --sweep ranking={RANKINGS}"
+            " --controls uniform:3,all --name NAME",
+            "",
+            "In brackets the figures of the paper (Qwen3-VL-8B, 100 of 1152 heads).",
+            "",
+            *_protocol_rows(protocols),
             "",
             "## Number of heads",
             "",
-            f"    gazeviz sweep top={TOPS} --pictures {pictures} --controls uniform:3 --name tops",
+            f"    gazeviz sweep top={TOPS} --pictures {half} --controls uniform:3 --name tops",
             "",
-            *_rows(tops, ("gaze",)),
+            *_rows(tops, ("gaze", "uniform")),
             "",
             f"Best lower bound, fewest heads on a tie: {tops['recommended']}.",
             "",
@@ -130,7 +160,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
 def _told(options: argparse.Namespace, pictures: str) -> list[str]:
     return [
         "`gazeviz evaluate` steers to every region of every picture under every condition, judges the",
-        "texts, and keeps each block of answers as it ends. The same call goes on where it stopped, also",
+        "texts, and keeps each block of answers as it ends. The same command resumes where it stopped, also",
         "after a kill.",
         "",
         "A hit describes the target and is not the unsteered text (word Jaccard below .85, a leading",
@@ -144,6 +174,49 @@ def _told(options: argparse.Namespace, pictures: str) -> list[str]:
         f"    python -m tests.benchmarks.evaluation_page --strips {options.strips} --seed {options.seed}",
         "",
     ]
+
+
+def _part(options: argparse.Namespace, of: int) -> str:
+    """The first so-many-th part of the strips, four at the least."""
+    return f"builtin:{min(options.strips, max(4, options.strips // of))}@{options.seed}"
+
+
+def _rankings(options: argparse.Namespace, protocol: str, pictures: str) -> dict[str, Any]:
+    return _measured(
+        options, "evaluate", protocol, "--pictures", pictures, "--heads", HEADS, "--sweep",
+        f"ranking={RANKINGS}", "--controls", "uniform:3,all", "--name", f"rankings {protocol}",
+    )  # fmt: skip
+
+
+def _protocol_rows(found: dict[str, dict[str, Any]]) -> list[str]:
+    """The paper's table with our figures: a row for each protocol, rho where the target moves."""
+    lines = ["| | gaze | image heads | localization heads | random | all |", "| --- |" + " ---: |" * 5]
+    for name, told in found.items():
+        key, scale = ("rho", 1.0) if name == "dynamic" else ("accuracy", 100.0)
+        first = RANKINGS.partition(",")[0]
+        ours: list[list[float]] = [
+            [one[key] for one in told["conditions"] if one["name"] == f"gaze ranking={ranking}"]
+            for ranking in RANKINGS.split(",")
+        ]
+        for kind in ("uniform", "all"):
+            ours.append(
+                [
+                    one[key]
+                    for one in told["conditions"]
+                    if one["kind"] == kind and one["at"].get("ranking") == first
+                ]
+            )
+        digits = 2 if name == "dynamic" else 1
+        cells = [
+            f"{scale * sum(values) / len(values):.{digits}f}" + ("" if paper is None else f" ({paper:g})")
+            for values, paper in zip(ours, PAPER[name], strict=True)
+        ]
+        lines.append(f"| {PROTOCOLS[name]} | {' | '.join(cells)} |")
+    return lines
+
+
+def _measured(options: argparse.Namespace, *arguments: str) -> dict[str, Any]:
+    return _asked(options, *arguments, "--workers", str(options.workers))
 
 
 def _asked(options: argparse.Namespace, *arguments: str) -> dict[str, Any]:
@@ -168,7 +241,7 @@ def _rows(document: dict[str, Any], kinds: tuple[str, ...] = ()) -> list[str]:
     for one in document["conditions"]:
         drawn = one["kind"] in ("uniform", "layers", "range", "bottom", "lower")
         if not kinds or one["kind"] in kinds:
-            groups.setdefault(one["kind"] if drawn else one["name"], []).append(one)
+            groups.setdefault(one["name"].rsplit(" ", 1)[0] if drawn else one["name"], []).append(one)
     for name, ones in groups.items():
         shares = [one["accuracy"] for one in ones]
         mean, n = sum(shares) / len(ones), sum(one["n"] for one in ones)

@@ -48,7 +48,7 @@ def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path:
 
 @pytest.mark.slow
 def test_two_workers_come_to_the_same_rows(gazeviz: Run, tmp_path: Path) -> None:
-    asked = ("evaluate", "vqa", "--pictures", "builtin:20@91:1x3", *SMALL[2:], "--controls", "zero")
+    asked = ("evaluate", "vqa", "--pictures", "builtin:6@91:1x3", *SMALL[2:], "--controls", "zero")
     alone = answered(gazeviz, *asked, "--log", tmp_path / "one.db")
     together = answered(gazeviz, *asked, "--log", tmp_path / "two.db", "--workers", "2")
     assert together == alone
@@ -119,3 +119,37 @@ def head_sets(document: object) -> Iterator[list[object]]:
                 yield value
             else:
                 yield from head_sets(value)
+
+
+def test_evaluations_are_found_marked_compared_and_merged_from_the_shell(
+    gazeviz: Run, tmp_path: Path
+) -> None:
+    log, shard = ("--log", tmp_path / "log.db"), ("--log", tmp_path / "shard.db")
+    asked = (
+        "evaluate",
+        "vqa",
+        "--pictures",
+        "builtin:17@91:1x3",
+        "--new-tokens",
+        "1",
+        *SMALL[4:],
+        "--controls",
+        "none",
+    )
+    answered(gazeviz, *asked, "--name", "a", "--shard", "1/2", *log)
+    answered(gazeviz, *asked, "--name", "a", "--shard", "2/2", *shard)
+    merged = answered(gazeviz, "log", "merge", tmp_path / "shard.db", *log)
+    assert merged["evaluations"] == 0 and merged["items"] == merged["judgements"] > 0
+    answered(gazeviz, *asked, "--name", "b", *log)
+    marked = answered(
+        gazeviz, "log", "evaluations", "tag:odd", "--name", "a", "--tag", "odd", "--note", "n", *log
+    )
+    assert [(one["name"], one["tags"], one["state"]) for one in marked["evaluations"]] == [
+        ("a", ["odd"], "done")
+    ]
+    compared = answered(gazeviz, "log", "evaluations", "--compare", "a", "b", *log)
+    assert [one["name"] for one in compared["conditions"]] == ["unsteered", "gaze"]
+    for one in compared["conditions"]:
+        assert one["figures"][0] == one["figures"][1]  # two shards together are one evaluation
+    code, _, err = gazeviz("log", "evaluations", "--name", "c", "--tag", "x", *log, "--json")
+    assert code == 2 and "no evaluation “c”" in err

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoCommand
 
+from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.editing.regions import EditableRegion, RegionLook, unique_name
 from gazeviz.app.editing.undo import ChooseHeadsCommand, RegionsCommand, ScheduleCommand
 from gazeviz.app.report.sources import reported_picture, with_baselines
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import PictureOpener
-from gazeviz.app.runs.worker_jobs import Desk
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import (
     GenerationSettings,
     Notice,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from gazeviz.store.session_store import SessionStore
 
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
-_STILL_WRITTEN: Final = "It is being written elsewhere; this is how far it had come."
+_STILL_WRITTEN: Final = "This run is still in progress elsewhere; it is shown as far as it was logged."
 
 Turns: TypeAlias = tuple[tuple[int, int | None], ...]
 
@@ -134,9 +135,15 @@ class Reopening:
     """Shows a logged run; a part of the run controller."""
 
     def __init__(
-        self, desk: Desk, loader: ModelLoader, pictures: PictureOpener, is_busy: Callable[[], bool]
+        self,
+        model: SessionModel,
+        editor: RegionEditor,
+        loader: ModelLoader,
+        pictures: PictureOpener,
+        is_busy: Callable[[], bool],
     ) -> None:
-        self._desk, self._loader, self._pictures, self._is_busy = desk, loader, pictures, is_busy
+        self._model, self._editor, self._loader, self._pictures = model, editor, loader, pictures
+        self._is_busy = is_busy
 
     def show(self, view: LoggedView) -> None:
         """Show a run as it was; UserError while something runs, and nothing is changed then."""
@@ -144,12 +151,12 @@ class Reopening:
             raise UserError(
                 "A run is still active.", next_step="Stop it or wait for it to finish, then open the run."
             )
-        model = self._desk.model
+        model = self._model
         model.notice = None
-        self._desk.editor.abort_stroke()
+        self._editor.abort_stroke()
         other_model = self._loader.show_logged(view.model, view.rankings)
         if other_model:
-            self._desk.editor.undo_stack.clear()  # what was undone there was about other heads
+            self._editor.undo_stack.clear()  # what was undone there was about other heads
         self._show_picture(view, other_model)
         self._show_settings(view.record.spec)
         self._show_edits(view, other_model)
@@ -157,16 +164,16 @@ class Reopening:
         self._show_runs(view)
         if not self._loader.loaded and model.worker_state not in ("starting", "loading"):
             notices.say(
-                self._desk.model,
+                self._model,
                 "info",
-                f"Run {view.record.id} was written by {view.model.name}, which is not loaded.",
-                f"All that the log keeps is shown. To run it again, load {view.model.path}.",
+                f"Run {view.record.id} was made with {view.model.name}, which is not loaded.",
+                f"Everything that the log holds is shown. To run it again, load {view.model.path}.",
                 about="model",
             )
 
     def _show_picture(self, view: LoggedView, other_model: bool) -> None:
-        model, picture = self._desk.model, view.picture
-        self._pictures.forget_wishes()
+        model, picture = self._model, view.picture
+        self._pictures.forget_requests()
         same = model.picture is not None and model.picture.sha256 == picture.sha256
         if not same:
             self._pictures.show(picture)
@@ -180,7 +187,7 @@ class Reopening:
             self._pictures.lay_out()
 
     def _show_settings(self, spec: GenerateSpec) -> None:
-        model, sampling, steering = self._desk.model, spec.sampling, spec.steering
+        model, sampling, steering = self._model, spec.sampling, spec.steering
         model.rule, model.share = spec.rule, spec.share
         model.prompt = spec.prompt
         model.generation = GenerationSettings(
@@ -193,7 +200,7 @@ class Reopening:
 
     def _show_edits(self, view: LoggedView, other_model: bool) -> None:
         """Regions, targets and heads: one undo step, or none where nothing changes."""
-        model, stack, spec = self._desk.model, self._desk.editor.undo_stack, view.record.spec
+        model, stack, spec = self._model, self._editor.undo_stack, view.record.spec
         if other_model:
             model.chosen = spec.chosen  # those from before are no heads of this model
         regions = self._regions(view)
@@ -216,7 +223,7 @@ class Reopening:
 
     def _regions(self, view: LoggedView) -> list[EditableRegion]:
         """The run's regions and targets; those that are there already, unchanged, stay themselves."""
-        model, spec = self._desk.model, view.record.spec
+        model, spec = self._model, view.record.spec
         there = {region.as_region(): region for region in model.regions.painted()}
         wanted = list(dict.fromkeys((*spec.regions, *_targets(spec))))
         shown: list[EditableRegion] = []
@@ -232,12 +239,12 @@ class Reopening:
     def _show_ranking(self, spec: GenerateSpec) -> None:
         """The ranking that the heads come from, if it is known."""
         name = spec.chosen.origin.ranking
-        if name in self._desk.model.rankings:
-            self._desk.model.ranking_name = name
+        if name in self._model.rankings:
+            self._model.ranking_name = name
 
     def _show_runs(self, view: LoggedView) -> None:
         """Runs of this very session are shown as they are: the worker may still keep their attention."""
-        model = self._desk.model
+        model = self._model
         by_side = {record.side: model.runs.get(record.id, record) for record in view.records}
         for side in SIDES:
             model.show_run(side, by_side.get(side))
@@ -277,7 +284,7 @@ def _panel_box(picture: Picture, region: Region) -> tuple[int, int, int, int] | 
 
 
 class Reopener(QObject):
-    """Reads runs in a thread of its own and has them shown; of several wishes the newest counts.
+    """Reads runs in a thread of its own and has them shown; of several requests the newest counts.
 
     Signals: `opened` with the run's number, once Explore shows it; `failed` with it, where a notice says why.
     view: what was opened last.
@@ -285,14 +292,14 @@ class Reopener(QObject):
 
     opened = Signal(int)
     failed = Signal(int)
-    _read = Signal(int, int, object)  # number of the wish, of the run; LoggedView or UserError
+    _read = Signal(int, int, object)  # number of the request, of the run; LoggedView or UserError
 
     def __init__(self, controller: RunController, store: SessionStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._controller, self._store = controller, store
         self._pool = ThreadPoolExecutor(1, "run reader")
         self.view: LoggedView | None = None
-        self._wish = 0
+        self._latest = 0
         self._closed = False
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
 
@@ -300,8 +307,8 @@ class Reopener(QObject):
         """Show a logged run."""
         if self._closed:
             return
-        self._wish += 1
-        number = self._wish
+        self._latest += 1
+        number = self._latest
 
         def work() -> None:
             try:
@@ -318,7 +325,7 @@ class Reopener(QObject):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _on_read(self, number: int, run_id: int, outcome: LoggedView | UserError) -> None:
-        if number != self._wish or self._closed:
+        if number != self._latest or self._closed:
             return
         if isinstance(outcome, UserError):
             self._controller.model.notice = Notice("error", outcome.sentence, outcome.next_step, "log")

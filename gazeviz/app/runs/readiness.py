@@ -19,7 +19,7 @@ _Missing: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a wish to run would do.
+    """What a request to run would do.
 
     baseline, steered: whether that answer would be written.
     sentence, next_step: what is missing for all that was wished for; "" where nothing is.
@@ -41,17 +41,22 @@ LOADING: Final = ("The model is being loaded.", "Wait until it has loaded.")
 OTHER_MODEL: Final = "The model of the run on screen is not loaded."
 
 
-def reasons(model: SessionModel) -> tuple[SignalInstance, ...]:
+def reasons(model: SessionModel, which: Which = "both") -> tuple[SignalInstance, ...]:
     """Signals after which `readiness` may be another; one more, `worker_changed`, comes with every run."""
+    for_any = (
+        model.model_changed, model.picture_changed, model.grid_changed,
+        model.prompt_changed, model.generation_changed, model.ranking_changed,
+    )  # fmt: skip
+    if which == "baseline":
+        return for_any
     return (
-        model.model_changed, model.picture_changed, model.grid_changed, model.regions_changed,
-        model.region_painted, model.target_changed, model.rule_changed, model.chosen_changed,
-        model.prompt_changed, model.generation_changed, model.schedule_changed, model.ranking_changed,
+        *for_any, model.regions_changed, model.region_filled, model.target_changed, model.rule_changed,
+        model.chosen_changed, model.schedule_changed,
     )  # fmt: skip
 
 
 def readiness(model: SessionModel, which: Which = "both") -> Readiness:
-    """What a wish to run would do now, apart from a run that is under way.
+    """What a request to run would do now, apart from a run that is under way.
 
     "both" without heads or a target is the baseline alone, and says what is missing for the other.
     """
@@ -63,8 +68,8 @@ def readiness(model: SessionModel, which: Which = "both") -> Readiness:
     missing = _missing_for_steering(model)
     if missing is None:
         return Readiness(which == "both", True)
-    wished_for = len(model.chosen) and model.has_aim
-    return Readiness(which == "both" and not wished_for, False, *missing)
+    wanted = len(model.chosen) and model.has_aim
+    return Readiness(which == "both" and not wanted, False, *missing)
 
 
 def _missing_for_any(model: SessionModel) -> _Missing | None:

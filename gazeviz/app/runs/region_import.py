@@ -17,10 +17,11 @@ from typing import Final, TypeAlias
 from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.editing.coco_files import WhichPicture
+from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.editing.found_regions import FoundRegions
 from gazeviz.app.editing.region_files import read_regions
-from gazeviz.app.runs.worker_jobs import Desk
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Picture, WorkProgress
 from gazeviz.errors import Cancelled, UserError
 
@@ -48,9 +49,9 @@ class RegionImport(QObject):
     _told = Signal(int, int)
     _read = Signal(object, object)  # the wish; FoundRegions, or what was raised
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.model)
-        self._desk = desk
+    def __init__(self, model: SessionModel, editor: RegionEditor) -> None:
+        super().__init__(model)
+        self._model, self._editor = model, editor
         self._pool = ThreadPoolExecutor(1, "region reader")
         self._stop = Event()
         self._told_s = 0.0
@@ -62,7 +63,7 @@ class RegionImport(QObject):
 
     def begin(self, paths: Sequence[Path], entry: str = "") -> None:
         """Read files for the picture that is shown; UserError without one, or while others are read."""
-        picture = self._desk.model.picture
+        picture = self._model.picture
         if picture is None:
             raise UserError("There is no picture.", next_step="Open its picture first.")
         if self._wish is not None:
@@ -124,18 +125,18 @@ class RegionImport(QObject):
                 return
         if isinstance(outcome, Exception) and not isinstance(outcome, UserError):
             raise outcome
-        notices.attempt(self._desk.model, lambda: self._add(wish, outcome), "regions")
+        notices.attempt(self._model, lambda: self._add(wish, outcome), "regions")
 
     def _add(self, wish: _Wish, outcome: FoundRegions | Exception) -> None:
         if isinstance(outcome, Exception):
             raise outcome
-        if self._desk.model.picture is not wish.picture:
+        if self._model.picture is not wish.picture:
             raise UserError(
                 f"Another picture was opened while {wish.paths[0].name} was read.",
                 next_step="Import it again where it belongs.",
             )
-        self._desk.editor.add_regions(outcome.regions)
+        self._editor.add_regions(outcome.regions)
         if outcome.left_out:
             n = len(outcome.regions)
             said = f"{n} {'region was' if n == 1 else 'regions were'} imported; {outcome.left_out_text}."
-            notices.say(self._desk.model, "info", said, about="regions")
+            notices.say(self._model, "info", said, about="regions")

@@ -55,8 +55,7 @@ class EvaluationSpec:
     @property
     def digest(self) -> str:
         """Equal for evaluations whose rows are the same; the name and the judge change no row."""
-        told = {key: value for key, value in self.to_json().items() if key not in ("name", "judge")}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return digest_of(self.to_json())
 
     def condition(self, name: str) -> Condition:
         """The condition of a name; UserError where there is none."""
@@ -96,6 +95,12 @@ class EvaluationSpec:
                 "axes": tuple(SweepAxis.parse(text) for text in data["axes"]),
             }
         )
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """The digest of a specification as JSON, which may be one of an earlier gazeviz."""
+    told = {key: value for key, value in spec.items() if key not in ("name", "judge")}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, order=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.picture.view import ZOOM_STEP
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.binding import bind
 from gazeviz.ui.widgets.controls import ElidedLabel, MagmaBar, named
 
 # The zoom in the canvas's corner: smaller, the figure, larger, the whole picture.
@@ -39,7 +40,7 @@ class ZoomBar(QWidget):
         layout.setSpacing(0)
         smaller = self._button("zoomOut", "−", "Show the picture smaller  Ctrl+−")
         self._figure = self._button(
-            "zoomActual", "100 %", "Show picture pixels as those of the screen  Ctrl+1"
+            "zoomActual", "100 %", "Show one screen pixel for each picture pixel  Ctrl+1"
         )
         larger = self._button("zoomIn", "+", "Show the picture larger  Ctrl++")
         fit = self._button("zoomFit", "Fit", "Show the whole picture  Ctrl+0")
@@ -93,7 +94,7 @@ class MapBar(QWidget):
         self._scale = MagmaBar()
         for label in (self._low, self._high):
             label.setProperty("role", "mono")
-        self._shown = _check("showMap", "Map", "Lay the attention of the chosen heads over the picture")
+        self._shown = _check("showMap", "Map", "Overlay the attention of the chosen heads on the picture")
         self._cells = _check("showCells", "Cells", "Draw the token cells, and the map as exact cells")
         self._strength = named(QSlider(Qt.Orientation.Horizontal), "overlayOpacity")
         self._strength.setRange(0, 100)
@@ -113,23 +114,20 @@ class MapBar(QWidget):
         model = self._model
         model.map_changed.connect(self._refresh)
         model.view_changed.connect(self._refresh)
-        self._shown.toggled.connect(lambda on: setattr(model, "show_map", on))
-        self._cells.toggled.connect(lambda on: setattr(model, "show_cells", on))
-        self._strength.valueChanged.connect(lambda value: setattr(model, "overlay_opacity", value / 100))
+        bind(model, "show_map", model.view_changed, self._shown)
+        bind(model, "show_cells", model.view_changed, self._cells)
+        bind(model, "overlay_opacity", model.view_changed, self._strength,
+             shown=lambda share: round(share * 100), taken=lambda percent: percent / 100)  # fmt: skip
         self._refresh()
 
     def _refresh(self) -> None:
         model = self._model
         there = model.map.values_P is not None and model.show_map
         self._label.set_whole(model.map.label or "no map yet")
-        self._low.setText(figure_text(model.map.low))
-        self._high.setText(figure_text(model.map.high))
+        self._low.setText(format_figure(model.map.low))
+        self._high.setText(format_figure(model.map.high))
         for widget in (self._low, self._scale, self._high):
             widget.setVisible(there)
-        self._shown.setChecked(model.show_map)
-        self._cells.setChecked(model.show_cells)
-        with QSignalBlocker(self._strength):  # its whole steps would turn 0.805 into 0.8
-            self._strength.setValue(round(model.overlay_opacity * 100))
 
 
 def _check(name: str, text: str, tip: str) -> QCheckBox:

@@ -13,6 +13,7 @@ from gazeviz.domain.messages import AskGallery, AskMap, AskMass
 from gazeviz.domain.strip import Layout
 from tests.app.fixtures.staging import N_PANELS
 from tests.fakes.scripted import GAZE_HEADS, Script
+from tests.patience import deliver_events
 
 ASKS = (AskMap, AskMass, AskGallery)
 
@@ -24,7 +25,7 @@ class Watch:
         self.asked: list[object] = []
         self.most: Counter[type] = Counter()
         self._open: dict[int, type] = {}
-        jobs = stage.controller._desk.jobs
+        jobs = stage.controller._jobs
         send, hear = stage.backend.send, jobs.hear
 
         def watched_send(request):
@@ -94,7 +95,7 @@ def test_a_mouse_over_the_grid_asks_one_thing_at_a_time_and_ends_at_the_newest(s
     heads = [Head(layer, index) for layer in range(8) for index in range(8)]
     for head in heads:
         stage.model.hovered_head = head
-        stage.qtbot.wait(1)
+        deliver_events()
     stage.until(lambda: stage.model.map.label.startswith("L7H7 "))
     assert watch.most[AskMap] == 1 and len(watch.of(AskMap)) <= len(heads)
 
@@ -176,9 +177,9 @@ def test_the_gallery_shows_as_many_and_whichever_heads_are_wanted(stage):
 
 def test_only_the_worker_that_wrote_a_run_keeps_its_attention(stage):
     record, _ = stage.model.shown_steps()
-    assert stage.controller.keeps_attention(record)
+    assert stage.controller.maps.keeps(record)
     record.worker += 1
-    assert not stage.controller.keeps_attention(record)
+    assert not stage.controller.maps.keeps(record)
 
 
 def test_streaming_never_piles_up_questions(open_stage, strip_path):
@@ -200,7 +201,7 @@ def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage):
     stage.controller.run("baseline")
     stage.until_ended("baseline")
     stage.controller.kill_worker()
-    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._desk.jobs.worker == 2)
+    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._jobs.worker == 2)
     assert stage.model.map.values_P is not None, "what has arrived is still there"
     stage.model.hovered_head = Head(0, 0)
     stage.until(lambda: stage.model.map.values_P is None)

@@ -13,6 +13,7 @@ import pytest
 
 from gazeviz.app.runs import region_import
 from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
+from gazeviz.app.session import notices
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
@@ -51,8 +52,8 @@ def test_loading_can_be_cancelled(open_stage):
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.run()
     stage.until(lambda: stage.model.notice is not None and "Wait" in stage.model.notice.next_step)
-    stage.controller.cancel_loading()
-    assert stage.model.progress.text == "Stopping", "the wish is seen at once"
+    stage.controller.loader.cancel()
+    assert stage.model.progress.text == "Stopping", "the request is seen at once"
     stage.until(lambda: stage.model.worker_state == "none")
     stage.until(lambda: stage.model.notice is None)  # nothing is waited for any more
     assert stage.model.model_info is None and stage.model.progress is None
@@ -67,7 +68,7 @@ def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage):
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.model_info is not None and stage.model.grid is not None
     stage.controller.kill_worker()
-    stage.until(lambda: stage.controller._desk.jobs.worker == 2 and stage.model.worker_state == "ready")
+    stage.until(lambda: stage.controller._jobs.worker == 2 and stage.model.worker_state == "ready")
 
 
 def test_a_newer_wish_to_load_replaces_the_older_one(open_stage):
@@ -108,7 +109,7 @@ def everything(stage):
     return (
         [(region.id, region.look, region.mask_HW.tobytes()) for region in model.regions],
         model.prompt, model.chosen, model.target_region_id, dict(model.rankings), model.steering,
-        stage.controller.undo_stack.count(),
+        stage.controller.editor.undo_stack.count(),
         {run_id: (record.text, record.summary) for run_id, record in model.runs.items()
          if record.state == "done" and record.side != "glance"},
     )  # fmt: skip
@@ -166,11 +167,11 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
             stage.controller.run()
         else:
             stage.controller.discover(StripsSource("builtin", 8))
-        stage.qtbot.wait(draw.randrange(60))
+        stage.qtbot.wait(draw.randrange(60))  # time itself: any moment will do
         before = everything(stage)
         stage.controller.kill_worker()
         worker = kill + 2
-        stage.until(lambda worker=worker: stage.controller._desk.jobs.worker == worker)
+        stage.until(lambda worker=worker: stage.controller._jobs.worker == worker)
         stage.until(lambda: stage.model.worker_state == "ready")
         after = everything(stage)
         assert after[:4] == before[:4] and after[5:7] == before[5:7]
@@ -182,7 +183,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
 
 def kill_while_loading(stage) -> None:
     """Kill as many workers as are begun without anybody asking, each while it loads."""
-    jobs = stage.controller._desk.jobs
+    jobs = stage.controller._jobs
     for worker in range(1, MAX_LOSSES_IN_A_ROW + 1):
         stage.until(lambda number=worker: jobs.worker == number and stage.model.worker_state == "loading")
         stage.controller.kill_worker()
@@ -197,7 +198,7 @@ def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage):
     assert stage.model.worker_state == "lost"
     stage.controller.restart_worker()
     stage.until(lambda: stage.model.worker_state == "loading")
-    assert stage.controller._desk.jobs.worker == MAX_LOSSES_IN_A_ROW + 1
+    assert stage.controller._jobs.worker == MAX_LOSSES_IN_A_ROW + 1
 
 
 def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
@@ -211,7 +212,7 @@ def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
 def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage):
     stage = open_stage(Script(load_s=3.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "none")
     assert stage.model.model_info is None
@@ -247,7 +248,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "lost")
     stage.qtbot.until_quiet()
-    assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
+    assert stage.model.worker_state == "lost" and stage.controller._jobs.worker == 1
 
 
 def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path, monkeypatch):
@@ -378,9 +379,9 @@ def test_without_a_picture_no_region_is_exported(open_stage, tmp_path):
 
 def test_an_attempt_that_is_refused_becomes_a_notice(stage):
     spy = counted(stage.model.notice_changed)
-    assert not stage.controller.attempt(lambda: stage.controller.heads.top(9999), "heads")
+    assert not notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(9999), "heads")
     assert stage.model.notice.about == "heads" and spy.count() == 1
-    assert stage.controller.attempt(lambda: stage.controller.heads.top(3), "heads")
+    assert notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(3), "heads")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from gazeviz.domain.evaluation import Verdict
 from gazeviz.engine.evaluation.language_judge import LanguageModelJudge
 from gazeviz.errors import UserError
 from tests.engine.fixtures.scripted_engine import CAPTIONS, strips
+from tests.patience import PATIENCE_S
 
 ITEM = strips(1)[0]
 Answering = Callable[[dict[str, Any]], tuple[int, bytes]]
@@ -108,12 +108,18 @@ def test_refusals_are_sentences(answer: Answering, sentence: str) -> None:
 
 
 def test_a_judge_that_does_not_answer_is_given_up() -> None:
+    given_up = threading.Event()
+
     def slow(_: dict[str, Any]) -> tuple[int, bytes]:
-        time.sleep(0.6)
+        given_up.wait(PATIENCE_S)
         return completion("A")
 
-    with serving(slow) as server, pytest.raises(UserError, match=r"within 0\.2 seconds"):
-        LanguageModelJudge(server.address, "small", timeout_s=0.2, sees=False, tries=1).judge("a text", ITEM)
+    with serving(slow) as server:
+        limit_s = 0.2
+        judge = LanguageModelJudge(server.address, "small", timeout_s=limit_s, sees=False, tries=1)
+        with pytest.raises(UserError, match=r"within 0\.2 seconds"):
+            judge.judge("a text", ITEM)
+        given_up.set()
 
 
 def test_nobody_at_the_address() -> None:

@@ -72,7 +72,7 @@ def test_rows_show_the_cells_that_regions_select_and_follow_painting(stage, view
     stage.model.active_region_id = first
     stage.controller.editor.paint(painting.rectangle((0, 0), (40, 40), SIZE_PX), "Erase", erase=True)
     assert count.text() == "4"
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert count.text() == "8"
 
 
@@ -119,7 +119,7 @@ def test_a_name_is_written_in_its_row(stage, view):
     QTest.keyClicks(line, "Robot")
     QTest.keyClick(line, Qt.Key.Key_Return)
     assert stage.model.regions.of(second).name == "Robot"
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.of(second).name == "Panel 2"
 
 
@@ -143,7 +143,7 @@ def test_eye_and_lock_are_steps_of_undo(stage, view):
     push(view, f"regionLock_{first}")
     region = stage.model.regions.of(first)
     assert (region.visible, region.locked) == (True, False)
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.of(first).locked
 
 
@@ -173,7 +173,7 @@ def test_delete_takes_the_active_region_and_its_neighbour_is_next(stage, view):
     QTest.keyClick(rows(view), Qt.Key.Key_Delete)
     assert stage.model.regions.ids == (one, three)
     assert stage.model.active_region_id == three
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.ids == (one, two, three)
 
 
