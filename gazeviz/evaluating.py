@@ -275,6 +275,8 @@ class Evaluated:
     def _repr_html_(self) -> str:
         from html import escape
 
+        from gazeviz.domain.notebook_face import shares_svg
+
         rows = "".join(
             f"<tr><td>{escape(row['condition'])}</td><td>{row['n']}</td><td>{row['accuracy']:.3f}</td>"
             f"<td>{row['low']:.3f} to {row['high']:.3f}</td><td>{row['junk']:.3f}</td>"
@@ -284,9 +286,11 @@ class Evaluated:
         spec, percentile = self.result.spec, self.result.percentile()
         stands = "" if percentile is None else f"; percentile among the draws {percentile:.0f}"
         head = "".join(f"<th>{name}</th>" for name in ("", "n", "accuracy", "95 %", "junk", "unchanged"))
+        shares = [(row["condition"], row["accuracy"], row["low"], row["high"]) for row in self.table()]
         return (
             f"<p><b>{escape(spec.name)}</b>: {escape(str(spec.source))}, judged by"
-            f" {escape(self.result.judged_by)}{stands}</p><table><tr>{head}</tr>{rows}</table>"
+            f" {escape(self.result.judged_by)}{stands}</p>"
+            f"{shares_svg(shares)}<table><tr>{head}</tr>{rows}</table>"
         )
 
 

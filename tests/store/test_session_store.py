@@ -243,7 +243,7 @@ def test_a_picture_and_a_ranking_may_come_again_in_a_session(store: SessionStore
         store.ranking_saved(scores, FINGERPRINT)
     store.flush()
     with closing(sqlite3.connect(store.path)) as database:
-        for table in ("session_images", "session_rankings"):
+        for table in ("session_images", "session_rankings"):  # one row each, and none asked for its number
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
 
 

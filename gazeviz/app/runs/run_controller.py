@@ -14,10 +14,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 
-from gazeviz.app.editing.coco_files import WhichPicture
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
-from gazeviz.app.editing.found_regions import FoundRegions
-from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
+from gazeviz.app.editing.region_files import RegionForm, write_regions
 from gazeviz.app.history.region_log import RegionLog
 from gazeviz.app.history.reopening import LoggedView, Reopening
 from gazeviz.app.runs.attention_queries import MapQuestions
@@ -26,6 +24,7 @@ from gazeviz.app.runs.first_token import FirstTokenPreview
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
+from gazeviz.app.runs.region_import import RegionImport
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
 from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
@@ -132,12 +131,11 @@ class RunController(QObject):
         super().__init__(parent)
         self.model = model
         self.editor = RegionEditor(model)
-        self.ask_which_picture: Callable[[tuple[str, ...]], str] | None = None
-        """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
         self.log = log = log if log is not None else SessionStore.temporary()
         """The log of everything that is done."""
         self._jobs = jobs = Jobs()
         self.heads = HeadChooser(model, log, self.editor)
+        self.region_import = RegionImport(model, self.editor)
         self.loader = ModelLoader(model, log, jobs, lambda: self.pictures.lay_out())  # noqa: PLW0108 - made later
         self.pictures = PictureOpener(
             model, log, jobs, self.editor, lambda: self.loader.loaded, self._leave_picture
@@ -191,6 +189,7 @@ class RunController(QObject):
             part.stop()
         self._region_log.close()
         self.pictures.close()
+        self.region_import.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
         self._jobs.cancel_all()
@@ -346,37 +345,12 @@ class RunController(QObject):
     # Files of regions
 
     def import_regions(self, paths: Sequence[str | Path], entry: str = "") -> None:
-        """Add the regions of PNG masks, labelme and COCO files in one undo step.
+        """Add the regions of PNG masks, labelme and COCO files in one undo step, once they are read.
 
         entry: the picture's name in a COCO file of several, where its own does not tell.
         """
-        picture = self.model.picture
-        if picture is None:
-            notices.say(
-                self.model, "error", "There is no picture.", "Open its picture first.", about="regions"
-            )
-            return
         files = [Path(path) for path in paths]
-        named = picture.source.path or picture.name
-        found = FoundRegions()
-
-        def read() -> None:
-            nonlocal found
-            try:
-                found = read_regions(files, picture.size_px, named, entry)
-            except WhichPicture as several:
-                meant = self.ask_which_picture(several.names) if self.ask_which_picture and not entry else ""
-                if not meant:
-                    raise
-                found = read_regions(files, picture.size_px, named, meant)
-            self.editor.add_regions(found.needed(files[0].name).regions)
-
-        if notices.attempt(self.model, read, "regions") and found.left_out:
-            n = len(found.regions)
-            notices.say(self.model,
-                "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
-                about="regions",
-            )  # fmt: skip
+        notices.attempt(self.model, lambda: self.region_import.begin(files, entry), "regions")
 
     def export_regions(self, path: str | Path, form: RegionForm) -> bool:
         """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""

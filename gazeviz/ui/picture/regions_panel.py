@@ -54,6 +54,7 @@ from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.wording import plural
 from gazeviz.render.overlay import ink_on
+from gazeviz.ui.picture.import_row import ImportRow
 from gazeviz.ui.picture.region_commands import FORMS, colour_commands, region_menu
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import add_commands
@@ -323,7 +324,7 @@ class RegionListView(QWidget):
         super().__init__(parent)
         self.setObjectName("regionListView")
         self._model, self._controller, self._editor = model, controller, controller.editor
-        controller.ask_which_picture = self._ask_which_picture
+        controller.region_import.ask_which_picture = self._ask_which_picture
         self._rows: dict[int, RegionRow] = {}
         self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
@@ -332,6 +333,7 @@ class RegionListView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         layout.addLayout(self._make_header())
+        layout.addWidget(ImportRow(controller.region_import, self))
         layout.addWidget(self._list)
         layout.addWidget(self._none)
         layout.addLayout(self._make_footer())

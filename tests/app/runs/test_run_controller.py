@@ -6,10 +6,12 @@ import json
 import random
 import subprocess
 import sys
+from threading import Event
 
 import numpy as np
 import pytest
 
+from gazeviz.app.runs import region_import
 from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
 from gazeviz.app.session import notices
 from gazeviz.domain.heads import HeadSet
@@ -286,6 +288,37 @@ def test_regions_are_written_down_after_an_edit_and_once(stage, monkeypatch):
     assert len(saved) == 1, "heads are no regions"
 
 
+def imported(stage, paths):
+    """Import files and wait until they are read."""
+    stage.controller.import_regions(paths)
+    stage.until(lambda: stage.controller.region_import.progress is None)
+
+
+def test_an_import_leaves_the_screen_alone_and_can_be_stopped(stage, tmp_path):
+    """Reading waits for the test: in the thread of the screen it would never come back."""
+    reading, n_regions = stage.controller.region_import, len(stage.model.regions)
+    path, texts, gate = coco_of(stage, tmp_path, "one.png"), [], Event()
+    reading.changed.connect(lambda: texts.append(reading.progress and reading.progress.text))
+    whole = region_import.read_regions
+
+    def waiting(*arguments):
+        gate.wait()
+        return whole(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(region_import, "read_regions", waiting)
+        stage.controller.import_regions([path])
+        assert reading.progress is not None and "several.json" in reading.progress.text
+        stage.controller.import_regions([path])
+        assert "already" in stage.model.notice.sentence
+        reading.cancel()
+        gate.set()
+        stage.until(lambda: reading.progress is None)
+    assert len(stage.model.regions) == n_regions and texts[-1] is None
+    imported(stage, [path])
+    assert len(stage.model.regions) == n_regions + 1
+
+
 def test_regions_go_to_files_and_come_back(stage, tmp_path):
     for form, path in (
         ("png", tmp_path / "masks"),
@@ -297,13 +330,13 @@ def test_regions_go_to_files_and_come_back(stage, tmp_path):
         assert stage.controller.export_regions(path, form)
         n_regions = len(stage.model.regions)
         files = sorted(path.glob("*.png")) if form == "png" else [path]
-        stage.controller.import_regions(files)
+        imported(stage, files)
         added = list(stage.model.regions)[n_regions:]
         assert len(added) == n_regions
         for before, after in zip(stage.model.regions, added, strict=False):
             assert np.array_equal(before.mask_HW, after.mask_HW)
         stage.controller.editor.undo()
-    stage.controller.import_regions([tmp_path / "none.json"])
+    imported(stage, [tmp_path / "none.json"])
     assert "none.json" in stage.model.notice.sentence
 
 
@@ -322,18 +355,18 @@ def coco_of(stage, tmp_path, *names):
 
 def test_what_is_left_out_of_an_import_is_said(stage, tmp_path):
     n_regions = len(stage.model.regions)
-    stage.controller.import_regions([coco_of(stage, tmp_path, "one.png")])
+    imported(stage, [coco_of(stage, tmp_path, "one.png")])
     assert len(stage.model.regions) == n_regions + 1
     assert stage.model.notice.kind == "info" and "left out" in stage.model.notice.sentence
 
 
 def test_which_picture_of_a_file_is_meant_is_asked(stage, tmp_path):
     path, n_regions = coco_of(stage, tmp_path, "one.png", "two.png"), len(stage.model.regions)
-    stage.controller.ask_which_picture = lambda names: ""
-    stage.controller.import_regions([path])
+    stage.controller.region_import.ask_which_picture = lambda names: ""
+    imported(stage, [path])
     assert len(stage.model.regions) == n_regions and "2 pictures" in stage.model.notice.sentence
-    stage.controller.ask_which_picture = lambda names: names[1]
-    stage.controller.import_regions([path])
+    stage.controller.region_import.ask_which_picture = lambda names: names[1]
+    imported(stage, [path])
     assert list(stage.model.regions)[-1].mask_HW[5, 45]
 
 

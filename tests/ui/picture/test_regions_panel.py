@@ -10,7 +10,16 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent, QEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QWidget,
+)
 
 from gazeviz.app.editing import painting
 from gazeviz.ui.picture.regions_panel import OrderedList, RegionListView
@@ -220,14 +229,16 @@ def test_the_menu_recolours(stage, view):
     assert stage.model.regions.of(stage.model.regions.ids[0]).colour == "#D55E00"
 
 
-def test_regions_go_to_files_and_come_back(stage, view, tmp_path: Path, monkeypatch):
+def test_regions_go_to_files_and_come_back(stage, view, tmp_path: Path, monkeypatch, qtbot: PatientBot):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     view.export_regions("png")
     files = sorted(str(path) for path in tmp_path.glob("*.png"))
     assert len(files) == 3
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (files[:1], ""))
     view.import_regions()
-    assert len(stage.model.regions) == 4
+    assert view.findChild(QPushButton, "stopImport").isVisibleTo(view)
+    qtbot.waitUntil(lambda: len(stage.model.regions) == 4)
+    assert not view.findChild(QPushButton, "stopImport").isVisibleTo(view)
     assert np.array_equal(stage.mask(3), stage.mask(0))
 
 
