@@ -20,6 +20,9 @@ from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, GazevizError, UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadRanking, HeadSet
     from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
@@ -76,6 +79,9 @@ class RunLog:
         self._info: ModelInfo | None = None
         self.run_ids: list[int] = []
         self._told: set[str] = set()
+        self._present_LH: NDArray[np.bool_] | None = None
+        self.control: Run | None = None
+        """The random heads that were watched beside the last run's own, None where there were none."""
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -86,6 +92,7 @@ class RunLog:
     def load_engine(self, options: argparse.Namespace) -> Engine:
         """Load the model that the options name: what follows is its."""
         engine = inputs.load_engine(options, self._terminal)
+        self._present_LH = engine.describe_model().present_LH
         if self._store is None:
             return engine
         from gazeviz.backend.engine_adapter import EngineAdapter
@@ -163,6 +170,7 @@ class RunLog:
             self._broken_off(run_id, error)
             raise
         run = stream.run().watching(chosen)
+        self.control = stream.run().watching(control) if control else None
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
         self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
@@ -221,7 +229,7 @@ class RunLog:
         """Return the random heads that the log keeps beside the chosen ones; None where nothing is logged."""
         from gazeviz.domain.heads import random_control
 
-        return None if self._info is None else random_control(chosen, self._info.heads_present_LH)
+        return None if self._present_LH is None else random_control(chosen, self._present_LH)
 
     def _step(self, run_id: int | None, row: StepArrived) -> None:
         if run_id is not None:

@@ -153,3 +153,35 @@ def test_evaluations_are_found_marked_compared_and_merged_from_the_shell(
         assert one["figures"][0] == one["figures"][1]  # two shards together are one evaluation
     code, _, err = gazeviz("log", "evaluations", "--name", "c", "--tag", "x", *log, "--json")
     assert code == 2 and "no evaluation “c”" in err
+
+
+def test_figures_are_drawn_from_a_stored_evaluation(gazeviz: Run, tmp_path: Path) -> None:
+    log = ("--log", tmp_path / "log.db")
+    moving = (
+        "evaluate",
+        "dynamic",
+        "--pictures",
+        "builtin:1@91:1x3",
+        "--new-tokens",
+        "3",
+        "--heads",
+        "mass:4",
+    )
+    answered(gazeviz, *moving, "--controls", "none", "--name", "moves", *log)
+    files = [tmp_path / f"f{suffix}" for suffix in (".svg", ".pdf", ".png", ".csv")]
+    out = [word for file in files for word in ("--out", file)]
+    for name in ("accuracy", "histogram", "staircase"):
+        for file in files:
+            file.unlink(missing_ok=True)
+        assert answered(gazeviz, "figure", name, "moves", *out, *log)["written"] == [
+            str(one) for one in files
+        ]
+        assert all(file.stat().st_size for file in files)
+    lines = files[-1].read_text().splitlines()
+    assert lines[0] == (
+        "token,text,target,Panel 1,Panel 2,Panel 3,"
+        '"Panel 1, random heads","Panel 2, random heads","Panel 3, random heads"'
+    )
+    assert len(lines) == 1 + 9
+    code, _, err = gazeviz("figure", "curve", "moves", *out, *log, "--json")
+    assert code == 2 and "sweeps nothing" in err
