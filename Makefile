@@ -39,7 +39,7 @@ demo: $(STAMP)
 	@$(BIN)/gazeviz demo $(ARGS)
 
 test: $(STAMP) $(SCREEN)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(STAMP)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -24,7 +24,6 @@ from gazeviz.commands import (
     demo,
     describe,
     discover,
-    doctor,
     gui,
     heads,
     narrate,
@@ -32,11 +31,11 @@ from gazeviz.commands import (
     replay,
     report,
     steer,
-    worker,
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
 from gazeviz.commands.evaluation import evaluate, figure, judge, reproduce, sweep
+from gazeviz.commands.machine import doctor, models, worker
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
 
@@ -60,6 +59,7 @@ COMMANDS = {
     "report": report,
     "replay": replay,
     "log": log_command,
+    "models": models,
     "doctor": doctor,
 }
 """Each has HELP, `add_options(parser)` and `run(options, terminal)`."""
@@ -130,15 +130,17 @@ def _check_streams(given: Sequence[str]) -> None:
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - kept for good
     if sys.stdout is None and not _is_for_the_window(given) and "gui" not in given:
-        raise UserError("Standard output is closed.", next_step="Run it without >&-, or send it to a file.")
+        raise UserError(
+            "Standard output is closed.", next_step="Run it without >&-, or redirect it to a file."
+        )
     for word in given:
         try:
             word.encode()
         except UnicodeEncodeError:
             shown = os.fsencode(word).decode("utf-8", "backslashreplace")
             raise UserError(
-                f"“{shown}” holds bytes that are no UTF-8 text.",
-                next_step="Write it in UTF-8; rename a file that is called so.",
+                f"“{shown}” is not valid UTF-8.",
+                next_step="Write it in UTF-8, or rename the file.",
             ) from None
 
 
@@ -153,7 +155,7 @@ def _complain_of_system(error: OSError, terminal: Terminal) -> int:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     terminal.complain(
-        f"The answer could not be written: {why}.", "Free some space, or send it somewhere else."
+        f"The output could not be written: {why}.", "Free some space, or redirect it elsewhere."
     )
     return FAILED
 
@@ -212,7 +214,8 @@ def _shared_options() -> _Parser:
     group.add_argument(
         "--worker",
         metavar="PLACE",
-        help="run the model on another machine (gui only): ssh://[user@]host[:port][/path/to/gazeviz]",
+        help="run the model on another machine (gui, describe, steer, narrate, map, discover):"
+        " ssh://[user@]host[:port][/path/to/gazeviz]",
     )
     group.add_argument(
         "--max-image-tokens",

@@ -99,10 +99,9 @@ def verdict_on(folder: Path) -> ModelVerdict:
     return ModelVerdict(folder, name, family, form, why, instead, missing, weights, sizes)
 
 
-def _refusal(
-    folder: Path, settings: Mapping[str, Any], family: str, missing: tuple[str, ...]
-) -> tuple[str, str]:
-    """Why a model cannot work and what to do, the gravest first; ("", "") where it can."""
+def settings_refusal(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a model of such a config.json cannot work and what to do; ("", "") where it may."""
+    family = family_name(settings)
     if family not in PROVEN:
         return _unknown_family(settings, family)
     quantised = quantised_form(settings)
@@ -111,6 +110,16 @@ def _refusal(
             f"The model's weights are quantised ({quantised}), which gazeviz does not support.",
             PLAIN_WEIGHTS,
         )
+    return "", ""
+
+
+def _refusal(
+    folder: Path, settings: Mapping[str, Any], family: str, missing: tuple[str, ...]
+) -> tuple[str, str]:
+    """Why a model cannot work and what to do, the gravest first; ("", "") where it can."""
+    why, instead = settings_refusal(settings)
+    if why:
+        return why, instead
     if missing:
         needed = " and ".join(missing)
         return f"{family} models need the package {needed}.", f"Install it: pip install {' '.join(missing)}."

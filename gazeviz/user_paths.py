@@ -25,7 +25,7 @@ def user_path(text: str | Path) -> Path:
         ) from error
     except UnicodeEncodeError as error:
         raise UserError(
-            f"The path {str(text)!a} holds bytes that are no UTF-8 text.",
+            f"The path {str(text)!a} is not valid UTF-8.",
             next_step="Rename the file, or call it from a folder whose name is text.",
         ) from error
     if "\0" in str(path):

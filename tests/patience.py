@@ -6,6 +6,7 @@ it says that something will never happen, not that it is slow.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -68,3 +69,8 @@ def wait_until(holds: Callable[[], object], patience_s: float = PATIENCE_S) -> N
     while not holds():
         assert time.monotonic() < end_s, "what was waited for did not happen"
         time.sleep(0.002)
+
+
+def let_time_pass(rng: random.Random, longest_s: float) -> None:
+    """Wait for a random time: for tests of what may happen at any moment, such as a kill."""
+    time.sleep(rng.uniform(0, longest_s))

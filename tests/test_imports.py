@@ -107,6 +107,26 @@ def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
 
 
+def test_tests_wait_for_states_and_never_for_seconds() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in TESTS
+        if path.name != "patience.py" and "benchmarks" not in path.parts
+        for number in fixed_waits(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["time.sleep(x)", "QTest.qWait(20)", "stage.qtbot.wait(n)", "ready.wait(5)", "answer.result(timeout=5)"],
+)
+def test_a_fixed_wait_is_found(line: str) -> None:
+    assert fixed_waits(line) == [1]
+    assert fixed_waits(f"{line}  # time itself is what this test is about") == []
+    assert fixed_waits("ready.wait(PATIENCE_S); process.wait(); future.result(timeout=PATIENCE_S)") == []
+
+
 def test_choices_of_the_command_line_are_those_of_the_domain() -> None:
     # Written twice so that starting the command line does not import numpy.
     assert (steer.MODES, steer.SCOPES, steer.RULES) == (MODES, SCOPES, RULES)
@@ -129,6 +149,30 @@ def offenders(is_wrong: Callable[[Path, ast.Module], bool]) -> list[str]:
 
 def n_lines(path: Path) -> int:
     return len(path.read_text("utf-8").splitlines())
+
+
+def fixed_waits(source: str) -> list[int]:
+    """The lines that wait for a number of seconds and do not say that time itself is their subject."""
+    lines = source.splitlines()
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and waits_for_seconds(node)
+        if not any("time itself" in line for line in lines[node.lineno - 1 : node.end_lineno])
+    ]
+
+
+def waits_for_seconds(call: ast.Call) -> bool:
+    called = ast.unparse(call.func)
+    name = called.rpartition(".")[2]
+    limits = [key.value for key in call.keywords if key.arg in ("timeout", "timeout_s", "timeout_ms")]
+    if name in ("wait", "result", "join"):
+        limits += call.args[:1] if name != "join" else []
+    return (
+        name in ("sleep", "msleep", "qSleep", "qWait")
+        or called.endswith("qtbot.wait")
+        or any(isinstance(limit, ast.Constant) and isinstance(limit.value, int | float) for limit in limits)
+    )
 
 
 def module_name(path: Path) -> str:

@@ -108,7 +108,7 @@ def _strip(path: Path, known: Mapping[str, Any], layout: Layout | None) -> Strip
     layout = layout or (Layout.parse(str(named)) if named is not None else gutters(np.asarray(image)))
     if layout is None:
         raise UserError(
-            f"The panels of {path.name} cannot be told by its gutters.",
+            f"The panels of {path.name} cannot be detected by its gutters.",
             next_step=f"Write its layout into {CONTENTS_FILE}, or take it out of the folder.",
         )
     return Strip(image, panel_regions(layout, *image.size), captions, path.stem)

@@ -64,7 +64,7 @@ from gazeviz.errors import Cancelled, UserError
 # What the worker was asked and has not done yet, in the order in which it is to be done.
 #
 # Filled by the thread that listens, emptied by the one that computes. Questions about runs and changes to
-# them are urgent: they are taken between two tokens. All else waits for its turn. Knows no model.
+# them are urgent: they are taken between two tokens. All else queued. Knows no model.
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
@@ -266,7 +266,7 @@ class Worker:
         self._pictures: OrderedDict[str, Any] = OrderedDict()
         self._answers: OrderedDict[int, AnswerJob] = OrderedDict()
         self._early_targets: dict[int, Region | None] = {}
-        self._shelf = AttentionCache()
+        self._attention_cache = AttentionCache()
         self._exit_code = 0
 
     def serve(self) -> int:
@@ -303,7 +303,7 @@ class Worker:
             self._end(EXIT_DEVICE)
 
     def _free_memory(self, job: int) -> None:
-        self._shelf.forget(job)
+        self._attention_cache.forget(job)
         gc.collect()
         if self._machine is not None:
             self._machine.release_memory()
@@ -312,7 +312,7 @@ class Worker:
         self._exit_code = exit_code
         self._inbox.close()
 
-    # Work, which waits for its turn
+    # Work, which queued
 
     def _do(self, work: Work) -> None:
         match work:
@@ -344,7 +344,7 @@ class Worker:
             return
         machine, self._machine = self._machine, None
         self._pictures.clear()
-        self._shelf.clear()
+        self._attention_cache.clear()
         machine.release_memory()
         del machine
         gc.collect()
@@ -369,7 +369,7 @@ class Worker:
         revised = partial(self._revised, request.job)
         answer = AnswerJob(request.job, request.spec, machine, picture, grid, revised)
         self._answers[request.job] = answer
-        self._shelf.open(request.job, answer.kept)
+        self._attention_cache.open(request.job, answer.kept)
         if request.job in self._early_targets:
             self._move_target(Retarget(request.job, self._early_targets.pop(request.job)))
 
@@ -432,7 +432,7 @@ class Worker:
             answer.cancel()
         step = answer.advance()
         if step is not None:
-            self._shelf.fit()
+            self._attention_cache.fit()
             self._say(step)
             return
         del self._answers[answer.job]
@@ -462,13 +462,13 @@ class Worker:
             case AskModels():
                 self._list_models(request.job)
             case AskMap():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(MapReady(request.job, run.map_P(request.steps, request.heads)))
             case AskMass():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(MassReady(request.job, run.mass_LH(request.steps, request.tokens_P)))
             case AskGallery():
-                run = self._shelf.run(request.run_job)
+                run = self._attention_cache.run(request.run_job)
                 self._say(GalleryReady(request.job, run.rows_HP(request.steps, request.heads)))
 
     def _greet(self, request: Hello) -> None:

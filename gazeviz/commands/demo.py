@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Run the demonstration, write its figures, tell it."""
     if options.strips < 1 or options.strip < 0:
         raise UserError(
-            "There is nothing to show.", next_step="Give --strips 1 or more and --strip 0 or more."
+            "There is nothing to show.", next_step="Use --strips 1 or more and --strip 0 or more."
         )
     folder = _made(user_path(options.out))
     with open_run_log(options, terminal) as log:
@@ -80,7 +80,8 @@ def _made(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"The folder {folder} cannot be made: {error.strerror}.", next_step="Choose another with --out."
+            f"The folder {folder} cannot be created: {error.strerror}.",
+            next_step="Choose another with --out.",
         ) from error
     return folder
 
@@ -132,16 +133,16 @@ def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
     from gazeviz.commands.narrate import turns_of
     from gazeviz.demo import TURN_TOK
     from gazeviz.domain.experiments.treatment import DYNAMIC, STATIC
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
     n_heads, n_all = len(demo.chosen), len(demo.ranking.order())
-    best = ", ".join(f"{head} {figure_text(demo.ranking.score(head))}" for head in demo.ranking.order()[:6])
+    best = ", ".join(f"{head} {format_figure(demo.ranking.score(head))}" for head in demo.ranking.order()[:6])
     agreed = demo.ranking.split_half_overlap(n_heads)
     turns = [
         (str(turn["from_token"]), turn["target"] or "", escape(turn["text"]))
         for turn in turns_of(demo.narration)
     ]
-    chance = figure_text(demo.steered.chance)
+    chance = format_figure(demo.steered.chance)
     return [
         f"\n[bold]1  Gaze heads[/]  {n_heads} of {n_all}, those that look most at the panel asked about",
         f"   {best} ...",
@@ -160,13 +161,13 @@ def _story(demo: Demonstration, written: list[Path]) -> list[RenderableType]:
 
 def _answers(demo: Demonstration) -> RenderableType:
     """Baseline and steered answers beside the true captions, each with the exact judge's verdict."""
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
     rows = [("baseline", "", escape(demo.baseline.text), _said(demo.baseline_verdict.chosen), "")]
     for caption, answer in zip(demo.strip.captions, demo.answers, strict=True):
         mark = "[green]✓[/]" if answer.described else "[red]✗[/]"
         judged = f"{mark} {answer.junk or _said(answer.chosen)}{', complete' if answer.right else ''}"
-        before, after = (figure_text(mass or 0.0) for mass in (answer.mass_before, answer.mass_after))
+        before, after = (format_figure(mass or 0.0) for mass in (answer.mass_before, answer.mass_after))
         target = f"→ panel {answer.target + 1}"
         rows.append((target, caption, escape(answer.text), judged, f"{before} → {after}"))
     return table(("", "what is drawn there", "answer", "exact judge", "mass on target"), rows)
@@ -194,30 +195,30 @@ def _draws_row(name: str, draws: list[Evaluation], gaze: float) -> tuple[str, st
     from statistics import mean
 
     from gazeviz.domain.statistics import percentile_of
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
     shares = [draw.share() for draw in draws]
-    spread = f"{len(draws)} draws, {figure_text(min(shares))} to {figure_text(max(shares))}"
+    spread = f"{len(draws)} draws, {format_figure(min(shares))} to {format_figure(max(shares))}"
     return (
         name,
-        figure_text(mean(shares)),
-        figure_text(mean(draw.share("right") for draw in draws)),
-        figure_text(mean(draw.junk_share for draw in draws)),
-        f"{spread}; gaze heads stand at percentile {percentile_of(gaze, shares):.0f}",
+        format_figure(mean(shares)),
+        format_figure(mean(draw.share("right") for draw in draws)),
+        format_figure(mean(draw.junk_share for draw in draws)),
+        f"{spread}; gaze heads are at percentile {percentile_of(gaze, shares):.0f}",
     )
 
 
 def _control_row(evaluation: Evaluation) -> tuple[str, str, str, str, str]:
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
-    low, high = (figure_text(end) for end in evaluation.interval())
+    low, high = (format_figure(end) for end in evaluation.interval())
     note = f"{len(evaluation.answers)} answers, 95 % interval {low} to {high}"
     if evaluation.unchanged_share == 1:
         note = "every answer is the baseline's"
     return (
         escape(str(evaluation.treatment["name"])),
-        figure_text(evaluation.share()),
-        figure_text(evaluation.share("right")),
-        figure_text(evaluation.junk_share),
+        format_figure(evaluation.share()),
+        format_figure(evaluation.share("right")),
+        format_figure(evaluation.junk_share),
         note,
     )

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     shown = inputs.picture(options.image)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         answer = log.generate(
             engine, shown, options.prompt, max_new_tokens=options.max_new_tokens, sampling=sampling
         )

@@ -17,6 +17,7 @@ from gazeviz.user_paths import is_folder, user_path
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.heads import HeadRanking
     from gazeviz.engine.engine import Engine
 
@@ -58,11 +59,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.matrix is not None and len({len(strip.panels) for strip in strips}) > 1:
         raise UserError(
             "Strips of different numbers of panels have no common matrix.",
-            next_step="Leave --matrix out, or measure strips of one layout.",
+            next_step="Omit --matrix, or measure strips of one layout.",
         )
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
-        rankings = measure(engine, strips, names, terminal, question=options.question)
+        engine = log.open_engine(options)
+        rankings = _measured(engine, options, strips, names, terminal)
         for ranking in rankings.values():
             log.ranking(ranking, engine)
     first = next(iter(rankings.values()))
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     _write_figures(options, rankings, n_top, files)
     written = files.written
     document = {
-        "model": str(engine.describe_model().path),
+        "model": _path_of(engine),
         "strips": len(strips),
         "rankings": {name: document_of(ranking, n_top) for name, ranking in rankings.items()},
         "written": [str(path) for path in written],
@@ -88,6 +89,36 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 def _saved(ranking: HeadRanking, path: Path) -> Path:
     ranking.save(path)
     return path
+
+
+def _path_of(engine: Engine | EngineElsewhere) -> str:
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info.path if isinstance(engine, EngineElsewhere) else str(engine.describe_model().path)
+
+
+def _measured(
+    engine: Engine | EngineElsewhere,
+    options: argparse.Namespace,
+    strips: Any,
+    names: tuple[str, ...],
+    terminal: Terminal,
+) -> dict[str, HeadRanking]:
+    """Rank all heads where the model is."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    if not isinstance(engine, EngineElsewhere):
+        return measure(engine, strips, names, terminal, question=options.question)
+    if options.question is not None or options.layout is not None:
+        raise UserError(
+            "On another machine strips are measured in their own layout and with the usual question.",
+            next_step="Leave --layout and --question out, or run it on that machine.",
+        )
+    what = f"reading {len(strips)} strips for {', '.join(names)} at {options.worker}"
+    with terminal.progress(what) as report:
+        return engine.rank(
+            inputs.strips_source(options.strips), names, lambda done, total, _: report(what, done / total)
+        )
 
 
 def measure(
@@ -119,7 +150,7 @@ def document_of(ranking: HeadRanking, n_top: int) -> dict[str, Any]:
 def check_folder(path: Path | None) -> None:
     """Refuse early, before minutes of work, a file whose folder does not exist."""
     if path is not None and not is_folder(user_path(path).absolute().parent):
-        raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Make it first.")
+        raise UserError(f"There is no folder {path.parent} for {path.name}.", next_step="Create it first.")
 
 
 def _per_ranking(out: Path | None, name: str, names: tuple[str, ...]) -> Path | None:
@@ -144,24 +175,29 @@ def _write_figures(
 
 
 def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:
-    from gazeviz.render.style import figure_text
+    from gazeviz.domain.wording import format_figure
 
     parts: list[RenderableType] = []
     for name, ranking in rankings.items():
-        said = document_of(ranking, n_top)
-        agreed = said["split_half_overlap"]
+        document = document_of(ranking, n_top)
+        agreed = document["split_half_overlap"]
         stable = "" if agreed is None else f" · split-half {agreed} of {n_top} agree"
         parts.append(f"[bold]{name}[/] [dim]{ranking.n_strips} strips{stable}[/]")
         rows = [
-            (str(place), entry["head"], figure_text(entry["score"]), "█" * _bar(entry["score"], said["top"]))
-            for place, entry in enumerate(said["top"], start=1)
+            (
+                str(place),
+                entry["head"],
+                format_figure(entry["score"]),
+                "█" * _bar(entry["score"], document["top"]),
+            )
+            for place, entry in enumerate(document["top"], start=1)
         ]
         parts += [table(("rank", "head", "score", ""), rows, right=(0, 2)), ""]
     names = list(rankings)
     for place, first in enumerate(names):
         for second in names[place + 1 :]:
             shared = rankings[first].overlap(rankings[second], n_top)
-            rho = figure_text(rankings[first].rank_correlation(rankings[second]))
+            rho = format_figure(rankings[first].rank_correlation(rankings[second]))
             parts.append(f"[dim]{first} and {second}: {shared} of {n_top} shared, rank correlation {rho}[/]")
     return parts
 

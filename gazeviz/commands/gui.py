@@ -45,9 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "image", nargs="?", metavar="IMAGE", help="a picture, or a folder of panels (default: a sample strip)"
     )
     parser.add_argument(
-        "--layout", metavar="RxC", help="panels of the picture, as 1x6 (default: its gutters)"
+        "--layout", metavar="RxC", help="panels of the picture, like 1x6 (default: detected by its gutters)"
     )
-    parser.add_argument("--theme", choices=("system", "light", "dark"), help="colours, for this time")
+    parser.add_argument("--theme", choices=("system", "light", "dark"), help="colours of this session")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -102,7 +102,7 @@ def check_screen() -> None:
     lacking = missing_libraries(OFFSCREEN_LIBRARIES if offscreen else None)
     if lacking:
         raise UserError(
-            "A window lacks system libraries: " + ", ".join(sorted(set(lacking))) + ".",
+            "System libraries for the window are missing: " + ", ".join(sorted(set(lacking))) + ".",
             next_step="Install them (Debian: sudo apt-get install "
             + " ".join(sorted(set(lacking.values())))
             + ").",
@@ -158,14 +158,14 @@ def _open_log(options: argparse.Namespace) -> tuple[SessionStore | None, Notice 
     except UserError as error:
         if options.log:
             raise
-        sentence = f"Nothing is logged this time: {error.sentence}"
+        sentence = f"This session is not logged: {error.sentence}"
         return None, Notice("warning", sentence, error.next_step, "log")
     if not store.n_found_lost:
         return store, None
     n_lost = store.n_found_lost
     runs = "A run was" if n_lost == 1 else f"{n_lost} runs were"
     sentence = f"{runs} interrupted when gazeviz last ended, and marked as lost."
-    return store, Notice("info", sentence, "What had arrived is in Sessions.", "log")
+    return store, Notice("info", sentence, "The tokens that had arrived are in Sessions.", "log")
 
 
 def _window(

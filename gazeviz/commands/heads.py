@@ -99,8 +99,8 @@ def _best(metrics: HeadMetrics, by: str) -> list[Head]:
 
 
 def _row(metrics: HeadMetrics, head: Head) -> dict[str, Any]:
-    told: dict[str, Any] = {str(metric): value for metric, value in metrics.of(head).items()}
-    return {"head": str(head), **told, "examples": metrics.example_names(head)}
+    values: dict[str, Any] = {str(metric): value for metric, value in metrics.of(head).items()}
+    return {"head": str(head), **values, "examples": metrics.example_names(head)}
 
 
 def _saved(metrics: HeadMetrics, out: Path) -> Path:
@@ -116,8 +116,8 @@ def _saved(metrics: HeadMetrics, out: Path) -> Path:
         writer = csv.writer(written)
         writer.writerow(("head", *METRICS))
         for head in sorted(_best(metrics, "image")):
-            told = metrics.of(head)
-            writer.writerow((str(head), *(f"{told[metric]:.6g}" for metric in told)))
+            values = metrics.of(head)
+            writer.writerow((str(head), *(f"{values[metric]:.6g}" for metric in values)))
         text = written.getvalue()
     path.write_text(text, encoding="utf-8")
     return path
@@ -133,7 +133,7 @@ def _listing(metrics: HeadMetrics, listed: list[Head]) -> list[RenderableType]:
     rows = [(str(head), *(format_figure(value) for value in metrics.of(head).values())) for head in listed]
     parts.append(table(("head", *METRICS), rows, right=tuple(range(1, 1 + len(METRICS)))))
     if metrics.effects:
-        told = [
+        effects = [
             (
                 str(effect.heads) if len(effect.heads) < 4 else f"{len(effect.heads)} heads",
                 effect.what.replace("_", " "),
@@ -142,5 +142,5 @@ def _listing(metrics: HeadMetrics, listed: list[Head]) -> list[RenderableType]:
             )
             for effect in metrics.effects
         ]
-        parts += ["", table(("effect of", "", "nats", "95 %"), told, right=(2,))]
+        parts += ["", table(("effect of", "", "nats", "95 %"), effects, right=(2,))]
     return parts

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from gazeviz.app.editing.found_regions import FoundRegions
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.heads import HeadSet
+    from gazeviz.domain.messages import StripsSource
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.strip import Layout, Strip
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from gazeviz.testbed.world.grammar import Fact
 
 
+_DRAWN = re.compile(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?")
 _COUNTED_HEADS = re.compile(r".+:\d{1,6}(?:@\d{1,9})?")
 
 
@@ -97,18 +100,19 @@ def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 6
         help=f"longest answer (default: {shown})",
     )
     group.add_argument(
-        "--temperature", type=float, default=0.0, help="0 takes the likeliest token (default: 0)"
+        "--temperature", type=float, default=0.0, help="0 takes the most likely token (default: 0)"
     )
-    group.add_argument("--top-p", type=float, default=1.0, help="nucleus of the draw (default: 1)")
-    group.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    group.add_argument("--top-p", type=float, default=1.0, help="nucleus (top-p) of sampling (default: 1)")
+    group.add_argument("--seed", type=int, default=0, help="of sampling (default: 0)")
 
 
 def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
-    """Load the model that the options name, showing how far it is."""
+    """Load the model that the options name on this machine, showing how far it is."""
     if getattr(options, "worker", None):
         raise UserError(
-            "Only the window can run a model on another machine.",
-            next_step="Use gazeviz gui --worker, or run this command on that machine.",
+            "This command cannot run its model on another machine: the window, describe, steer, narrate, map"
+            " and discover can.",
+            next_step="Log in to that machine and run it there.",
         )
     from transformers.utils import logging as transformers_logging
 
@@ -127,6 +131,27 @@ def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
     why_not_gpu = engine.describe_model().why_not_gpu
     if why_not_gpu:
         terminal.note(why_not_gpu)
+    return engine
+
+
+def open_engine(options: argparse.Namespace, terminal: Terminal) -> Engine | EngineElsewhere:
+    """Load the model that the options name, here or on the machine that --worker names."""
+    if not options.worker:
+        return load_engine(options, terminal)
+    from gazeviz.backend.places import backend_maker
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    limit_tok = options.max_image_tokens
+    if limit_tok is not None and limit_tok < 1:
+        raise UserError(f"A picture cannot cost {limit_tok} image tokens.", next_step="Choose one or more.")
+    with terminal.progress(f"loading the model at {options.worker}") as report:
+        engine = EngineElsewhere.load(
+            backend_maker(options.worker), options.model, device=options.device, dtype=options.dtype,
+            progress=report,
+        )  # fmt: skip
+    engine.max_image_tokens = limit_tok
+    if engine.info.why_not_gpu:
+        terminal.note(f"{options.worker}: {engine.info.why_not_gpu}")
     return engine
 
 
@@ -159,8 +184,8 @@ def panels(shown: NamedPicture, layout: str | None) -> tuple[Region, ...]:
     chosen = Layout.parse(layout) if layout else shown.layout or _layout_by_gutters(shown.image)
     if chosen is None:
         raise UserError(
-            f"The panels of {shown.name} cannot be told by its gutters.",
-            next_step="Name its layout, rows x columns: --layout 1x6.",
+            f"The panels of {shown.name} cannot be detected by its gutters.",
+            next_step="Give its layout as rows x columns: --layout 1x6.",
         )
     return panel_regions(chosen, *shown.image.size)
 
@@ -181,7 +206,7 @@ def box(text: str, image: Image) -> Region:
 
     parts = re.split(r"[,\s]+", text.strip())
     if len(parts) != 4:
-        raise UserError(f"“{text}” is no box.", next_step="Write --box x0,y0,x1,y1 in picture pixels.")
+        raise UserError(f"“{text}” is not a box.", next_step="Write --box x0,y0,x1,y1 in picture pixels.")
     x0, y0, x1, y1 = (number_or_error(part, "pixel coordinate") for part in parts)
     return Region.box("Box", (x0, y0, x1, y1), image.size)
 
@@ -238,9 +263,9 @@ def region_called(regions: Sequence[Region], target: str | None, named: str) -> 
         return chosen[0]
     names = ", ".join(f"{number} {region.name}" for number, region in enumerate(regions[:20], start=1))
     names += " ..." if len(regions) > 20 else ""
-    said = f"no region “{target}”" if not chosen else f"{len(chosen)} regions that could be meant"
+    text = f"no region “{target}”" if not chosen else f"{len(chosen)} matching regions"
     raise UserError(
-        f"{Path(named).name} holds {said}: {names}.", next_step="Name one, or its number: --target."
+        f"{Path(named).name} holds {text}: {names}.", next_step="Name one, or its number: --target."
     )
 
 
@@ -250,7 +275,7 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     layout: of all of them; None: as a folder's `samples.json` says, or as the gutters show. UserErrors of
     gazeviz.backend.engine_adapter.folder_strips.
     """
-    match = re.fullmatch(r"builtin(?::(\d{1,5}))?(?::(\d{1,9}))?", named)
+    match = _DRAWN.fullmatch(named)
     if match:
         return _drawn_strips(int(match[1] or 50), int(match[2] or 0), layout)
     from gazeviz.backend.strips import folder_strips
@@ -264,7 +289,17 @@ def strips(named: str, layout: str | None) -> tuple[Strip, ...]:
     return folder_strips(folder, layout=Layout.parse(layout) if layout else None)
 
 
-def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") -> HeadSet:
+def strips_source(named: str) -> StripsSource:
+    """Return the same strips by name, for a worker to draw or to be sent."""
+    from gazeviz.domain.messages import StripsSource
+
+    match = _DRAWN.fullmatch(named)
+    if match:
+        return StripsSource("builtin", int(match[1] or 50), int(match[2] or 0))
+    return StripsSource("folder", folder=str(user_path(named).absolute()))
+
+
+def heads(options: argparse.Namespace, engine: Engine | EngineElsewhere, task: Task = "answer") -> HeadSet:
     """Return the heads that --heads and --top name, else those recommended; checked against the model."""
     from gazeviz.domain.heads import HeadRanking, HeadSet
     from gazeviz.engine.models.description import usual_count
@@ -276,8 +311,11 @@ def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") ->
         advised = advice(engine, task)
         return advised.heads if options.top is None else advised.ranking.top(options.top)
     if _COUNTED_HEADS.fullmatch(named) and not is_file(user_path(named)):
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
         from gazeviz.evaluating import Heads
 
+        if isinstance(engine, EngineElsewhere):
+            return _heads_elsewhere(named, engine)
         return Heads(engine).read(named, getattr(options, "like", None))[0]
     if named.lower().endswith(".json") or is_file(user_path(named)):
         ranking = HeadRanking.load(user_path(named), engine.shape_LH)
@@ -287,11 +325,32 @@ def heads(options: argparse.Namespace, engine: Engine, task: Task = "answer") ->
     return chosen
 
 
-def advice(engine: Engine, task: Task) -> Recommendation:
-    """Return what the model's folder recommends; UserError where it recommends nothing."""
-    from gazeviz.engine.models.description import recommendation
+def _heads_elsewhere(named: str, engine: EngineElsewhere) -> HeadSet:
+    """The best heads of a ranking that lies in the model's folder on the other machine: mass:10."""
+    name, _, count = named.partition(":")
+    if name not in engine.info.rankings or not count.isdecimal():
+        there = ", ".join(engine.info.rankings) or "none"
+        raise UserError(
+            f"“{named}” names no heads of a ranking that lies beside the model there ({there}).",
+            next_step="Name one of them, a ranking file of this machine, or heads like L4H1,L3H2.",
+        )
+    return engine.info.rankings[name].top(int(count))
 
-    advised = recommendation(engine.describe_model().path, engine.shape_LH, task)
+
+def advice(engine: Engine | EngineElsewhere, task: Task) -> Recommendation:
+    """Return what the model's folder recommends; UserError where it recommends nothing."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+    from gazeviz.engine.models.description import Recommendation, recommendation
+
+    if isinstance(engine, EngineElsewhere):
+        there = engine.advice(moving=task == "moving")
+        advised = None
+        if there is not None:
+            ranking, how = there
+            scope = None if task == "region" else how.scope
+            advised = Recommendation(ranking, how.n, how.mode, how.strength, scope, how.alpha)
+    else:
+        advised = recommendation(engine.describe_model().path, engine.shape_LH, task)
     if advised is None:
         raise UserError(
             "No heads are chosen, and the model's folder recommends none.",
@@ -313,7 +372,7 @@ def _drawn_strips(n: int, seed: int, layout: str | None) -> tuple[Strip, ...]:
     from gazeviz.testbed.world.world import builtin_strips
 
     if n < 1:
-        raise UserError("No strip is to be drawn.", next_step="Ask for one or more: --strips builtin:50.")
+        raise UserError("The number of strips is 0.", next_step="Ask for one or more: --strips builtin:50.")
     chosen = Layout.parse(layout or "1x6")
     drawn = builtin_strips(n, seed, layout=(chosen.rows, chosen.cols))
     return tuple(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gazeviz.commands import logged
 from gazeviz.commands.evaluation import kept
 from gazeviz.commands.terminal import Terminal, escape, table
+from gazeviz.domain.wording import format_file_size, plural
 from gazeviz.errors import UserError
 from gazeviz.user_paths import user_path
 
@@ -67,14 +68,14 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", action="store_true", help="list the sessions instead of their runs")
     parser.add_argument("--session", metavar="NAME", help="of one session, by name, number or last")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="rows at most (default: 20)")
-    parser.add_argument("--offset", type=int, default=0, metavar="N", help="rows to leave out (default: 0)")
+    parser.add_argument("--offset", type=int, default=0, metavar="N", help="rows to skip (default: 0)")
     parser.add_argument(
         "--sort",
         default="started",
         metavar="COLUMN",
         help="started, prompt, target, text ... (default: started)",
     )
-    parser.add_argument("--ascending", action="store_true", help="the least first")
+    parser.add_argument("--ascending", action="store_true", help="ascending")
 
 
 def _list(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -82,7 +83,7 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
     from gazeviz.store.run_query import RunList
 
     if options.limit < 0 or options.offset < 0:
-        raise UserError("A list cannot have fewer than no rows.", next_step="Give 0 or more.")
+        raise UserError("The number of rows cannot be negative.", next_step="Give 0 or more.")
     with logged.open_log(options) as reader:
         if options.sessions:
             sessions = reader.sessions()
@@ -140,9 +141,7 @@ def _show(options: argparse.Namespace, terminal: Terminal) -> int:
         lines = {line.id: line for line in RunList(reader).lines([run.id for run in runs])}
         lost = [run.id for run in runs if run.id not in lines]
         if lost:  # its row holds what no list can sort
-            raise UserError(
-                f"The rows of run {lost[0]} are damaged.", next_step="Look with gazeviz log check."
-            )
+            raise UserError(f"The rows of run {lost[0]} are damaged.", next_step="Run gazeviz log check.")
         documents = [output.stored_run_document(run, lines[run.id]) for run in runs]
         shown = [part for run in runs for part in output.run_parts(run, lines[run.id])]
     terminal.answer(documents[0] if len(documents) == 1 else {"runs": documents}, *shown)
@@ -156,10 +155,10 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
     way_out = parser.add_mutually_exclusive_group()
     way_out.add_argument(
         "--restore", nargs="?", const="", metavar="BACKUP",
-        help="put the last backup (or the one named) in its place; what was there is kept under another name",
+        help="restore the last backup (or the one named); the current log is kept under another name",
     )  # fmt: skip
     way_out.add_argument(
-        "--mend", action="store_true", help="replace values that no log may hold, like times that are none"
+        "--mend", action="store_true", help="replace invalid values, such as times that are not numbers"
     )
     way_out.add_argument("--salvage", type=Path, metavar="FILE", help="save what can be read as a new log")
 
@@ -171,10 +170,10 @@ def _check(options: argparse.Namespace, terminal: Terminal) -> int:
 
         named = user_path(options.restore).absolute() if options.restore else None
         backup, aside = restore(path, named)
-        told = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
+        parts = [f"{escape(str(backup))} is the log {escape(str(path))} now"]
         if aside is not None:
-            told.append(f"what was there is kept as {escape(str(aside))}")
-        terminal.answer({"restored": str(backup), "kept": aside and str(aside)}, *told)
+            parts.append(f"the previous log is kept as {escape(str(aside))}")
+        terminal.answer({"restored": str(backup), "kept": aside and str(aside)}, *parts)
         return DONE
     if options.salvage is not None:
         from gazeviz.store.backup import salvage
@@ -212,7 +211,7 @@ def _problems(path: Path, terminal: Terminal) -> int:
         return DONE
     step = recovery_step(path)
     if any(" holds " in problem for problem in found):
-        step = f"Replace what no log may hold with gazeviz log check --mend. For other damage: {step}"
+        step = f"Replace invalid values with gazeviz log check --mend. For other damage: {step}"
     terminal.answer(
         {"log": str(path), "problems": found, "next_step": step},
         *(f"[red]✗[/] {escape(problem)}" for problem in found),
@@ -229,15 +228,14 @@ def _vacuum_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _vacuum(options: argparse.Namespace, terminal: Terminal) -> int:
-    from gazeviz.commands.output import bytes_text
     from gazeviz.store.upkeep import vacuum
 
     path = logged.log_path(options).absolute()
     done = vacuum(path, deleted_before_s=time.time() - options.older_than * _DAY_S)
-    freed = bytes_text(max(0, done["bytes"]))
+    freed = format_file_size(max(0, done["bytes"]))
     terminal.answer(
         {"log": str(path), **done},
-        f"{done['runs']} deleted runs and {done['files']} files removed for good, {freed} given back",
+        f"{done['runs']} deleted runs and {done['files']} files removed for good, {freed} freed",
     )
     return DONE
 
@@ -258,7 +256,7 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", metavar="SESSION", help="its name, its number, or last")
     parser.add_argument("file", type=Path, metavar="FILE", help="the zip to write")
     parser.add_argument(
-        "--with-paths", action="store_true", help="keep where models and pictures lie on this machine"
+        "--with-paths", action="store_true", help="keep the paths of models and pictures on this machine"
     )
     parser.add_argument(
         "--evaluation", action="append", default=[], metavar="NAME", help="goes along; may be repeated"
@@ -306,7 +304,7 @@ def _import(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def _backup_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", nargs="?", type=Path, metavar="FILE", help="where to (default: backups/ beside the log)"
+        "file", nargs="?", type=Path, metavar="FILE", help="destination (default: backups/ beside the log)"
     )
 
 
@@ -362,12 +360,12 @@ ACTIONS: dict[
     tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace, Terminal], int]],
 ] = {
     "list": ("List runs, the newest first, or sessions.", _list_options, _list),
-    "show": ("Show runs: what was asked, what came, and where the heads looked.", _show_options, _show),
+    "show": ("Show runs: prompt, answer, and where the heads looked.", _show_options, _show),
     "evaluations": (kept.EVALUATIONS_HELP, kept.add_evaluations, kept.show_evaluations),
     "merge": (kept.MERGE_HELP, kept.add_merge, kept.merge),
-    "check": ("Look for damage; bring back a backup, or save what can be read.", _check_options, _check),
-    "vacuum": ("Remove for good what was deleted, and give the space back.", _vacuum_options, _vacuum),
-    "stats": ("Count and weigh the log.", _nothing, _stats),
+    "check": ("Check for damage; restore a backup, or save what can be read.", _check_options, _check),
+    "vacuum": ("Remove deleted runs for good and free their space.", _vacuum_options, _vacuum),
+    "stats": ("Show counts and sizes of the log.", _nothing, _stats),
     "export": ("Write a session as one file.", _export_options, _export),
     "import": ("Add a session from a file, checked first.", _import_options, _import),
     "backup": ("Copy the log, which may be open.", _backup_options, _backup),
@@ -377,4 +375,4 @@ ACTIONS: dict[
 
 
 def _runs(n_runs: int) -> str:
-    return "1 run" if n_runs == 1 else f"{n_runs} runs"
+    return plural(n_runs, "run")

@@ -97,11 +97,12 @@ def _ids(reader: LogReader, word: str) -> Sequence[int]:
         return [newest]
     match = re.fullmatch(r"#?(\d{1,12})(?:-(\d{1,12}))?", word)
     if match is None:
-        raise UserError(f"“{word}” names no run.", next_step="Write a number, a range like 3-8, or last.")
+        raise UserError(f"“{word}” is not a run.", next_step="Write a number, a range like 3-8, or last.")
     first, end = int(match[1]), int(match[2] or match[1])
     if end < first or end - first >= _MOST_RUNS:
         raise UserError(
-            f"“{word}” is no range of runs.", next_step=f"Count upwards, over at most {_MOST_RUNS} runs."
+            f"“{word}” is not a range of runs.",
+            next_step=f"Write it in ascending order, over at most {_MOST_RUNS} runs.",
         )
     if match[2] is None:
         return [first]

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     regions = _regions(options, shown, terminal)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         heads = inputs.heads(options, engine)
         if regions:
             regions = _with_cells(regions, engine.grid(shown.image), terminal)
@@ -68,9 +68,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     steps = range(len(answer.tokens)) if wanted is None else wanted
     map_HW = run_map(answer, steps)
     tokens = [answer.tokens[step] for step in steps]
-    said = quoted_tokens(tokens, engine.loaded.special_tokens)
+    text = quoted_tokens(tokens, engine.special_tokens)
     named = str(heads) if len(heads) <= 4 else f"{len(heads)} heads ({heads.origin})"
-    title = f"{named}   token {options.token} {said}" if wanted is not None else f"{named}   {said}"
+    title = f"{named}   token {options.token} {text}" if wanted is not None else f"{named}   {text}"
     files = FilesBeside()
     files.write(
         lambda: figures.save(figures.picture_overlay(shown.image, map_HW, regions, title=title), options.out)

@@ -19,8 +19,12 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+    from gazeviz.domain.messages import ModelInfo
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run, Step, Trajectory
+    from gazeviz.engine.engine import Engine
+    from gazeviz.engine.models.description import ModelDescription
 
 HELP = "Let the model narrate a strip while the target moves along a schedule of panels."
 
@@ -66,8 +70,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     turns = [inputs.panel(regions, number) for number in numbers]
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
-        every = turn_tok(str(engine.describe_model().path)) if options.every is None else options.every
+        engine = log.open_engine(options)
+        every = turn_tok(str(_told_of(engine).path)) if options.every is None else options.every
         length = every * len(turns or regions) if options.max_new_tokens is None else options.max_new_tokens
         steering, watched = None, None
         if turns:
@@ -75,18 +79,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         else:
             watched = inputs.heads(options, engine, "moving")
         with terminal.progress("narrating") as report:
-            told = log.generate(
+            narrated = log.generate(
                 engine, shown, options.prompt, steering=steering, track=watched, max_new_tokens=length,
                 sampling=sampling, regions=regions,
                 on_step=lambda step: report(_at(step), (step.index + 1) / length),
             )  # fmt: skip
-    document = run_document(told, regions) | {"turns": turns_of(told)} | log.document()
+    document = run_document(narrated, regions) | {"turns": turns_of(narrated)} | log.document()
     files = FilesBeside()
     for wanted in options.figure:
-        files.write(partial(write_staircase, wanted, told, regions, log.control, options.weighted))
+        files.write(partial(write_staircase, wanted, narrated, regions, log.control, options.weighted))
     written = [str(path) for path in files.written]
     terminal.answer(
-        document | {"written": written}, *_shown(told, regions), *(f"wrote {escape(w)}" for w in written)
+        document | {"written": written}, *_shown(narrated, regions), *(f"wrote {escape(w)}" for w in written)
     )
     log.tell()
     files.settle()
@@ -98,7 +102,7 @@ def schedule_of(text: str) -> list[int]:
     parts = [part for part in text.replace(",", " ").split() if part]
     if not parts or not all(part.isdigit() for part in parts):
         raise UserError(
-            f"“{text}” is no schedule.",
+            f"“{text}” is not a schedule.",
             next_step="Write panel numbers in the order of their turns: 4,2,1,6,5,3.",
         )
     return [int(part) for part in parts]
@@ -126,6 +130,13 @@ def panel_marks(run: Run) -> list[tuple[int, str]]:
         if step.text.strip().lower() == "panel" and after.text.strip().isdigit():
             marks.append((step.index, f"Panel {after.text.strip()}"))
     return marks
+
+
+def _told_of(engine: Engine | EngineElsewhere) -> ModelInfo | ModelDescription:
+    """What is known of the model, here or elsewhere."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info if isinstance(engine, EngineElsewhere) else engine.describe_model()
 
 
 def _at(step: Step) -> str:
@@ -172,8 +183,9 @@ def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from gazeviz.commands.output import audit_line, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, region_key, tinted
     from gazeviz.domain.region import region_colour
+    from gazeviz.domain.wording import format_steering
 
     names = [region.name for region in regions]
     rows = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
@@ -186,6 +198,6 @@ def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:
             str(turn["from_token"]), Text(turn["target"] or "none", style=colour), Text(turn["text"])
         )
     steering = run.request.steering
-    line = steering_line(steering) if steering else ""
+    line = format_steering(steering) if steering else ""
     audit = audit_line(run.audit, run.junk)
     return [rows, "", tinted(run, regions), region_key(regions), f"[dim]{escape(line)}\n{escape(audit)}[/]"]

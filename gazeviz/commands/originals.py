@@ -99,7 +99,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
     if picture_sha256(np.asarray(picture)) != sha256:
         raise UserError(
             f"The picture of run {run['id']} is not the one that the run saw.",
-            next_step="Ask for the report anew.",
+            next_step="Write the report again.",
         )
     ids = tuple(int(token["id"]) for token in run["tokens"])
     request = run["request"] or {}
@@ -143,6 +143,6 @@ def _wish(run: Mapping[str, Any], model: str | None) -> ReplayRequest:
 
 def _no_report(path: Path) -> UserError:
     return UserError(
-        f"{path.name} is no report that can be replayed.",
+        f"{path.name} is not a report that can be replayed.",
         next_step="Name a run of the log, or a JSON file that gazeviz report has written.",
     )

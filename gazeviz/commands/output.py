@@ -7,7 +7,6 @@ know where the run came from.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,22 @@ import numpy as np
 
 from gazeviz.commands.terminal import escape, table
 from gazeviz.domain.region import Region, region_colour
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import (
+    format_audit,
+    format_duration,
+    format_figure,
+    format_file_size,
+    format_gain,
+    format_sampling,
+    format_steering,
+    format_timestamp,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
     from gazeviz.domain.run import Audit, Run, Step
-    from gazeviz.domain.steering import Steering
     from gazeviz.store.reader import StoredRun, StoredSession
     from gazeviz.store.run_query import RunLine
     from gazeviz.store.upkeep import LogStats
@@ -90,34 +97,24 @@ def region_key(regions: Sequence[Region]) -> Text:
     return key
 
 
-def steering_line(steering: Steering) -> str:
-    """Say a steering in one line: which heads, where, how."""
-    from gazeviz.domain.wording import format_strength
-
-    n_heads = len(steering.heads)
-    strength = steering.strength if isinstance(steering.strength, str) else f"{steering.strength:g}"
-    how = f"alpha {figure_text(steering.alpha)}" if steering.mode == "mass" else f"strength {strength}"
-    if steering.mode == "knock_out":
-        how = format_strength(steering)
-    where = "a schedule of targets" if steering.schedule else steering.target.name
-    origin = f"{n_heads} heads ({steering.heads.origin})" if n_heads > 1 else f"{steering.heads}"
-    return f"{origin} → {where} · {steering.mode} · {how} · {steering.scope}".replace("_", " ")
-
-
 def audit_line(audit: Audit | None, junk: str | None) -> str:
     """Say whether the bias arrived: the mass on the target before and after, rows touched, junk."""
-    said = f"junk {junk or 'no'}"
+    junk_text = f"junk: {junk}" if junk else "no junk"
     if audit is None:
-        return said
-    moved = f"mass on target {figure_text(audit.mass_before)} → {figure_text(audit.mass_after)}"
-    return f"{moved} · {audit.n_target_tok} cells · {audit.n_rows} rows biased · {said}"
+        return junk_text
+    return f"{format_audit(audit)} · {junk_text}"
 
 
 def ledger_rows(audit: Audit) -> list[tuple[str, str, str, str]]:
     """Return the rerouting ledger: group, before, after, gained."""
     ledger = audit.ledger
     return [
-        (group, figure_text(before), figure_text(after), f"{'+' if gained >= 0 else ''}{figure_text(gained)}")
+        (
+            group,
+            format_figure(before),
+            format_figure(after),
+            format_gain(gained),
+        )
         for group, before, after, gained in zip(
             ledger.groups, ledger.before_G, ledger.after_G, ledger.gained_G, strict=True
         )
@@ -131,26 +128,6 @@ def ledger_rows(audit: Audit) -> list[tuple[str, str, str, str]]:
 
 _PROMPT_LETTERS, _TEXT_LETTERS = 34, 48
 _BARELY = 0.05  # as in shown: below this on every region, a token stays untinted
-
-
-def moment(seconds: float | None) -> str:
-    """Return a time as people write it, in the local zone."""
-    if seconds is None:
-        return ""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):  # a damaged log may hold any number
-        return "?"
-
-
-def bytes_text(n_bytes: int) -> str:
-    """Return a size as people write it."""
-    size = float(n_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 # Lists
@@ -167,8 +144,10 @@ def line_document(line: RunLine) -> dict[str, Any]:
 
 
 def session_table(sessions: Sequence[StoredSession]) -> RenderableType:
-    """Return the sessions as a table."""
-    rows = [(str(s.id), moment(s.started_s), str(s.n_runs), escape(s.name), escape(s.note)) for s in sessions]
+    rows = [
+        (str(s.id), format_timestamp(s.started_s), str(s.n_runs), escape(s.name), escape(s.note))
+        for s in sessions
+    ]
     return table(("session", "started", "runs", "name", "note"), rows, right=(0, 2))
 
 
@@ -178,7 +157,7 @@ def run_table(lines: Sequence[RunLine]) -> RenderableType:
         (
             str(line.id),
             "[yellow]★[/]" if line.starred else "",
-            moment(line.started_s),
+            format_timestamp(line.started_s),
             escape(_short(line.picture, 24)),
             escape(_short(line.prompt, _PROMPT_LETTERS)),
             escape(line.heads) or "–",
@@ -206,10 +185,10 @@ def _is_colour(text: object) -> bool:
 
 
 def _outcome(line: RunLine) -> str:
-    said = escape(_short(line.text.strip(), _TEXT_LETTERS))
+    text = escape(_short(line.text.strip(), _TEXT_LETTERS))
     if line.state != "done":
-        return f"{said} [red]{escape(line.state)}[/]".strip()
-    return f"{said} [red]junk: {escape(line.junk)}[/]".strip() if line.junk else said
+        return f"{text} [red]{escape(line.state)}[/]".strip()
+    return f"{text} [red]junk: {escape(line.junk)}[/]".strip() if line.junk else text
 
 
 def _short(text: str, letters: int) -> str:
@@ -254,7 +233,7 @@ def run_parts(run: StoredRun, line: RunLine) -> list[RenderableType]:
     """Return a run as people read it."""
     rows = [(f"[dim]{name}[/]", value) for name, value in _facts(run, line) if value]
     parts: list[RenderableType] = [
-        f"[bold]Run {run.id}[/]  [dim]{escape(line.session)} · {moment(run.started_s)}[/]",
+        f"[bold]Run {run.id}[/]  [dim]{escape(line.session)} · {format_timestamp(run.started_s)}[/]",
         table(("", ""), rows),
         _tinted(run, line),
     ]
@@ -266,11 +245,8 @@ def run_parts(run: StoredRun, line: RunLine) -> list[RenderableType]:
 
 def _facts(run: StoredRun, line: RunLine) -> list[tuple[str, str]]:
     spec, summary = run.spec, run.summary
-    sampling = spec.sampling
-    how = "greedy" if sampling.greedy else (
-        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, seed {sampling.seed}"
-    )  # fmt: skip
-    seconds = "" if line.seconds is None else f", {line.seconds:.1f} s"
+    how = format_sampling(spec.sampling)
+    seconds = "" if line.seconds is None else f", {format_duration(line.seconds)}"
     replayed = "" if line.replay_same is None else "same tokens" if line.replay_same else "other tokens"
     versions = summary.request.versions if summary else {}
     machine = [run.model.device, run.model.dtype, *(f"{name} {text}" for name, text in versions.items())]
@@ -278,12 +254,12 @@ def _facts(run: StoredRun, line: RunLine) -> list[tuple[str, str]]:
         ("model", escape(f"{run.model.name} · {run.model.fingerprint[:12]}")),
         ("picture", escape(line.picture or line.image_sha256[:12])),
         ("prompt", escape(spec.prompt)),
-        ("steering", escape(steering_line(spec.steering)) if spec.steering else "none: a baseline"),
+        ("steering", escape(format_steering(spec.steering)) if spec.steering else "none: a baseline"),
         ("writing", f"{how}, {line.n_tok} of {spec.max_new_tokens} tokens{seconds}"),
         ("machine", escape(", ".join(machine))),
         ("state", escape(f"{line.state}. {run.message}") if run.state != "done" else ""),
         ("judge", escape(line.verdict)),
-        ("replay", replayed and f"{replayed}, {moment(line.replayed_s)}"),
+        ("replay", replayed and f"{replayed}, {format_timestamp(line.replayed_s or 0.0)}"),
         ("tags", escape(", ".join(line.tags))),
         ("note", escape(line.note)),
     ]
@@ -313,11 +289,19 @@ def stats_table(figures: LogStats) -> RenderableType:
     rows = [
         ("log", escape(figures.path)),
         ("runs", f"{figures.rows['runs']:,}, {figures.deleted_runs:,} of them deleted"),
-        ("from, to", f"{moment(figures.first_s)}, {moment(figures.last_s)}" if figures.first_s else ""),
+        (
+            "from, to",
+            f"{format_timestamp(figures.first_s)}, {format_timestamp(figures.last_s or 0.0)}"
+            if figures.first_s
+            else "",
+        ),
         *((name.replace("_", " "), f"{count:,}") for name, count in figures.rows.items() if name != "runs"),
-        ("database", f"{bytes_text(figures.database_bytes)}, {bytes_text(figures.free_bytes)} of it free"),
-        ("arrays beside it", bytes_text(figures.arrays_bytes)),
-        ("pictures beside it", bytes_text(figures.pictures_bytes)),
+        (
+            "database",
+            f"{format_file_size(figures.database_bytes)}, {format_file_size(figures.free_bytes)} of it free",
+        ),
+        ("arrays beside it", format_file_size(figures.arrays_bytes)),
+        ("pictures beside it", format_file_size(figures.pictures_bytes)),
         ("backups", escape(", ".join(figures.backups)) or "none"),
     ]
     return table(("", ""), [(f"[dim]{name}[/]", value) for name, value in rows if value])

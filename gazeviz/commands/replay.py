@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     with terminal.progress("replaying") as report:
         for place, kept in enumerate(kept_runs):
             report(f"run {kept.original.id}", place / len(kept_runs))
-            results.append(replay(kept.original, _engine(kept.original.wish, engines, options, terminal)))
+            results.append(replay(kept.original, _engine(kept.original.request, engines, options, terminal)))
     _mark(options, terminal, kept_runs, results)
     n_same = sum(result.same for result in results)
     document = {"same": n_same, "of": len(results), "runs": [result.to_json() for result in results]}
@@ -67,20 +67,24 @@ def _kept(options: argparse.Namespace) -> list[KeptOriginal]:
 
 
 def _engine(
-    wish: ReplayRequest,
+    request: ReplayRequest,
     engines: dict[tuple[str | None, str, str], Engine],
     options: argparse.Namespace,
     terminal: Terminal,
 ) -> Engine:
     """The model that a run asks for, unless the command line names another folder, device or dtype; kept."""
-    named = options.model or wish.model_path
-    device = wish.device if options.device == "auto" else options.device
-    dtype = wish.dtype if options.dtype == "auto" else options.dtype
+    named = options.model or request.model_path
+    device = request.device if options.device == "auto" else options.device
+    dtype = request.dtype if options.dtype == "auto" else options.dtype
     key = (named, device, dtype)
     if key not in engines:
         engines.clear()  # two models at once may not fit
         wanted = argparse.Namespace(
-            model=named, device=device, dtype=dtype, max_image_tokens=options.max_image_tokens
+            model=named,
+            device=device,
+            dtype=dtype,
+            max_image_tokens=options.max_image_tokens,
+            worker=options.worker,
         )
         engines[key] = inputs.load_engine(wanted, terminal)
     return engines[key]
@@ -103,7 +107,7 @@ def _mark(
         finally:
             store.close()
     except UserError as error:
-        terminal.warn(f"{error.sentence} The log does not say that these runs were replayed.")
+        terminal.warn(f"{error.sentence} The log does not record this replay.")
 
 
 def _verdict(result: Replay) -> str:

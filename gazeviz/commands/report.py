@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gazeviz.commands import logged
 from gazeviz.commands.terminal import Terminal, escape
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.user_paths import user_path
 
@@ -37,14 +38,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("gazeviz-report"), metavar="FOLDER",
         help="where to write (default: gazeviz-report)",
     )  # fmt: skip
-    parser.add_argument("--title", help="what the report is called (default: the session's name)")
+    parser.add_argument("--title", help="title of the report (default: the session's name)")
     parser.add_argument(
         "--tokens",
         metavar="T,T,...",
-        help="answer tokens whose maps are shown (default: where the look moves)",
+        help="answer tokens whose maps are shown (default: where the attended region changes)",
     )
     parser.add_argument(
-        "--paths", action="store_true", help="tell where models, pictures and the log lie on this machine"
+        "--paths", action="store_true", help="include the paths of models, pictures and the log"
     )
     parser.add_argument(
         "--dpi", type=int, default=200, metavar="N", help="of single figures as PNG (default: 200)"
@@ -84,7 +85,7 @@ def formats_of(text: str) -> tuple[Format, ...]:
     unknown = [word for word in words if word not in KNOWN]
     if unknown or not words:
         raise UserError(
-            f"“{', '.join(unknown) or text}” is no format of a report.",
+            f"“{', '.join(unknown) or text}” is not a report format.",
             next_step=f"Choose some of: {', '.join(KNOWN)}.",
         )
     return tuple(known for known in KNOWN if known in words)
@@ -119,13 +120,14 @@ def _report(options: argparse.Namespace, reader: Any, terminal: Terminal) -> Rep
 
     if (options.session is None) == (not options.runs):
         raise UserError(
-            "Either runs or a session is reported.", next_step="Write gazeviz report last, or --session NAME."
+            "Name the runs or the session to report, not both.",
+            next_step="Write gazeviz report last, or --session NAME.",
         )
     if options.session is not None:
         title, runs = logged.session_runs(reader, options.session)
     else:
         runs = logged.named_runs(reader, options.runs)
-        title = f"Run {runs[0].id}" if len(runs) == 1 else f"{len(runs)} runs"
+        title = f"Run {runs[0].id}" if len(runs) == 1 else plural(len(runs), "run")
         runs = runs if options.alone else with_baselines(reader, runs)
     if not runs:
         raise UserError(f"The session “{title}” has no runs.", next_step="Run something in it first.")

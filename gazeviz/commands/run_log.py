@@ -12,7 +12,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gazeviz.commands import inputs
 from gazeviz.commands.logged import log_path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere, StreamElsewhere
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadRanking, HeadSet
     from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gazeviz.domain.run import Run, Sampling, Step
     from gazeviz.domain.steering import Steering
     from gazeviz.engine.engine import Engine
+    from gazeviz.engine.generation.decoding import Stream
     from gazeviz.store import SessionStore
 
 _T = TypeVar("_T")
@@ -77,6 +79,7 @@ class RunLog:
         self._store = store
         self._terminal = terminal
         self._info: ModelInfo | None = None
+        self._elsewhere: EngineElsewhere | None = None
         self.run_ids: list[int] = []
         self._told: set[str] = set()
         self._present_LH: NDArray[np.bool_] | None = None
@@ -84,30 +87,56 @@ class RunLog:
         """The random heads that were watched beside the last run's own, None where there were none."""
 
     def close(self) -> None:
-        """Nothing more will be written."""
+        """Nothing more will be written, and a worker elsewhere is let go."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+            self._elsewhere = None
         if self._store is not None:
             self._write(lambda store: store.close())
         self._store = None
 
     def load_engine(self, options: argparse.Namespace) -> Engine:
-        """Load the model that the options name: what follows is its."""
+        """Load the model that the options name, on this machine: what follows is its."""
         engine = inputs.load_engine(options, self._terminal)
-        self._present_LH = engine.describe_model().present_LH
+        self._began(engine)
+        return engine
+
+    def open_engine(self, options: argparse.Namespace) -> Engine | EngineElsewhere:
+        """Load the model that the options name, here or where --worker says: what follows is its."""
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+        engine = inputs.open_engine(options, self._terminal)
+        if isinstance(engine, EngineElsewhere):
+            self._elsewhere = engine
+        self._began(engine)
+        return engine
+
+    def _began(self, engine: Engine | EngineElsewhere) -> None:
+        """Write down which model it is."""
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+        if isinstance(engine, EngineElsewhere):
+            self._present_LH = engine.info.heads_present_LH
+        else:
+            self._present_LH = engine.describe_model().present_LH
         if self._store is None:
-            return engine
+            return
         from gazeviz.backend.engine_adapter import EngineAdapter
 
         try:
-            self._info = info = EngineAdapter(engine).info()
+            info = engine.info if isinstance(engine, EngineElsewhere) else EngineAdapter(engine).info()
         except UserError as error:  # rankings in its folder are damaged: no reason not to run it
             self._give_up(error)
-            return engine
+            return
+        self._info = info
         self._write(lambda store: store.save_model(info))
-        return engine
 
-    def ranking(self, ranking: HeadRanking, engine: Engine) -> None:
+    def ranking(self, ranking: HeadRanking, engine: Engine | EngineElsewhere) -> None:
         """A ranking was measured."""
-        fingerprint = engine.describe_model().fingerprint
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+        described = engine.info if isinstance(engine, EngineElsewhere) else engine.describe_model()
+        fingerprint = described.fingerprint
         self._write(lambda store: store.ranking_saved(ranking, fingerprint))
 
     def picture(self, shown: inputs.NamedPicture) -> str:
@@ -127,7 +156,7 @@ class RunLog:
 
     def generate(
         self,
-        engine: Engine,
+        engine: Engine | EngineElsewhere,
         shown: inputs.NamedPicture,
         prompt: str,
         *,
@@ -142,21 +171,25 @@ class RunLog:
 
         regions: what the tracked heads' masses are logged for. on_step: told of every token.
         """
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
         from gazeviz.domain.heads import HeadSet
         from gazeviz.domain.messages import RunSummary
 
         chosen = track if track is not None else steering.heads if steering else HeadSet(())
         control = self._control_of(chosen)
         self._tell_stretched(shown)
-        stream = engine.stream(
-            shown.image,
-            prompt,
-            steering=steering,
-            max_new_tokens=max_new_tokens,
-            sampling=sampling,
-            track=HeadSet((*chosen, *control)) if control else chosen,
-        )
-        watched = _Watched(stream.run, chosen, control, steering, regions)
+        stream: Stream | StreamElsewhere
+        asked: dict[str, Any] = {
+            "steering": steering, "max_new_tokens": max_new_tokens, "sampling": sampling
+        }  # fmt: skip
+        if isinstance(engine, EngineElsewhere):
+            stream = engine.stream(
+                shown.image, prompt, chosen=chosen, control=control, regions=regions, **asked
+            )
+        else:
+            track = HeadSet((*chosen, *control)) if control else chosen
+            stream = engine.stream(shown.image, prompt, track=track, **asked)
+        watched = _Watched(stream, chosen, control, steering, regions)
         run_id = self._created(watched, self.picture(shown)) if self._store is not None else None
         began_s = time.perf_counter()
         rows = []
@@ -169,8 +202,11 @@ class RunLog:
         except BaseException as error:
             self._broken_off(run_id, error)
             raise
-        run = stream.run().watching(chosen)
-        self.control = stream.run().watching(control) if control else None
+        whole = stream.run()
+        run = whole.watching(chosen)
+        # A worker elsewhere sends the rows of the chosen heads alone.
+        watched_beside = control is not None and set(control) <= set(whole.tracked)
+        self.control = whole.watching(control) if control is not None and watched_beside else None
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
         self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
@@ -179,10 +215,10 @@ class RunLog:
         """Say once how a picture of deep data is shown."""
         from gazeviz.imaging import stretched
 
-        said = stretched(shown.image)
-        if said and said not in self._told:
-            self._told.add(said)
-            self._terminal.note(said)
+        text = stretched(shown.image)
+        if text and text not in self._told:
+            self._told.add(text)
+            self._terminal.note(text)
 
     def finished(self, run: Run, shown: inputs.NamedPicture, regions: Sequence[Region] = ()) -> int | None:
         """Log a run that is over already; returns its number, None where nothing is logged."""
@@ -191,7 +227,7 @@ class RunLog:
         from gazeviz.domain.messages import RunSummary
 
         control = self._control_of(run.tracked)
-        watched = _Watched(lambda: run, run.tracked, control, run.request.steering, regions)
+        watched = _Watched(_Over(run), run.tracked, control, run.request.steering, regions)
         run_id = self._created(watched, self.picture(shown))
         for step in run.tokens:
             self._step(run_id, watched.row(step))
@@ -264,8 +300,8 @@ class RunLog:
         if isinstance(error, (Cancelled, KeyboardInterrupt)):
             self._ended(run_id, "cancelled", None, "It was interrupted.")
         else:
-            told = str(error) if isinstance(error, GazevizError) else f"{type(error).__name__}: {error}"
-            self._ended(run_id, "failed", None, told)
+            message = str(error) if isinstance(error, GazevizError) else f"{type(error).__name__}: {error}"
+            self._ended(run_id, "failed", None, message)
 
     def _write(self, entry: Callable[[SessionStore], _T]) -> _T | None:
         if self._store is None:
@@ -285,6 +321,23 @@ class RunLog:
                 store.close()
 
 
+class _Answer(Protocol):
+    """What a run is known by while it is written, and after."""
+
+    def run(self) -> Run: ...
+
+
+class _Over:
+    """A run that is over."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def run(self) -> Run:
+        """The run."""
+        return self._run
+
+
 class _Watched:
     """A run that is logged: what was asked for, and its steps as rows of the log.
 
@@ -294,7 +347,7 @@ class _Watched:
 
     def __init__(
         self,
-        run: Callable[[], Run],
+        answer: _Answer,
         chosen: HeadSet,
         control: HeadSet | None,
         steering: Steering | None,
@@ -302,10 +355,12 @@ class _Watched:
     ) -> None:
         from gazeviz.engine.generation.observer import StepObserver
 
-        begun = run()
+        begun, self._answer = answer.run(), answer
         self._request, self._chosen, self._steering = begun.request, chosen, steering
         self._regions = tuple(regions) if len(chosen) else ()
-        self._control = control if control is not None and set(control) <= set(begun.tracked) else None
+        self._told = getattr(answer, "told", None)
+        seen = self._told is not None or set(control or ()) <= set(begun.tracked)
+        self._control = control if seen else None
         self._rule: Rule = steering.rule if steering else "centre"
         self._share = steering.share if steering else 0.5
         place = {head: number for number, head in enumerate(begun.tracked)}
@@ -315,8 +370,8 @@ class _Watched:
             self._rule,
             self._share,
             chosen=[place[head] for head in chosen],
-            control=None if self._control is None else [place[head] for head in self._control],
-            value_norms=lambda: run().value_norms_HP,
+            control=None if self._control is None or self._told else [place[head] for head in self._control],
+            value_norms=lambda: answer.run().value_norms_HP,
         )
 
     def spec(self, picture_sha256: str) -> GenerateSpec:
@@ -337,8 +392,12 @@ class _Watched:
         )
 
     def row(self, step: Step) -> StepArrived:
-        """Return a step as the log keeps it."""
+        """Return a step as the log keeps it; a worker has already said it."""
         from gazeviz.domain.messages import NO_JOB
+
+        if self._told is not None:
+            told: StepArrived = self._told(step.index)
+            return told
 
         return self._observer.observe(NO_JOB, step)
 

@@ -13,6 +13,7 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run
     from gazeviz.domain.steering import Schedule, Steering
@@ -59,7 +60,7 @@ def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> No
         "--rule", choices=RULES, default=RULES[0],
         help="how a region selects cells: by centre, or by the share that it covers (default: centre)",
     )  # fmt: skip
-    group.add_argument("--share", type=float, default=0.5, help="that share (default: .5)")
+    group.add_argument("--share", type=float, default=0.5, help="least share of a cell (default: .5)")
 
 
 def strength_of(text: str) -> float | str:
@@ -68,12 +69,17 @@ def strength_of(text: str) -> float | str:
 
 
 def wish(
-    options: argparse.Namespace, engine: Engine, target: Region, task: Task, schedule: Schedule | None = None
+    options: argparse.Namespace,
+    engine: Engine | EngineElsewhere,
+    target: Region,
+    task: Task,
+    schedule: Schedule | None = None,
 ) -> Steering:
     """Return the steering that the options ask for.
 
     What they leave open is the paper's; without --heads, what the model's folder recommends.
     """
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
     from gazeviz.domain.steering import Steering
 
     how: dict[str, Any] = {"mode": MODES[0], "strength": 8.0, "alpha": 0.9}
@@ -89,6 +95,11 @@ def wish(
         how["strength"] = strength_of(options.strength)
     heads = inputs.heads(options, engine, task)
     if options.mean_over is not None:
+        if isinstance(engine, EngineElsewhere):
+            raise UserError(
+                "Means cannot be taken on another machine.",
+                next_step="Run it there, or leave --mean-over out.",
+            )
         from gazeviz.evaluating import open_pictures
 
         how["means"] = engine.head_means(open_pictures(options.mean_over, engine), heads)
@@ -103,7 +114,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     target, regions = _target(options, shown, terminal)
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
-        engine = log.load_engine(options)
+        engine = log.open_engine(options)
         steering = wish(options, engine, target, "region" if options.panel is None else "answer")
         baseline, steered = (
             log.generate(
@@ -153,12 +164,13 @@ def _told(
 ) -> list[RenderableType]:
     from rich.table import Table
 
-    from gazeviz.commands.output import audit_line, ledger_rows, region_key, steering_line, tinted
+    from gazeviz.commands.output import audit_line, ledger_rows, region_key, tinted
+    from gazeviz.domain.wording import format_steering
 
     both = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     both.add_row("[bold]Baseline[/]", tinted(baseline, regions))
     both.add_row("[bold]Steered[/]", tinted(steered, regions))
-    both.add_row("", f"[dim]{escape(steering_line(steering))}[/]")
+    both.add_row("", f"[dim]{escape(format_steering(steering))}[/]")
     both.add_row("", f"[dim]{escape(audit_line(steered.audit, steered.junk))}[/]")
     parts: list[RenderableType] = [both]
     if len(regions) > 1:

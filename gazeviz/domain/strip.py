@@ -7,13 +7,14 @@ this room needs no imaging library; panel detection works on plain pixels.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.region import Region, region_colour
+from gazeviz.domain.uneven_panels import Box, uneven_boxes
 from gazeviz.errors import UserError
 
 _MAX_PANELS = 64
@@ -24,14 +25,20 @@ _WIDEST_GUTTER = 0.25  # of a panel
 _EDGE_PX = 3  # lines in which a panel begins: JPEG blurs its edge
 _MOST = 0.9  # of a line: the rest is corners and noise
 _SMALLEST_SIDE = 0.25  # of a panel's side: what must differ from the gutter beside it
+_UNEVEN = re.compile(r"\d{1,2}x\d{1,2}( \d{1,6},\d{1,6},\d{1,6},\d{1,6}){1,64}")
 
 
 @dataclass(frozen=True, order=True)
 class Layout:
-    """Rows and columns of equal panels; reads and writes as "1x6" (rows x columns)."""
+    """Rows and columns of equal panels, "1x6"; or panels where a picture's gutters leave them.
+
+    boxes_px: the panels in reading order where they are not equal divisions, else (). Then `rows` and `cols`
+    are the rows of panels, and the panels of the longest.
+    """
 
     rows: int
     cols: int
+    boxes_px: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.rows, self.cols) < 1 or self.n > _MAX_PANELS:
@@ -41,16 +48,24 @@ class Layout:
             )
 
     def __str__(self) -> str:
-        return f"{self.rows}x{self.cols}"
+        boxes = " ".join(",".join(map(str, box)) for box in self.boxes_px)
+        return f"{self.rows}x{self.cols}" + (f" {boxes}" if boxes else "")
 
     @property
     def n(self) -> int:
         """Number of panels."""
-        return self.rows * self.cols
+        return len(self.boxes_px) or self.rows * self.cols
 
     @classmethod
     def parse(cls, text: str) -> Layout:
-        """Read "1x6" (rows, columns); x may be a real multiplication sign; all else is a UserError."""
+        """Read "1x6" (rows, columns), and what `str` makes of uneven panels; all else is a UserError.
+
+        x may be a real multiplication sign.
+        """
+        shape, *boxes = text.split(" ") if _UNEVEN.fullmatch(text) else [text]
+        if boxes:
+            x0_y0_x1_y1 = [tuple(map(int, box.split(","))) for box in boxes]
+            return replace(cls.parse(shape), boxes_px=tuple((a, b, c, d) for a, b, c, d in x0_y0_x1_y1))
         match = re.fullmatch(r"\s*(\d{1,3})\s*[x*\u00d7]\s*(\d{1,3})\s*", text, re.IGNORECASE)
         if match is None:
             raise UserError(
@@ -90,11 +105,20 @@ class Strip:
             )
 
 
-def panel_boxes_px(layout: Layout, width_px: int, height_px: int) -> tuple[tuple[int, int, int, int], ...]:
-    """Divide a picture into a layout's panels: x0, y0, x1, y1 each, on whole pixels, without a gap.
+def panel_boxes_px(layout: Layout, width_px: int, height_px: int) -> tuple[Box, ...]:
+    """Return a layout's panels in a picture: x0, y0, x1, y1 each, on whole pixels; equal ones without a gap.
 
-    Raises UserError when the picture has fewer pixels than the layout has rows or columns.
+    Raises UserError when the picture has fewer pixels than the layout has rows or columns, or its uneven
+    panels are those of another picture.
     """
+    for x0, y0, x1, y1 in layout.boxes_px:
+        if not (0 <= x0 < x1 <= width_px and 0 <= y0 < y1 <= height_px):
+            raise UserError(
+                f"These panels do not lie in a picture of {width_px} x {height_px} px.",
+                next_step="Detect its panels again, or choose rows and columns.",
+            )
+    if layout.boxes_px:
+        return layout.boxes_px
     if width_px < layout.cols or height_px < layout.rows:
         raise UserError(
             f"A picture of {width_px} x {height_px} px has no room for {layout} panels.",
@@ -116,16 +140,38 @@ def panel_regions(layout: Layout, width_px: int, height_px: int) -> tuple[Region
 
 
 def gutters(pixels_HW3: NDArray[np.uint8]) -> Layout | None:
-    """Return the layout that a picture's gutters show, or None when they show no even grid.
+    """Return the panels that a picture's gutters show, or None where there are none.
 
-    pixels_HW3: uint8 (H, W, 3).  A gutter is a run of lines of one colour right across the picture,
-    inside its margins, along which panels of nearly equal sizes begin and end: a line that happens to be
-    plain within one object, or a smooth ground around it, is none.
+    pixels_HW3: uint8 (H, W, 3).  A gutter is a run of lines of one colour right across the picture, or
+    across a row of panels, inside its margins: a line that happens to be plain within one object, or a smooth
+    ground around it, is none. Equal divisions where these run within gutters, else each panel's own box:
+    nothing with content is cut.
     """
     pixels = np.asarray(pixels_HW3, dtype=np.int16)
     inner, box_px = _without_margins(pixels)
     if inner.shape[0] * inner.shape[1] < _SMALLEST_PART * pixels.shape[0] * pixels.shape[1]:
         return None
+    even = _even_panels(pixels, inner, box_px)
+    n_even = even.n if even else 1
+    return _uneven_panels(pixels, n_even) or _uneven_panels(inner, n_even, (box_px[2], box_px[0])) or even
+
+
+def _uneven_panels(
+    pixels: NDArray[np.int16], more_than: int, origin_px: tuple[int, int] = (0, 0)
+) -> Layout | None:
+    """Panels with their own boxes, where there are more than so many; origin_px: x and y of the pixels."""
+    rows, n = uneven_boxes(pixels)
+    if n <= more_than:
+        return None
+    x, y = origin_px
+    boxes_px = tuple((x0 + x, y0 + y, x1 + x, y1 + y) for row in rows for x0, y0, x1, y1 in row)
+    return Layout(len(rows), max(map(len, rows)), boxes_px)
+
+
+def _even_panels(
+    pixels: NDArray[np.int16], inner: NDArray[np.int16], box_px: tuple[int, int, int, int]
+) -> Layout | None:
+    """The rows and columns of nearly equal panels whose gutters are where equal divisions run."""
     rows = _count_even_spans(inner, box_px[:2], pixels.shape[0])
     cols = _count_even_spans(inner.swapaxes(0, 1), box_px[2:], pixels.shape[1])
     if rows is None or cols is None or not 1 < rows * cols <= _MAX_PANELS:
@@ -190,11 +236,10 @@ def _count_even_spans(pixels_NM3: NDArray[np.int16], span: tuple[int, int], whol
         return None
     if lengths.size == 2 and _goes_on(before[0][-1], behind[0][0], colour):
         return None
-    # Panels are laid out evenly over the picture: its dividing lines must run where the gutters are.
+    # Equal divisions of the picture must run within the gutters: a line beside one would cut a panel.
     n = int(lengths.size)
-    middles = span[0] + (begins[1:] + ends[:-1]) / 2
-    off = np.abs(middles - np.arange(1, n) * whole_px / n) - widths / 2
-    return n if (off <= max(2.0, _SIZE_TOLERANCE * median)).all() else None
+    cuts = np.array([round(number * whole_px / n) for number in range(1, n)]) - span[0]
+    return n if ((ends[:-1] <= cuts) & (cuts <= begins[1:])).all() else None
 
 
 def _reaches(lines_KM3: NDArray[np.int16], colour: NDArray[np.float64]) -> bool:

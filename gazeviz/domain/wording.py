@@ -12,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadSet
-    from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope
+    from gazeviz.domain.run import Audit, Sampling
+    from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope, Steering
 
 # Tokens that add no text to an answer: the end of a turn, or a part of a character. The names of a model's
 # special tokens are a mapping of ids, {2: "<|im_end|>"}.
 
 
-class SaidToken(Protocol):
+class TextToken(Protocol):
     """A token of an answer."""
 
     @property
@@ -38,7 +40,7 @@ def quoted_token(text: str, token_id: int, special_tokens: Mapping[int, str]) ->
     return f"“{text}”" if text else token_sign(token_id, special_tokens)
 
 
-def quoted_tokens(tokens: Sequence[SaidToken], special_tokens: Mapping[int, str]) -> str:
+def quoted_tokens(tokens: Sequence[TextToken], special_tokens: Mapping[int, str]) -> str:
     """Return what tokens read together, spaces around it left out; a single one as `quoted_token` does."""
     text = "".join(token.text for token in tokens).strip()
     return quoted_token(text, tokens[0].token_id, special_tokens) if len(tokens) == 1 else f"“{text}”"
@@ -90,15 +92,54 @@ def format_strength(steering: SteeringLike) -> str:
 
 
 def format_settings(steering: SteeringLike) -> str:
-    """Return mode, strength and rows: "boost/suppress · 8 · all rows"."""
-    return " · ".join((MODE_NAMES[steering.mode], format_strength(steering), SCOPE_NAMES[steering.scope]))
+    """Return mode, strength and rows: "boost/suppress · 8 · all rows", "fixed share .5 · all rows"."""
+    rows = SCOPE_NAMES[steering.scope]
+    if steering.mode == "mass":
+        return f"{MODE_NAMES['mass']} {format_figure(steering.alpha)} · {rows}"
+    return f"{MODE_NAMES[steering.mode]} · {format_strength(steering)} · {rows}"
+
+
+def format_steering(steering: Steering) -> str:
+    """Return heads, target and settings in a line: "10 heads (top 10 of mass) → Panel 4 · ..."."""
+    heads, schedule = steering.heads, steering.schedule
+    named = str(heads) if len(heads) == 1 else f"{plural(len(heads), 'head')} ({heads.origin})"
+    moves = schedule is not None and len(set(schedule.regions)) > 1
+    where = "a schedule of targets" if moves else steering.target.name
+    return f"{named} → {where} · {format_settings(steering)}"
+
+
+def format_audit(audit: Audit) -> str:
+    """Return whether the bias arrived: "mass on target .19 → .81 · 24 target cells · 31 biased rows"."""
+    moved = f"mass on target {format_change(audit.mass_before, audit.mass_after)}"
+    return f"{moved} · {plural(audit.n_target_tok, 'target cell')} · {plural(audit.n_rows, 'biased row')}"
+
+
+def format_rule(rule: Rule, share: float) -> str:
+    """Return how regions select cells: "by centre", "by .5 of a cell's area"."""
+    return "by centre" if rule == "centre" else f"by {format_figure(share)} of a cell's area"
+
+
+def format_sampling(sampling: Sampling) -> str:
+    """Return how tokens are chosen: "greedy", or "temperature .8, top-p .9, seed 3"."""
+    if sampling.greedy:
+        return "greedy"
+    temperature, top_p = format_figure(sampling.temperature), format_figure(sampling.top_p)
+    return f"temperature {temperature}, top-p {top_p}, seed {sampling.seed}"
+
+
+def format_ranking_name(name: str) -> str:
+    """Return a ranking's name as a sentence names it: "image heads" for image_heads."""
+    return name.replace("_", " ")
 
 
 def format_heads(heads: HeadSet, n_named: int = 3) -> str:
     """Return a head set in a line: where it came from, and the first `n_named` of heads chosen by hand.
 
-    "top 10 of mass", "L3H1, L3H4", "12 heads chosen by hand: L3H1, L3H4, L3H6 and 9 more".
+    "top 10 of mass", "L3H1,L3H4", "12 heads chosen by hand: L3H1, L3H4, L3H6 and 9 more"; none chosen count
+    as "all heads".
     """
+    if not len(heads):
+        return "all heads"
     if heads.origin.kind != "hand":
         return str(heads.origin)
     if len(heads) <= n_named:
@@ -120,6 +161,42 @@ def format_figure(value: float) -> str:
         return f"{value:.1f}"
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def format_cell_figure(value: float) -> str:
+    """Return the attention of one cell, `.004`: three places, since most get less than a hundredth."""
+    if 0 < value < 0.0005:
+        return "<.001"
+    return f"{value:.3f}".removeprefix("0") if 0 < value < 0.995 else format_figure(value)
+
+
+def format_change(before: float, after: float) -> str:
+    """Return two scores as before and after: ".19 → .81"."""
+    return f"{format_figure(before)} → {format_figure(after)}"
+
+
+def format_gain(gain: float) -> str:
+    """Return a signed score: "+.62", "-.1"."""
+    return f"{'+' if gain > 0 else ''}{format_figure(gain)}"
+
+
+def format_percent(share: float) -> str:
+    """Return a share of 0 to 1 in per cent: "35 %", "< 1 %" for what is less."""
+    return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def format_count(n: float) -> str:
+    """Return a large number, of weights for example, with three digits at most: "812", "5.2 M", "8.8 B"."""
+    for unit in ("", " K", " M"):
+        if n < 1000:
+            return f"{n:.0f}{unit}" if n >= 100 or not unit else f"{n:.1f}{unit}"
+        n /= 1000
+    return f"{n:.1f} B"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
 
 
 def plural(n: int, noun: str, nouns: str = "") -> str:
@@ -144,7 +221,9 @@ def format_memory(n_bytes: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return how long something takes: "40 ms", "12.3 s", "4 min", "2 h 10 min"."""
+    """Return how long something takes: "< 1 ms", "40 ms", "12.3 s", "4 min", "2 h 10 min"."""
+    if 0 < seconds < 0.001:
+        return "< 1 ms"
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 60:

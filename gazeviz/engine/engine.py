@@ -102,6 +102,11 @@ class Engine:
         """The model with its hook, for code that works below this face."""
         return self._loaded
 
+    @property
+    def special_tokens(self) -> dict[int, str]:
+        """Names of the tokens that add no text, by id."""
+        return self._loaded.special_tokens
+
     def describe_model(self) -> ModelDescription:
         """What is loaded, and where it computes."""
         return ModelDescription.of(self._loaded, self.max_image_tokens)

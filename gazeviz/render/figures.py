@@ -27,9 +27,10 @@ from PIL import Image
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.run import Trajectory
+from gazeviz.domain.wording import format_figure
 from gazeviz.errors import UserError
 from gazeviz.render.overlay import ink_on, overlay_picture
-from gazeviz.render.style import OUTLINE, THEMES, Theme, ThemeName, drawable, figure_text, one_line
+from gazeviz.render.style import OUTLINE, THEMES, Theme, ThemeName, drawable, one_line
 from gazeviz.whole_files import written_whole
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def legend(
     shown.outline.set_visible(False)
     low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
     for x, text, side in (
-        (-0.03, figure_text(low), "right"),
-        (1.03, f"{figure_text(high)}   {drawable(what)}", "left"),
+        (-0.03, format_figure(low), "right"),
+        (1.03, f"{format_figure(high)}   {drawable(what)}", "left"),
     ):
         bar.annotate(
             text,
@@ -310,7 +311,7 @@ def head_matrix(ranking: HeadRanking, head: Head, title: str = "", theme: ThemeN
         quieten(axes, colours)
         axes.set_xlabel("panel looked at", color=colours.soft)
         axes.set_ylabel("panel asked about", color=colours.soft)
-        place = f"{head}   {ranking.name} {figure_text(score)}, rank {ranking.rank_of(head)}"
+        place = f"{head}   {ranking.name} {format_figure(score)}, rank {ranking.rank_of(head)}"
         entitle(axes, title or place, colours)
         legend(figure, axes, scale, colours, "mean mass", below_inch=0.65)
     return figure
@@ -351,7 +352,7 @@ def staircase(
         _draw_targets(axes, switches, n_tok, lines, colours)
         _draw_marks(axes, marks, colours)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_yticks([0, top / 2, top], [figure_text(value) for value in (0, top / 2, top)])
+        axes.set_yticks([0, top / 2, top], [format_figure(value) for value in (0, top / 2, top)])
         quieten(axes, colours, lines=True)
         dashed = "" if control is None else "   (dashed: the random control)"
         axes.set_xlabel(f"answer token{dashed}", color=colours.soft)
@@ -462,7 +463,7 @@ def _draw_field(axes: Axes, corner: tuple[int, int], mass: float, scale: Normali
     paint = to_hex(colormaps["magma"](scale(mass)))
     axes.add_patch(Rectangle(corner, 0.95, 0.95, facecolor=paint))
     middle = (corner[0] + 0.475, corner[1] + 0.475)
-    axes.annotate(figure_text(mass), middle, color=ink_on(paint), ha="center", va="center", fontsize=7)
+    axes.annotate(format_figure(mass), middle, color=ink_on(paint), ha="center", va="center", fontsize=7)
 
 
 @dataclass(frozen=True)

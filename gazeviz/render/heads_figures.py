@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
+from gazeviz.domain.wording import format_figure
 from gazeviz.errors import UserError
 from gazeviz.render.figures import SMALL_PT, STYLE, TINY_PT, entitle, plate, quieten
-from gazeviz.render.style import THEMES, ThemeName, drawable, figure_text
+from gazeviz.render.style import THEMES, ThemeName, drawable
 
 _SIDE_INCH: Final = 1.15
 _MATRICES: Final = 4
@@ -120,13 +121,13 @@ def _matrices(heads: RankedHeads, theme: ThemeName) -> Figure:
             axes.set_xticks(ticks, [str(k + 1) for k in ticks] if line else [])
             axes.set_yticks(ticks, [] if place else [str(k + 1) for k in ticks])
             quieten(axes, colours)
-            score = figure_text(ranking.score(head))
+            score = format_figure(ranking.score(head))
             axes.set_title(f"{head}  {score}", fontsize=SMALL_PT, color=colours.ink, loc="left", pad=4)
             if place == 0:
                 axes.set_ylabel(f"{kind}\nasked about", color=colours.soft, fontsize=SMALL_PT)
             if line:
                 axes.set_xlabel("looked at", color=colours.soft, fontsize=SMALL_PT)
-    title = f"{ranking.name}: mean mass on a panel, 0 to {figure_text(highest)}"
+    title = f"{ranking.name}: mean mass on a panel, 0 to {format_figure(highest)}"
     figure.text(
         0.1 / figure.get_figwidth(), 1 - 0.25 / height, drawable(title), color=colours.ink, va="center"
     )
@@ -145,7 +146,7 @@ def _histogram(heads: RankedHeads, theme: ThemeName) -> Figure:
             bar.set_facecolor(colours.accent)
     axes.axvline(cut, color=colours.accent, linewidth=1, linestyle=(0, (3, 2)))
     axes.annotate(
-        f"{len(heads.chosen)} heads from {figure_text(cut)}", (cut, float(np.max(counts))), (5, -2),
+        f"{len(heads.chosen)} heads from {format_figure(cut)}", (cut, float(np.max(counts))), (5, -2),
         textcoords="offset points", fontsize=SMALL_PT, color=colours.ink, va="top",
         ha="left" if cut < float(np.mean(axes.get_xlim())) else "right",
     )  # fmt: skip

@@ -123,15 +123,3 @@ def magma_256x3() -> NDArray[np.uint8]:
         table: NDArray[np.uint8] = np.array(image.convert("RGB"), dtype=np.uint8)[0]
     table.flags.writeable = False
     return table
-
-
-def figure_text(value: float) -> str:
-    """Write a score as people do: `.89`, `0`, `1`, `<.01` for what rounds to nothing, `12.3` from ten on."""
-    if not np.isfinite(value):
-        return "none"
-    if value != 0 and abs(value) < 0.005:
-        return "<.01" if value > 0 else ">\N{MINUS SIGN}.01"  # a hyphen would make an arrow of it
-    if abs(value) >= 10:
-        return f"{value:.1f}"
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

@@ -24,8 +24,8 @@ def backups_of(log: Path) -> list[Path]:
     own = identity_of(log)
     found = []
     for path in _candidates(log):
-        told = identity_of(path)
-        if _is_named_for(path, log) if own is None or told is None else told == own:
+        owner = identity_of(path)
+        if _is_named_for(path, log) if own is None or owner is None else owner == own:
             found.append(path)
     named = [path for path in found if _is_named_for(path, log)]
     return sorted(named or found, key=_moment, reverse=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -24,6 +23,7 @@ from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSum
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
 from gazeviz.domain.steering import HARD, HeadMeans, Schedule, Steering
+from gazeviz.domain.wording import format_heads, format_timestamp
 
 Refer: TypeAlias = Callable[[Region], str]
 """Keeps a region and returns its digest."""
@@ -33,8 +33,6 @@ LAST_MOMENT_S: Final = 253402214400.0
 """The last day of the year 9999: what follows cannot be written as a date."""
 MOST_HEADS: Final = 1_000_000
 """No model has more; what claims to is not believed."""
-_SPELT_OUT: Final = 3
-"""So many heads that were chosen by hand are named one by one."""
 Cell: TypeAlias = str | bytes | int | float | None
 
 STEP_COLUMNS = (
@@ -256,7 +254,7 @@ def hex_digest(data: str | bytes) -> str:
 
 def session_name(model: str, picture: str, started_s: float) -> str:
     """Call a session by its model, its picture and its time."""
-    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(started_s))
+    moment = format_timestamp(started_s)
     return " · ".join(part for part in (model, picture, moment) if part)
 
 
@@ -269,7 +267,7 @@ def steering_columns(steering: Steering | None) -> dict[str, Any]:
     strength, number = _strength_cells(steering)
     first = steering.target_at(0) or steering.target
     return {
-        "heads": text_cell(heads_words(steering.heads)),
+        "heads": text_cell(format_heads(steering.heads)),
         "n_heads": len(steering.heads),
         "target": text_cell(" → ".join(targets)),
         "target_colour": first.colour,
@@ -278,13 +276,6 @@ def steering_columns(steering: Steering | None) -> dict[str, Any]:
         "strength_number": number,
         "scope": steering.scope,
     }
-
-
-def heads_words(heads: HeadSet) -> str:
-    """Say where a head set came from; few heads that were chosen by hand are named."""
-    if heads.origin.kind == "hand" and len(heads) <= _SPELT_OUT:
-        return str(heads)
-    return f"{heads.origin}, {len(heads)} heads" if heads.origin.kind == "hand" else str(heads.origin)
 
 
 def _targets(steering: Steering) -> list[str]:

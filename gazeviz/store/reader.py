@@ -348,11 +348,9 @@ class LogReader:
         return self._cached("model", model_id, self._read_model)
 
     def region(self, digest: str) -> Region:
-        """A region by its digest."""
         return self._cached("region", digest, self._read_region)
 
     def token_grid(self, digest: str) -> TokenGrid:
-        """A token grid by its digest."""
         return self._cached("grid", digest, partial(read_grid, self))
 
     def ranking(self, digest: str) -> HeadRanking:

@@ -119,8 +119,8 @@ def _leave_paths(small: sqlite3.Connection) -> None:
         "SELECT path FROM main.models UNION SELECT path FROM main.images WHERE path IS NOT NULL "
         "UNION SELECT picture_path FROM main.runs WHERE picture_path IS NOT NULL"
     ).fetchall()
-    told = {text_of(path): short_path(text_of(path)) for (path,) in paths} | {str(Path.home()): "~"}
-    for path, short in sorted(told.items(), key=lambda pair: -len(pair[0])):
+    shortened = {text_of(path): short_path(text_of(path)) for (path,) in paths} | {str(Path.home()): "~"}
+    for path, short in sorted(shortened.items(), key=lambda pair: -len(pair[0])):
         if isinstance(text_cell(path), str):  # else it stands in no message that is a text either
             small.execute(
                 "UPDATE main.runs SET message = replace(message, ?, ?) WHERE typeof(message) = 'text'",

@@ -57,8 +57,8 @@ def stand_in(connection: sqlite3.Connection, wanted: Columns) -> bool:
             named = ", ".join(f'"{name}" {kind}' for name, kind, _ in columns)
             connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({named})")
             continue
-        told = ", ".join(f'{value_of(table, column, own)} AS "{column[0]}"' for column in columns)
-        connection.execute(f"CREATE TEMP VIEW IF NOT EXISTS {table} AS SELECT {told} FROM main.{table}")
+        selected = ", ".join(f'{value_of(table, column, own)} AS "{column[0]}"' for column in columns)
+        connection.execute(f"CREATE TEMP VIEW IF NOT EXISTS {table} AS SELECT {selected} FROM main.{table}")
     return needed
 
 

@@ -30,5 +30,5 @@ def sleep_for_ever(request: LoadModel, make_room: Callable[[], None], progress: 
     """Wait in a call that nothing wakes up, with another thread that would keep a process from ending."""
     threading.Thread(target=time.sleep, args=(1000,), daemon=False).start()
     progress("sleeping", 0.0)
-    time.sleep(1000)
+    time.sleep(1000)  # time itself: it passes in a call that nothing wakes up
     raise AssertionError("unreachable")

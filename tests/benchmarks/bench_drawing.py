@@ -1,6 +1,7 @@
-"""Head grid, curves and canvas drawn by hand, each against pyqtgraph: CPU time of a change until it is drawn.
+"""Head grid, curves, canvas and matrix by hand and by pyqtgraph: CPU time until a change is drawn.
 
-    python tests/benchmarks/bench_drawing.py          print a table
+    python tests/benchmarks/bench_drawing.py          measure, and write the section of the help page
+    python tests/benchmarks/bench_drawing.py --look   only print
 
 The decision record on what is drawn by hand quotes it.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -26,9 +29,11 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui.answers.curve_plot import TrajectoryCurves
+from gazeviz.ui.heads.discovery_result import MatrixCells
 from gazeviz.ui.heads.head_grid import HeadGrid
 from gazeviz.ui.widgets.plot_place import PlotPlace
-from tests.benchmarks.bench_painting import dressed_app, make_canvas, send
+from tests.benchmarks.bench_painting import dressed_app, make_canvas, screen_conditions, send
+from tests.benchmarks.performance_page import write_section
 from tests.fakes.fake import FakeBackend
 
 SHAPE_LH = (36, 32)
@@ -235,19 +240,81 @@ def graph_canvas() -> str:
     return result
 
 
+def matrices() -> list[NDArray[np.float64]]:
+    """What the matrix shows while a mouse goes over the grid."""
+    return list(np.random.default_rng(0).random((8, 6, 6)))
+
+
+def own_matrix() -> str:
+    """Another head's matrix of six panels."""
+    cells, shown = MatrixCells(), matrices()
+    cells.show()
+    QApplication.processEvents()
+    result = timed(lambda number: cells.show_matrix(shown[number % 8]), cells)
+    cells.close()
+    return result
+
+
+def graph_matrix() -> str:
+    """The same as an ImageItem with the panels' numbers at two axes."""
+    plot, shown = pg.PlotWidget(), matrices()
+    plot.resize(132, 132)
+    image = pg.ImageItem(axisOrder="row-major")
+    image.setLookupTable(pg.colormap.get("magma").getLookupTable(nPts=256))
+    image.setImage(shown[0], levels=(0, 1))
+    plot.addItem(image)
+    ticks = [[(number + 0.5, str(number + 1)) for number in range(6)]]
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setTicks(ticks)
+    plot.invertY(True)
+    plot.show()
+    QApplication.processEvents()
+    result = timed(
+        lambda number: image.setImage(shown[number % 8], levels=(0, shown[number % 8].max())), plot.viewport()
+    )
+    plot.close()
+    return result
+
+
+def import_ms(module: str, n_times: int = 7) -> float:
+    """Median CPU milliseconds that importing a module adds to a program with widgets."""
+    code = (
+        "import time; import PySide6.QtWidgets, numpy; began = time.process_time();"
+        f" import {module}; print(1000 * (time.process_time() - began))"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(n_times)
+    ]
+    return statistics.median(float(run.stdout) for run in runs)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write it down unless `--look` is given."""
     app = dressed_app()
     pg.setConfigOptions(background="w", foreground="k")
     kinds = ("new values", "new values, 100 heads chosen", "another choice of 100 heads")
-    print("| | by hand: median | p95 | pyqtgraph: median | p95 |\n|---|---|---|---|---|")
+    rows = ["| | by hand: median | p95 | pyqtgraph: median | p95 |", "|---|---|---|---|---|"]
     for kind, own, graph in zip(kinds, own_grid(), graph_grid(), strict=True):
-        print(f"| head grid {SHAPE_LH[0]} x {SHAPE_LH[1]}, {kind} | {own} | {graph} |")
+        rows.append(f"| head grid {SHAPE_LH[0]} x {SHAPE_LH[1]}, {kind} | {own} | {graph} |")
     own, solid, dashed = own_curves(), Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine
-    print(f"| a token more in 14 curves, width 1, all solid | {own} | {graph_curves(1, (solid, solid))} |")
-    print(f"| the same, width 2, half of them dashed | {own} | {graph_curves(2, (solid, dashed))} |")
-    print(f"| a move of the brush, 3000 x 3000 px | {own_canvas()} | {graph_canvas()} |")
+    rows += [
+        f"| a token more in 14 curves, width 1, all solid | {own} | {graph_curves(1, (solid, solid))} |",
+        f"| the same, width 2, half of them dashed | {own} | {graph_curves(2, (solid, dashed))} |",
+        f"| a move of the brush, 3000 x 3000 px | {own_canvas()} | {graph_canvas()} |",
+        f"| another head's 6 x 6 matrix | {own_matrix()} | {graph_matrix()} |",
+    ]
     app.processEvents()
+    text = (
+        "## Drawn by hand and by pyqtgraph\n\n"
+        "Milliseconds of processor time until a change is drawn. pyqtgraph draws less: heads without rounded "
+        "corners, labels and counts, a region without its outline. Importing "
+        f"it takes {import_ms('pyqtgraph'):.0f} ms of processor time, which no start of the window pays. "
+        f"{screen_conditions()} pyqtgraph {pg.__version__}.\n\n" + "\n".join(rows)
+    )
+    print(text)
+    if "--look" not in sys.argv:
+        write_section("drawing", text)
 
 
 if __name__ == "__main__":

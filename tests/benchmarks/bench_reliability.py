@@ -7,6 +7,7 @@ python -m tests.benchmarks.bench_reliability --answers 50 --steps 50   a look at
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from gazeviz.app.editing.editor import MAX_UNDO_STEPS, RegionEditor
 from gazeviz.app.editing.region_files import read_regions, write_regions
 from gazeviz.backend.client import WorkerStarted
 from gazeviz.domain.region import Region
+from gazeviz.errors import UserError
 from tests.app.fixtures.staging import model_with_picture
 from tests.benchmarks.bench_backend import STRIP, Bench
 from tests.benchmarks.performance_page import write_section
@@ -31,7 +34,7 @@ from tests.benchmarks.performance_page import write_section
 PAGE = Path(__file__).parents[2] / "resources" / "help" / "reliability.md"
 FULL_ANSWERS, FULL_STEPS, WARM = 1000, 1000, 100
 SIDE_PX, MANY = 4096, 500
-SMALL_LOG_BYTES = 400_000
+SMALL_LOG_BYTES = 460_000
 
 
 def memory_kb(pid: int) -> int:
@@ -120,10 +123,50 @@ def many_regions(folder: Path) -> str:
     )
 
 
+def large_files(folder: Path) -> str:
+    """Read region files of a size that no hand paints: points, shapes, and a long run-length text."""
+    size_px, draw = (1000, 800), random.Random(2)
+    turn = np.linspace(0, 2 * np.pi, 200_000, endpoint=False)
+    round_px = np.stack([500 + 390 * np.cos(turn), 400 + 390 * np.sin(turn)], axis=1).tolist()
+    small = [[draw.randrange(900), draw.randrange(700)] for _ in range(20_000)]
+    boxes = [[[x, y], [x + 40, y], [x + 40, y + 30], [x, y + 30]] for x, y in small]
+    wide_px = (4000, 4000)
+    files = {
+        "one polygon of 200,000 points": (size_px, {"shapes": [shape("round", round_px)]}),
+        "20,000 polygons": (size_px, {"shapes": [shape(f"s{n}", box) for n, box in enumerate(boxes)]}),
+        "400 kB of run lengths for a picture of 4000 x 4000": (
+            wide_px,
+            {"images": [{"id": 1, "file_name": "p.png", "width": 4000, "height": 4000}],
+             "categories": [{"id": 1, "name": "dots"}],
+             "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 1,
+                              "segmentation": {"size": [4000, 4000], "counts": "1" * 400_000}}]},
+        ),
+    }  # fmt: skip
+    told = []
+    for name, (picture_px, content) in files.items():
+        path = folder / "large.json"
+        path.write_text(json.dumps(content))
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        try:
+            found = read_regions([path], picture_px, "p.png")
+            what = f"{len(found.regions):,} regions"
+            what += f", {found.left_out_text}" if found.left_out else ""
+        except UserError as error:
+            what = f"refused: {error.sentence}"
+        took = f"{time.process_time() - began_cpu_s:.2f} s of processor time"
+        told.append(f"- {name}: {what}; {took}, {time.perf_counter() - began_s:.2f} s by the clock")
+    return "read by `gazeviz.app.editing.region_files`:\n\n" + ";\n".join(told)
+
+
+def shape(label: str, points: list[Any]) -> dict[str, Any]:
+    """A polygon as labelme writes it."""
+    return {"label": label, "points": points, "shape_type": "polygon"}
+
+
 def full_disk(folder: Path) -> str:
     """Describe a picture while the log's file may not grow, then list what is in the log."""
     log = folder / "small" / "gazeviz.db"
-    command = [sys.executable, "-m", "gazeviz.cli", "--log", str(log)]
+    command = [sys.executable, "-m", "gazeviz"]
     environment = {**os.environ, "PYTHONPATH": str(PAGE.parents[2])}
     limited = (
         "import resource, sys; "
@@ -133,6 +176,7 @@ def full_disk(folder: Path) -> str:
     )
     answered = 0
     codes: list[int] = []
+    said: list[str] = []
     for _ in range(6):
         asked = [sys.executable, "-c", limited, "describe", str(STRIP), "-p", "What is happening here?"]
         done = subprocess.run(
@@ -140,14 +184,17 @@ def full_disk(folder: Path) -> str:
         )
         answered += bool(done.stdout.strip())
         codes.append(done.returncode)
+        said.append(done.stderr)
     listed = subprocess.run(
         [*command[:3], "log", "list", "--log", str(log)],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
+    sentences = {line for text in said for line in text.splitlines() if "gazeviz.db" in line}
     answers_of = f"{answered} answers printed (exit codes {', '.join(map(str, codes))})"
     return (
         f"a log that may not grow past {SMALL_LOG_BYTES // 1000} kB, 6 calls of `gazeviz describe`:"
-        f" {answers_of}; `gazeviz log list` afterwards ends with {listed.returncode}"
+        f" {answers_of}; `gazeviz log list` afterwards ends with {listed.returncode};"
+        f" what was said: {' / '.join(sorted(sentences)) or 'nothing'}"
     )
 
 
@@ -158,21 +205,22 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=FULL_STEPS)
     options = parser.parse_args()
     application = QApplication.instance() or QApplication(["bench", "-platform", "offscreen"])
-    lines = []
+    full = (options.answers, options.steps) == (FULL_ANSWERS, FULL_STEPS)
     with tempfile.TemporaryDirectory() as folder:
-        for measure in (
-            lambda: undo(options.steps),
-            lambda: many_regions(Path(folder)),
-            lambda: full_disk(Path(folder)),
-            lambda: answers(options.answers),
-        ):
-            lines.append(measure())
-            print(lines[-1], flush=True)
+        measures = {
+            "disk": ("A full disk", lambda: full_disk(Path(folder))),
+            "regions": ("Many regions", lambda: many_regions(Path(folder))),
+            "files": ("Large region files", lambda: large_files(Path(folder))),
+            "undo": ("A thousand steps back", lambda: undo(options.steps)),
+            "answers": ("A thousand answers", lambda: answers(options.answers)),
+        }
+        for name, (title, measure) in measures.items():
+            found = measure()
+            print(found, flush=True)
+            if full:
+                how = "Measured by `python -m tests.benchmarks.bench_reliability` on shared cores."
+                write_section(name, f"## {title}\n\n{found[0].upper()}{found[1:]}.\n\n{how}", PAGE)
     application.processEvents()
-    if (options.answers, options.steps) == (FULL_ANSWERS, FULL_STEPS):
-        how = "Measured by `python -m tests.benchmarks.bench_reliability` on a shared machine of two cores."
-        head = f"## What lasts\n\n{how}\n\n"
-        write_section("lasting", head + "\n".join(f"- {line}." for line in lines), PAGE)
     return 0
 
 

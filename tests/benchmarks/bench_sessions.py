@@ -110,12 +110,12 @@ class Bench:
 
         return act
 
-    def shelf(self) -> float:
+    def sidebar(self) -> float:
         """Choose the starred runs."""
-        shelf = self.browser.shelf
-        starred = next(entry for entry in shelf.entries if entry.kind == "starred")
-        took_ms = self.ms_until_drawn(lambda: shelf.choose(starred))
-        self.ms_until_drawn(lambda: shelf.choose(shelf.entries[1]))
+        sidebar = self.browser.sidebar
+        starred = next(entry for entry in sidebar.entries if entry.kind == "starred")
+        took_ms = self.ms_until_drawn(lambda: sidebar.choose(starred))
+        self.ms_until_drawn(lambda: sidebar.choose(sidebar.entries[1]))
         self.settle()
         return took_ms
 
@@ -173,7 +173,7 @@ def measured(bench: Bench, fast: bool) -> dict[str, list[float]]:
         "full-text search, three words": times(60, bench.search(three)),
         "full-text search, one common word": times(40, bench.search(lambda: rng.choice(ANIMALS))),
         "filter by target and strength": times(40, bench.search(target)),
-        "starred runs alone": times(30, bench.shelf),
+        "starred runs alone": times(30, bench.sidebar),
         "sorted by text": times(20, bench.sort),
         "a jump anywhere in the list": times(200, lambda: bench.jump(rng)),
     }

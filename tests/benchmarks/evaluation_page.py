@@ -97,7 +97,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             "",
             *_rows(table),
             "",
-            f"The chosen heads stand at percentile {table['percentile']:.0f} of the random draws. Strength 0"
+            f"The chosen heads are at percentile {table['percentile']:.0f} of the random draws. Strength 0"
             f" changed the tokens of {_of(table, 'zero')['different_from_unsteered']} answers. Where a layer"
             " has too few other heads, `layers` draws from the nearest ones. The paper's code draws from the"
             " lowest 5 % of all heads; where these are fewer than the heads that are steered, `bottom` is"
@@ -166,7 +166,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
 def _told(options: argparse.Namespace, pictures: str) -> list[str]:
     return [
         "`gazeviz evaluate` steers to every region of every picture under every condition, judges the",
-        "texts, and keeps each block of answers as it ends. The same call goes on where it stopped, also",
+        "texts, and keeps each block of answers as it ends. The same command resumes where it stopped, also",
         "after a kill.",
         "",
         "A hit describes the target and is not the unsteered text (word Jaccard below .85, a leading",

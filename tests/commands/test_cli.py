@@ -93,7 +93,14 @@ def test_a_box_and_a_mask_of_the_same_pixels_steer_alike(gazeviz: Run, tmp_path:
 def test_a_person_sees_both_answers_and_the_ledger(gazeviz: Run) -> None:
     code, out, _ = gazeviz(*steer("--heads", "L4H1", "--panel", "4", "--strength", "hard"))
     assert code == 0
-    for part in ("Baseline", "Steered", "Panel 4", "strength hard", "mass on target", "other image tokens"):
+    for part in (
+        "Baseline",
+        "Steered",
+        "Panel 4",
+        "boost/suppress · hard",
+        "mass on target",
+        "other image tokens",
+    ):
         assert part in out
 
 
@@ -215,7 +222,7 @@ REFUSED: dict[str, tuple[Sequence[str | Path], str]] = {
     "cold temperature": (("describe", "builtin:0", "-p", "?", "--temperature=-1"), "temperature"),
     "schedule in words": (("narrate", "builtin:0", "--schedule", "a,b", "--heads", "L4H1"), "a,b"),
     "schedule beyond": (("narrate", "builtin:0", "--schedule", "7", "--heads", "L4H1"), "panel 7"),
-    "no strips": (("discover", "--strips", "builtin:0"), "No strip"),
+    "no strips": (("discover", "--strips", "builtin:0"), "number of strips"),
     "no folder of strips": (("discover", "--strips", "nowhere"), "nowhere"),
     "unknown ranking": (("discover", "--strips", "builtin:1", "--by", "beauty"), "beauty"),
     "folder of the output is missing": (("discover", "--out", "nowhere/r.json"), "nowhere"),

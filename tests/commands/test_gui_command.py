@@ -12,6 +12,7 @@ import pytest
 from gazeviz.cli import main
 from gazeviz.commands import gui
 from gazeviz.errors import UserError
+from tests.patience import PATIENCE_S
 
 MAIN = Path(__file__).parents[2] / "main.py"
 
@@ -38,7 +39,7 @@ def test_without_a_display_it_says_so_and_ends_with_2(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 2
     assert "There is no display" in done.stderr

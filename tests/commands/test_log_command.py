@@ -119,8 +119,11 @@ def test_narrations_maps_and_rankings_are_logged(gazeviz: Run, log_path: Path, t
         assert len(reader.sessions()) == 1
 
 
-@pytest.mark.slow
-def test_the_demonstration_is_logged(gazeviz: Run, log_path: Path, tmp_path: Path) -> None:
+def test_the_demonstration_is_logged(
+    gazeviz: Run, log_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gazeviz.demo.N_STRIPS_JUDGED", 1)
+    monkeypatch.setattr("gazeviz.demo.N_RANDOM_DRAWS", 2)
     document = answered(gazeviz, "demo", "--strips", "1", "--top", "2", "--out", tmp_path / "demo")
     assert document["logged"] == [1, 2, 3]
     with closing(SessionStore(log_path)) as store:
@@ -286,9 +289,9 @@ def test_a_session_moves_to_another_log(gazeviz: Run, filled: Path, tmp_path: Pa
     [
         (("list", "--session", "noon"), "No session is called"),
         (("list", "is:blue"), "no mark"),
-        (("list", "--limit", "-1"), "fewer than no rows"),
+        (("list", "--limit", "-1"), "cannot be negative"),
         (("list", "--sort", "colour"), "cannot be sorted"),
-        (("show", "x"), "names no run"),
+        (("show", "x"), "is not a run"),
         (("export", "noon", "x.zip"), "No session is called"),
         (("import", "nowhere.zip"), "There is no file"),
         (("list", "--log", "nowhere.db"), "There is no log"),

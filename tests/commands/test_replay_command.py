@@ -126,7 +126,7 @@ def test_a_report_is_replayed_without_the_log(kept: Kept, tmp_path: Path, gazevi
     [
         ({"gazeviz_report": 2}, "newer gazeviz"),
         ({"gazeviz_report": None}, "newer gazeviz"),
-        ({"runs": [{}]}, "no report that can be replayed"),
+        ({"runs": [{}]}, "not a report that can be replayed"),
         ({"pictures": {}}, "does not hold the picture"),
     ],
 )
@@ -167,7 +167,7 @@ def test_other_weights_are_refused(kept: Kept, gazeviz: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("999", "no run 999"), ("nothing.json", "no report that can be replayed")]
+    ("what", "said"), [("999", "no run 999"), ("nothing.json", "not a report that can be replayed")]
 )
 def test_what_cannot_be_replayed_is_told(what: str, said: str, kept: Kept, gazeviz: Run) -> None:
     code, _, err = gazeviz("replay", what, "--log", kept.path)

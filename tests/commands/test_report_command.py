@@ -97,15 +97,15 @@ def test_the_log_is_named_by_the_environment_too(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Either runs or a session"),
-        (["last", "--session", "A morning"], "Either runs or a session"),
+        ([], "Name the runs or the session"),
+        (["last", "--session", "A morning"], "Name the runs or the session"),
         (["999"], "no run 999"),
-        (["x"], "names no run"),
-        (["5-3"], "no range of runs"),
+        (["x"], "is not a run"),
+        (["5-3"], "not a range of runs"),
         (["500-600"], "no run from 500 to 600"),
         (["--session", "no such"], "No session is called"),
-        (["last", "--format", "docx"], "no format of a report"),
-        (["last", "--format", ","], "no format of a report"),
+        (["last", "--format", "docx"], "not a report format"),
+        (["last", "--format", ","], "not a report format"),
         (["last", "--tokens", "a"], "names no answer tokens"),
         (["last", "--dpi", "9"], "cannot have 9 dpi"),
     ],
@@ -142,7 +142,7 @@ def test_a_picture_whose_file_changed_has_no_path_and_a_changed_one_is_not_shown
     file.unlink()
     with pytest.raises(UserError):
         reported_picture(store.reader, sha256)
-    with pytest.raises(UserError, match="never written"):
+    with pytest.raises(UserError, match="was not logged"):
         reported_picture(store.reader, "00")
     store.close()
 
@@ -153,7 +153,7 @@ def test_sources_say_once_what_is_missing(kept: Kept) -> None:
     sources = log_sources(reader, said.append)
     assert sources.picture("00") is None
     assert sources.picture("00") is None
-    assert said == ["The picture of this run was never written into the log."]
+    assert said == ["The picture of this run was not logged."]
     report = make_report([run], sources, "t", 0.0)
     entry = report.entries[0]
     assert entry.picture is not None

@@ -85,12 +85,29 @@ class TestGutters:
     @pytest.mark.parametrize(("gutter_px", "margin_px"), [(1, 0), (4, 4), (9, 20)])
     @pytest.mark.parametrize("colour", [0, 128, 255])
     def test_found_with_and_without_margins(self, rng, layout, gutter_px, margin_px, colour):
-        assert gutters(drawn(rng, layout, 40, gutter_px, margin_px, colour)) == layout
+        pixels = drawn(rng, layout, 40, gutter_px, margin_px, colour)
+        found = gutters(pixels)
+        assert found is not None and (found.rows, found.cols) == (layout.rows, layout.cols)
+        boxes_px = panel_boxes_px(found, *pixels.shape[1::-1])
+        for number, (x0, y0, x1, y1) in enumerate(boxes_px):  # each holds all of its own panel
+            row, col = divmod(number, layout.cols)
+            top, left = (margin_px + index * (40 + gutter_px) for index in (row, col))
+            assert x0 <= left and y0 <= top and x1 >= left + 40 and y1 >= top + 40
 
     def test_found_in_a_frame_within_a_margin(self, rng):
         pixels = np.pad(drawn(rng, Layout(2, 3)), ((2, 2), (2, 2), (0, 0)), constant_values=0)
         pixels = np.pad(pixels, ((9, 9), (9, 9), (0, 0)), constant_values=200)
-        assert gutters(pixels) == Layout(2, 3)
+        found = gutters(pixels)  # equal divisions would cut the outer panels
+        assert found is not None and (found.rows, found.cols) == (2, 3)
+        assert found.boxes_px[0] == (11, 11, 51, 51) and found.boxes_px[5] == (99, 55, 139, 95)
+
+    def test_frames_around_white_panels_are_their_sides(self):
+        pixels = np.full((120, 300, 3), 255, np.uint8)
+        for x0, x1 in ((6, 90), (100, 294)):
+            pixels[6:114, x0:x1] = 0
+            pixels[8:112, x0 + 2 : x1 - 2] = 255
+            pixels[50:70, x0 + 20 : x0 + 40] = (200, 30, 30)
+        assert gutters(pixels) == Layout(1, 2, ((6, 6, 90, 114), (100, 6, 294, 114)))
 
     def test_found_under_compression_noise(self, rng):
         assert gutters(drawn(rng, Layout(1, 6), noise=8, colour=240, margin_px=5)) == Layout(1, 6)
@@ -104,11 +121,30 @@ class TestGutters:
         photo = rng.integers(0, 256, (60, 80, 3)).astype(np.uint8)
         assert gutters(photo) is None
         assert gutters(np.full((60, 80, 3), 7, np.uint8)) is None
-        uneven = drawn(rng, Layout(1, 3))
-        uneven[:, 44:110] = uneven[:, 110:44:-1]  # the second gutter moves into the second panel
-        uneven[:, 84:88] = 99
-        uneven[:, 60:64] = 255
-        assert gutters(uneven) is None
+
+    @pytest.mark.parametrize("colour", [0, 255])
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            [[(0, 0, 100, 300), (110, 0, 400, 300)]],
+            [[(0, 0, 180, 300), (186, 0, 400, 300)]],
+            [[(12, 10, 150, 140), (160, 10, 390, 140)], [(12, 150, 250, 290), (260, 150, 390, 290)]],
+            [[(10, 10, 200, 290), (210, 10, 390, 140)], [(210, 150, 390, 290)]],
+            [[(5, 5, 130, 95), (140, 5, 260, 95), (270, 5, 395, 95)], [(5, 105, 395, 295)]],
+        ],
+    )
+    def test_uneven_panels_are_where_their_gutters_are(self, rng, rows, colour):
+        pixels = np.full((300, 400, 3), colour, np.uint8)
+        boxes_px = tuple(box for row in rows for box in row)
+        for x0, y0, x1, y1 in boxes_px:
+            pixels[y0:y1, x0:x1] = rng.integers(60, 200, (y1 - y0, x1 - x0, 3))
+        found = gutters(pixels)
+        assert found == Layout(len(rows), max(map(len, rows)), boxes_px)
+        assert found.n == len(boxes_px)
+        assert panel_boxes_px(found, 400, 300) == boxes_px
+        assert Layout.parse(str(found)) == found
+        with pytest.raises(UserError, match="do not lie in a picture"):
+            panel_boxes_px(found, 300, 300)
 
     def test_one_panel_on_a_white_page_has_none(self, rng):
         assert gutters(drawn(rng, Layout(1, 1), margin_px=20)) is None

@@ -48,7 +48,7 @@ def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path:
 
 @pytest.mark.slow
 def test_two_workers_come_to_the_same_rows(gazeviz: Run, tmp_path: Path) -> None:
-    asked = ("evaluate", "vqa", "--pictures", "builtin:20@91:1x3", *SMALL[2:], "--controls", "zero")
+    asked = ("evaluate", "vqa", "--pictures", "builtin:6@91:1x3", *SMALL[2:], "--controls", "zero")
     alone = answered(gazeviz, *asked, "--log", tmp_path / "one.db")
     together = answered(gazeviz, *asked, "--log", tmp_path / "two.db", "--workers", "2")
     assert together == alone

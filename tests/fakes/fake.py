@@ -17,6 +17,7 @@ from gazeviz.domain.messages import ENDING, Cancel, Discover, StripsSource
 from tests.fakes.scripted import Script
 
 _PLAIN = Script()
+LOOK_AGAIN_S: Final = 0.05
 _SETTLING: Final = -1  # the job of `settle`, which the listener does not hear of
 
 
@@ -35,7 +36,7 @@ class Pace:
                 self._changed.wait_for(lambda: self._allowed or not self._held)
                 self._allowed = max(0, self._allowed - 1)
                 return
-        time.sleep(seconds)
+        time.sleep(seconds)  # time itself: what a script says that a token takes
 
     def hold(self) -> None:
         """From now on, go on only as far as is allowed."""
@@ -73,10 +74,10 @@ class FakeBackend(InProcessBackend):
         RuntimeError where there is no worker.
         """
         self._settled.clear()
-        # What waits for its turn is cancelled by the thread that listens, at once and in its order.
+        # What queued is cancelled by the thread that listens, at once and in its order.
         if not self.send(Discover(_SETTLING, StripsSource("builtin", 1))) or not self.send(Cancel(_SETTLING)):
             raise RuntimeError("there is no worker that could hear anything")
-        while not self._settled.wait(0.05):
+        while not self._settled.wait(LOOK_AGAIN_S):
             if not self.running:
                 raise RuntimeError("the worker was lost before it had heard all")
 

@@ -18,10 +18,11 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Trajectory
 from gazeviz.domain.strip import Layout, panel_regions
+from gazeviz.domain.wording import format_figure
 from gazeviz.errors import UserError
 from gazeviz.render import figures
 from gazeviz.render.figures import save
-from gazeviz.render.style import ThemeName, figure_text, magma_256x3
+from gazeviz.render.style import ThemeName, magma_256x3
 
 PANELS = panel_regions(Layout(1, 3), 300, 100)
 
@@ -89,7 +90,7 @@ def test_chosen_heads_are_outlined_and_counted_by_layer(ranking: HeadRanking) ->
 def test_every_scale_says_its_ends_in_figures(ranking: HeadRanking, trajectory: Trajectory) -> None:
     assert {"0", ".9   mass"} <= set(texts(figures.head_grid(ranking)))
     assert ranking.matrix_LHRR is not None
-    highest = figure_text(float(ranking.matrix_LHRR[0, 0].max()))
+    highest = format_figure(float(ranking.matrix_LHRR[0, 0].max()))
     assert f"{highest}   mean mass" in texts(figures.head_matrix(ranking, Head(0, 0)))
     picture = Image.new("RGB", (60, 40))
     overlay = figures.picture_overlay(picture, np.full((40, 60), 0.31), title="here")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from gazeviz.domain.wording import format_figure
 from gazeviz.render.overlay import ink_on
-from gazeviz.render.style import DARK, LIGHT, SERIES, THEMES, Theme, figure_text, magma_256x3
+from gazeviz.render.style import DARK, LIGHT, SERIES, THEMES, Theme, magma_256x3
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from gazeviz.render.style import DARK, LIGHT, SERIES, THEMES, Theme, figure_text
     ],
 )  # fmt: skip
 def test_numbers_are_written_as_people_write_them(value: float, text: str) -> None:
-    assert figure_text(value) == text
+    assert format_figure(value) == text
 
 
 def test_magma_rises_in_lightness_all_along() -> None:

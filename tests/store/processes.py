@@ -12,7 +12,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from gazeviz.store import SessionStore
 from gazeviz.store.upkeep import check
+from tests.patience import let_time_pass
 from tests.store.samples import Samples, plain_step, tiny_info
 
 N_STEPS = 12
@@ -76,7 +76,7 @@ def kill_while_logging(path: Path, rng: random.Random) -> tuple[set[int], set[in
     process = begin("runs", path)
     assert process.stdout is not None
     lines = [process.stdout.readline()]
-    time.sleep(rng.uniform(0, 0.3))
+    let_time_pass(rng, 0.3)
     process.send_signal(signal.SIGKILL)
     lines += process.stdout.readlines()
     process.wait()

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from gazeviz.store.connection import SCHEMA
 from gazeviz.store.faults import LogFault, fault_of
 from gazeviz.store.reader import LogReader
 from gazeviz.store.upkeep import check
+from tests.patience import PATIENCE_S, wait_until
 from tests.store.conftest import OpenStore, refused
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, tiny_info
 
@@ -33,6 +33,11 @@ def fill_disk(store: SessionStore) -> None:
     """SQLite refuses every new page from now on, with the very error of a full disk."""
     pages = store.write(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
     store.write(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+
+def until_taken(store: SessionStore) -> None:
+    """Wait until the writer has begun on what was submitted: all before that is written, or refused."""
+    wait_until(lambda: not store._writer._orders)
 
 
 def free_disk(store: SessionStore) -> None:
@@ -51,7 +56,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_no_token(
     with refused("full", "no space left"):
         for index in range(1, 400):
             store.step_appended(run_id, plain_step(index, n_tok=1280))
-            time.sleep(0.01)
+            until_taken(store)
     told_at = index
     with refused("full", "no space left"):
         store.run_created("steered", SPEC, tiny_info())
@@ -76,7 +81,7 @@ def test_a_log_that_is_closed_on_a_full_disk_says_so(
     with pytest.raises(LogFault):
         for index in range(400):
             store.step_appended(run_id, plain_step(index, n_tok=1280))
-            time.sleep(0.01)
+            until_taken(store)
     with refused("full", "no space left"):
         store.close()
     assert check(store.path) == []
@@ -242,15 +247,14 @@ def test_a_closed_log_says_so(store: SessionStore) -> None:
 def test_an_order_that_nobody_can_carry_out_does_not_drag_others_down(store: SessionStore) -> None:
     run_id = store.run_created("steered", SPEC, tiny_info())
     barrier = threading.Event()
-    store._writer.submit(lambda: barrier.wait(5))
+    store._writer.submit(lambda: barrier.wait(PATIENCE_S))
     store.step_appended(run_id, plain_step(0))
     store.step_appended(12345, plain_step(0))
     store.step_appended(run_id, plain_step(1))
     barrier.set()
+    wait_until(lambda: store._writer._trouble)
     with pytest.raises(sqlite3.IntegrityError):
-        for _ in range(100):
-            store.step_appended(run_id, plain_step(2))
-            time.sleep(0.02)
+        store.step_appended(run_id, plain_step(2))
     assert [step.index for step in store.run(run_id).steps][:2] == [0, 1]
 
 

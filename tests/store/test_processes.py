@@ -15,6 +15,7 @@ import pytest
 
 from gazeviz.store import SessionStore, openings
 from gazeviz.store.upkeep import check
+from tests.patience import PATIENCE_S
 from tests.store import processes
 from tests.store.conftest import OpenStore
 from tests.store.samples import SPEC, plain_step, tiny_info
@@ -41,7 +42,7 @@ def test_two_writers_and_a_reader_lose_nothing(path: Path, open_store: OpenStore
     programs = [processes.begin("marks", path, str(N_TRANSACTIONS)) for _ in range(2)]
     programs.append(processes.begin("reads", path, str(N_TRANSACTIONS)))
     for program in programs:
-        assert program.wait(timeout=60) == 0
+        assert program.wait(timeout=PATIENCE_S) == 0
         assert program.stdout is not None
         program.stdout.close()
     assert check(path) == []
@@ -104,7 +105,7 @@ def test_runs_of_a_program_that_is_gone_are_lost(path: Path, open_store: OpenSto
 def test_a_second_window_may_open_a_new_log_at_the_same_time(path: Path) -> None:
     programs = [processes.begin("marks", path, "2") for _ in range(4)]
     for program in programs:
-        assert program.wait(timeout=60) == 0
+        assert program.wait(timeout=PATIENCE_S) == 0
         assert program.stdout is not None
         program.stdout.close()
     with closing(SessionStore(path)) as store:

@@ -20,7 +20,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.strip import Layout, panel_regions
 from gazeviz.store import SessionStore
 from gazeviz.store.arrays import BESIDE_BYTES
-from tests.patience import wait_until
+from tests.patience import PATIENCE_S, wait_until
 from tests.store.conftest import OpenStore
 from tests.store.samples import FINGERPRINT, SPEC, Samples, alike, plain_step, png, tiny_info
 
@@ -95,7 +95,7 @@ def test_a_run_and_its_verdict_are_on_the_disk_together(store: SessionStore) -> 
     ending = store.run_ended(
         run_id, "done", Samples(1).summary(), "", RunVerdict("Panel 2", True, "captions")
     )
-    assert ending.result(timeout=10) is None
+    assert ending.result(timeout=PATIENCE_S) is None
     sql = "SELECT state, verdict, verdict_ok, judge FROM runs JOIN judgements USING (verdict)"
     assert [tuple(row) for row in store.reader.rows(sql)] == [("done", "Panel 2", 1, "captions")]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gazeviz.domain.evaluation import describes
+from tests.patience import PATIENCE_S
 from tests.ui.fixtures.screen_driver import Screen, can_drive
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def what(folder: Path) -> dict[str, Any]:
         environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         done = subprocess.run(
             [sys.executable, "-m", "tests.ui.end_to_end", str(folder)],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=15 * PATIENCE_S,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     happened: dict[str, Any] = json.loads((folder / "what.json").read_text(encoding="utf-8"))

@@ -55,7 +55,7 @@ def unpacked(text: str) -> list[int]:
     for character in text:
         group = ord(character) - _FIRST_CHARACTER
         if not 0 <= group < 64:
-            raise ShapeFault(f"{character!a} is no character of packed run lengths")
+            raise ShapeFault(f"{character!a} is not a character of packed run lengths")
         value |= (group & 0x1F) << shift
         shift += _GROUP_BITS
         if group & 0x20:
@@ -67,7 +67,7 @@ def unpacked(text: str) -> list[int]:
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
     if shift:
-        raise ShapeFault("packed run lengths that are cut short")
+        raise ShapeFault("truncated packed run lengths")
     return runs
 
 
@@ -98,7 +98,7 @@ def segments(annotation: Mapping[str, Any], size_px: Size) -> list[ShapePatch]:
     polygons = [points_of(part) for part in ([segmentation] if flat else segmentation)]
     whole = [points for points in polygons if len(points) > 2]
     if not whole:
-        raise ShapeFault("it is no polygon: it needs three points or more")
+        raise ShapeFault("it is not a polygon: it needs three points or more")
     return [polygon_of("annotation", points, size_px) for points in whole]
 
 
@@ -109,7 +109,7 @@ def _is_pair(part: Sequence[Any]) -> bool:
 def _of_runs(segmentation: Mapping[str, Any], size_px: Size) -> ShapePatch:
     size = segmentation.get("size")
     if not isinstance(size, list) or len(size) != 2:
-        raise ShapeFault("its run lengths say no size")
+        raise ShapeFault("its run lengths have no size")
     if tuple(map(whole_number, reversed(size))) != size_px:
         raise ShapeFault("its run lengths are of a picture of another size")
     counts = segmentation.get("counts")

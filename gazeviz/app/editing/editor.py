@@ -278,14 +278,13 @@ class RegionEditor:
         """Paint a finished shape on the active region, or on a new one; UserErrors of `begin_stroke`."""
         if cover.empty:
             raise UserError(
-                "This shape covers no pixel of the picture.", next_step="Draw it larger, inside the picture."
+                "This shape covers no pixels of the picture.", next_step="Draw it larger, inside the picture."
             )
         self.begin_stroke((0, 0), erase=erase, brush=False, own_region=own_region)
         self.extend_with(cover)
         self.commit_stroke(text)
 
     def paint_rectangle(self, corner_px: Point, opposite_px: Point, *, erase: bool = False) -> None:
-        """Paint a rectangle."""
         cover = painting.rectangle(corner_px, opposite_px, self._picture_size_px())
         self.paint(cover, "Rectangle", erase=erase)
 

@@ -164,11 +164,11 @@ def points_of(value: Any) -> NDArray[np.float64]:
     try:
         points = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise ShapeFault("its points are no numbers") from None
+        raise ShapeFault("its points are not numbers") from None
     if points.ndim == 1 and points.size % 2 == 0:
         points = points.reshape(-1, 2)
     if points.ndim != 2 or points.shape[1] < 2:
-        raise ShapeFault("its points are no pairs of numbers")
+        raise ShapeFault("its points are not pairs of numbers")
     if not (np.abs(points[:, :2]) <= FARTHEST_PX).all():  # also false for NaN
         raise ShapeFault("its points are not finite, or far outside the picture")
     return np.ascontiguousarray(points[:, :2])
@@ -192,9 +192,9 @@ def check_size(file_name: str, width: object, height: object, size_px: Size) -> 
     found = whole_number(width), whole_number(height)
     for one, there in zip(found, size_px, strict=True):
         if one is not None and one != there:
-            said = " x ".join("?" if number is None else str(number) for number in found)
+            text = " x ".join("?" if number is None else str(number) for number in found)
             raise UserError(
-                f"{file_name} belongs to a picture of {said} px, "
+                f"{file_name} belongs to a picture of {text} px, "
                 f"this one has {size_px[0]} x {size_px[1]} px.",
                 next_step="Open the picture that it belongs to.",
             )

@@ -58,7 +58,7 @@ def labelme_regions(content: Mapping[str, Any], size_px: Size, file_name: str) -
     shapes = content.get("shapes")
     if not isinstance(shapes, list):
         raise UserError(
-            f"{file_name} is no labelme file: its shapes are no list.", next_step="Export it again."
+            f"{file_name} is not a labelme file: its shapes are not a list.", next_step="Export it again."
         )
     width, height = content.get("imageWidth"), content.get("imageHeight")
     if width is None and height is None:

@@ -109,7 +109,7 @@ def _read_json(path: Path) -> Any:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
-            raise UserError(f"{path} is no file.", next_step="Choose a labelme or a COCO file.")
+            raise UserError(f"{path} is not a file.", next_step="Choose a labelme or a COCO file.")
         if found.st_size > _MOST_BYTES:
             raise UserError(
                 f"{path.name} has more than {_MOST_BYTES // 1_000_000} MB.",
@@ -124,9 +124,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path.name} is no JSON file, or a damaged one.", next_step="Choose another file."
-        ) from error
+        raise UserError(f"{path.name} is not a valid JSON file.", next_step="Choose another file.") from error
 
 
 def _write_json(path: Path, content: object) -> Path:

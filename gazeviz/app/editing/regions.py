@@ -107,7 +107,6 @@ class PackedRegion:
 
     @classmethod
     def of(cls, region: EditableRegion) -> PackedRegion:
-        """Pack it."""
         height_px, width_px = region.mask_HW.shape
         bits = np.packbits(region.mask_HW).tobytes()
         return cls(region.id, region.look, (height_px, width_px), bits, region.panel_box_px)
@@ -198,28 +197,27 @@ class RegionList:
         palette = [region_colour(number) for number in range(8)]
         return min(palette, key=lambda colour: (used.count(colour), palette.index(colour)))
 
-    def free_name(self, wish: str = "Region", besides: int | None = None) -> str:
-        """The wish, made one of a kind: a name is how a run's target is told apart.
+    def free_name(self, wanted: str = "Region", besides: int | None = None) -> str:
+        """The wanted name, made unique: runs tell their targets apart by it.
 
         besides: the id of a region whose own name does not count.
         """
         taken = [region.name for region in self._regions if region.id != besides]
-        wish = " ".join(wish.split()) or "Region"
-        if wish != "Region":
-            return unique_name(wish, taken)
+        wanted = " ".join(wanted.split()) or "Region"
+        if wanted != "Region":
+            return unique_name(wanted, taken)
         number = len(self._regions) + 1
         while f"Region {number}" in taken:
             number += 1
         return f"Region {number}"
 
-    def next_look(self, wish: str = "Region") -> RegionLook:
-        """The look of a new region."""
-        return RegionLook(self.free_name(wish), self.free_colour())
+    def next_look(self, wanted: str = "Region") -> RegionLook:
+        return RegionLook(self.free_name(wanted), self.free_colour())
 
 
-def unique_name(wish: str, taken: Collection[str]) -> str:
-    """The wish, or the wish with the first number from 2 on that nobody has."""
-    name, number = wish, 2
+def unique_name(wanted: str, taken: Collection[str]) -> str:
+    """The wanted name, or the same with the first free number from 2 on."""
+    name, number = wanted, 2
     while name in taken:
-        name, number = f"{wish} ({number})", number + 1
+        name, number = f"{wanted} ({number})", number + 1
     return name

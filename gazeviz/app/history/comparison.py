@@ -24,9 +24,15 @@ from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import LoggedRun
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
-from gazeviz.domain.wording import format_strength
+from gazeviz.domain.wording import (
+    MODE_NAMES,
+    SCOPE_NAMES,
+    format_heads,
+    format_rule,
+    format_sampling,
+    format_strength,
+)
 from gazeviz.errors import UserError
-from gazeviz.render.report.report import sampling_words
 
 # Which words of some texts differ, and which tokens they belong to.
 #
@@ -161,9 +167,9 @@ def _settings(run: LoggedRun, names: Mapping[str, str]) -> dict[str, tuple[str, 
         "picture": (names.get(sha256) or sha256[:8], sha256),
         "prompt": (spec.prompt, spec.prompt),
         **_steering_settings(steering_of(run)),
-        "sampling": (sampling_words(spec.sampling), spec.sampling if not spec.sampling.greedy else "greedy"),
+        "sampling": (format_sampling(spec.sampling), spec.sampling if not spec.sampling.greedy else "greedy"),
         "longest answer": (f"{spec.max_new_tokens} tokens", spec.max_new_tokens),
-        "heads watched": (heads_words(spec.chosen), spec.chosen.heads),
+        "heads watched": (format_heads(spec.chosen), spec.chosen.heads),
         "regions": (_regions_words(spec.regions), tuple((r.name, r.sha256) for r in spec.regions)),
         "computed on": (f"{model.device}, {model.dtype}", (model.device, model.dtype)),
         "picture fed as": (_size_words(request.fed_size_px) if request else NONE,
@@ -176,13 +182,13 @@ def _steering_settings(steering: Steering | None) -> dict[str, tuple[str, Hashab
     if steering is None:
         return dict.fromkeys(_STEERING, (NONE, None))
     strength = format_strength(steering)
-    cells = "by centre" if steering.rule == "centre" else f"by {steering.share:.0%} of their area"
+    cells = format_rule(steering.rule, steering.share)
     return {
-        "heads": (heads_words(steering.heads), steering.heads.heads),
+        "heads": (format_heads(steering.heads), steering.heads.heads),
         "target": _target(steering),
-        "mode": (steering.mode.replace("_", " "), steering.mode),
+        "mode": (MODE_NAMES[steering.mode], steering.mode),
         "strength": (strength, strength),
-        "scope": (steering.scope.replace("_", " "), steering.scope),
+        "scope": (SCOPE_NAMES[steering.scope], steering.scope),
         "cells": (cells, cells),
     }
 
@@ -193,7 +199,7 @@ def _target(steering: Steering) -> tuple[str, Hashable]:
     if steering.schedule is not None:
         turns = [turn for turn in turns if steering.schedule.switches[0][0] > 0]
         turns += steering.schedule.switches
-    names = [region.name if region else "let go" for _, region in turns]
+    names = [region.name if region else "no target" for _, region in turns]
     key = tuple((step, region and (region.name, region.sha256)) for step, region in turns)
     if len(turns) == 1:
         return names[0], key
@@ -201,8 +207,8 @@ def _target(steering: Steering) -> tuple[str, Hashable]:
 
 
 def _versions(attention: str, versions: Mapping[str, str]) -> tuple[str, Hashable]:
-    said = ", ".join([attention, *(f"{name} {number}" for name, number in sorted(versions.items()))])
-    return said, said
+    text = ", ".join([attention, *(f"{name} {number}" for name, number in sorted(versions.items()))])
+    return text, text
 
 
 def _regions_words(regions: Sequence[Region]) -> str:
@@ -216,28 +222,19 @@ def _size_words(size_px: tuple[int, int]) -> str:
 def _told_apart(values: Sequence[str], keys: Sequence[Hashable]) -> tuple[str, ...]:
     """Number values that read the same and are not: two regions of one name, two models of one name."""
     known: dict[str, list[Hashable]] = {}
-    told = []
+    parts = []
     for value, key in zip(values, keys, strict=True):
         seen = known.setdefault(value, [])
         if key not in seen:
             seen.append(key)
         number = seen.index(key)
-        told.append(f"{value} ({number + 1})" if number else value)
-    return tuple(told)
+        parts.append(f"{value} ({number + 1})" if number else value)
+    return tuple(parts)
 
 
 def steering_of(run: LoggedRun) -> Steering | None:
     """How a run was steered: as it happened where it has ended, else as it was asked for."""
     return run.summary.request.steering if run.summary else run.spec.steering
-
-
-def heads_words(heads: HeadSet) -> str:
-    """Say where heads come from; few that were chosen by hand are named."""
-    if not len(heads):
-        return "all heads"
-    if heads.origin.kind == "hand":
-        return str(heads) if len(heads) <= 4 else f"{len(heads)} by hand"
-    return str(heads.origin)
 
 
 # Head sets
@@ -446,5 +443,5 @@ def _heads_of(run: LoggedRun) -> HeadSet:
 
 
 def _label(run: LoggedRun, values: Sequence[str]) -> str:
-    said = [value for value in dict.fromkeys(values) if value != NONE]
-    return " · ".join(said if steering_of(run) is not None else ["baseline", *said])
+    parts = [value for value in dict.fromkeys(values) if value != NONE]
+    return " · ".join(parts if steering_of(run) is not None else ["baseline", *parts])

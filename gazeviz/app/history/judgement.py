@@ -101,7 +101,7 @@ def _panel_of(record: RunRecord, picture: Picture, names: Sequence[str], target:
 def _described(text: str, captions: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """The panels that a text says most of; else the one that it says more of than of all others."""
     verdict = describes(text, captions)
-    told = tuple(name for name, score in zip(names, verdict.scores, strict=True) if score > _TOLD)
-    if told:
-        return told
+    described = tuple(name for name, score in zip(names, verdict.scores, strict=True) if score > _TOLD)
+    if described:
+        return described
     return () if verdict.chosen is None else (names[verdict.chosen],)

@@ -1,6 +1,6 @@
 """The archive: what the log holds, asked for beside the screen's thread, and marked with a way back.
 
-One thread asks and writes. Answers come as signals, in the screen's thread; of wishes about one topic only
+One thread asks and writes. Answers come as signals, in the screen's thread; of requests about one topic only
 the newest is answered. What a person writes (stars, tags, notes, verdicts, deleting) is done in order, and
 can be undone. The window sees the log through this module alone. Knows no widget.
 """
@@ -39,25 +39,25 @@ from gazeviz.store.run_query import SortKey as SortKey
 
 # What a person does to runs of the log, each with what takes it back.
 #
-# A deed is called in the archive's thread: it looks at what was, writes, and returns how to undo exactly
+# A change is made in the archive's thread: it looks at what was, writes, and returns how to undo exactly
 # that. Raises the UserErrors of the store.
 
 
-TakeBack: TypeAlias = Callable[[SessionStore], None]
-Deed: TypeAlias = Callable[[SessionStore, LogReader], TakeBack]
+UndoAction: TypeAlias = Callable[[SessionStore], None]
+LogChange: TypeAlias = Callable[[SessionStore, LogReader], UndoAction]
 
 _AT_ONCE: Final = 500
 
 
-def star(ids: Sequence[int], starred: bool) -> Deed:
+def star(ids: Sequence[int], starred: bool) -> LogChange:
     """Give or take stars."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE starred <> ? AND id IN", starred)
         store.star_runs(changed, starred)
         return lambda store: store.star_runs(changed, not starred)
 
-    return deed
+    return change
 
 
 def tag_word(tag: str) -> str:
@@ -68,32 +68,32 @@ def tag_word(tag: str) -> str:
     return word
 
 
-def tag_runs(ids: Sequence[int], word: str, present: bool) -> Deed:
+def tag_runs(ids: Sequence[int], word: str, present: bool) -> LogChange:
     """Put a tag on runs, or take it away."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         tagged = set(_those(reader, ids, "SELECT run_id FROM run_tags WHERE tag = ? AND run_id IN", word))
         changed = [run_id for run_id in ids if (run_id in tagged) != present]
         store.tag_runs(changed, word, present)
         return lambda store: store.tag_runs(changed, word, not present)
 
-    return deed
+    return change
 
 
-def note(run_id: int, text: str) -> Deed:
+def note(run_id: int, text: str) -> LogChange:
     """Write a run's note."""
     return _write(SessionStore.note_run, run_id, text, "SELECT text FROM notes WHERE run_id = ?")
 
 
-def note_session(session_id: int, text: str) -> Deed:
+def note_session(session_id: int, text: str) -> LogChange:
     """Write a session's note."""
     return _write(SessionStore.note_session, session_id, text, "SELECT text FROM notes WHERE session_id = ?")
 
 
-def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> Deed:
+def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> LogChange:
     """Write down what a person says of runs."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         sql = "SELECT verdict, ok FROM judgements WHERE judge = 'person' AND run_id = ?"
         before = {run_id: next(iter(reader.rows(sql, (run_id,))), ("", None)) for run_id in ids}
         for run_id in ids:
@@ -105,56 +105,56 @@ def judge(ids: Sequence[int], verdict: str, ok: bool | None) -> Deed:
 
         return take_back
 
-    return deed
+    return change
 
 
-def delete(ids: Sequence[int]) -> Deed:
+def delete(ids: Sequence[int]) -> LogChange:
     """Take runs out of the list."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE deleted_s IS NULL AND id IN")
         store.delete_runs(changed)
         return lambda store: store.restore_runs(changed)
 
-    return deed
+    return change
 
 
-def restore(ids: Sequence[int]) -> Deed:
+def restore(ids: Sequence[int]) -> LogChange:
     """Bring deleted runs back."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         changed = _those(reader, ids, "SELECT id FROM runs WHERE deleted_s IS NOT NULL AND id IN")
         store.restore_runs(changed)
         return lambda store: store.delete_runs(changed)
 
-    return deed
+    return change
 
 
-def rename_session(session_id: int, name: str) -> Deed:
+def rename_session(session_id: int, name: str) -> LogChange:
     """Give a session another name."""
     return _write(SessionStore.rename_session, session_id, name, "SELECT name FROM sessions WHERE id = ?")
 
 
-def delete_session(session_id: int) -> Deed:
+def delete_session(session_id: int) -> LogChange:
     """Take a session and its runs out of the lists."""
 
-    def deed(store: SessionStore, _reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, _reader: LogReader) -> UndoAction:
         store.delete_session(session_id)
         return lambda store: store.restore_session(session_id)
 
-    return deed
+    return change
 
 
-def _write(write: Callable[[SessionStore, int, str], None], key: int, text: str, sql: str) -> Deed:
+def _write(write: Callable[[SessionStore, int, str], None], key: int, text: str, sql: str) -> LogChange:
     """Write a text that belongs to a key; sql finds the one before, which may be none."""
 
-    def deed(store: SessionStore, reader: LogReader) -> TakeBack:
+    def change(store: SessionStore, reader: LogReader) -> UndoAction:
         rows = reader.rows(sql, (key,))
         before = text_of(rows[0][0]) if rows else ""
         write(store, key, text)
         return lambda store: write(store, key, before)
 
-    return deed
+    return change
 
 
 def _those(reader: LogReader, ids: Sequence[int], sql: str, *values: Any) -> list[int]:
@@ -194,12 +194,12 @@ class RunQuery:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The answer to a wish: the runs' numbers and their sessions', in the order wished for: int64 (N,).
+    """The answer to a request: the runs' numbers and their sessions', in the order asked for: int64 (N,).
 
     first: the rows that most likely come first on the screen.
     """
 
-    wish: RunQuery
+    request: RunQuery
     ids_N: NDArray[np.int64]
     sessions_N: NDArray[np.int64]
     first: tuple[RunLine, ...] = ()
@@ -216,7 +216,7 @@ class Overview:
 
 
 @dataclass
-class _Wishes:
+class _Waiting:
     """What the thread has to do; guarded by `wake`. writes come before questions."""
 
     wake: threading.Condition = field(default_factory=threading.Condition)
@@ -249,7 +249,7 @@ class LogBrowser(QObject):
         super().__init__(parent)
         self.store = store
         self.undo_stack = QUndoStack(self)
-        self._wishes = _Wishes()
+        self._waiting = _Waiting()
         self._numbers: dict[str, int] = {}
         self._answers: dict[str, _Answer] = {}
         self._thumbnails: dict[str, QImage | None] = {}
@@ -274,9 +274,9 @@ class LogBrowser(QObject):
     def close(self) -> None:
         """End the thread, after what is to be written; nothing may be asked after. Twice is no fault."""
         self._watch.stop()
-        with self._wishes.wake:
-            self._wishes.closing = True
-            self._wishes.wake.notify()
+        with self._waiting.wake:
+            self._waiting.closing = True
+            self._waiting.wake.notify()
         self._thread.join()
         self._answers.clear()
 
@@ -285,22 +285,22 @@ class LogBrowser(QObject):
     def ask(self, topic: str, question: Callable[[LogReader], _T], answer: Callable[[_T], object]) -> None:
         """Ask the log something in the archive's thread; `answer` is called in the screen's.
 
-        topic: of several wishes about one, only the newest is answered. A UserError becomes `failed`.
+        topic: of several requests about one, only the newest is answered. A UserError becomes `failed`.
         """
         number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
         self._answers[topic] = answer
-        with self._wishes.wake:
-            self._wishes.questions[topic] = number, question
-            self._wishes.wake.notify()
+        with self._waiting.wake:
+            self._waiting.questions[topic] = number, question
+            self._waiting.wake.notify()
 
-    def ask_list(self, wish: RunQuery) -> None:
+    def ask_list(self, request: RunQuery) -> None:
         """Ask which runs there are: `listed`."""
 
         def look(reader: LogReader) -> Listing:
             runs = RunList(reader)
-            pairs_N2 = runs.ids_and_sessions(wish.wanted, wish.sort, wish.descending)
+            pairs_N2 = runs.ids_and_sessions(request.wanted, request.sort, request.descending)
             ids_N, sessions_N = pairs_N2[:, 0], pairs_N2[:, 1]
-            return Listing(wish, ids_N, sessions_N, tuple(runs.lines(ids_N[:FIRST_LINES])))
+            return Listing(request, ids_N, sessions_N, tuple(runs.lines(ids_N[:FIRST_LINES])))
 
         self.ask("list", look, self.listed.emit)
 
@@ -372,7 +372,7 @@ class LogBrowser(QObject):
     def restore(self, run_ids: Iterable[int]) -> None:
         """Bring deleted runs back."""
         ids = _numbers(run_ids)
-        self._do("Bring runs back", restore(ids), ids)
+        self._do("Restore runs", restore(ids), ids)
 
     def rename_session(self, session_id: int, name: str) -> None:
         """Give a session another name; UserError for an empty one."""
@@ -384,19 +384,19 @@ class LogBrowser(QObject):
         """Take a session and its runs out of the lists; the log keeps them for 30 days."""
         self._do("Delete session", delete_session(session_id), ())
 
-    def _do(self, text: str, deed: Deed, ids: tuple[int, ...]) -> None:
-        self.undo_stack.push(_Command(self, text, deed, ids))
+    def _do(self, text: str, change: LogChange, ids: tuple[int, ...]) -> None:
+        self.undo_stack.push(_Command(self, text, change, ids))
 
     def write(self, work: _Question, ids: tuple[int, ...] = ()) -> None:
         """Write into the log in the archive's thread, in order; `changed` follows, or `failed`."""
-        with self._wishes.wake:
-            self._wishes.writes.append((work, ids))
-            self._wishes.wake.notify()
+        with self._waiting.wake:
+            self._waiting.writes.append((work, ids))
+            self._waiting.wake.notify()
 
     # Answers, in the screen's thread
 
     def _on_answered(self, topic: str, number: int, result: object) -> None:
-        if number != self._numbers[topic] or self._wishes.closing:
+        if number != self._numbers[topic] or self._waiting.closing:
             return
         answer = self._answers.pop(topic)
         if isinstance(result, BaseException):
@@ -446,16 +446,18 @@ class LogBrowser(QObject):
     # The thread
 
     def _live(self) -> None:
-        wishes = self._wishes
+        waiting_work = self._waiting
         while True:
-            with wishes.wake:
-                wishes.wake.wait_for(lambda: bool(wishes.writes or wishes.questions or wishes.closing))
-                if wishes.writes:
-                    topic, number, (work, ids) = "", 0, wishes.writes.popleft()
-                elif wishes.closing:
+            with waiting_work.wake:
+                waiting_work.wake.wait_for(
+                    lambda: bool(waiting_work.writes or waiting_work.questions or waiting_work.closing)
+                )
+                if waiting_work.writes:
+                    topic, number, (work, ids) = "", 0, waiting_work.writes.popleft()
+                elif waiting_work.closing:
                     break
                 else:
-                    ids, waiting = (), wishes.questions
+                    ids, waiting = (), waiting_work.questions
                     topic = next((first for first in _URGENT if first in waiting), next(iter(waiting)))
                     number, work = waiting.pop(topic)
             result = self._result(work)
@@ -482,23 +484,23 @@ class LogBrowser(QObject):
 class _Command(QUndoCommand):
     """Something that was written, and what takes it back; both are done by the archive's thread, in order."""
 
-    def __init__(self, archive: LogBrowser, text: str, deed: Deed, ids: tuple[int, ...]) -> None:
+    def __init__(self, archive: LogBrowser, text: str, change: LogChange, ids: tuple[int, ...]) -> None:
         super().__init__(text)
-        self._archive, self._deed, self._ids = archive, deed, ids
-        self._take_back: list[TakeBack] = []
+        self._archive, self._change, self._ids = archive, change, ids
+        self._undo_action: list[UndoAction] = []
 
     def redo(self) -> None:
         """Do it, and remember how to take it back."""
-        store, deed, kept = self._archive.store, self._deed, self._take_back
+        store, change, kept = self._archive.store, self._change, self._undo_action
 
         def work(reader: LogReader) -> None:
-            kept.append(deed(store, reader))
+            kept.append(change(store, reader))
 
         self._archive.write(work, self._ids)
 
     def undo(self) -> None:
         """Take back what was really done; nothing where it had failed."""
-        store, kept = self._archive.store, self._take_back
+        store, kept = self._archive.store, self._undo_action
 
         def work(_reader: LogReader) -> None:
             while kept:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gazeviz.store.session_store import SessionStore
 
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
-_STILL_WRITTEN: Final = "It is being written elsewhere; this is how far it had come."
+_STILL_WRITTEN: Final = "This run is still in progress elsewhere; it is shown as far as it was logged."
 
 Turns: TypeAlias = tuple[tuple[int, int | None], ...]
 
@@ -159,14 +159,14 @@ class Reopening:
             notices.say(
                 self._desk.model,
                 "info",
-                f"Run {view.record.id} was written by {view.model.name}, which is not loaded.",
-                f"All that the log keeps is shown. To run it again, load {view.model.path}.",
+                f"Run {view.record.id} was made with {view.model.name}, which is not loaded.",
+                f"Everything that the log holds is shown. To run it again, load {view.model.path}.",
                 about="model",
             )
 
     def _show_picture(self, view: LoggedView, other_model: bool) -> None:
         model, picture = self._desk.model, view.picture
-        self._pictures.forget_wishes()
+        self._pictures.forget_requests()
         same = model.picture is not None and model.picture.sha256 == picture.sha256
         if not same:
             self._pictures.show(picture)
@@ -277,7 +277,7 @@ def _panel_box(picture: Picture, region: Region) -> tuple[int, int, int, int] | 
 
 
 class Reopener(QObject):
-    """Reads runs in a thread of its own and has them shown; of several wishes the newest counts.
+    """Reads runs in a thread of its own and has them shown; of several requests the newest counts.
 
     Signals: `opened` with the run's number, once Explore shows it; `failed` with it, where a notice says why.
     view: what was opened last.
@@ -285,14 +285,14 @@ class Reopener(QObject):
 
     opened = Signal(int)
     failed = Signal(int)
-    _read = Signal(int, int, object)  # number of the wish, of the run; LoggedView or UserError
+    _read = Signal(int, int, object)  # number of the request, of the run; LoggedView or UserError
 
     def __init__(self, controller: RunController, store: SessionStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._controller, self._store = controller, store
         self._pool = ThreadPoolExecutor(1, "run reader")
         self.view: LoggedView | None = None
-        self._wish = 0
+        self._latest = 0
         self._closed = False
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
 
@@ -300,8 +300,8 @@ class Reopener(QObject):
         """Show a logged run."""
         if self._closed:
             return
-        self._wish += 1
-        number = self._wish
+        self._latest += 1
+        number = self._latest
 
         def work() -> None:
             try:
@@ -318,7 +318,7 @@ class Reopener(QObject):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _on_read(self, number: int, run_id: int, outcome: LoggedView | UserError) -> None:
-        if number != self._wish or self._closed:
+        if number != self._latest or self._closed:
             return
         if isinstance(outcome, UserError):
             self._controller.model.notice = Notice("error", outcome.sentence, outcome.next_step, "log")

@@ -1,4 +1,4 @@
-"""Replaying a logged run: the same wish once more, and whether the same tokens come out.
+"""Replaying a logged run: the same request once more, and whether the same tokens come out.
 
 The run is opened first, so that Explore shows it; then its model is loaded, where another one is, and asked
 again. What comes out is a run of its own, shown in the old one's place. Knows the log and the run controller.
@@ -18,6 +18,7 @@ from gazeviz.app.session.values import Notice, NoticeKind, RunRecord
 from gazeviz.domain.messages import GenerateSpec
 from gazeviz.domain.reproduction import is_builtin
 from gazeviz.domain.run import first_difference
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.store.session_store import SessionStore
 
@@ -47,10 +48,10 @@ class ReplayOutcome:
     @property
     def sentence(self) -> str:
         """The result in words."""
-        what = f"Run {self.run_id} was replayed as run {self.now_id}:"
+        what = f"Run {self.run_id} was replayed as run {self.now_id}."
         if self.same:
-            return f"{what} the same {self.n_tok} tokens."
-        return f"{what} it differs from token {self.first_difference} on."
+            return f"{what} All {plural(self.n_tok, 'token')} are the same."
+        return f"{what} The tokens differ from token {self.first_difference} on."
 
 
 class Replayer(QObject):
@@ -98,7 +99,7 @@ class Replayer(QObject):
             return
         if not view.record.steps:
             self._end()
-            self._say("error", f"Run {run_id} wrote no token to compare with.", "Choose one that has a text.")
+            self._say("error", f"Run {run_id} has no tokens to compare with.", "Choose one that has a text.")
             return
         self._view = view
         self._on_worker_changed()
@@ -133,7 +134,7 @@ class Replayer(QObject):
             self._end()
             self._say("info", "Another picture was opened: the run was not replayed.", "Replay it again.")
         else:
-            self._now = self._controller.repeat(wish_of(view))
+            self._now = self._controller.repeat(spec_of(view))
             if self._now is None:
                 self._end()
 
@@ -167,8 +168,8 @@ class Replayer(QObject):
             info = view.model
             self._say(
                 "error",
-                f"The model that wrote run {view.record.id}, on {info.device} in {info.dtype}, is not there.",
-                f"Put the old weights back into {info.path}, or run it with what is loaded.",
+                f"The model of run {view.record.id} ({info.device}, {info.dtype}) is not available.",
+                f"Put the original weights back into {info.path}, or run it with the loaded model.",
             )
 
     def _end(self) -> None:
@@ -179,7 +180,7 @@ class Replayer(QObject):
         self._controller.model.notice = Notice(kind, sentence, next_step, "run", detail)
 
 
-def wish_of(view: LoggedView) -> GenerateSpec:
+def spec_of(view: LoggedView) -> GenerateSpec:
     """What has to be asked to get a run's tokens again, watched as it was then.
 
     Targets as they really moved; a run that did not end by itself is repeated up to its last token.

@@ -6,7 +6,6 @@ Reads the log; called in the archive's thread. Says everything as text and plain
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,11 +20,17 @@ from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.reproduction import cli_line, python_snippet
 from gazeviz.domain.run import RunRequest
 from gazeviz.domain.steering import Steering
-from gazeviz.domain.wording import format_settings
+from gazeviz.domain.wording import (
+    format_change,
+    format_duration,
+    format_rule,
+    format_sampling,
+    format_settings,
+    format_timestamp,
+    plural,
+)
 from gazeviz.errors import UserError
 from gazeviz.render.overlay import overlay_picture
-from gazeviz.render.report.report import sampling_words
-from gazeviz.render.style import figure_text
 from gazeviz.store.connection import default_path
 from gazeviz.store.reader import LogReader, StoredRun
 from gazeviz.store.run_query import RunLine, RunList
@@ -119,36 +124,33 @@ def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
     else:
         yield "Heads", f"{len(steering.heads)} of {n_layers * n_heads} · {steering.heads.origin}"
         yield "Target", _target_words(steering, line, request)
-        yield "Steering", _steering_words(steering)
-    yield "Sampling", f"{sampling_words(spec.sampling)} · at most {spec.max_new_tokens} tokens"
+        yield "Steering", format_settings(steering)
+    yield "Sampling", f"{format_sampling(spec.sampling)} · at most {spec.max_new_tokens} tokens"
     yield from _outcome(line)
     yield "Machine", _machine_words(run, request)
     if line.replayed_s is not None:
         same = "same tokens" if line.replay_same else "other tokens"
-        yield "Replay", f"{same}, {time_words(line.replayed_s)}"
+        yield "Replay", f"{same}, {format_timestamp(line.replayed_s)}"
     yield "Session", line.session
 
 
 def _outcome(line: RunLine) -> Iterator[tuple[str, str]]:
     if line.mass_before is not None and line.mass_after is not None:
-        yield "Mass on target", f"{figure_text(line.mass_before)} → {figure_text(line.mass_after)}"
-    parts = [line.state, "1 token" if line.n_tok == 1 else f"{line.n_tok} tokens"]
-    parts += [f"{line.seconds:.2f} s"] if line.seconds is not None else []
+        yield "Mass on target", format_change(line.mass_before, line.mass_after)
+    parts = [line.state, plural(line.n_tok, "token")]
+    parts += [format_duration(line.seconds)] if line.seconds is not None else []
     parts += [f"junk: {line.junk}"] if line.junk else []
     yield "State", " · ".join([*parts, *([line.message] if line.message else [])])
-    yield "Asked", time_words(line.started_s)
+    yield "Asked", format_timestamp(line.started_s)
 
 
 def _target_words(steering: Steering, line: RunLine, request: RunRequest | None) -> str:
     cells = {name: len(tokens) for name, tokens in request.target_tokens} if request else {}
     n_cells = cells.get(steering.target.name)
-    by = "by centre" if steering.rule == "centre" else f"by {figure_text(steering.share)} of a cell's area"
-    counted = "" if n_cells is None else f", {n_cells} cells {by}"
+    counted = (
+        "" if n_cells is None else f", {plural(n_cells, 'cell')} {format_rule(steering.rule, steering.share)}"
+    )
     return f"{line.target or steering.target.name}{counted}"
-
-
-def _steering_words(steering: Steering) -> str:
-    return format_settings(steering)
 
 
 def _machine_words(run: StoredRun, request: RunRequest | None) -> str:
@@ -158,13 +160,6 @@ def _machine_words(run: StoredRun, request: RunRequest | None) -> str:
     return ", ".join([device, *([f"torch {torch.split('+')[0]}"] if torch else []), dtype])
 
 
-def time_words(moment_s: float) -> str:
-    """A moment as a person reads it: the time alone for today."""
-    moment = time.localtime(moment_s)
-    today = moment[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", moment)
-
-
 def _picture(reader: LogReader, run: StoredRun, known: SmallPictures) -> tuple[NDArray[np.uint8] | None, str]:
     """The run's picture with its mean map, and what has to be said of it."""
     image, note = _small_picture(reader, run.spec.picture_sha256, known)
@@ -172,7 +167,7 @@ def _picture(reader: LogReader, run: StoredRun, known: SmallPictures) -> tuple[N
     if image is not None and grid is not None:
         mean_P = np.mean([step.map_P for step in run.steps], axis=0)
         image = overlay_picture(image, grid.picture_map(mean_P, image.size))
-        note = f"Mean of the maps of {_tokens(len(run.steps))}"
+        note = f"Mean of the maps of {plural(len(run.steps), 'token')}"
     return None if image is None else np.array(image, dtype=np.uint8), note
 
 
@@ -188,7 +183,3 @@ def _small_picture(reader: LogReader, sha256: str, known: SmallPictures) -> tupl
         except UserError as error:
             known[sha256] = None, error.sentence
     return known[sha256]
-
-
-def _tokens(n_tok: int) -> str:
-    return "1 token" if n_tok == 1 else f"{n_tok} tokens"

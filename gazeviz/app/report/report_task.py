@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from gazeviz.app.report.pdf import DrawnReport, drawn_report, write_pdf
 from gazeviz.app.report.sources import log_sources, with_baselines
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.render.report.report import Report, make_report
 from gazeviz.store.connection import default_path
@@ -55,7 +56,7 @@ class Preview:
     session_id: of its first run.
     """
 
-    wish: ReportRequest
+    request: ReportRequest
     title: str
     n_shown: int
     n_runs: int
@@ -155,7 +156,7 @@ class Reporting(QObject):
         """Whether a preview is being drawn."""
         return any(job.kind == "preview" and not job.stop.is_set() for job in self._waiting)
 
-    def preview(self, wish: ReportRequest, width_px: float, ratio: float = 1.0) -> None:
+    def preview(self, request: ReportRequest, width_px: float, ratio: float = 1.0) -> None:
         """Draw what a report will look like, in the place of what is being drawn.
 
         width_px: of the page.  ratio: the screen's device pixels per pixel.
@@ -164,16 +165,16 @@ class Reporting(QObject):
 
         def work(job: _Job) -> Preview:
             notes: list[str] = []
-            report, n_runs = self._report(wish, notes, MOST_PREVIEWED)
+            report, n_runs = self._report(request, notes, MOST_PREVIEWED)
             job.total = _n_figures(report)
             drawn = drawn_report(report, width_px, ratio=ratio)
             entries = report.entries
             session_id = entries[0].run.session_id
-            return Preview(wish, report.title, len(entries), n_runs, drawn, tuple(notes), session_id)
+            return Preview(request, report.title, len(entries), n_runs, drawn, tuple(notes), session_id)
 
         self._begin(_Job("preview", work, self.previewed.emit))
 
-    def write(self, wish: ReportRequest, folder: Path, formats: Sequence[Format], dpi: int) -> None:
+    def write(self, request: ReportRequest, folder: Path, formats: Sequence[Format], dpi: int) -> None:
         """Write a report's files into a folder; RuntimeError while another one is being written.
 
         dpi: of single figures as PNG.
@@ -186,7 +187,7 @@ class Reporting(QObject):
             from gazeviz.render.report.files import write_report
 
             notes: list[str] = []
-            report, _ = self._report(wish, notes)
+            report, _ = self._report(request, notes)
             job.total = _n_figures(report) * sum(_TIMES_DRAWN.get(kind, 0) for kind in formats)
             files = write_report(report, folder, formats, dpi=dpi)
             if "pdf" in formats:
@@ -240,20 +241,22 @@ class Reporting(QObject):
         else:
             job.answer(outcome)
 
-    def _report(self, wish: ReportRequest, notes: list[str], most: int | None = None) -> tuple[Report, int]:
-        """The report on the first runs of a wish, and how many there are; UserErrors. For the thread."""
+    def _report(
+        self, request: ReportRequest, notes: list[str], most: int | None = None
+    ) -> tuple[Report, int]:
+        """The report on the first runs of a request, and how many there are; UserErrors. For the thread."""
         self._store.flush()
         reader = LogReader(self._store.path)
         try:
-            title, runs = _wished(reader, wish)
+            title, runs = _requested_runs(reader, request)
             chosen = runs[:most]
-            if wish.run_ids and wish.baselines:
+            if request.run_ids and request.baselines:
                 chosen = with_baselines(reader, chosen)
-            if not wish.paths:
+            if not request.paths:
                 chosen = [run.without_paths() for run in chosen]
             usual = self._store.path == default_path().absolute()
-            sources = log_sources(reader, notes.append, usual=usual, paths=wish.paths)
-            report = make_report(chosen, sources, wish.title.strip() or title, time.time())
+            sources = log_sources(reader, notes.append, usual=usual, paths=request.paths)
+            report = make_report(chosen, sources, request.title.strip() or title, time.time())
             for entry in report.entries:  # read now: the reader is closed before anything is drawn
                 _ = entry.run.steps, entry.run.summary, entry.run.model
             return report, max(len(runs), len(chosen))
@@ -261,19 +264,19 @@ class Reporting(QObject):
             reader.close()
 
 
-def _wished(reader: LogReader, wish: ReportRequest) -> tuple[str, list[StoredRun]]:
+def _requested_runs(reader: LogReader, request: ReportRequest) -> tuple[str, list[StoredRun]]:
     """A title, and the runs in their order; glances are no runs. UserError where there are none."""
-    if wish.run_ids:
-        ids: Sequence[int] = sorted(set(wish.run_ids))
-        title = f"Run {ids[0]}" if len(ids) == 1 else f"{len(ids)} runs"
+    if request.run_ids:
+        ids: Sequence[int] = sorted(set(request.run_ids))
+        title = f"Run {ids[0]}" if len(ids) == 1 else plural(len(ids), "run")
     else:
-        title, ids = _session(reader, wish.session_id)
+        title, ids = _session(reader, request.session_id)
     runs: list[StoredRun] = []
     for run_id in ids:
         try:
             runs.append(reader.run(int(run_id)))
         except KeyError:
-            raise UserError(f"The log has no run {run_id} any more.", next_step="Choose others.") from None
+            raise UserError(f"Run {run_id} is no longer in the log.", next_step="Choose others.") from None
     if not runs:
         raise UserError(f"“{title}” has no runs to report.", next_step="Run something in it first.")
     return title, runs

@@ -80,20 +80,20 @@ def reported_picture(reader: LogReader, sha256: str) -> ReportedPicture:
         kept = reader.picture(sha256)
     except KeyError:
         raise UserError(
-            "The picture of this run was never written into the log.",
+            "The picture of this run was not logged.",
             next_step="Run it again with its picture.",
         ) from None
     path = _file_of(reader, sha256)
     if kept.source is None:
         raise UserError(
-            f"Neither the picture {kept.name} nor where it was is in the log.",
+            f"The log holds neither the picture {kept.name} nor its path.",
             next_step="Open the picture and run it again.",
         )
     pixels_HW3: NDArray[np.uint8] = np.asarray(decoded_image(kept.source), dtype=np.uint8)
     if picture_sha256(pixels_HW3) != sha256:
         raise UserError(
             f"The picture {kept.name} has changed since the run.",
-            next_step="Put the old file back to see it.",
+            next_step="Restore the original file to see it.",
         )
     return ReportedPicture(kept.name, pixels_HW3, path if path and _is_same(Path(path), sha256) else None)
 

@@ -1,6 +1,6 @@
 """Maps, masses and galleries: what the worker is asked about the tokens that are shown.
 
-Of each kind one question is under way at most and the newest wish waits, so that a mouse running over the
+Of each kind one question is under way at most and the newest request waits, so that a mouse running over the
 head grid never piles up work. Answers are remembered for a while. Knows what is shown, not how.
 """
 
@@ -27,7 +27,7 @@ from gazeviz.domain.messages import (
     MassReady,
     Request,
 )
-from gazeviz.domain.wording import quoted_tokens
+from gazeviz.domain.wording import plural, quoted_tokens
 
 _REMEMBERED: Final = 128
 _FRAME_MS: Final = 33
@@ -298,4 +298,4 @@ def _label(hovered: Head | None, chosen: HeadSet, record: RunRecord, steps: tupl
 def _count(chosen: HeadSet) -> str:
     if not len(chosen):
         return "all heads, mean"
-    return str(chosen) if len(chosen) == 1 else f"{len(chosen)} chosen heads, mean"
+    return str(chosen) if len(chosen) == 1 else f"{plural(len(chosen), 'chosen head')}, mean"

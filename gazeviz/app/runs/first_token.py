@@ -36,9 +36,9 @@ class FirstTokenPreview:
         self._timer.timeout.connect(self._look)
         model = desk.model
         for signal in (model.prompt_changed, model.grid_changed, model.model_changed, model.worker_changed):
-            signal.connect(self.wish)
+            signal.connect(self.request)
 
-    def wish(self) -> None:
+    def request(self) -> None:
         """Look soon, if there is anything new to look at; begins the wait again when called again."""
         if self._is_due():
             self._timer.start()
@@ -97,7 +97,7 @@ class FirstTokenPreview:
             case _:
                 return
         if record.ended:
-            self.wish()
+            self.request()
 
 
 def _asks_the_same(a: GenerateSpec, b: GenerateSpec) -> bool:

@@ -263,7 +263,7 @@ def _main_commit(repository: Path) -> str:
         return ""
 
 
-# The shelf
+# The catalogue
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ class ModelCatalogue(QObject):
     """Looks around beside the screen's thread."""
 
     changed = Signal()
-    _looked = Signal(int, object)  # number of the look; Shelf
+    _looked = Signal(int, object)  # number of the look; CatalogueListing
 
     def __init__(self, settings: AppSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -329,7 +329,7 @@ class ModelCatalogue(QObject):
         self._elsewhere: AskElsewhere | None = None
         self._looks: list[Thread] = []
         self._number = self._seen = 0
-        self.shelf = CatalogueListing()
+        self.listing = CatalogueListing()
         """What was found last."""
         self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
 
@@ -341,7 +341,7 @@ class ModelCatalogue(QObject):
     def look_elsewhere(self, ask: AskElsewhere | None) -> None:
         """List what another machine has, as it says when asked; None: what this computer has."""
         self._elsewhere = ask
-        self.shelf = CatalogueListing()
+        self.listing = CatalogueListing()
         self.refresh()
 
     def refresh(self) -> None:
@@ -355,12 +355,12 @@ class ModelCatalogue(QObject):
         recent = self._settings.recent_models
 
         def work() -> None:
-            shelf = look_around(recent, folders, cache_folder())
-            with suppress(RuntimeError):  # the shelf may have been deleted meanwhile
-                self._looked.emit(number, shelf)
+            listing = look_around(recent, folders, cache_folder())
+            with suppress(RuntimeError):  # the catalogue may have been deleted meanwhile
+                self._looked.emit(number, listing)
 
         self._looks = [look for look in self._looks if look.is_alive()]
-        self._looks.append(Thread(target=work, name="model shelf", daemon=True))
+        self._looks.append(Thread(target=work, name="model catalogue", daemon=True))
         self._looks[-1].start()
 
     def add_folder(self, folder: str | Path) -> None:
@@ -374,8 +374,8 @@ class ModelCatalogue(QObject):
         for look in self._looks:
             look.join()
 
-    def _on_looked(self, number: int, shelf: CatalogueListing) -> None:
+    def _on_looked(self, number: int, listing: CatalogueListing) -> None:
         if number == self._number:
             self._seen = number
-            self.shelf = shelf
+            self.listing = listing
             self.changed.emit()

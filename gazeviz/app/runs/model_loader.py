@@ -81,7 +81,7 @@ def _advice(info: ModelInfo, moving: bool) -> Recommended | None:
 
 
 STOPPING: Final = "Stopping"
-"""What the worker is doing between a wish to cancel and the moment that it hears it."""
+"""What the worker is doing between a request to cancel and the moment that it hears it."""
 
 _RECOVERED: Final = "A new worker has started; the session is intact."
 

@@ -183,7 +183,7 @@ _PUT_ASIDE: Final = 32
 class PictureOpener(QObject):
     """Opens one picture at a time; of several asked for at once the newest is shown."""
 
-    _decoded = Signal(int, object)  # number of the wish; Picture or UserError
+    _decoded = Signal(int, object)  # number of the request; Picture or UserError
 
     def __init__(self, desk: Desk, is_loaded: Callable[[], bool], before_change: Callable[[], None]) -> None:
         """before_change: called before another picture is shown, to stop what concerns the last one."""
@@ -191,7 +191,7 @@ class PictureOpener(QObject):
         self._desk = desk
         self._is_loaded, self._before_change = is_loaded, before_change
         self._pool = ThreadPoolExecutor(1, "picture decoder")
-        self._wish = 0
+        self._latest = 0
         self._pending = 0
         self._put_aside: dict[str, tuple[PackedRegion, ...]] = {}
         self._spool: TemporaryDirectory[str] | None = None
@@ -204,9 +204,9 @@ class PictureOpener(QObject):
 
     def open(self, decode: Decode) -> None:
         """Decode a picture in another thread and show it; a UserError of `decode` becomes a notice."""
-        self._wish += 1
+        self._latest += 1
         self._pending += 1
-        number = self._wish
+        number = self._latest
 
         def work() -> None:
             try:
@@ -216,9 +216,9 @@ class PictureOpener(QObject):
 
         self._pool.submit(work)
 
-    def forget_wishes(self) -> None:
+    def forget_requests(self) -> None:
         """Show nothing of what is being decoded: something else was opened meanwhile."""
-        self._wish += 1
+        self._latest += 1
 
     def show(self, picture: Picture) -> None:
         """Show a decoded picture, with the regions that it had before or else its panels."""
@@ -256,7 +256,7 @@ class PictureOpener(QObject):
 
     def _on_decoded(self, number: int, outcome: Picture | UserError) -> None:
         self._pending -= 1
-        if number != self._wish:
+        if number != self._latest:
             return
         if isinstance(outcome, UserError):
             notices.refuse(self._desk.model, outcome, "picture")
@@ -288,7 +288,7 @@ class PictureOpener(QObject):
                 path.write_bytes(source.data)
         except OSError as error:
             raise UserError(
-                f"{source.name} is large, and could not be put into a file: {error.strerror}.",
+                f"{source.name} is large and could not be written to a temporary file: {error.strerror}.",
                 next_step="Free some disk space, or open the picture from a file.",
             ) from error
         return replace(source, path=str(path), data=None)

@@ -19,7 +19,7 @@ _Missing: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a wish to run would do.
+    """What a request to run would do.
 
     baseline, steered: whether that answer would be written.
     sentence, next_step: what is missing for all that was wished for; "" where nothing is.
@@ -51,7 +51,7 @@ def reasons(model: SessionModel) -> tuple[SignalInstance, ...]:
 
 
 def readiness(model: SessionModel, which: Which = "both") -> Readiness:
-    """What a wish to run would do now, apart from a run that is under way.
+    """What a request to run would do now, apart from a run that is under way.
 
     "both" without heads or a target is the baseline alone, and says what is missing for the other.
     """
@@ -63,8 +63,8 @@ def readiness(model: SessionModel, which: Which = "both") -> Readiness:
     missing = _missing_for_steering(model)
     if missing is None:
         return Readiness(which == "both", True)
-    wished_for = len(model.chosen) and model.has_aim
-    return Readiness(which == "both" and not wished_for, False, *missing)
+    wanted = len(model.chosen) and model.has_aim
+    return Readiness(which == "both" and not wanted, False, *missing)
 
 
 def _missing_for_any(model: SessionModel) -> _Missing | None:

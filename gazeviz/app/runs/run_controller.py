@@ -139,7 +139,7 @@ class RunController(QObject):
         self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
         self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
         self._settling = model.frames.part(self, self._settle)
-        self._runner = Runner(self._desk, self._settling.wish)
+        self._runner = Runner(self._desk, self._settling.request)
         self._discovery = Discovery(self._desk, self._settle)
         self._glance = FirstTokenPreview(self._desk, self._is_free)
         self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
@@ -173,7 +173,7 @@ class RunController(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way or waits for its turn."""
+        """Whether a run is under way or queued."""
         return self._runner.active
 
     def attempt(self, action: Callable[[], object], about: str = "") -> bool:
@@ -273,7 +273,7 @@ class RunController(QObject):
             self._pictures.open(lambda: picture_file(path, layout, captions))
 
     def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
-        """Open an encoded picture that is no file."""
+        """Open an encoded picture that is not a file."""
         self._pictures.open(lambda: picture_data(data, name))
 
     def open_decoded(self, decode: Decode) -> None:
@@ -499,7 +499,7 @@ class RunController(QObject):
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
         else:
-            self._settling.wish()  # in a frame of its own: much is drawn when the worker falls idle
+            self._settling.request()  # in a frame of its own: much is drawn when the worker falls idle
 
     def _recover(self, lost: WorkerEnded) -> None:
         """Close what was under way, say what happened and begin another worker, unless it keeps happening."""
@@ -540,4 +540,4 @@ class RunController(QObject):
         if state in ("ready", "busy"):
             self.model.worker_message = ""
         if state == "ready":
-            self._glance.wish()
+            self._glance.request()

@@ -32,6 +32,7 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule, Steering
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 
 Which: TypeAlias = Literal["both", "baseline", "steered"]
@@ -135,7 +136,7 @@ class Runner:
 
     @property
     def active(self) -> bool:
-        """Whether a run is under way or waits for its turn."""
+        """Whether a run is under way or queued."""
         return self._running is not None or bool(self._waiting)
 
     @property
@@ -333,8 +334,7 @@ def close_record(
 def loss_message(lost: WorkerEnded, record: RunRecord) -> str:
     """What became of a run whose worker was lost, in a sentence."""
     n_tok = len(record.steps)
-    arrived = f"{n_tok} tokens" if n_tok > 1 else "One token" if n_tok else "No token"
-    return f"{loss_sentence(lost)} {arrived} had arrived."
+    return f"{loss_sentence(lost)} {plural(n_tok, 'token')} had arrived."
 
 
 def loss_sentence(lost: WorkerEnded) -> str:

@@ -42,8 +42,8 @@ def attempt(model: SessionModel, action: Callable[[], object], about: str) -> bo
     except UserError as error:
         refuse(model, error, about)
         return False
-    said = model.notice
-    if said is before and said is not None and (said.kind, said.about) == ("error", about):
+    now = model.notice
+    if now is before and now is not None and (now.kind, now.about) == ("error", about):
         model.notice = None
     return True
 

@@ -27,14 +27,14 @@ class RedrawClient:
     owner: QObject
     draw: Callable[[], object]
 
-    def wish(self, wait_ms: int = 0) -> None:
+    def request(self, wait_ms: int = 0) -> None:
         """Draw after so long, or when the parts before it have drawn; one that waits waits no longer."""
         self.frames.ask(self, monotonic() + wait_ms / 1000)
 
     def follow(self, *signals: SignalInstance, wait_ms: int = 0) -> None:
-        """Wish to draw at each of these signals, whatever they tell."""
+        """Ask to draw at each of these signals, whatever they tell."""
         for signal in signals:
-            signal.connect(lambda *_: self.wish(wait_ms))
+            signal.connect(lambda *_: self.request(wait_ms))
 
     def drop(self) -> None:
         """Ask for nothing any more."""

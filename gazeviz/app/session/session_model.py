@@ -143,7 +143,7 @@ class SessionModel(QObject):
     generation = Watched[GenerationSettings](GenerationSettings(), "generation_changed")
     steering = Watched[SteeringSettings](SteeringSettings(), "steering_changed")
     schedule = Watched[tuple[tuple[int, int | None], ...]]((), "schedule_changed")
-    """Targets laid out beforehand: (first token, region id), rising; None lets the heads go."""
+    """Scheduled targets: (first token, region id), rising; None lets the heads go."""
 
     # What is looked at
     cursor = Watched[Cursor | None](None, "cursor_changed")

@@ -182,7 +182,7 @@ GalleryMap: TypeAlias = tuple[Head, NDArray[np.float32], float]
 
 @dataclass(eq=False)
 class RunRecord:
-    """One run of this session, from the wish to the result.
+    """One run of this session, from the request to the result.
 
     id: its number in the log.  job: what the worker calls it, None before it was sent.
     worker: counts workers of this session; a run's attention is only kept by the worker that wrote it.

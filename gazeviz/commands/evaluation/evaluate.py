@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument(
         "--sweep", action="append", default=[], metavar="AXIS=VALUES",
-        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=..., or wording=a|b; again for a second axis",
+        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=... or wording=a|b; repeat for a second one",
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="exact, lexical, lexical:german, category, likelihood, or http://host/v1#MODEL (default: exact)",
     )  # fmt: skip
     add_price(parser)
-    parser.add_argument("--name", default="", help="to go on with later; the same call goes on by itself")
+    parser.add_argument("--name", default="", help="to resume later; the same command resumes by itself")
     steering = parser.add_argument_group("steering")
     steering.add_argument("--mode", default="boost_suppress", help="as in gazeviz steer")
     steering.add_argument("--strength", default="8", help="a number, hard or hard_uniform (default: 8)")
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     for wanted in options.figure:
         check_folder(Path(wanted.partition("=")[2]))
-    wish = wish_of(options)
+    wish = spec_of(options)
     if options.workers > 1:
         from gazeviz.commands.evaluation.workers import compute_in_parts
 
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def wish_of(options: argparse.Namespace) -> Wish:
+def spec_of(options: argparse.Namespace) -> Wish:
     """Turn options into a wish; UserErrors of sets."""
     from gazeviz.domain.experiments.conditions import CONTROLS
     from gazeviz.evaluating import Wish
@@ -178,7 +178,7 @@ def measured(
         ).result  # fmt: skip
     except (Cancelled, KeyboardInterrupt):
         if store is not None:
-            terminal.warn("What was done is kept. The same call goes on with it.")
+            terminal.warn("Completed answers are kept. Run the same command to resume.")
         raise
     finally:
         if store is not None:
@@ -239,7 +239,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
         return 0, 1
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UserError(f"“{text}” is no part of anything.", next_step="Write --shard 3/8.")
+        raise UserError(f"“{text}” is not a shard.", next_step="Write --shard 3/8.")
     return int(part) - 1, int(parts)
 
 
@@ -256,11 +256,13 @@ def told(result: EvaluationResult) -> list[Any]:
     best, lines = result.best_setting(), []
     percentile = result.percentile(best.condition.at if best and result.spec.axes else None)
     if percentile is not None:
-        lines.append(f"The chosen heads stand at percentile {percentile:.0f} of the random draws.")
+        lines.append(f"The chosen heads are at percentile {percentile:.0f} of the random draws.")
     if result.spec.axes and best is not None:
         lines.append(f"Best lower bound, fewest heads on a tie: {escape(best.name)}.")
     if not result.is_complete:
-        lines.append(f"{len(result.items)} of {result.n_items} answers so far; the same call goes on.")
+        lines.append(
+            f"{len(result.items)} of {result.n_items} answers so far; run the same command to resume."
+        )
     columns = ("condition", "n", "%", "95 %, or range of draws", "junk", "unchanged", "rho")
     heading = f"[bold]{escape(result.spec.name)}[/]  [dim]judged by {escape(result.judged_by)}[/]"
     return [heading, table(columns, rows, right=(1, 2, 4, 5, 6)), *lines]

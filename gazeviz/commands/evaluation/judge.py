@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     store = evaluate.open_log(options, terminal)
     if store is None:
-        raise UserError("Without a log there is nothing to judge.", next_step="Leave --no-log out.")
+        raise UserError("Without a log there is nothing to judge.", next_step="Omit --no-log.")
     try:
         if options.list or options.name is None:
             return _list(store, terminal)
@@ -120,7 +120,7 @@ class PersonJudge:
             sys.stderr.flush()
             answer = sys.stdin.readline()
             if not answer or answer.strip().lower() == "q":
-                raise Cancelled("Judging stopped; the same call goes on with it.")
+                raise Cancelled("Judging stopped; run the same command to resume.")
             if answer.strip().isdecimal() and int(answer) <= n:
                 chosen = int(answer) - 1 if int(answer) else None
                 return Verdict(tuple(float(region == chosen) for region in range(n)), chosen)

@@ -23,7 +23,7 @@ Rows = list[tuple[str, str, str]]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is run, on how much, and the report."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, see --list (default: all)")
-    parser.add_argument("--list", action="store_true", help="list the experiments and how they stand")
+    parser.add_argument("--list", action="store_true", help="list the experiments and their state")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="a report with figures and their data")
     evaluate.add_settings(parser)
     parser.set_defaults(pictures="builtin:100@7")
@@ -99,7 +99,7 @@ def _done(
     settings.name = name_of(experiment, options)
     if experiment.pictures == "scenes":
         settings.pictures = options.pictures.replace("builtin", "scenes", 1).partition(":2x3")[0]
-    wish = evaluate.wish_of(settings)
+    wish = evaluate.spec_of(settings)
     with terminal.progress(experiment.title) as report:
         result = evaluate.measured(settings, terminal, wish, report, engine)
     if options.out is not None:

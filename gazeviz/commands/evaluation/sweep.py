@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Run it as an evaluation; random draws are the only controls unless others are asked for."""
     if len(options.sweep) > 2:
-        raise UserError("More than two settings are swept.", next_step="Sweep one or two at once.")
+        raise UserError("At most two settings can be swept.", next_step="Sweep one or two at once.")
     if options.controls is None:
         options.controls = "uniform:10"
     return evaluate.run(options, terminal)

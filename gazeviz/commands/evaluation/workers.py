@@ -29,8 +29,8 @@ def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal
     n = options.workers
     if options.no_log or options.shard:
         raise UserError(
-            "Workers meet in the log, and share the work out by themselves.",
-            next_step="Leave --no-log and --shard out, or --workers.",
+            "Workers share the work through the log.",
+            next_step="Omit --no-log and --shard, or omit --workers.",
         )
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // n)
@@ -50,4 +50,4 @@ def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal
                 process.join()
     lost = sum(process.exitcode != 0 for process in processes)
     if lost:
-        terminal.warn(f"{lost} of {n} workers ended early; what they left is done now.")
+        terminal.warn(f"{lost} of {n} workers ended early; their remaining work is done now.")

@@ -159,7 +159,6 @@ class EvaluationResult:
         )
 
     def figures_of(self, condition: Condition) -> ConditionFigures:
-        """The figures of one condition."""
         if condition.name not in self._figures:
             self._figures[condition.name] = self._computed(condition)
         return self._figures[condition.name]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from gazeviz.engine.attention.decode_step import DecodeCall, StepRecord, serves
 from gazeviz.engine.attention.kernel import KeyGroups
 from gazeviz.engine.attention.layer_call import LayerCall
 from gazeviz.engine.attention.steered_call import (
@@ -63,6 +65,11 @@ class LayerSite:
     n_kv_heads: int
     window: int | None
 
+    @cached_property
+    def heads(self) -> tuple[int, ...]:
+        """Its heads, all of them."""
+        return tuple(range(self.n_heads))
+
 
 _probed_sites: ContextVar[list[LayerSite] | None] = ContextVar("probed_sites", default=None)
 
@@ -90,9 +97,13 @@ def gaze_attention(
     mask None (causal, or a single row that sees all) or bool (B, 1, Q, K), True = keep.
     """
     attached: tuple[AttentionHook, LayerSite] | None = getattr(module, _ATTACHED, None)
+    probed = _probed_sites.get()
+    idle = attached is not None and attached[0].idle and options.get("softcap") is None
+    if attached is not None and idle and probed is None:
+        attached[0].passes_by(attached[1])
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)[0], None
     past_tok = 0 if attached is None else attached[0].past_tok
     call = LayerCall.of(module, (query, key, value), attention_mask, past_tok, options)
-    probed = _probed_sites.get()
     if probed is not None:
         probed.append(_site(module, call, options, len(probed)))
 
@@ -130,6 +141,7 @@ class AttentionHook:
         self._output_means: dict[int, Tensor] = {}
         self._accounts: list[LayerAccount] = []
         self._groups: dict[tuple[int, int, torch.device], KeyGroups] = {}
+        self._step = StepRecord()
         for site in self.sites:
             setattr(site.module, _ATTACHED, (self, site))
 
@@ -192,10 +204,23 @@ class AttentionHook:
         self._steer = plan
         self._groups.clear()
 
+    @property
+    def idle(self) -> bool:
+        """Whether the next forwards are the plain model's."""
+        return self._capture is None and self._steer is None and self.capture_values is None
+
     def take_rows(self) -> dict[int, Tensor]:
         """Recorded rows by layer, as steered: float32 (B, h, rows, P); keys outside a window hold 0."""
         rows, self._rows = self._rows, {}
-        return rows
+        return rows | self._step.take_rows()
+
+    def take_joined_rows(self) -> Tensor:
+        """The same, layer after layer in one tensor (B, H, rows, P)."""
+        joined = None if self._rows else self._step.take_joined_rows()
+        if joined is not None:
+            return joined
+        rows = self.take_rows()
+        return torch.cat([rows[layer] for layer in sorted(rows)], dim=1)
 
     def take_value_norms(self) -> dict[int, Tensor]:
         """Value norms by layer: float32 (B, H, P), a key/value head's repeated to its query heads."""
@@ -210,12 +235,23 @@ class AttentionHook:
     def take_account(self) -> PassAccount | None:
         """The newest forward's account; None where no head was to be steered or nobody asked for it."""
         layers, self._accounts = self._accounts, []
+        step = self._step.account()
+        if step is not None:
+            layers.append(step)
+        self._step.clear()
         return PassAccount.of(layers) if layers else None
+
+    def passes_by(self, site: LayerSite) -> None:
+        """An idle forward is at this layer: what an older one left is no more the newest's."""
+        if site is self.sites[0]:
+            self._begin_forward()
 
     def run(self, site: LayerSite, call: LayerCall, attend: Callable[[], Tensor]) -> Tensor:
         """Attend, steer and record one layer call: (B, Q, H, D). Called by the attention function only."""
         if site is self.sites[0]:
             self._begin_forward()
+        if serves(call, self._capture, self._steer):
+            return self._decode(site, call, attend)
         steered = self._steered(site, call)
         if steered is None:
             output = attend()
@@ -228,6 +264,24 @@ class AttentionHook:
             if self.output_means:
                 self._output_means[site.index] = output.float().mean(dim=1)
         return output
+
+    def _decode(self, site: LayerSite, call: LayerCall, attend: Callable[[], Tensor]) -> Tensor:
+        """As `run`, for one row of one sequence."""
+        if self.capture_values is not None:
+            self._value_norms[site.index] = value_norms(call, self.capture_values)
+        plan = self._steer
+        self._step.capture, self._step.plan = self._capture, plan
+        heads = () if plan is None else tuple(plan.heads.get(site.index, ()))
+        recorded = self._captured(site)
+        if not heads and not recorded:
+            return attend()
+        step = DecodeCall(call, heads, recorded)
+        steered_hD = step.run(plan, site.index, self._step)
+        if steered_hD is None:
+            return attend()
+        if step.covers_layer:
+            return steered_hD.to(call.query.dtype)[None, None]
+        return step.write_into(attend(), steered_hD)
 
     def _record(self, site: LayerSite, call: LayerCall, steered: SteeredCall | None) -> None:
         heads = self._captured(site)
@@ -245,12 +299,13 @@ class AttentionHook:
         self._output_means.clear()
         self._groups.clear()
         self._accounts = []
+        self._step.clear()
 
     def _captured(self, site: LayerSite) -> tuple[int, ...]:
         if self._capture is None:
             return ()
         if self._capture.heads is None:
-            return tuple(range(site.n_heads))
+            return site.heads
         return tuple(self._capture.heads.get(site.index, ()))
 
     def _steered(self, site: LayerSite, call: LayerCall) -> SteeredCall | None:

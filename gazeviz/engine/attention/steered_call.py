@@ -58,6 +58,29 @@ class SteerPlan:
             return BiasRule("boost_suppress", 1.0)
         return BiasRule(self.mode, self.strength, self.alpha)
 
+    @cached_property
+    def is_bias(self) -> bool:
+        """Whether one bias, the same for all steered heads and not 0, is all that changes."""
+        limited = self.mode == "mass" or isinstance(self.strength, str)
+        return self.gains_LH is None and not limited and not self.rule.neutral
+
+    @cached_property
+    def _held(self) -> dict[torch.device, KeyGroups]:
+        return {}
+
+    def held_groups(self, n_keys: int, device: torch.device) -> KeyGroups:
+        """The groups of at least so many keys from the first on, kept from one token to the next."""
+        held = self._held.get(device)
+        if held is None or held.codes_BK.shape[1] < n_keys:
+            codes_BK = self.codes_BK.to(device, torch.int64)
+            room = max(0, n_keys + _ROOM_TOK - codes_BK.shape[1])
+            held = KeyGroups(nn.functional.pad(codes_BK, (0, room), value=DECODED))
+            self._held[device] = held
+        return held
+
+
+_ROOM_TOK = 256  # tokens of an answer for which the groups of its keys are laid out ahead
+
 
 @dataclass(frozen=True)
 class PassAccount:
@@ -250,6 +273,25 @@ class CapturePlan:
     def last_key_tok(self) -> int:
         """The highest of the positions to keep, -1 where all are."""
         return -1 if self.keys_tok is None or not self.keys_tok.numel() else int(self.keys_tok.max())
+
+    @cached_property
+    def _keys(self) -> slice | Tensor:
+        """The positions to keep, as a slice where they are neighbours."""
+        if self.keys_tok is None:
+            return slice(None)
+        n = self.keys_tok.numel()
+        first = int(self.keys_tok[0]) if n else 0
+        ascending = torch.arange(first, first + n, device=self.keys_tok.device)
+        return slice(first, first + n) if torch.equal(self.keys_tok, ascending) else self.keys_tok
+
+    def takes_one_row(self, n_keys: int) -> bool:
+        """Whether the only row of a forward is wanted, at positions that its n_keys keys hold."""
+        return self.rows in ("last", "all", (0,)) and self.last_key_tok < n_keys
+
+    def at_keys(self, weights_HK: Tensor) -> Tensor:
+        """The weights at the positions to keep, all of them among the keys: (H, P)."""
+        keys = self._keys
+        return weights_HK[:, keys if isinstance(keys, slice) else keys.to(weights_HK.device)]
 
 
 def recorded_rows(

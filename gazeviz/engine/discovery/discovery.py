@@ -27,7 +27,7 @@ from gazeviz.engine.evaluation.protocols import captions_in, narration_of, panel
 from gazeviz.engine.generation.shared_prefix import PicturePrefix
 from gazeviz.engine.generation.vision_cache import Vision
 from gazeviz.engine.models.loading import LoadedModel
-from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
+from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare, prepare_again
 from gazeviz.errors import Cancelled, UserError
 
 # What each kind of measurement gives; a kind is measured once, however many of its rankings are wanted.
@@ -121,8 +121,8 @@ class _Session:
         """Prefill a strip; the first one decides whether questions are read together."""
         reading = _StripReading(self, strip, f"strip {index + 1}")
         if self.packs is None:
-            few = reading.questions[:2]
-            self.packs = reading.prefix.packs and reading.prefix.packing_is_exact(few)
+            asked = reading.questions if self.wanted.intersection(KINDS["looks"]) else reading.questions[:2]
+            self.packs = reading.prefix.packs and reading.prefix.packing_is_exact(asked)
             reading.prefix.packs = self.packs
         return reading
 
@@ -137,6 +137,7 @@ class _StripReading:
     strip: PanelledPicture
     name: str
     prefix: PicturePrefix = field(init=False)
+    _first: Prepared | None = None
 
     def __post_init__(self) -> None:
         self.prefix = PicturePrefix(
@@ -176,8 +177,11 @@ class _StripReading:
 
     def prepared(self, text: str) -> Prepared:
         """A prompt about this strip."""
-        limit = self.session.max_image_tokens
-        return prepare(self.session.loaded, self.strip.image, text, max_image_tokens=limit)
+        loaded, limit = self.session.loaded, self.session.max_image_tokens
+        again = None if self._first is None else prepare_again(loaded, self._first, text)
+        prepared = again or prepare(loaded, self.strip.image, text, max_image_tokens=limit)
+        self._first = self._first or prepared
+        return prepared
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """An answer's tokens."""

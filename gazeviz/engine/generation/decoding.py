@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -106,9 +105,9 @@ class Speller:
         if text.endswith(_UNFINISHED) and not last:
             return ""
         # A decoder may take back what it said (a space before a mark): only what is new can be added.
-        n_kept = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._said, text, strict=False))
-        )
+        n_kept = len(self._said)
+        while not text.startswith(self._said[:n_kept]):
+            n_kept -= 1
         added = text[n_kept:]
         self._said = text
         return added

@@ -6,6 +6,8 @@ number, up to the choice of a token. Knows numbers and their type; knows no mode
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +21,10 @@ def check_logits(logits_BNV: torch.Tensor, dtype: torch.dtype) -> None:
     Raises:
         UserError: naming the number type in which the model computed.
     """
-    if logits_BNV.numel() and not bool(logits_BNV.amax(dim=-1).isfinite().all()):
+    if not logits_BNV.numel():
+        return
+    highest = logits_BNV.amax(dim=-1)
+    if not (math.isfinite(highest.item()) if highest.numel() == 1 else bool(highest.isfinite().all())):
         raise overflow(dtype)
 
 

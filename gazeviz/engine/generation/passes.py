@@ -89,7 +89,7 @@ class PromptRunner:
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """Device that the model runs on."""
         return self._loaded.device
 
     @property
@@ -233,14 +233,8 @@ class PromptRunner:
                 self._value_norms = hook.take_value_norms()
             logits_BNV = output.logits[:, -n_rows:].float() if n_rows else output.logits[:, :0].float()
             check_logits(logits_BNV, self._loaded.dtype)
-            return Outcome(
-                logits_BNV, self._joined(hook) if capture else None, hook.take_account() if plan else None
-            )
-
-    def _joined(self, hook: AttentionHook) -> torch.Tensor:
-        """The recorded rows of all layers as one tensor (B, H, N, P), heads in the tracked set's order."""
-        rows = hook.take_rows()
-        return torch.cat([rows[layer] for layer in sorted(rows)], dim=1)
+            rows_BHNP = hook.take_joined_rows() if capture else None
+            return Outcome(logits_BNV, rows_BHNP, hook.take_account() if plan else None)
 
 
 def shape_key(prompt: Prepared) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""A run once more: the same wish on the same picture, and whether the same tokens come out.
+"""A run once more: the same request on the same picture, and whether the same tokens come out.
 
 Knows what a run was and what the engine answers; where originals are kept is not its business.
 """
@@ -25,7 +25,7 @@ class Original:
     """A run that was kept. picture: as the engine opens it.  fingerprint: of the weights that wrote it."""
 
     id: int
-    wish: ReplayRequest
+    request: ReplayRequest
     picture: Image
     fingerprint: str
     token_ids: tuple[int, ...]
@@ -72,14 +72,14 @@ def replay(original: Original, engine: Engine) -> Replay:
         )
     if not original.token_ids:
         raise UserError(
-            f"Run {original.id} wrote no token to compare with.", next_step="Choose a run that has a text."
+            f"Run {original.id} has no tokens to compare with.", next_step="Choose a run that has a text."
         )
-    wish, usual_tok = original.wish, engine.max_image_tokens
-    engine.max_image_tokens = wish.max_image_tok or usual_tok
+    request, usual_tok = original.request, engine.max_image_tokens
+    engine.max_image_tokens = request.max_image_tok or usual_tok
     try:
         run = engine.generate(
-            original.picture, wish.prompt, steering=wish.steering, max_new_tokens=wish.max_new_tokens,
-            sampling=wish.sampling,
+            original.picture, request.prompt, steering=request.steering,
+            max_new_tokens=request.max_new_tokens, sampling=request.sampling,
         )  # fmt: skip
     finally:
         engine.max_image_tokens = usual_tok

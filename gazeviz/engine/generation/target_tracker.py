@@ -1,4 +1,4 @@
-"""Aiming: from a wish (heads, region, mode, scope) to the plan that the attention hook carries out.
+"""Aiming: from a request (heads, region, mode, scope) to the plan that the attention hook carries out.
 
 Follows the target of one sequence from step to step: its schedule, and where a person pointed it meanwhile.
 Knows prompts and regions; does not run anything.

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-# Shelves: what was computed about a picture, kept within a number of bytes for the next question about it.
+# Caches: what was computed about a picture, kept within a number of bytes for the next question about it.
 #
 # Knows sizes and keys; knows nothing of what lies on it.
 
@@ -50,7 +50,7 @@ class ByteCache(Generic[_T]):
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of all that is on the shelf."""
+        """Bytes of everything that is kept."""
         return sum(size for _, size in self._kept.values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -76,6 +76,7 @@ class Prepared:
         grid: where the P image tokens lie on the picture.
         picture: the opened picture, RGB, in its own size.
         fed_image: what the vision tower receives, read back from the model's inputs.
+        rendered: the prompt in the model's chat form, its picture one placeholder; None where not known.
     """
 
     inputs: dict[str, Tensor]
@@ -84,6 +85,7 @@ class Prepared:
     grid: TokenGrid
     picture: Image.Image
     fed_image: Image.Image
+    rendered: str | None = None
 
     @property
     def input_ids(self) -> Tensor:
@@ -159,6 +161,57 @@ def prepare(
         ) from error
 
 
+def prepare_again(loaded: LoadedModel, first: Prepared, prompt: str) -> Prepared | None:
+    """Prepare another prompt about the picture of `first`, which is the same up to its last image token.
+
+    The picture is neither processed nor hashed again: only what follows it is tokenized. None where that does
+    not give back the end of `first` itself, so that the prompt has to be prepared whole. UserErrors of
+    `prepare` for the prompt.
+    """
+    if first.rendered is None:
+        return None
+    text, mark = render_prompt(loaded, prompt), str(loaded.processor.image_token)
+    (start, end), (own_start, own_end) = text.split(mark), first.rendered.split(mark)
+    stop = int(first.image_positions_tok.max()) + 1
+    if start != own_start or not torch.equal(_ids_of(loaded, own_end, first), first.input_ids[0, stop:]):
+        return None
+    tail = _ids_of(loaded, end, first)
+    inputs = {name: _with_tail(value, first, stop, tail) for name, value in first.inputs.items()}
+    positions = _renumbered(first.positions, stop, stop + len(tail))
+    if positions is None or any(value is None for value in inputs.values()):
+        return None
+    inputs["input_ids"] = torch.cat([first.input_ids[:, :stop], tail[None]], dim=1)
+    _check_length(loaded, stop + len(tail))
+    known = {name: value for name, value in inputs.items() if value is not None}
+    return replace(first, inputs=known, positions=positions, rendered=text)
+
+
+def _ids_of(loaded: LoadedModel, text: str, first: Prepared) -> Tensor:
+    """Token ids of what the template writes behind the picture."""
+    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return torch.tensor(ids, dtype=first.input_ids.dtype, device=first.input_ids.device)
+
+
+def _with_tail(value: Tensor, first: Prepared, stop: int, tail: Tensor) -> Tensor | None:
+    """An input for another tail, the same for every token behind the picture; None where they differ."""
+    if value.shape != first.input_ids.shape or value is first.input_ids:
+        return value
+    behind = value[:, stop:]
+    if not bool((behind == behind[:, :1]).all()):
+        return None
+    return torch.cat([value[:, :stop], behind[:, :1].expand(-1, len(tail))], dim=1)
+
+
+def _renumbered(positions: RopePositions, stop: int, n_tok: int) -> RopePositions | None:
+    """Positions of a prompt with another tail; None where they do not simply go on behind the picture."""
+    index = torch.arange(stop, max(n_tok, positions.n_tok), device=positions.prompt.device)
+    behind = (index + positions.delta_tok).expand(*positions.prompt.shape[:-1], -1)
+    if not torch.equal(behind[..., : positions.n_tok - stop], positions.prompt[..., stop:]):
+        return None
+    numbered = torch.cat([positions.prompt[..., :stop], behind[..., : n_tok - stop]], dim=-1)
+    return RopePositions(numbered, positions.delta_tok)
+
+
 def _prepared(loaded: LoadedModel, picture: Image.Image, text: str, max_image_tokens: int) -> Prepared:
     """Run the processor on a picture and a rendered prompt, and find the image tokens' places."""
     fed = loaded.family.layout.fit(picture, loaded.processor, max_image_tokens)
@@ -170,7 +223,9 @@ def _prepared(loaded: LoadedModel, picture: Image.Image, text: str, max_image_to
     _check_length(loaded, int(ids.shape[1]))
     image_positions_tok = (ids[0] == loaded.image_token_id).nonzero().flatten()
     grid, fed_image = _grid(loaded, picture, fed, int(image_positions_tok.numel()), max_image_tokens)
-    return Prepared(inputs, image_positions_tok, rope_positions(loaded, inputs), grid, picture, fed_image)
+    return Prepared(
+        inputs, image_positions_tok, rope_positions(loaded, inputs), grid, picture, fed_image, text
+    )
 
 
 def render_prompt(loaded: LoadedModel, prompt: str) -> str:

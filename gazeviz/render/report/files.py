@@ -263,7 +263,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"The folder {folder} cannot be made: {error.strerror}.", next_step="Choose another folder."
+            f"The folder {folder} cannot be created: {error.strerror}.", next_step="Choose another folder."
         ) from error
 
 

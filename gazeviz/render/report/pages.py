@@ -19,7 +19,7 @@ from markupsafe import Markup
 from PIL import ImageColor
 
 from gazeviz import __version__
-from gazeviz.domain.wording import format_strength
+from gazeviz.domain.wording import format_change, format_strength
 from gazeviz.render.overlay import ink_on
 from gazeviz.render.report.figures import DrawnFigure, NamedFigure, case_figures, entry_figures
 from gazeviz.render.report.report import (
@@ -33,7 +33,7 @@ from gazeviz.render.report.report import (
     steering_words,
     streaks,
 )
-from gazeviz.render.style import figure_text, one_line, visible
+from gazeviz.render.style import one_line, visible
 from gazeviz.resources import resource_path
 
 # What a report asks to be cited: the paper whose idea this is, and the software.
@@ -198,7 +198,7 @@ def _summary(entry: ReportedRun) -> dict[str, Any]:
         "target": side_words(entry.run.side, steering).removeprefix("steered to "),
         "heads": str(steering.heads.origin) if steering else "",
         "strength": format_strength(steering) if steering else "",
-        "mass": f"{figure_text(audit.mass_before)} → {figure_text(audit.mass_after)}" if audit else "",
+        "mass": format_change(audit.mass_before, audit.mass_after) if audit else "",
         "text": entry.text or entry.run.state,
     }
 

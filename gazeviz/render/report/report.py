@@ -25,17 +25,21 @@ from gazeviz.domain.messages import LoggedRun, StepArrived
 from gazeviz.domain.proven_grid import proven_grid
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.reproduction import cli_line, python_snippet
-from gazeviz.domain.run import Audit, Sampling, Trajectory
+from gazeviz.domain.run import Audit, Trajectory
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.wording import (
     MODE_NAMES,
     SCOPE_NAMES,
-    format_settings,
+    format_audit,
+    format_duration,
+    format_figure,
+    format_rule,
+    format_sampling,
+    format_steering,
     format_strength,
     format_utc,
     plural,
 )
-from gazeviz.render.style import figure_text
 
 # The sentences and rows of a report: settings, audit, tokens with their regions, turns of a target.
 #
@@ -138,51 +142,35 @@ def heads_words(heads: HeadSet, longest: int = _NAMED_HEADS) -> str:
 
 def steering_words(steering: Steering | None) -> str:
     """Say a steering in one line."""
-    if steering is None:
-        return "no steering"
-    many = steering.schedule is not None and len(set(steering.schedule.regions)) > 1
-    where = "a schedule of targets" if many else steering.target.name
-    how = format_settings(steering)
-    return f"{plural(len(steering.heads), 'head')} ({steering.heads.origin}) → {where} · {how}"
-
-
-def sampling_words(sampling: Sampling) -> str:
-    """Say how tokens were chosen."""
-    if sampling.greedy:
-        return "greedy"
-    return f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, seed {sampling.seed}"
+    return "no steering" if steering is None else format_steering(steering)
 
 
 def state_words(entry: ReportedRun) -> str:
     """Say how a run ended, and how long it took."""
     run, summary = entry.run, entry.run.summary
     n_tok = summary.n_tok if summary else len(run.steps)
-    said = [run.state, plural(n_tok, "token")]
+    parts = [run.state, plural(n_tok, "token")]
     if summary is not None:
-        said.append(f"{summary.seconds:.2f} s")
-        said.append("stopped by itself" if summary.finish == "stop" else f"ended by {summary.finish}")
-        said.append(f"junk: {summary.junk}" if summary.junk else "no junk")
+        parts.append(format_duration(summary.seconds))
+        parts.append("stopped by itself" if summary.finish == "stop" else f"ended by {summary.finish}")
+        parts.append(f"junk: {summary.junk}" if summary.junk else "no junk")
     if run.message:
-        said.append(run.message)
-    return " · ".join(said)
+        parts.append(run.message)
+    return " · ".join(parts)
 
 
 def audit_words(audit: Audit | None) -> str:
     """Say in one line whether the bias arrived; "" for a baseline."""
-    if audit is None:
-        return ""
-    before, after = figure_text(audit.mass_before), figure_text(audit.mass_after)
-    return f"mass on target {before} → {after} · {audit.n_target_tok} cells · {audit.n_rows} rows biased"
+    return "" if audit is None else format_audit(audit)
 
 
 def audit_rows(audit: Audit) -> Rows:
-    """Return the audit as rows."""
     return (
         ("heads steered", str(audit.n_heads)),
         ("rows biased", str(audit.n_rows)),
         ("image tokens of the target", str(audit.n_target_tok)),
-        ("mass on the target before", figure_text(audit.mass_before)),
-        ("mass on the target after", figure_text(audit.mass_after)),
+        ("mass on the target before", format_figure(audit.mass_before)),
+        ("mass on the target after", format_figure(audit.mass_after)),
     )
 
 
@@ -190,7 +178,12 @@ def ledger_rows(audit: Audit) -> tuple[tuple[str, ...], ...]:
     """Return the rerouting ledger: group, before, after, gained."""
     ledger = audit.ledger
     return tuple(
-        (group, figure_text(before), figure_text(after), f"{'+' if gained >= 0 else ''}{figure_text(gained)}")
+        (
+            group,
+            format_figure(before),
+            format_figure(after),
+            f"{'+' if gained >= 0 else ''}{format_figure(gained)}",
+        )
         for group, before, after, gained in zip(
             ledger.groups, ledger.before_G, ledger.after_G, ledger.gained_G, strict=True
         )
@@ -228,12 +221,12 @@ def settings(entry: ReportedRun) -> Rows:
             ("mode", MODE_NAMES[steering.mode]),
             ("strength", format_strength(steering)),
             ("rows", SCOPE_NAMES[steering.scope]),
-            ("cells selected by", _rule_words(steering.rule, steering.share)),
+            ("cells selected by", format_rule(steering.rule, steering.share)),
             *([("schedule", _schedule_words(steering))] if steering.schedule else []),
         ]
     rows.append(("heads watched", heads_words(spec.chosen)))
     rows.append(("random control", "none" if spec.control is None else heads_words(spec.control)))
-    rows.append(("sampling", sampling_words(spec.sampling)))
+    rows.append(("sampling", format_sampling(spec.sampling)))
     rows.append(("longest answer", plural(spec.max_new_tokens, "token")))
     rows.append(("started", format_utc(run.started_s)))
     return (*rows, ("ended", state_words(entry)))
@@ -246,26 +239,26 @@ def evaluation_rows(evaluation: Evaluation | DynamicEvaluation) -> Rows:
         figures = evaluation.figures()
         return (
             ("protocol", "dynamic"), ("heads", treatment), ("judge", evaluation.judge),
-            ("narrations", str(figures["items"])), ("rho", figure_text(figures["rho"])),
-            ("on target", figure_text(figures["on_target"])), ("junk", figure_text(figures["junk"])),
+            ("narrations", str(figures["items"])), ("rho", format_figure(figures["rho"])),
+            ("on target", format_figure(figures["on_target"])), ("junk", format_figure(figures["junk"])),
         )  # fmt: skip
     low, high = evaluation.interval()
-    interval = f"{figure_text(evaluation.share())} (95 % interval {figure_text(low)} to {figure_text(high)})"
+    interval = (
+        f"{format_figure(evaluation.share())} (95 % interval {format_figure(low)} to {format_figure(high)})"
+    )
     return (
         ("protocol", evaluation.protocol), ("heads", treatment), ("judge", evaluation.judge),
         ("answers", str(len(evaluation.answers))), ("hit", interval),
-        ("chance", figure_text(evaluation.chance)), ("junk", figure_text(evaluation.junk_share)),
-        ("unchanged", figure_text(evaluation.unchanged_share)),
+        ("chance", format_figure(evaluation.chance)), ("junk", format_figure(evaluation.junk_share)),
+        ("unchanged", format_figure(evaluation.unchanged_share)),
     )  # fmt: skip
-
-
-def _rule_words(rule: str, share: float) -> str:
-    return "centre" if rule == "centre" else f"share of {share:g} or more"
 
 
 def _schedule_words(steering: Steering) -> str:
     switches = steering.schedule.switches if steering.schedule else ()
-    return ", ".join(f"from token {step}: {region.name if region else 'let go'}" for step, region in switches)
+    return ", ".join(
+        f"from token {step}: {region.name if region else 'no target'}" for step, region in switches
+    )
 
 
 def _size_words(entry: ReportedRun) -> str:

@@ -98,7 +98,6 @@ class Measurement:
     def evaluate(
         self, treatment: Treatment, pictures: Pictures, what: str, options: Mapping[str, Any] | None = None
     ) -> Evaluation:
-        """One treatment on pictures."""
         return self.evaluate_all([treatment], pictures, what, options)[0]
 
     def evaluate_all(

@@ -33,8 +33,8 @@ class RememberingEngine(Engine):
 
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__(loaded)
-        self._shelf_of_features = FeatureCache(loaded.model.model.get_image_features)
-        loaded.model.model.get_image_features = self._shelf_of_features.features
+        self._feature_cache = FeatureCache(loaded.model.model.get_image_features)
+        loaded.model.model.get_image_features = self._feature_cache.features
         # The picture itself is kept, so that its id is not given to another one.
         self._pictures: OrderedDict[int, tuple[Any, Tensor, dict[str, Prepared]]] = OrderedDict()
 
@@ -50,10 +50,10 @@ class RememberingEngine(Engine):
         """As `Engine.prepared`, each picture and prompt once."""
         if id(image) not in self._pictures:
             made = super().prepared(image, prompt)
-            self._pictures[id(image)] = (image, self._shelf_of_features.put(made.inputs), {})
+            self._pictures[id(image)] = (image, self._feature_cache.put(made.inputs), {})
             if len(self._pictures) > _PICTURES:
                 _, (_, numbers, _) = self._pictures.popitem(last=False)
-                self._shelf_of_features.drop(numbers)
+                self._feature_cache.drop(numbers)
         self._pictures.move_to_end(id(image))
         _, numbers, by_prompt = self._pictures[id(image)]
         if prompt not in by_prompt:

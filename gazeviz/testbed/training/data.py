@@ -213,7 +213,6 @@ def _ask_scenes(rng: np.random.Generator) -> Asked:
 def _draw_strip(
     rng: np.random.Generator, layout: tuple[int, int], sizes_px: tuple[Size, Size], asked: Asked
 ) -> tuple[Image.Image, list[Block | None]]:
-    """A strip and its blocks."""
     facts = grammar.draw_facts(rng, layout[0] * layout[1], "train", DISTINCT_SHARE)
     drawn_px, fed_px = sizes_px
     image = draw_strip(facts, layout, *drawn_px, rng)

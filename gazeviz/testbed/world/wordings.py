@@ -205,7 +205,6 @@ def with_unknown_word(rng: np.random.Generator, question: str) -> str:
 
 
 def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    """One of the options."""
     return options[int(rng.integers(len(options)))]
 
 

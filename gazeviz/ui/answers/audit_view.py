@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.run import Account, Audit
 from gazeviz.domain.steering import GROUP_NAMES, TARGET
-from gazeviz.render.style import figure_text
-from gazeviz.ui.answers.run_text import arrived, audit_text, mass_text, rerouting_text
+from gazeviz.domain.wording import format_change, format_figure, format_gain
+from gazeviz.ui.answers.run_text import arrived, audit_text, rerouting_text
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import as_written, draw_words, named
 
@@ -55,9 +55,9 @@ class VerdictWords(QWidget):
     def show_pairs(self, pairs: Pairs, indent_px: int) -> None:
         """Take the pairs; one without its first word is a remark."""
         self._pairs, self._indent_px = pairs, indent_px
-        said = ", ".join(f"{key} {value}".strip() for key, value in pairs)
-        self.setAccessibleName(said)
-        self.setToolTip(as_written(f"{said}\n{_JUDGED_HOW}" if any(key for key, _ in pairs) else said))
+        text = ", ".join(f"{key} {value}".strip() for key, value in pairs)
+        self.setAccessibleName(text)
+        self.setToolTip(as_written(f"{text}\n{_JUDGED_HOW}" if any(key for key, _ in pairs) else text))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -125,7 +125,6 @@ class VerdictLine(QWidget):
         return self._open and not self._fold.isHidden()
 
     def show_nothing(self) -> None:
-        """Say nothing."""
         self._show((), None)
 
     def show_progress(self, text: str) -> None:
@@ -134,8 +133,8 @@ class VerdictLine(QWidget):
 
     def show_verdict(self, junk: Junk | None, judged: tuple[str, str] | None, audit: Audit | None) -> None:
         """Say what became of it. judged: what its words are about, None where there are no captions."""
-        said = ("junk", junk or "no")
-        self._show((said,) if judged is None else (said, judged), audit)
+        parts = ("junk", junk or "no")
+        self._show((parts,) if judged is None else (parts, judged), audit)
 
     def _show(self, pairs: Pairs, audit: Audit | None) -> None:
         if pairs == self._pairs and audit is self._audit:
@@ -143,8 +142,9 @@ class VerdictLine(QWidget):
         self._pairs, self._audit = pairs, audit
         self._fold.setVisible(audit is not None)
         if audit is not None:
-            self._fold.setText(mass_text(audit))
-            self._fold.setAccessibleName(f"Audit: {mass_text(audit)}")
+            moved = f"mass on target {format_change(audit.mass_before, audit.mass_after)}"
+            self._fold.setText(moved)
+            self._fold.setAccessibleName(f"Audit: {moved}")
         self._draw()
 
     def _draw(self) -> None:
@@ -195,7 +195,7 @@ class AuditDetails(QScrollArea):
     def show_audit(self, audit: Audit) -> None:
         """Show another run's audit."""
         self._touched.setText(audit_text(audit))
-        warning = "" if arrived(audit) else " The bias hardly shows: look at strength, scope and heads."
+        warning = "" if arrived(audit) else " The bias has little effect: check strength, rows and heads."
         self._rerouted.setText(rerouting_text(audit.ledger) + warning)
         self._table.show_ledger(audit.ledger)
 
@@ -225,8 +225,8 @@ class LedgerTable(QWidget):
         for row, group in enumerate(_ORDER):
             before, after = before_G[group], after_G[group]
             change = after - before
-            texts = (ledger.groups[group], figure_text(before), figure_text(after),
-                     f"{'+' if change > 0 else ''}{figure_text(change)}")  # fmt: skip
+            texts = (ledger.groups[group], format_figure(before), format_figure(after),
+                     format_gain(change))  # fmt: skip
             for cell, text in zip(self._cells[row], texts, strict=True):
                 cell.setText(text)
             self._bars[row].show_masses(before, after)
@@ -245,7 +245,7 @@ class BeforeAfter(QWidget):
     def show_masses(self, before: float, after: float) -> None:
         """Take two masses in [0, 1]."""
         self._before, self._after = before, after
-        self.setAccessibleName(f"{figure_text(before)} before, {figure_text(after)} after")
+        self.setAccessibleName(f"{format_figure(before)} before, {format_figure(after)} after")
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

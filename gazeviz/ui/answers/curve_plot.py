@@ -16,7 +16,7 @@ from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.plot_place import PlotPlace, token_ticks
 
@@ -137,7 +137,7 @@ class TrajectoryCurves(QWidget):
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             painter.setPen(colours.soft)
             label = QRectF(0, y - 8, rect.left() - 6, 16)
-            figure = f"{mass:g}" if mass >= 10 else figure_text(mass)
+            figure = f"{mass:g}" if mass >= 10 else format_figure(mass)
             painter.drawText(label, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, figure)
         for token in token_ticks(place.n_tok, place.width_px):
             label = QRectF(place.x_of(token) - 20, rect.bottom() + 3, 40, 14)

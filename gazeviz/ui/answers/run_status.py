@@ -14,6 +14,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord, SteeringSettings
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.steering import HARD
+from gazeviz.domain.wording import plural
 from gazeviz.ui.answers.token_cursor import Column
 
 Tone: TypeAlias = Literal["quiet", "warning", "error"]
@@ -52,7 +53,7 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
             return None
         case "cancelled":
             happened = record.message or ("" if n_tok else "Stopped before the first token.")
-            return Situation(happened or f"Stopped after {_tokens(n_tok)}.", "", _again(record))
+            return Situation(happened or f"Stopped after {plural(n_tok, 'token')}.", "", _again(record))
         case "failed":
             return Situation(record.message or "The run failed.", "", _again(record), "error")
         case "lost":
@@ -63,7 +64,7 @@ def situation(model: SessionModel, side: Column, record: RunRecord | None) -> Si
 
 def _nothing_yet(model: SessionModel, side: Column) -> Situation:
     if model.worker_state == "lost":
-        return Situation(model.worker_message or "The worker is gone.", "", "run.restart_worker", "error")
+        return Situation(model.worker_message or "The worker has ended.", "", "run.restart_worker", "error")
     ready = readiness(model, side)
     if not ready.can_run:
         return Situation(ready.sentence, ready.next_step)
@@ -72,7 +73,7 @@ def _nothing_yet(model: SessionModel, side: Column) -> Situation:
     target = model.target_region
     where = "the scheduled targets" if model.schedule or target is None else target.name
     n_heads = len(model.chosen)
-    heads = f"{n_heads} head{'' if n_heads == 1 else 's'}"
+    heads = plural(n_heads, "head")
     return Situation(f"{heads} will be pointed at {where}.", "", "run.both")
 
 
@@ -96,7 +97,9 @@ def _done(record: RunRecord) -> Situation | None:
     if summary.junk is not None:
         return junk_warning(record, summary.junk)
     if summary.finish == "length":
-        return Situation(f"Stopped at {_tokens(len(record.steps))}.", "Raise the limit to let it finish.")
+        return Situation(
+            f"Stopped at {plural(len(record.steps), 'token')}.", "Raise the limit to let it finish."
+        )
     return None
 
 
@@ -130,7 +133,3 @@ def weaker(record: RunRecord, settings: SteeringSettings) -> SteeringSettings:
 def _again(record: RunRecord) -> str:
     """The command that runs the same side once more."""
     return f"run.{record.side}"
-
-
-def _tokens(n_tok: int) -> str:
-    return f"{n_tok} token{'' if n_tok == 1 else 's'}"

@@ -16,9 +16,16 @@ from gazeviz.app.session.values import RunRecord
 from gazeviz.domain.messages import StepArrived
 from gazeviz.domain.region import region_colour
 from gazeviz.domain.run import Account, Audit
-from gazeviz.domain.steering import TARGET, Steering
-from gazeviz.domain.wording import format_strength, quoted_token
-from gazeviz.render.style import figure_text
+from gazeviz.domain.steering import TARGET
+from gazeviz.domain.wording import (
+    format_duration,
+    format_figure,
+    format_percent,
+    format_sampling,
+    format_settings,
+    plural,
+    quoted_token,
+)
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.region_cue import RegionCue
 
@@ -91,14 +98,6 @@ def _without_repeats(names: Sequence[str | None]) -> tuple[str | None, ...]:
     return tuple(name for place, name in enumerate(names) if place == 0 or name != names[place - 1])
 
 
-MODE_WORDS: Final = {
-    "boost_suppress": "boost/suppress",
-    "suppress_image": "suppress image",
-    "suppress_all": "suppress all",
-    "max_suppress_all": "max suppress all",
-    "knock_out": "knock out",
-    "mass": "fixed mass",
-}
 _SHOWN_TARGETS: Final = 3
 _TINY_GAIN: Final = 0.01
 
@@ -117,40 +116,26 @@ def steering_parts(record: RunRecord, cues: RunCues) -> tuple[HeaderPart, ...]:
     logged = f"log, run {record.id} · " if record.logged else ""
     if steering is None:
         return (HeaderPart(f"{logged}no steering"),)
-    n_heads = len(steering.heads)
-    parts = [HeaderPart(f"{logged}{n_heads} head{'' if n_heads == 1 else 's'} → ")]
+    parts = [HeaderPart(f"{logged}{plural(len(steering.heads), 'head')} → ")]
     names = targets_of(record)
     for place, name in enumerate(names[:_SHOWN_TARGETS]):
         if place:
             parts.append(HeaderPart(" → "))
-        parts.append(HeaderPart(name, cues.named(name)) if name else HeaderPart("let go"))
+        parts.append(HeaderPart(name, cues.named(name)) if name else HeaderPart("no target"))
     if len(names) > _SHOWN_TARGETS:
         parts.append(HeaderPart(f" → {len(names) - _SHOWN_TARGETS} more"))
-    return (*parts, HeaderPart(" · " + " · ".join(_settings(steering))))
-
-
-def _settings(steering: Steering) -> tuple[str, ...]:
-    strength = steering.strength
-    dose = strength.replace("_", " ") if isinstance(strength, str) else f"{strength:g}"
-    if steering.mode == "mass":
-        dose = f"alpha {figure_text(steering.alpha)}"
-    if steering.mode == "knock_out":
-        dose = format_strength(steering)
-    return MODE_WORDS[steering.mode], dose, steering.scope.replace("_", " ")
+    return (*parts, HeaderPart(f" · {format_settings(steering)}"))
 
 
 def header_tip(record: RunRecord) -> str:
-    """All that a run was asked, for whoever points at its header."""
+    """Everything that a run was asked for, shown where the pointer rests on its header."""
     spec, steering = record.spec, record.spec.steering
-    sampling = spec.sampling
-    how = "greedy" if sampling.greedy else (
-        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, seed {sampling.seed}"
-    )  # fmt: skip
-    lines = [f"Run {record.id}: “{spec.prompt}”", f"at most {spec.max_new_tokens} new tokens, {how}"]
+    length = plural(spec.max_new_tokens, "new token")
+    lines = [f"Run {record.id}: “{spec.prompt}”", f"at most {length}, {format_sampling(spec.sampling)}"]
     if steering is not None:
         lines.append(f"{steering.heads.origin}: {steering.heads}")
-        lines.append(" · ".join(_settings(steering)))
-        names = [name or "let go" for name in targets_of(record)]
+        lines.append(format_settings(steering))
+        names = [name or "no target" for name in targets_of(record)]
         lines.append("targets: " + " → ".join(names))
     return "\n".join(lines)
 
@@ -161,9 +146,9 @@ def token_tip(record: RunRecord, index: int, cues: RunCues) -> str:
     head = f"<b>Token {index}</b> &nbsp;<code>{escape(_said(record, step))}</code>"
     if not step.text:
         head += f"<br>adds no text: {_why_no_text(record, step)}"
-    facts = (
-        f"id {step.token_id} · log p {step.logprob:.2f} ({_percent(step.logprob)}) · {_ms_text(step.ms)}"
-        + (f"<br>steered to {escape(step.target)}" if step.target else "")
+    took = format_duration(step.ms / 1000)
+    facts = f"id {step.token_id} · log p {step.logprob:.2f} ({_probability(step.logprob)}) · {took}" + (
+        f"<br>steered to {escape(step.target)}" if step.target else ""
     )
     return f"{head}<br>{facts}{_mass_table(step, cues)}"
 
@@ -182,12 +167,12 @@ def _mass_table(step: StepArrived, cues: RunCues) -> str:
         bold = f"<b>{name}</b>" if place == step.looks_at else name
         square = f'<span style="color:{cue.colour}">■</span> {cue.number}'
         rows.append(f"<tr><td>{square}&nbsp;</td><td>{bold}</td>"
-                    f'<td align="right">&nbsp;&nbsp;{escape(figure_text(mass))}</td></tr>')  # fmt: skip
+                    f'<td align="right">&nbsp;&nbsp;{escape(format_figure(mass))}</td></tr>')  # fmt: skip
     if not rows:
-        return "<br>no region was there to look at"
+        return "<br>There were no regions to look at."
     rest = max(0.0, 1.0 - float(step.map_P.sum()))
     rows.append(f'<tr><td></td><td>not on the picture</td><td align="right">&nbsp;&nbsp;'
-                f"{escape(figure_text(rest))}</td></tr>")  # fmt: skip
+                f"{escape(format_figure(rest))}</td></tr>")  # fmt: skip
     return f"<table cellspacing=0>{''.join(rows)}</table>"
 
 
@@ -196,19 +181,15 @@ def progress_text(record: RunRecord, followed: bool) -> str:
     n_tok = len(record.steps)
     pace = sorted(step.ms for step in record.steps[-16:])[min(n_tok, 16) // 2]
     hint = "" if followed else " · Esc follows"
-    return f"writing · token {n_tok} of at most {record.spec.max_new_tokens} · {_ms_text(pace)} each{hint}"
-
-
-def mass_text(audit: Audit) -> str:
-    """The audit in a line: "mass on target .19 → .81"."""
-    return f"mass on target {figure_text(audit.mass_before)} → {figure_text(audit.mass_after)}"
+    took, most = format_duration(pace / 1000), record.spec.max_new_tokens
+    return f"writing · token {n_tok} of at most {most} · {took} each{hint}"
 
 
 def audit_text(audit: Audit) -> str:
     """What was touched, so that a person can trust that the steering arrived."""
     return (
-        f"{audit.n_heads} head{_s(audit.n_heads)} · {audit.n_rows} biased row{_s(audit.n_rows)}"
-        f" · {audit.n_target_tok} target token{_s(audit.n_target_tok)}"
+        f"{plural(audit.n_heads, 'head')} · {plural(audit.n_rows, 'biased row')}"
+        f" · {plural(audit.n_target_tok, 'target cell')}"
     )
 
 
@@ -221,13 +202,13 @@ def rerouting_text(ledger: Account) -> str:
     """Where the target's mass came from: "The target gained .62: .41 from other image tokens, ..."."""
     gained = ledger.gained_G.tolist()
     if gained[TARGET] <= 0:
-        return f"The target lost {figure_text(-gained[TARGET])}: the steering did not reach it."
+        return f"The target lost {format_figure(-gained[TARGET])}: the steering did not reach it."
     losses = sorted(
         ((-gain, group) for gain, group in zip(gained, ledger.groups, strict=True) if gain < -0.005),
         reverse=True,
     )
-    sources = ", ".join(f"{figure_text(loss)} from {group}" for loss, group in losses)
-    return f"The target gained {figure_text(gained[TARGET])}" + (f": {sources}." if sources else ".")
+    sources = ", ".join(f"{format_figure(loss)} from {group}" for loss, group in losses)
+    return f"The target gained {format_figure(gained[TARGET])}" + (f": {sources}." if sources else ".")
 
 
 def tokens_table(record: RunRecord, cues: RunCues) -> str:
@@ -251,14 +232,5 @@ def _hidden(text: str) -> bool:
     return any(not character.isprintable() for character in text)
 
 
-def _percent(logprob: float) -> str:
-    share = math.exp(min(0.0, logprob)) * 100
-    return f"{share:.0f} %" if share >= 1 else "< 1 %"
-
-
-def _ms_text(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms >= 1 else "< 1 ms"
-
-
-def _s(n: int) -> str:
-    return "" if n == 1 else "s"
+def _probability(logprob: float) -> str:
+    return format_percent(math.exp(min(0.0, logprob)))

@@ -20,9 +20,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord
 from gazeviz.domain.answer_text import named_regions
-from gazeviz.domain.wording import quoted_tokens
-from gazeviz.render.overlay import ink_on
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure, plural, quoted_tokens
 from gazeviz.ui.answers.curve_plot import TrajectoryCurves
 from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
@@ -30,6 +28,7 @@ from gazeviz.ui.answers.trajectory_marks import Mention, PlotMarks, TargetSpan, 
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, choice_button, named
 from gazeviz.ui.widgets.plot_place import PlotPlace, span_of, top_of
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 # The legend of a trajectory: each region's number, colour, name, and its mass at the token looked at.
 #
@@ -69,9 +68,9 @@ class TrajectoryLegend(QWidget):
         """Take the rows, in the order of the regions."""
         if (title, rows) != (self._title, self._rows):
             self._title, self._rows = title, rows
-            said = [_sentence(row) for row in rows]
-            self.setToolTip(as_written("\n".join([title, *said])) if rows else "")
-            self.setAccessibleName(", ".join(["Legend", title, *said]))
+            parts = [_sentence(row) for row in rows]
+            self.setToolTip(as_written("\n".join([title, *parts])) if rows else "")
+            self.setAccessibleName(", ".join(["Legend", title, *parts]))
             self.update()
 
     @property
@@ -125,12 +124,7 @@ class TrajectoryLegend(QWidget):
 
     def _draw_name(self, painter: QPainter, rect: QRectF, row: LegendRow, letters: int) -> None:
         chip = QRectF(rect.left(), rect.top() + 1.5, _CHIP_PX + 5 * max(0, len(row.number) - 1), _CHIP_PX)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(row.colour))
-        painter.drawRoundedRect(chip, 4, 4)
-        painter.setFont(theme.font_mono(9, 500))
-        painter.setPen(QColor(ink_on(row.colour)))
-        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, row.number)
+        draw_badge(painter, chip, row.number, row.colour, theme.font_mono(9, 500))
         figure = QFontMetricsF(theme.font_mono(11)).horizontalAdvance("0" * letters)
         room = rect.right() - chip.right() - figure - 12
         if self.columns == 1 and room > 24:
@@ -167,15 +161,15 @@ class LineKey(QWidget):
 
 
 def _figure(row: LegendRow) -> str:
-    return "" if row.mass is None else figure_text(row.mass)
+    return "" if row.mass is None else format_figure(row.mass)
 
 
 def _sentence(row: LegendRow) -> str:
     text = f"{row.number} {row.name}".strip()
     if row.mass is not None:
-        text += f": {figure_text(row.mass)}"
+        text += f": {format_figure(row.mass)}"
     if row.control is not None:
-        text += f", random control {figure_text(row.control)}"
+        text += f", random control {format_figure(row.control)}"
     return text
 
 
@@ -234,19 +228,20 @@ class TrajectoryPlot(QWidget):
         self._about = named(ElidedLabel(), "trajectoryAbout")
         self._about.setProperty("role", "soft")
         self._side = choice_button(
-            "trajectorySide", "Whose tokens are shown; the cursor goes there",
-            (("steered", "Steered"), ("baseline", "Baseline")), self._on_side_chosen,
+            "trajectorySide", "The answer whose tokens are shown; the cursor moves there",
+            (("steered", "Steered"), ("baseline", "Baseline")), self._on_side_chosen, "Trajectory of",
         )  # fmt: skip
         self._control = named(QCheckBox("random heads"), "trajectoryControl")
         self._control.setAccessibleName("Show a random control")
         self._control.setToolTip(
-            "As many heads drawn at random from the others, dashed: what chance looks like"
+            "The same number of heads drawn at random from the others, dashed: the level of chance"
         )
         self._control.toggled.connect(lambda on: setattr(self._model, "show_control", on))
         self._unit = choice_button(
-            "trajectoryUnit", "What is counted: attention as it is, or times the norm of what is read there",
+            "trajectoryUnit", "What is drawn: raw attention, or attention weighted by the norm of the values",
             (("raw", "Raw mass"), ("weighted", "Value-weighted")),
             lambda key: setattr(self._model, "weighted", key == "weighted"),
+            "Trajectory",
         )  # fmt: skip
         for button in (self._side, self._unit):
             button.setProperty("kind", "flat")
@@ -282,7 +277,7 @@ class TrajectoryPlot(QWidget):
     def _on_step_arrived(self, run_id: int, _: int) -> None:
         shown = self._shown()
         if shown is not None and shown.id == run_id:
-            self._frame.wish(REFRESH_MS)
+            self._frame.request(REFRESH_MS)
 
     def _on_cursor_changed(self) -> None:
         shown = self._shown()
@@ -318,7 +313,7 @@ class TrajectoryPlot(QWidget):
         self._drawn = self._collect(record)
         self._draw(self._drawn)
         self._show_mark()
-        self._legend_frame.wish(LEGEND_MS)
+        self._legend_frame.request(LEGEND_MS)
 
     def refresh(self) -> None:
         """Draw what is shown now."""
@@ -453,13 +448,13 @@ def mentions_of(record: RunRecord, cues: RunCues) -> list[Mention]:
 def about(record: RunRecord, alone: bool) -> str:
     """What the curves are of, in a few words. alone: no button says which side it is."""
     n_heads = len(record.chosen)
-    heads = f"{n_heads} head{'s' if n_heads > 1 else ''}" if n_heads else "all heads"
+    heads = plural(n_heads, "head") if n_heads else "all heads"
     return f"{record.side} · {heads}, mean" if alone else f"{heads}, mean"
 
 
 def _why_empty(model: SessionModel, record: RunRecord | None) -> str:
     if record is not None:
-        return "No region was painted when this was written. Paint one, or choose a layout, and run again."
+        return "There were no regions during this run. Paint one, or choose a layout, and run again."
     if any(run is not None and not run.ended for run in map(model.run_of, COLUMNS)):
         return "Waiting for the first token …"
     return "Run the prompt (Space): the mass on each region is drawn here, token by token."

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QWidget
 from gazeviz.render.overlay import ink_on
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.plot_place import BLOCK_PX, PlotPlace
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 _CHIP_PX = 14.0
 _SEEN_FROM = 0.12  # of the axis: below, a region has no number on its curve
@@ -165,7 +166,7 @@ class TrajectoryMarks(QWidget):
         for mention in self._marks.mentions:
             self._draw_mention(painter, mention)
         for rect, number, colour in self._chips:
-            _draw_chip(painter, rect, number, colour)
+            draw_badge(painter, rect, number, colour, theme.font_mono(9, 500), edge=theme.current().panel)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.current().accent, 1))
@@ -215,14 +216,6 @@ class TrajectoryMarks(QWidget):
         painter.drawPolygon(QPolygonF(list(corners)))
         painter.setPen(theme.current().ink)
         painter.drawText(QPointF(x + 6, y + 2), mention.number)
-
-
-def _draw_chip(painter: QPainter, rect: QRectF, number: str, colour: str) -> None:
-    painter.setPen(QPen(theme.current().panel, 1))
-    painter.setBrush(QColor(colour))
-    painter.drawRoundedRect(rect, 4, 4)
-    painter.setPen(QColor(ink_on(colour)))
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, number)
 
 
 def _place_numbers(place: PlotPlace, marks: PlotMarks) -> list[tuple[QRectF, str, str]]:

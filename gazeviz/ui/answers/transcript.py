@@ -11,7 +11,7 @@ from html import escape
 from typing import Final, cast
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -44,8 +44,9 @@ from gazeviz.ui.answers.run_text import (
 )
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
 from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.command import Command, add_commands
 from gazeviz.ui.widgets.controls import choice_button, draw_words, hairline, named
+from gazeviz.ui.widgets.region_badge import draw_badge
 from gazeviz.ui.widgets.region_cue import RegionCue
 from gazeviz.ui.widgets.token_flow import Mark, TokenFlow, spell
 
@@ -119,12 +120,7 @@ class HeaderLine(QWidget):
     def _draw_badge(self, painter: QPainter, x_px: float, cue: RegionCue) -> float:
         width_px = _BADGE_PX + 6.0 * (len(cue.number) - 1)
         badge = QRectF(x_px, _BASELINE_PX - 11, width_px, _BADGE_PX)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(cue.solid)
-        painter.drawRoundedRect(badge, 3, 3)
-        painter.setFont(theme.font_mono(10, 500))
-        painter.setPen(cue.ink)
-        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, cue.number)
+        draw_badge(painter, badge, cue.number, cue.colour, theme.font_mono(10, 500), radius_px=3)
         return x_px + width_px + 4
 
 
@@ -323,9 +319,9 @@ class TranscriptColumn(QWidget):
         text = "".join(step.text for step in steps).strip()
         if mark.first != mark.last or record is None or cues is None or not steps:
             return f"tokens {mark.first} to {mark.last}: {text}"
-        said = text or token_sign(steps[0].token_id, record.special_tokens)
+        label = text or token_sign(steps[0].token_id, record.special_tokens)
         cue = cues.of_step(steps[0], "looks_at")
-        return f"token {mark.first}: {said}, looks at {cue.name if cue is not None else 'no region'}"
+        return f"token {mark.first}: {label}, looks at {cue.name if cue is not None else 'no region'}"
 
     def _mark(self) -> Mark | None:
         cursor, n_tok = self._model.cursor, self.flow.n_tok
@@ -408,7 +404,7 @@ class TranscriptColumn(QWidget):
     def _on_reason_changed(self, *_: object) -> None:
         """While there is no run, what one needs is said."""
         if self._record is None:
-            self._foot.wish()
+            self._foot.request()
 
     def _on_run_changed(self, run_id: int) -> None:
         record = self._model.run_of(self._side)
@@ -418,9 +414,9 @@ class TranscriptColumn(QWidget):
             self._append_new()
             self.refresh_mark()
             self._refresh_header()
-            self._foot.wish()
+            self._foot.request()
         elif record is None or record.state == "queued":
-            self._foot.wish()  # what the other side does can be what this one waits for
+            self._foot.request()  # what the other side does can be what this one waits for
 
     def _on_step_arrived(self, run_id: int, index: int) -> None:
         record = self._record
@@ -436,7 +432,7 @@ class TranscriptColumn(QWidget):
         if first or record.steps[index].target != before:
             self._refresh_words()
         else:
-            self._progress.wish(_PROGRESS_MS)
+            self._progress.request(_PROGRESS_MS)
 
     def _look_for_loops(self, record: RunRecord) -> None:
         junk = junk_kind(record.text)
@@ -473,22 +469,38 @@ class TranscriptColumn(QWidget):
         if record is None or cursor is None or cursor.side != self._side:
             self.copy_text()
             return
-        said = (record.steps[step].text for step in cursor.steps if step < len(record.steps))
-        QGuiApplication.clipboard().setText("".join(said))
+        text = (record.steps[step].text for step in cursor.steps if step < len(record.steps))
+        QGuiApplication.clipboard().setText("".join(text))
 
     def copy_table(self) -> None:
         """Copy every token with its figures, for a spreadsheet."""
         if self._record is not None and self._cues is not None:
             QGuiApplication.clipboard().setText(tokens_table(self._record, self._cues))
 
+    @property
+    def copy_commands(self) -> list[Command]:
+        """Copying the text of this side, or a part of it."""
+
+        def nothing() -> str | None:
+            there = self._record is not None and bool(self._record.steps)
+            return None if there else f"There is no {self._side} answer yet. Run the model first."
+
+        side = self._side
+        return [
+            Command(f"answers.copy_selection_{side}", f"Copy selected tokens of the {side} answer", "",
+                    "Copy the text of the tokens that are selected.", self.copy_selection, nothing,
+                    label="Copy selected tokens"),
+            Command(f"answers.copy_text_{side}", f"Copy the text of the {side} answer", "",
+                    "Copy the whole text.", self.copy_text, nothing, label="Copy the text"),
+            Command(f"answers.copy_table_{side}", f"Copy all tokens of the {side} answer with figures", "",
+                    "Copy every token with its figures, as columns for a spreadsheet.", self.copy_table,
+                    nothing, label="Copy all tokens with figures"),
+        ]  # fmt: skip
+
     def _on_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, act in (("Copy selected tokens", self.copy_selection), ("Copy the text", self.copy_text),
-                           ("Copy all tokens with figures", self.copy_table)):  # fmt: skip
-            action = QAction(text, menu)
-            action.triggered.connect(act)
-            menu.addAction(action)
+        add_commands(menu, self.copy_commands)
         menu.popup(self.flow.viewport().mapToGlobal(at))
 
     def _draw_icon(self) -> None:
@@ -518,6 +530,7 @@ class TranscriptView(QWidget):
             "Colour tokens by the region that the chosen heads look at most, or by their target",
             _TINTS,
             self._on_tint,
+            "Tokens",
         )
         self.tint.setProperty("kind", "flat")
         self.tint.setFont(theme.font_ui(12, 500))
@@ -528,6 +541,11 @@ class TranscriptView(QWidget):
         layout.addWidget(self.columns["baseline"], 1)
         layout.addWidget(hairline(vertical=True))
         layout.addWidget(self.columns["steered"], 1)
+
+    @property
+    def copy_commands(self) -> list[Command]:
+        """Copying the text of either side."""
+        return [command for column in self.columns.values() for command in column.copy_commands]
 
     def show_commands(self, commands: Sequence[Command]) -> None:
         """Offer these beside what is said of a run."""

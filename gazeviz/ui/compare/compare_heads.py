@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, Q
 
 from gazeviz.app.history.comparison import LETTERS, HeadsCompared, Overlap
 from gazeviz.domain.heads import Head
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, named, soft, soft_text
 from gazeviz.ui.widgets.letters import draw_letter, letter_colour
@@ -195,7 +195,7 @@ class PairTable(QWidget):
         painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 3, 3)
         painter.setPen(colours.ink)
         painter.setFont(theme.font_mono(11, 600 if chosen and self.hasFocus() else 400))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, figure_text(overlap.jaccard))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, format_figure(overlap.jaccard))
 
 
 class OverlapLegend(QWidget):
@@ -297,10 +297,10 @@ def pair_sentence(overlap: Overlap, pair: tuple[int, int]) -> str:
     """Two sets in figures."""
     first, second = (LETTERS[place] for place in pair)
     shared = f"{first} \N{INTERSECTION} {second}  {len(overlap.shared)}"
-    said = [shared, f"Jaccard {figure_text(overlap.jaccard)}"]
+    parts = [shared, f"Jaccard {format_figure(overlap.jaccard)}"]
     if overlap.rank_correlation is not None:
-        said.append(f"rank correlation {figure_text(overlap.rank_correlation)}")
-    return " · ".join(said)
+        parts.append(f"rank correlation {format_figure(overlap.rank_correlation)}")
+    return " · ".join(parts)
 
 
 def _watched_words(compared: HeadsCompared, pair: tuple[int, int]) -> str:

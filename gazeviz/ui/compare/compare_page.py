@@ -69,7 +69,7 @@ class CompareView(QWidget):
         self._ids: tuple[int, ...] = ()
         self._sessions: tuple[tuple[int, str], ...] = ()
         self._pair_from: tuple[int, int] | None = None
-        self._wish = 0
+        self._latest = 0
         self._shows = self._is_refusal = False
         self.rankings = CompareRankings(model, controller)
         self.runs, self.sessions = CompareRuns(), CompareSessions()
@@ -155,7 +155,7 @@ class CompareView(QWidget):
 
     def clear(self) -> None:
         """Compare nothing: say how to begin."""
-        self._wish += 1
+        self._latest += 1
         self._ids, self._pair_from = (), None
         self._say(_EMPTY, "Hold Ctrl or Shift while you click to choose several.", is_refusal=False)
 
@@ -169,7 +169,7 @@ class CompareView(QWidget):
 
     def show_rankings(self, names: Sequence[str] = ()) -> None:
         """Compare two to six rankings of the loaded model, the first six where none is named."""
-        self._wish += 1
+        self._latest += 1
         self._ids, self._pair_from = (), None
         try:
             self.rankings.show_rankings(names or tuple(self._model.rankings)[:MOST])
@@ -202,11 +202,11 @@ class CompareView(QWidget):
 
     def _ask(self, question: Callable[[Any], _T], answer: Callable[[_T | NotCompared], None]) -> None:
         """Ask the archive; an answer to what is not wanted any more is dropped."""
-        self._wish += 1
-        wish = self._wish
+        self._latest += 1
+        request = self._latest
 
         def on_answer(found: _T | NotCompared) -> None:
-            if wish == self._wish:
+            if request == self._latest:
                 answer(found)
 
         self._archive.ask("compare", told(question), on_answer)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -24,10 +24,12 @@ from gazeviz.app.history.comparison import LETTERS, MOST, HeadsCompared, compare
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
+from gazeviz.domain.wording import format_ranking_name, plural
 from gazeviz.ui.compare.compare_heads import CompareHeads, PairTable
-from gazeviz.ui.compare.ranking_scatter import CompareScatter, spoken
+from gazeviz.ui.compare.ranking_scatter import CompareScatter
 from gazeviz.ui.compare.shared import close_button, make_quiet
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import ElidedLabel, LabelledSlider, MenuButton, hairline, named
 from gazeviz.ui.widgets.letters import LetterBadge
 
@@ -54,6 +56,7 @@ class CompareRankings(QWidget):
         self._heads, self._table = CompareHeads(), RankTable()
         self._scatter, self._sides = CompareScatter(model, controller), QStackedWidget()
         self._choose = MenuButton("Rankings", "compareRankingNames", f"Choose two to {MOST} rankings")
+        self._choose.offer(self._name_commands)
         self._top = LabelledSlider(
             "compareTop", "Best heads", 1, 1, "How many of each ranking's best heads are compared"
         )
@@ -133,8 +136,8 @@ class CompareRankings(QWidget):
         self._names, self._k = tuple(ranking.name for ranking in rankings), k
         self._top.set_range(1, max(1, fewest))
         self._top.set_value(k)
+        self._choose.refill()
         self._title.setText(f"Compare {len(rankings)} rankings")
-        self._fill_menu()
         self._show()
 
     def _rankings(self, names: Sequence[str]) -> list[HeadRanking]:
@@ -158,15 +161,27 @@ class CompareRankings(QWidget):
             self._badges.addWidget(badge)
             self._badges.addWidget(label, 1)
 
-    def _fill_menu(self) -> None:
-        menu = self._choose.menu()
-        menu.clear()
-        for name in self._model.rankings:
-            action = QAction(spoken(name), menu, checkable=True, checked=name in self._names)
-            last = name in self._names and len(self._names) == 2
-            action.setEnabled(not last and (name in self._names or len(self._names) < MOST))
-            action.toggled.connect(lambda on, toggled=name: self._on_name(toggled, on))
-            menu.addAction(action)
+    def _name_commands(self) -> list[Command]:
+        def why_not(name: str) -> str | None:
+            if name in self._names:
+                return (
+                    "Two rankings are the least. Choose another one first." if len(self._names) == 2 else None
+                )
+            full = len(self._names) >= MOST
+            return f"At most {MOST} rankings are compared. Remove another one first." if full else None
+
+        def turn(name: str) -> None:
+            self._on_name(name, name not in self._names)
+
+        def is_compared(name: str) -> bool:
+            return name in self._names
+
+        return [
+            Command(f"compared.{name}", f"Compare the ranking {format_ranking_name(name)}", "",
+                    "Add the ranking to the comparison, or remove it.", partial(turn, name),
+                    partial(why_not, name), partial(is_compared, name), label=format_ranking_name(name))
+            for name in self._model.rankings
+        ]  # fmt: skip
 
     def _on_name(self, name: str, on: bool) -> None:
         others = tuple(other for other in self._names if other != name)
@@ -234,13 +249,13 @@ def _rank(ranking: HeadRanking, head: Head) -> int | None:
 
 def about(ranking: HeadRanking, k: int) -> str:
     """A ranking in a line: how it was measured, and how far its two halves agree on its best heads."""
-    said = [spoken(ranking.name)]
+    parts = [format_ranking_name(ranking.name)]
     if ranking.n_strips is not None:
-        said.append(f"{ranking.n_strips} strips")
+        parts.append(plural(ranking.n_strips, "strip"))
     agreed = ranking.split_half_overlap(k) if k <= len(ranking.order()) else None
     if agreed is not None:
-        said.append(f"halves share {agreed} of {k}")
-    return " · ".join(said)
+        parts.append(f"halves share {agreed} of {k}")
+    return " · ".join(parts)
 
 
 def _cell(text: str, strong: bool) -> QTableWidgetItem:

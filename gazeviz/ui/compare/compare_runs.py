@@ -173,7 +173,7 @@ class CompareRuns(QWidget):
         self._token_row.setContentsMargins(16, 2, 16, 6)
         self._token_row.setSpacing(4 * theme.SPACE)
         self._slider = LabelledSlider(
-            "compareToken", "Token", 0, 0, "The token at which all texts, maps and curves are looked at"
+            "compareToken", "Token", 0, 0, "Token shown in all texts, maps and curves"
         )
         self._slider.value_chosen.connect(self.show_token)
         self._scale = ColourScale("compareScale")
@@ -312,7 +312,7 @@ class CompareRuns(QWidget):
     def _show_about(self) -> None:
         """What is drawn."""
         about = dict.fromkeys(about for about in self._abouts if about != NONE)
-        what = f"mass on {', '.join(about)}" if about else "no region was painted when these were written"
+        what = f"mass on {', '.join(about)}" if about else "there were no regions during these runs"
         self._about.set_whole(f"{what}, by token" if about else what)
 
     def _show_marks(self) -> None:

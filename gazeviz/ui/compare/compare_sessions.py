@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from gazeviz.app.history.comparison import different_tokens
 from gazeviz.app.history.comparison_sources import SessionsCompared
 from gazeviz.app.history.session_pairs import ListedRun, Pair, Pairing
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure, plural
 from gazeviz.ui.compare.shared import close_button
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel, hairline, named, soft
@@ -249,14 +249,14 @@ class CompareSessions(QWidget):
 def pairing_words(pairing: Pairing) -> str:
     """Two sessions in figures."""
     n = len(pairing.pairs)
-    said = [f"{n} pair{'' if n == 1 else 's'} of one prompt and target"]
+    parts = [f"{plural(n, 'pair')} of one prompt and target"]
     if n:
-        said.append(f"{pairing.n_same} with the same text")
-        said.append(f"word overlap {figure_text(pairing.mean_overlap)} on average")
+        parts.append(f"{pairing.n_same} with the same text")
+        parts.append(f"word overlap {format_figure(pairing.mean_overlap)} on average")
     for letter, alone in (("A", pairing.only_first), ("B", pairing.only_second)):
         if alone:
-            said.append(f"{len(alone)} only in {letter}")
-    return " · ".join(said)
+            parts.append(f"{len(alone)} only in {letter}")
+    return " · ".join(parts)
 
 
 @lru_cache(maxsize=512)
@@ -280,4 +280,4 @@ def _short(name: str) -> str:
 
 
 def _overlap_words(pair: Pair) -> str:
-    return "same text" if pair.same_text else figure_text(pair.overlap)
+    return "same text" if pair.same_text else format_figure(pair.overlap)

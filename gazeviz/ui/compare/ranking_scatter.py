@@ -21,7 +21,7 @@ from gazeviz.app.history.comparison import LETTERS, HeadsCompared
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure, format_ranking_name, plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.choosing import SHIFT
 from gazeviz.ui.widgets.controls import ElidedLabel, choice_button, named, soft
@@ -110,20 +110,20 @@ class ScatterPoints:
 
     def about(self, head: Head) -> str:
         """A head in words: layer, head, scores and ranks; what is missing where it is not a point."""
-        said = [f"Layer {head.layer}, head {head.index}"]
+        parts = [f"Layer {head.layer}, head {head.index}"]
         place = self.place_of.get(head)
         if place is None:
-            return f"{said[0]} · no score in {' or '.join(self.letters)}"
+            return f"{parts[0]} · no score in {' or '.join(self.letters)}"
         for side, letter in enumerate(self.letters):
-            score = figure_text(float(self.scores_N2[place, side]))
-            said.append(f"{letter} {score}, rank {self.ranks_N2[place, side]}")
-        return " · ".join(said)
+            score = format_figure(float(self.scores_N2[place, side]))
+            parts.append(f"{letter} {score}, rank {self.ranks_N2[place, side]}")
+        return " · ".join(parts)
 
     def left_out(self) -> str:
         """How many heads are no points, and why; "" where none is missing."""
         if not self.n_left_out:
             return ""
-        heads = "1 head" if self.n_left_out == 1 else f"{self.n_left_out:,} heads"
+        heads = plural(self.n_left_out, "head")
         lacking = [letter for letter, n in zip(self.letters, self.n_without, strict=True) if n]
         return f"{heads} left out: no score in {' or '.join(lacking)}"
 
@@ -233,7 +233,10 @@ class CompareScatter(QWidget):
     def show_rankings(self, compared: HeadsCompared) -> None:
         """Take rankings and their best heads; the two that were looked at stay while there are both."""
         n = len(compared.rankings)
-        options = [(str(place), f"{LETTERS[place]} {spoken(compared.names[place])}") for place in range(n)]
+        options = [
+            (str(place), f"{LETTERS[place]} {format_ranking_name(compared.names[place])}")
+            for place in range(n)
+        ]
         for chooser in self._choosers:
             chooser.set_options(options)
             chooser.setVisible(n > 2)
@@ -272,7 +275,8 @@ class CompareScatter(QWidget):
         plot.show_points(points.values_N2(unit), points.best_N2, points.pair)
         measure = "rank (1 is the best)" if unit == "rank" else unit
         titles = [
-            f"{LETTERS[p]} {spoken(n)}, {measure}" for p, n in zip(points.pair, points.names, strict=True)
+            f"{LETTERS[p]} {format_ranking_name(n)}, {measure}"
+            for p, n in zip(points.pair, points.names, strict=True)
         ]
         plot.name_axes((titles[0], titles[1]), as_ranks=unit == "rank")
         viewed = (unit, *(self._compared.rankings[place] for place in points.pair)) if self._compared else ()
@@ -316,10 +320,10 @@ class CompareScatter(QWidget):
         self._about.setProperty("role", "soft" if head is None else "")
         self._about.style().polish(self._about)
         self._about.set_whole(about or hint)
-        first, second = (f"{self._unit} in {letter} ({spoken(name)})"
+        first, second = (f"{self._unit} in {letter} ({format_ranking_name(name)})"
                          for letter, name in zip(points.letters, points.names, strict=True))  # fmt: skip
-        said = f"{len(points.heads)} heads: {first} against {second}"
-        self._plot.plot.setAccessibleName(f"{said}. {about}" if about else said)
+        text = f"{plural(len(points.heads), 'head')}: {first} against {second}"
+        self._plot.plot.setAccessibleName(f"{text}. {about}" if about else text)
         self._plot.plot.setAccessibleDescription(
             f"{hint}. Arrow keys point at the next head, Enter chooses it."
         )
@@ -442,8 +446,3 @@ class ScatterLegend(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(colours.accent, 1.6))
             painter.drawEllipse(box.center(), 4.5, 4.5)
-
-
-def spoken(name: str) -> str:
-    """A ranking's name as it is read."""
-    return name.replace("_", " ")

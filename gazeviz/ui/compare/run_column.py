@@ -27,9 +27,8 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QSizePolicy, QToo
 from gazeviz.app.history.comparison import LETTERS, RunComparison, steering_of
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.messages import LoggedRun, StepArrived
-from gazeviz.domain.wording import quoted_token, quoted_tokens
+from gazeviz.domain.wording import format_figure, plural, quoted_token, quoted_tokens
 from gazeviz.render.report.report import safe_colour
-from gazeviz.render.style import figure_text
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, named, soft, soft_text
 from gazeviz.ui.widgets.letters import LetterBadge
@@ -162,10 +161,10 @@ _WIDE: Final = 1.8
 """Width / height from which on a picture stands above its text."""
 _SHARE_BESIDE: Final = 0.4
 _STATES: Final = {
-    "queued": "waits for its turn",
-    "loading": "waits for the model",
-    "running": "being written",
-    "cancelled": "stopped before its end",
+    "queued": "queued",
+    "loading": "waiting for the model",
+    "running": "in progress",
+    "cancelled": "stopped early",
     "failed": "failed",
     "lost": "lost: the worker ended",
 }
@@ -279,9 +278,9 @@ class CompareColumn(QWidget):
         if not self._run.steps:
             return ""
         if not has_picture:
-            return "The picture is not there any more."
+            return "The picture is no longer available."
         if self._comparison.grids[self._place] is None:
-            return "Where its cells lay was not kept, so there is no map."
+            return "The positions of its cells were not logged, so there is no map."
         return ""
 
     def _state_sentence(self) -> str:
@@ -289,9 +288,9 @@ class CompareColumn(QWidget):
         if run.state == "done":
             if run.summary is not None and run.summary.junk:
                 return f"Junk: {run.summary.junk}."
-            return "" if run.steps else "It ended without a token."
-        said = f"{_STATES.get(run.state, run.state)}"
-        return f"{said[0].upper()}{said[1:]}. {run.message}".strip()
+            return "" if run.steps else "It ended before the first token."
+        text = f"{_STATES.get(run.state, run.state)}"
+        return f"{text[0].upper()}{text[1:]}. {run.message}".strip()
 
     def fit_map(self, height_px: float) -> None:
         """Give the map so much of the height; a picture that is not wide stands beside the text."""
@@ -313,14 +312,14 @@ class CompareColumn(QWidget):
         self.badge.setChecked(overlap is None)
         self._said_overlap = overlap
         self._show_overlap()
-        said = "" if overlap is None else f"Word overlap {figure_text(overlap)}: shared words of all words"
-        self._overlap.setToolTip(said)
-        self._overlap.setAccessibleName(said)
+        text = "" if overlap is None else f"Word overlap {format_figure(overlap)}: shared words of all words"
+        self._overlap.setToolTip(text)
+        self._overlap.setAccessibleName(text)
 
     def _show_overlap(self) -> None:
         """The figure, with words where there is room."""
         overlap, roomy = self._said_overlap, self.width() >= _ROOMY_PX
-        figure = "" if overlap is None else figure_text(overlap)
+        figure = "" if overlap is None else format_figure(overlap)
         self._overlap.setText(f"overlap {figure}" if roomy and figure else figure)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -338,9 +337,9 @@ class CompareColumn(QWidget):
         if step is None:
             self.map.show_values(None, highest, f"{letter} has no token {token}", "ended")
         else:
-            said = quoted_tokens([step], self._run.model.special_tokens)
-            said = f"{letter}, token {token} {said}: mean attention of {self._heads()}"
-            self.map.show_values(step.map_P, highest, said)
+            text = quoted_tokens([step], self._run.model.special_tokens)
+            text = f"{letter}, token {token} {text}: mean attention of {self._heads()}"
+            self.map.show_values(step.map_P, highest, text)
 
     def step_at(self, token: int) -> StepArrived | None:
         """The run's token of a number."""
@@ -348,16 +347,16 @@ class CompareColumn(QWidget):
 
     def _heads(self) -> str:
         n = len(self._run.spec.chosen)
-        return "all heads" if n == 0 else "1 head" if n == 1 else f"{n} heads"
+        return plural(n, "head") if n else "all heads"
 
     def _tip(self, index: int) -> str:
         step = self._run.steps[index]
         lines = [f"token {index} {quoted_token(step.text, step.token_id, self._run.model.special_tokens)}"]
         if step.looks_at is not None and step.looks_at < len(self._run.spec.regions):
             name = self._run.spec.regions[step.looks_at].name
-            lines.append(f"looks at {name}: {figure_text(float(step.masses_R[step.looks_at]))}")
+            lines.append(f"looks at {name}: {format_figure(float(step.masses_R[step.looks_at]))}")
         if steering_of(self._run) is not None:
-            lines.append(f"target: {step.target or 'let go'}")
+            lines.append(f"target: {step.target or 'no target'}")
         return as_written("\n".join(lines))
 
     def _on_stepped(self, by: int, _extend: bool) -> None:

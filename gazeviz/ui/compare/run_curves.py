@@ -16,7 +16,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QWidget
 
 from gazeviz.app.history.comparison import LETTERS, Curve
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.letters import BADGE_PX, draw_letter, letter_colour, letter_pen
 from gazeviz.ui.widgets.plot_place import PlotPlace, token_ticks, top_of
@@ -77,8 +77,8 @@ class ComparePlot(QWidget):
         return float(mass_T[self._token]) if self._token < len(mass_T) else float("nan")
 
     def _describe(self) -> None:
-        said = [f"{LETTERS[place]} {figure_text(self.value(place))}" for place in range(len(self._curves))]
-        self.setAccessibleName(f"Mass by token; at token {self._token}: {', '.join(said)}")
+        parts = [f"{LETTERS[place]} {format_figure(self.value(place))}" for place in range(len(self._curves))]
+        self.setAccessibleName(f"Mass by token; at token {self._token}: {', '.join(parts)}")
 
     # Mouse and keys
 
@@ -142,7 +142,7 @@ class ComparePlot(QWidget):
             painter.setPen(QPen(colours.line, 1))
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             painter.setPen(colours.soft)
-            painter.drawText(QRectF(0, y - 8, rect.left() - 6, 16), right, figure_text(mass))
+            painter.drawText(QRectF(0, y - 8, rect.left() - 6, 16), right, format_figure(mass))
         for token in token_ticks(place.n_tok, place.width_px):
             label = QRectF(place.x_of(token) - 20, rect.bottom() + 3, 40, 14)
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, str(token))
@@ -173,7 +173,7 @@ class ComparePlot(QWidget):
                 painter.setFont(theme.font_mono(11))
                 painter.setPen(theme.current().ink)
                 figure = QRectF(badge.right() + 5, y - 8, _FIGURE_PX + 4, 16)
-                painter.drawText(figure, Qt.AlignmentFlag.AlignVCenter, figure_text(self.value(number)))
+                painter.drawText(figure, Qt.AlignmentFlag.AlignVCenter, format_figure(self.value(number)))
 
 
 def pieces(mass_T: NDArray[np.float32]) -> list[list[tuple[int, float]]]:

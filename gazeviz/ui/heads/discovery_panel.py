@@ -27,8 +27,9 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import time_left
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import StripsSource
+from gazeviz.domain.wording import format_ranking_name, plural
 from gazeviz.ui.heads.discovery_result import DiscoveryResult
-from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS
+from gazeviz.ui.heads.head_commands import RANKING_TEXTS
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     ElidedLabel,
@@ -64,7 +65,11 @@ class StripsForm(QWidget):
         self._folder: Path | None = None
         options = (("builtin", "built-in strips"), ("folder", "a folder"))
         self._source = choice_button(
-            "discoverySource", "Which strips the heads are measured on", options, self._on_source
+            "discoverySource",
+            "Which strips the heads are measured on",
+            options,
+            self._on_source,
+            "Measure heads on",
         )
         self._count = _number("discoveryCount", "How many strips", (1, _MOST_STRIPS), USUAL_STRIPS)
         self._count.setSpecialValueText("all")
@@ -197,7 +202,7 @@ class MeasurementWatch(QObject):
 
 
 def _strips(n: int | None) -> str:
-    return "the strips" if n is None else f"{n} strip{'' if n == 1 else 's'}"
+    return "the strips" if n is None else plural(n, "strip")
 
 
 def _is_part(ranking: HeadRanking, wanted: tuple[str, ...]) -> bool:
@@ -206,7 +211,7 @@ def _is_part(ranking: HeadRanking, wanted: tuple[str, ...]) -> bool:
 
 
 def _named(rankings: list[HeadRanking]) -> str:
-    return ", ".join(ranking.name.replace("_", " ") for ranking in rankings)
+    return ", ".join(format_ranking_name(ranking.name) for ranking in rankings)
 
 
 RANKING_LABELS: Final = {
@@ -221,10 +226,10 @@ RANKING_LABELS: Final = {
 
 _COLUMNS: Final = 3
 _COSTS: Final = {
-    "tracking": "Measured by itself: costs one more reading of each strip.",
-    "causal": "Measured by itself: costs one backward pass for each strip.",
+    "tracking": "Measured separately: one more forward pass for each strip.",
+    "causal": "Measured separately: one backward pass for each strip.",
 }
-_SHARED_COST: Final = "Mass, selectivity, image heads and localization are measured in one go."
+_SHARED_COST: Final = "Mass, selectivity, image heads and localization are measured together."
 
 
 class DiscoveryPanel(QWidget):
@@ -238,7 +243,7 @@ class DiscoveryPanel(QWidget):
         self._outcome = MeasurementWatch(model)
         self._rankings = {name: _ranking_button(name, text) for name, text in RANKING_LABELS.items()}
         self._rankings["mass"].setChecked(True)
-        tip = "Ask about every panel of every strip, and score all heads by what they do"
+        tip = "Ask about every panel of every strip and score all heads"
         self._measure = push_button("discoveryMeasure", "Measure", tip, spoken="Measure")
         tip = "Stop measuring; what was measured so far is kept under a name that says so"
         self._cancel = push_button("discoveryCancel", "Cancel", tip, spoken="Cancel")
@@ -272,7 +277,7 @@ class DiscoveryPanel(QWidget):
         for place, button in enumerate(self._rankings.values()):
             chips.addWidget(button, place // _COLUMNS, place % _COLUMNS)
         layout.addLayout(chips)
-        self._bar.setAccessibleName("How far the measurement is")
+        self._bar.setAccessibleName("Progress of the measurement")
         self._bar.setTextVisible(False)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.SPACE)
@@ -328,12 +333,12 @@ class DiscoveryPanel(QWidget):
         self._cancel.setVisible(measuring)
         self._bar.setVisible(measuring)
         if measuring:
-            said = self._show_progress()
+            text = self._show_progress()
         else:
-            said = why_not or self._outcome.text
+            text = why_not or self._outcome.text
             self.fold.set_title("Measure heads")
-        self._said.setText(said)
-        self._said.setVisible(bool(said))
+        self._said.setText(text)
+        self._said.setVisible(bool(text))
 
     def _show_progress(self) -> str:
         """Move the bar; returns how far it is in words."""

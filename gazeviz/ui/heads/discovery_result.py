@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QSizePolicy,
 
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure, format_ranking_name, plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ColourScale, ElidedLabel, named, soft_text
 
@@ -84,7 +84,7 @@ class MatrixCells(QWidget):
         super().__init__()
         self.setObjectName("matrixCells")
         self.setToolTip(
-            "Rows: the panel that was asked about. Columns: the panel that is looked at.\n"
+            "Rows: the panel asked about. Columns: the panel attended to.\n"
             "Mean attention mass over the strips."
         )
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -127,13 +127,13 @@ def matrix_text(matrix_RR: NDArray[np.float64]) -> str:
     on = float(np.trace(matrix_RR)) / n_panels
     elsewhere = (float(matrix_RR.sum()) - on * n_panels) / max(1, n_panels * (n_panels - 1))
     return (
-        f"Asked about a panel (rows), it looks at that panel with {figure_text(on)} of its attention, "
-        f"at another one (columns) with {figure_text(elsewhere)}."
+        f"Asked about a panel (rows), it puts {format_figure(on)} of its attention on that panel "
+        f"and {format_figure(elsewhere)} on each other panel (columns)."
     )
 
 
 _USUAL_COUNT: Final = 12
-_IN_PART: Final = "It is being measured: its halves are compared when it is complete."
+_IN_PART: Final = "Still being measured: its two halves are compared when it is complete."
 _ROW_PX, _SHARED_PX, _RHO_PX, _BAR_PX = 24, 58, 44, 72
 
 
@@ -180,8 +180,8 @@ class DiscoveryResult(QWidget):
         if ranking is None:
             return
         n = self._count(ranking)
-        strips = "" if ranking.n_strips is None else f" · {ranking.n_strips} strips"
-        self._name.set_whole(f"{ranking.name.replace('_', ' ')}{strips} · top {n}")
+        strips = "" if ranking.n_strips is None else f" · {plural(ranking.n_strips, 'strip')}"
+        self._name.set_whole(f"{format_ranking_name(ranking.name)}{strips} · top {n}")
         in_part = ranking.name in self._model.measured_rankings
         self._halves.setText(_IN_PART if in_part else halves_text(ranking, n))
         likes = [likeness(ranking, other, n) for name, other in self._model.rankings.items()
@@ -190,9 +190,7 @@ class DiscoveryResult(QWidget):
         self._heading.setVisible(bool(likes))
         self._chance.setVisible(bool(likes))
         by_chance = n * n / max(1, len(ranking.order()))
-        self._chance.setText(
-            f"Two rankings that know nothing of each other share {figure_text(by_chance)} of {n}."
-        )
+        self._chance.setText(f"Two unrelated rankings would share {format_figure(by_chance)} of {n}.")
 
     def _count(self, ranking: HeadRanking) -> int:
         """How many of the best heads are compared: as many as are chosen, or as are recommended."""
@@ -237,8 +235,8 @@ class LikenessRow(QAbstractButton):
     def show_likeness(self, like: Likeness) -> None:
         """Take figures."""
         self.like = like
-        said = f"shares {like.shared} of the best {like.n}, rank correlation {_rho(like.rho)}"
-        self.setAccessibleName(f"{like.name.replace('_', ' ')}: {said}")
+        text = f"shares {like.shared} of the best {like.n}, rank correlation {_rho(like.rho)}"
+        self.setAccessibleName(f"{format_ranking_name(like.name)}: {text}")
         self.setToolTip(f"{self.accessibleName()}. Click: the grid shows this ranking.")
         self.update()
 
@@ -257,7 +255,7 @@ class LikenessRow(QAbstractButton):
         painter.setPen(colours.ink)
         room = box.adjusted(6, 0, -(_BAR_PX + _SHARED_PX + _RHO_PX), 0)
         name = painter.fontMetrics().elidedText(
-            self.like.name.replace("_", " "), Qt.TextElideMode.ElideRight, int(room.width())
+            format_ranking_name(self.like.name), Qt.TextElideMode.ElideRight, int(room.width())
         )
         painter.drawText(room, middle, name)
         painter.setFont(theme.font_mono(12))
@@ -284,7 +282,7 @@ class RowHeading(QWidget):
         row.setContentsMargins(6, theme.SPACE, 6, 0)
         for text, tip in (
             ("other rankings", ""),
-            ("shared", "How many of the best heads both rankings have"),
+            ("shared", "Number of best heads that both rankings share"),
             ("rank ρ", "Spearman's rank correlation over all heads that both score"),
         ):
             label = QLabel(text)
@@ -305,12 +303,14 @@ def halves_text(ranking: HeadRanking, n: int) -> str:
     """How many of the best heads two halves of the strips agree on, in a sentence."""
     agreed = ranking.split_half_overlap(n) if ranking.halves is not None else None
     if agreed is None:
-        return "Its halves are not known: measure it on two strips or more to see how far it can be trusted."
-    by_chance = figure_text(n * n / max(1, len(ranking.order())))
+        return (
+            "Its split-half agreement is unknown: measure it on two strips or more to see how reliable it is."
+        )
+    by_chance = format_figure(n * n / max(1, len(ranking.order())))
     return (
         f"The two halves of the strips agree on {agreed} of the best {n}; by chance it would be {by_chance}."
     )
 
 
 def _rho(rho: float) -> str:
-    return "–" if math.isnan(rho) else figure_text(rho)
+    return "–" if math.isnan(rho) else format_figure(rho)

@@ -8,21 +8,22 @@ shows the head.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.app.session.values import GalleryHeads, GalleryMap
+from gazeviz.app.session.values import GalleryMap
 from gazeviz.domain.heads import Head
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.heads.gallery_tile import LABEL_PX, MapTile, TileImage, TileText
+from gazeviz.ui.heads.head_commands import gallery_menu
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     MagmaBar,
@@ -37,14 +38,6 @@ from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
 from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, place_of
 
 # What stands over the gallery: which heads are shown, how many, and the scale of their colours.
-
-
-COUNTS: Final = (6, 12, 24)
-
-_HEADS_TEXT: Final[dict[GalleryHeads, str]] = {
-    "chosen": "The chosen heads, best first",
-    "best": "The best of the shown ranking",
-}
 
 
 class GalleryScale(QWidget):
@@ -69,9 +62,9 @@ class GalleryScale(QWidget):
             tip = "Attention to a cell. Every map has its own scale, from 0 to its highest cell: the colours "
             tip += "of two maps cannot be compared, their figures can."
         else:
-            self._high.setText(f"{figure_text(highest)}+")
+            self._high.setText(f"{format_figure(highest)}+")
             tip = "Attention to a cell, on one scale for all maps: the brightest hundredth of the cells that "
-            tip += f"are shown have {figure_text(highest)} or more."
+            tip += f"are shown have {format_figure(highest)} or more."
         self.setToolTip(tip)
         self.setAccessibleName(tip)
 
@@ -82,44 +75,12 @@ class GalleryMenu(MenuButton):
     def __init__(self, model: SessionModel) -> None:
         super().__init__("", "galleryChoice", "Which heads the maps are of, how many, and their scale")
         self._model = model
-        self._actions: dict[object, QAction] = {}
-        self._groups = [self._fill("Heads", _HEADS_TEXT.items(), self._choose_heads)]
-        counts = ((n, f"At most {n}") for n in COUNTS)
-        self._groups.append(self._fill("How many", counts, self._choose_count))
-        scales = ((False, "One scale for all maps"), (True, "Each map from 0 to its own highest"))
-        self._groups.append(self._fill("Colour scale", scales, self._choose_scale))
+        self.offer(partial(gallery_menu, model))
         for signal in (model.view_changed, model.chosen_changed, model.ranking_changed):
             signal.connect(self._refresh)
         self._refresh()
 
-    def _fill(self, title: str, options: Any, choose: Any) -> QActionGroup:
-        """Add a titled part of which one entry is chosen."""
-        group = QActionGroup(self)
-        heading = self.menu().addAction(title)
-        heading.setEnabled(False)
-        for key, text in options:
-            action = QAction(text, self, checkable=True)
-            action.setData(key)
-            action.setObjectName(f"gallery_{key}")
-            action.triggered.connect(lambda _=False, chosen=key: choose(chosen))
-            group.addAction(action)
-            self.menu().addAction(action)
-        return group
-
-    def _choose_heads(self, heads: GalleryHeads) -> None:
-        self._model.gallery_choice = replace(self._model.gallery_choice, heads=heads)
-
-    def _choose_count(self, n: int) -> None:
-        self._model.gallery_choice = replace(self._model.gallery_choice, n=n)
-
-    def _choose_scale(self, own: bool) -> None:
-        self._model.gallery_choice = replace(self._model.gallery_choice, own_scale=own)
-
     def _refresh(self) -> None:
-        choice = self._model.gallery_choice
-        for group, value in zip(self._groups, (choice.heads, choice.n, choice.own_scale), strict=True):
-            for action in group.actions():
-                action.setChecked(action.data() == value)
         self.set_label(self._said())
 
     def _said(self) -> str:
@@ -239,14 +200,14 @@ class Gallery(QWidget):
         if self._model.picture is None or not self._model.prompt.strip():
             return "Open a picture and write a prompt: the maps of its first token appear here."
         if shown is None:
-            return "The maps appear as soon as the model has looked at the picture."
+            return "The maps appear as soon as the model has processed the picture."
         if self._is_not_kept():
             if shown[0].logged:
                 return "The log keeps the chosen heads' mean map. Run it again to see single heads."
             return "The attention of this run is no longer in memory. Run it again to see its maps."
         if not len(self._model.chosen) and self._model.ranking is None:
             return "No head is chosen and no ranking is shown. Choose heads in the grid, or measure them."
-        return "Asking for the maps."
+        return "Computing the maps …"
 
 
 class TileGrid(QWidget):
@@ -353,7 +314,7 @@ class TileGrid(QWidget):
                 self._model.hovered_head = head
 
     def _words(self, head: Head, mass: float, highest: float) -> TileText:
-        figure = figure_text(mass)
+        figure = format_figure(mass)
         number = "" if self._place.number is None else f"{self._place.number} "
         chosen = "chosen" if head in self._model.chosen else "not chosen"
         sentence = f"{head}: {figure} of its attention on {number}{self._place.name}, {chosen}"
@@ -364,7 +325,7 @@ class TileGrid(QWidget):
         tile.setToolTip(
             "This head's attention to the picture at the tokens that are shown.\n"
             "Point: its map over the picture. Click or Enter: keep it there until the next click.\n"
-            "Ctrl and click: choose the head, or let it go."
+            "Ctrl+click: add the head to the choice, or remove it."
         )
         tile.pointed.connect(lambda here: self._on_pointed(tile, here))
         tile.taken.connect(lambda choose: self._on_clicked(tile.head, choose))

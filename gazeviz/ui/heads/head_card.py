@@ -16,7 +16,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Picture
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.map_painter import MapPainter, dimmed
 
@@ -101,7 +101,7 @@ class HeadCard(QWidget):
         about_it = self._head is not None and view.heads == (self._head,)
         if picture is None or grid is None or (view.values_P is None and view.label):
             painter.setPen(theme.current().soft)
-            words = view.label or "There is no map before a picture is open."
+            words = view.label or "Open a picture to see maps."
             text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, box.width())
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
             return
@@ -154,7 +154,7 @@ def _mass_fact(model: SessionModel, head: Head) -> list[str]:
         return []
     if head.layer >= live_LH.shape[0] or head.index >= live_LH.shape[1]:
         return []
-    return [f"mass {figure_text(float(live_LH[head.layer, head.index]))}"]
+    return [f"mass {format_figure(float(live_LH[head.layer, head.index]))}"]
 
 
 def _rank_facts(model: SessionModel, head: Head) -> list[str]:
@@ -166,7 +166,7 @@ def _rank_facts(model: SessionModel, head: Head) -> list[str]:
     if score != score:
         return [f"no score in {ranking.name}"]
     order = len(ranking.order())
-    return [f"score {figure_text(score)}", f"rank {ranking.rank_of(head)} of {order} in {ranking.name}"]
+    return [f"score {format_figure(score)}", f"rank {ranking.rank_of(head)} of {order} in {ranking.name}"]
 
 
 def _place(size: QSize, beside: QWidget, window: QWidget) -> QRect:

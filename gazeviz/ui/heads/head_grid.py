@@ -32,6 +32,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QToolTip, QWidget
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadSet
+from gazeviz.domain.wording import plural
 from gazeviz.render.style import OUTLINE
 from gazeviz.ui.heads.grid_geometry import BOTTOM_PX, LEFT_PX, WIDE_GAP_FROM_PX, GridPart, GridView
 from gazeviz.ui.heads.grid_selection import (
@@ -450,7 +451,7 @@ class HeadGrid(QWidget):
     def _on_hovered_changed(self) -> None:
         head = self._model.hovered_head
         facts = " · ".join(head_facts(self._model, head)) if head is not None else ""
-        self.setAccessibleDescription(facts or f"{len(self._model.chosen)} heads chosen")
+        self.setAccessibleDescription(facts or f"{plural(len(self._model.chosen), 'head')} chosen")
         if head is None or not (self.underMouse() or self.hasFocus()):
             self._card.hide()
         self.update()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
+from gazeviz.domain.wording import plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import bring_into_sight, named, push_button
 from gazeviz.ui.widgets.flow_layout import FlowLayout
@@ -31,7 +32,7 @@ class HeadSets(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        tip = "Keep the chosen heads under a name, to choose them again"
+        tip = "Save the chosen heads under a name, so that you can choose them again"
         self._add = push_button(
             "saveHeadSet", "+ Save set", tip, spoken="Save the chosen heads under a name", kind="pill"
         )
@@ -103,13 +104,13 @@ class SetChip(QWidget):
         super().__init__(parent)
         shown = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
         text = f"{shown} · {len(heads)}"
-        tip = f"{name}: {len(heads)} heads, {heads.origin}. Click to choose them."
+        tip = f"{name}: {plural(len(heads), 'head')}, {heads.origin}. Click to choose them."
         self.choose = push_button(f"headSet_{name}", text, tip, f"Choose the head set {name}", "pill")
         self.choose.setCheckable(True)
         self.forget = named(QToolButton(), f"forgetHeadSet_{name}")
         self.forget.setText("×")
-        self.forget.setAccessibleName(f"Forget the head set {name}")
-        self.forget.setToolTip(f"Forget {name}; its heads stay as they are")
+        self.forget.setAccessibleName(f"Delete the head set {name}")
+        self.forget.setToolTip(f"Delete {name}; the chosen heads stay chosen")
         self.forget.setFixedSize(20, 20)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

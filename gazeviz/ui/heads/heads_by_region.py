@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
+from gazeviz.ui.heads.head_commands import place_commands
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import (
     CloseButton,
@@ -41,7 +42,7 @@ from gazeviz.ui.widgets.controls import (
     soft_text,
 )
 from gazeviz.ui.widgets.number_box import WholeNumberBox
-from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, badge_icon, place_of
+from gazeviz.ui.widgets.region_badge import PicturePlace, PlaceLabel, place_of
 
 # The list of heads by their mass on a place: names, bars, figures, and what is chosen.
 #
@@ -71,7 +72,7 @@ class LookRows:
         """A row in words."""
         rank = f", place {self.ranks[row]} in the ranking" if self.ranks[row] else ""
         chosen = ", chosen" if self.heads[row] in self.chosen else ""
-        return f"{self.heads[row]}: {figure_text(self.masses[row])} of its attention{rank}{chosen}"
+        return f"{self.heads[row]}: {format_figure(self.masses[row])} of its attention{rank}{chosen}"
 
 
 class LookModel(QAbstractListModel):
@@ -156,7 +157,7 @@ class LookDelegate(QStyledItemDelegate):
         painter.setFont(theme.font_mono(12, 500 if bold else 400))
         painter.setPen(colours.ink)
         painter.drawText(box.adjusted(10, 0, 0, 0), middle, str(rows.heads[row]))
-        painter.drawText(box.adjusted(0, 0, -_RANK_PX, 0), middle | right, figure_text(rows.masses[row]))
+        painter.drawText(box.adjusted(0, 0, -_RANK_PX, 0), middle | right, format_figure(rows.masses[row]))
         painter.setFont(theme.font_mono(11))
         painter.setPen(colours.soft)
         painter.drawText(box.adjusted(0, 0, -6, 0), middle | right, rows.ranks[row])
@@ -274,14 +275,16 @@ class LookHere(QWidget):
             "Ask", "lookHereAsk",
             "Sort the heads by their mass on a place; the head grid shows the same masses",
         )  # fmt: skip
-        self._ask.menu().aboutToShow.connect(self._fill_menu)
+        self._ask.offer(partial(place_commands, model, controller))
         tip = "Stop asking: the head grid shows the ranking again"
         self._close = CloseButton("lookHereClose", tip, self._stop)
         self._place = PlaceLabel("lookHerePlace")
         self._ends = soft(named(QLabel(), "lookHereEnds"))
         self._list = LookList("lookHereList")
         self._list.setAccessibleName("Heads by their mass on this place")
-        self._list.setToolTip("Point: the head's map. Click or Enter: choose the head, or let it go.")
+        self._list.setToolTip(
+            "Point: the head's map. Click or Enter: add the head to the choice, or remove it."
+        )
         self._note = soft_text("lookHereNote")
         self._lay_out()
         self._listen()
@@ -343,22 +346,6 @@ class LookHere(QWidget):
 
     # What is asked
 
-    def _fill_menu(self) -> None:
-        """Offer the active region, every region, and the end of the question."""
-        menu, model = self._ask.menu(), self._model
-        menu.clear()
-        follow = menu.addAction("The active region, whichever it is")
-        follow.setObjectName("lookHereActive")
-        follow.setEnabled(bool(len(model.regions)))
-        follow.triggered.connect(lambda: setattr(model, "grid_metric", "live"))
-        menu.addSeparator()
-        for number, region in enumerate(model.regions, start=1):
-            action = menu.addAction(badge_icon(number, region.colour), region.name)
-            action.setObjectName(f"lookHereRegion_{region.id}")
-            action.triggered.connect(partial(self._controller.look_at_region, region.id))
-        if not len(model.regions):
-            menu.addAction("Paint a region first, or right-click a cell").setEnabled(False)
-
     def _stop(self) -> None:
         self._model.grid_metric = "ranking"
 
@@ -403,7 +390,7 @@ class LookHere(QWidget):
 
     def _show_heads(self, place: PicturePlace) -> None:
         rows = self._rows(place)
-        self._ends.setText(f"bars 0 to {figure_text(rows.highest)}")
+        self._ends.setText(f"bars 0 to {format_figure(rows.highest)}")
         self._ends.setToolTip("The longest bar is the head that looks here most")
         self._list.show_rows(rows, QColor(place.colour) if place.colour is not None else None)
         height_px = ROW_PX * min(ROWS_SHOWN, len(rows.heads))
@@ -464,12 +451,12 @@ class LookHere(QWidget):
             return "Ask about a region, or right-click a cell of the picture: heads are sorted by mass on it."
         shown = self._model.shown_steps()
         if shown is None:
-            return "The masses appear as soon as the model has looked at the picture."
+            return "The masses appear as soon as the model has processed the picture."
         if not self._controller.keeps_attention(shown[0]):
             return "The attention of this run is no longer in memory. Run it again to ask."
         if not asked[1]:
             return "No cell is selected there. Paint some of it, or ask about another place."
-        return "Asking."
+        return "Computing …"
 
     # What is done
 

@@ -6,17 +6,19 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWidgetAction
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui.heads.grid_selection import Gesture
+from gazeviz.ui.heads.head_commands import choice_commands
 from gazeviz.ui.heads.head_grid import HeadGrid, scale_of, shown_values
 from gazeviz.ui.heads.head_sets import HeadSets
 from gazeviz.ui.heads.ranking_bar import RankingBar
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Entry
 from gazeviz.ui.widgets.controls import (
     ColourScale,
     ElidedLabel,
@@ -31,7 +33,7 @@ from gazeviz.ui.widgets.number_box import WholeNumberBox
 # Choosing many heads at once: the best K by slider or number, the lowest, random ones, all, none.
 
 
-_TIP: Final = "Choose so many of the best heads of the shown ranking"
+_TIP: Final = "Choose this many of the best heads of the shown ranking"
 _MAX_SEED: Final = 999_999
 
 
@@ -69,39 +71,19 @@ class ChoiceBar(QWidget):
 
     def _make_menu(self) -> MenuButton:
         button = MenuButton("Choose", "chooseMenu", "Other ways to choose heads")
-        menu = button.menu()
-        self._bottom = self._entry(button, "chooseBottom", "The lowest scores of the ranking: a control")
-        self._random = self._entry(button, "chooseRandom", "As many heads, drawn from all: a control")
-        self._layers = self._entry(
-            button,
-            "chooseMatched",
-            "As many other heads in each layer as are chosen now: a control",
-        )
-        self._again = self._entry(button, "chooseAgain", "The same draw with the next seed")
-        menu.addAction(self._seed_entry(button))
-        menu.addSeparator()
-        everything = self._entry(button, "chooseAll", "Every head of the model: mostly ends in junk")
-        nothing = self._entry(button, "chooseNone", "No head; maps are means of all heads then")
-        others = self._entry(button, "chooseInvert", "The heads that are not chosen")
-        for entry, text in ((everything, "All heads"), (nothing, "No heads"), (others, "Invert")):
-            entry.setText(text)
-        heads, attempt = self._controller.heads, self._controller.attempt
-        everything.triggered.connect(lambda: attempt(heads.all, "heads"))
-        nothing.triggered.connect(lambda: attempt(heads.clear, "heads"))
-        others.triggered.connect(lambda: attempt(heads.invert, "heads"))
-        self._bottom.triggered.connect(lambda: attempt(lambda: heads.bottom(self._n()), "heads"))
-        self._random.triggered.connect(lambda: self._draw(False))
-        self._layers.triggered.connect(lambda: self._draw(True))
-        self._again.triggered.connect(self._on_again)
-        menu.aboutToShow.connect(self._name_entries)
-        self._name_entries()
+        seed = self._seed_entry(button)
+        button.offer(lambda: self._entries(seed))
         return button
 
-    def _entry(self, button: MenuButton, name: str, tip: str) -> QAction:
-        entry = button.menu().addAction("")
-        entry.setObjectName(name)
-        entry.setToolTip(tip)
-        return entry
+    def _entries(self, seed: QWidgetAction) -> list[Entry]:
+        by_id = {command.id: command for command in choice_commands(self._model, self._controller, self)}
+        drawn = ("lowest", "random", "random_matched", "draw_again")
+        return [
+            *(by_id[f"heads.{name}"] for name in drawn),
+            seed,
+            None,
+            *(by_id[f"heads.{name}"] for name in ("all", "none", "invert")),
+        ]
 
     def _seed_entry(self, button: MenuButton) -> QWidgetAction:
         holder = QWidget()
@@ -116,19 +98,10 @@ class ChoiceBar(QWidget):
         entry.setDefaultWidget(holder)
         return entry
 
-    def _n(self) -> int:
-        """As many as are chosen, or as the slider says while none are."""
-        return len(self._model.chosen) or self.k
-
-    def _name_entries(self) -> None:
-        chosen, ranking = len(self._model.chosen), self._model.ranking
-        self._bottom.setText(f"Lowest {self._n()}")
-        self._bottom.setEnabled(ranking is not None)
-        self._random.setText(f"Random {self._n()}")
-        self._layers.setText(f"Random {chosen}, layer-matched" if chosen else "Random, layer-matched")
-        self._layers.setEnabled(chosen > 0)
-        self._again.setText("Draw again with the next seed")
-        self._again.setEnabled(self._model.chosen.origin.kind in ("random", "layer_matched"))
+    @property
+    def n(self) -> int:
+        """As many as are chosen, or as the slider says while none are, at least one."""
+        return len(self._model.chosen) or max(self.k, 1)
 
     # Choices
 
@@ -138,16 +111,16 @@ class ChoiceBar(QWidget):
         if not self._controller.attempt(lambda: heads.top(n, number), "heads"):
             self._refresh()
 
-    def _draw(self, layer_matched: bool) -> None:
+    def draw(self, layer_matched: bool) -> None:
         """Draw as many heads as are chosen."""
         like, seed, number = self._model.chosen, self._seed.value(), self._gesture.begin()
         heads = self._controller.heads
         if self._controller.attempt(
-            lambda: heads.random(self._n(), seed, layer_matched=layer_matched, gesture=number), "heads"
+            lambda: heads.random(self.n, seed, layer_matched=layer_matched, gesture=number), "heads"
         ):
             self._matched = like if layer_matched else None
 
-    def _on_again(self) -> None:
+    def draw_again(self) -> None:
         """The next seed, matched with the heads that the last draw was matched with."""
         origin, like = self._model.chosen.origin, self._matched
         matched = origin.kind == "layer_matched" and like is not None
@@ -162,7 +135,7 @@ class ChoiceBar(QWidget):
 
             self._controller.attempt(draw, "heads")
         else:
-            self._draw(origin.kind == "layer_matched")
+            self.draw(origin.kind == "layer_matched")
 
     def _refresh(self) -> None:
         """Show how many heads are chosen; by hand or by rank, the slider goes on from there."""
@@ -183,6 +156,7 @@ class HeadPanel(QWidget):
         self._chosen = soft(named(ElidedLabel(), "chosenHeads"))
         self._chosen.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.ranking_bar, self.sets = RankingBar(model, controller), HeadSets(model, controller)
+        self.choice = ChoiceBar(model, controller)
         self.grid = HeadGrid(model, controller)
         self._legend = GridLegend(model)
         policy = self.sizePolicy()
@@ -193,7 +167,7 @@ class HeadPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)
         layout.addLayout(self._title())
-        for part in (self.ranking_bar, self.grid, self._legend, ChoiceBar(model, controller), self.sets):
+        for part in (self.ranking_bar, self.grid, self._legend, self.choice, self.sets):
             layout.addWidget(part)
         model.chosen_changed.connect(self._refresh)
         model.model_changed.connect(self._refresh)

@@ -20,23 +20,16 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GridMetric
 from gazeviz.domain.heads import HeadRanking
+from gazeviz.domain.wording import format_ranking_name, plural
+from gazeviz.ui.heads.head_commands import RANKING_TEXTS, ranking_commands, ranking_file_commands
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Entry
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton, named, push_button, soft
 from gazeviz.ui.widgets.region_badge import PlaceLabel, place_of
 
 _FILES: Final = "Head ranking (*.json)"
 _ROW_PX: Final = 28
 _FILE_NAME: Final = "gaze_head_ranking.json"
-
-RANKING_TEXTS: Final = {
-    "mass": "Mean attention on the panel that was asked about, before the first answer token.",
-    "selectivity": "Of a head's attention to the panels, the part on the panel that was asked about.",
-    "tracking": "Mean attention on the panel that is being described, over the answer's tokens.",
-    "causal": "How much more likely the right answer gets as the head is pointed at the panel: a gradient.",
-    "image_heads": "Attention to all image tokens, compared within each layer (a published baseline).",
-    "localization": "Heads that look at one place, whatever was asked (a published baseline).",
-}
-"""What each measured ranking says of a head."""
 
 
 class MetricText(NamedTuple):
@@ -66,7 +59,7 @@ class RankingBar(QWidget):
         self._model, self._controller = model, controller
         self._metrics = {metric: _metric_button(metric, text) for metric, text in METRIC_TEXTS.items()}
         self._rankings = MenuButton("no ranking", "rankingMenu", "Head ranking")
-        self._rankings.menu().aboutToShow.connect(self._fill_menu)
+        self._rankings.offer(self._entries)
         self._measured = soft(named(ElidedLabel(), "rankingMeasured"))
         self._agreed = soft(named(QLabel(), "splitHalf"))
         self._place = PlaceLabel("metricPlace")
@@ -130,22 +123,8 @@ class RankingBar(QWidget):
         model = self._model
         return model.active_region_id if model.active_region_id is not None else model.target_region_id
 
-    def _fill_menu(self) -> None:
-        model, menu = self._model, self._rankings.menu()
-        menu.clear()
-        for name in self.names:
-            action = menu.addAction(ranking_title(name))
-            action.setCheckable(True)
-            action.setChecked(name == model.ranking_name)
-            action.setToolTip(RANKING_TEXTS.get(name, "An imported ranking, or one measured in part."))
-            action.triggered.connect(lambda _=False, chosen=name: self.show_ranking(chosen))
-        menu.addSeparator()
-        menu.addAction("Import a ranking…", self.ask_to_import).setToolTip(
-            "Read a list of layer, head and score, as gaze_head_ranking.json has it"
-        )
-        export = menu.addAction("Export this ranking…", self.ask_to_export)
-        export.setEnabled(model.ranking is not None)
-        export.setToolTip("Write the shown ranking in the published format")
+    def _entries(self) -> list[Entry]:
+        return [*ranking_commands(self._model, self), None, *ranking_file_commands(self._model, self)]
 
     @property
     def names(self) -> list[str]:
@@ -188,15 +167,15 @@ class RankingBar(QWidget):
 
     def _show_ranking(self, ranking: HeadRanking | None) -> None:
         name = self._model.ranking_name
-        self._rankings.set_label(ranking_title(name) if name else "no ranking")
+        self._rankings.set_label(format_ranking_name(name) if name else "no ranking")
         self._rankings.setToolTip(RANKING_TEXTS.get(name or "", "") or "Choose what the heads are ranked by")
         self._measured.set_whole(self._how_measured(ranking))
         agreed = split_half_text(ranking, len(self._model.chosen))
         self._agreed.setText(agreed or ("no split-half" if ranking is not None else ""))
         self._agreed.setToolTip(
-            "How many of the best heads, as many as are chosen, two halves of the strips agree on"
+            "Of as many best heads as are chosen, how many the two halves of the strips agree on"
             if agreed
-            else "Nobody knows how far this ranking can be trusted: measure it on strips."
+            else "The reliability of this ranking is unknown: measure it on strips."
         )
 
     def _how_measured(self, ranking: HeadRanking | None) -> str:
@@ -206,7 +185,7 @@ class RankingBar(QWidget):
         if ranking is None:
             return "measure one on strips, or import one"
         if ranking.n_strips:
-            return f"{ranking.n_strips} strips"
+            return plural(ranking.n_strips, "strip")
         info = self._model.model_info
         return "came with the model" if info is not None and ranking.name in info.rankings else "from a file"
 
@@ -229,11 +208,6 @@ def split_half_text(ranking: HeadRanking | None, n_chosen: int) -> str:
     n = min(n_chosen or len(ranking.order()), *(len(half.order()) for half in ranking.halves))
     overlap = ranking.split_half_overlap(n)
     return f"split-half {overlap} / {n}" if n else ""
-
-
-def ranking_title(name: str) -> str:
-    """A ranking's name as people read it."""
-    return name.replace("_", " ")
 
 
 def _metric_button(metric: GridMetric, text: MetricText) -> QPushButton:

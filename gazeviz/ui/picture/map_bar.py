@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QToolButt
 
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.picture.view import ZOOM_STEP
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, MagmaBar, named
@@ -39,7 +39,7 @@ class ZoomBar(QWidget):
         layout.setSpacing(0)
         smaller = self._button("zoomOut", "−", "Show the picture smaller  Ctrl+−")
         self._figure = self._button(
-            "zoomActual", "100 %", "Show picture pixels as those of the screen  Ctrl+1"
+            "zoomActual", "100 %", "Show one screen pixel for each picture pixel  Ctrl+1"
         )
         larger = self._button("zoomIn", "+", "Show the picture larger  Ctrl++")
         fit = self._button("zoomFit", "Fit", "Show the whole picture  Ctrl+0")
@@ -93,7 +93,7 @@ class MapBar(QWidget):
         self._scale = MagmaBar()
         for label in (self._low, self._high):
             label.setProperty("role", "mono")
-        self._shown = _check("showMap", "Map", "Lay the attention of the chosen heads over the picture")
+        self._shown = _check("showMap", "Map", "Overlay the attention of the chosen heads on the picture")
         self._cells = _check("showCells", "Cells", "Draw the token cells, and the map as exact cells")
         self._strength = named(QSlider(Qt.Orientation.Horizontal), "overlayOpacity")
         self._strength.setRange(0, 100)
@@ -122,8 +122,8 @@ class MapBar(QWidget):
         model = self._model
         there = model.map.values_P is not None and model.show_map
         self._label.set_whole(model.map.label or "no map yet")
-        self._low.setText(figure_text(model.map.low))
-        self._high.setText(figure_text(model.map.high))
+        self._low.setText(format_figure(model.map.low))
+        self._high.setText(format_figure(model.map.high))
         for widget in (self._low, self._scale, self._high):
             widget.setVisible(there)
         self._shown.setChecked(model.show_map)

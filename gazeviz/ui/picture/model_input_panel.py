@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout,
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.grid import TokenGrid
+from gazeviz.domain.wording import format_percent, plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import named, section_title, soft_text
 
@@ -58,9 +59,9 @@ class PicturePanel(QWidget):
                 self._panels.setText("no panels")
             else:
                 count = rows_columns.n
-                self._panels.setText(
-                    f"{count} panel{'s' if count > 1 else ''}, {rows_columns.rows} × {rows_columns.cols}"
-                )
+                shape = f"{rows_columns.rows} × {rows_columns.cols}"
+                where = "of their own sizes" if rows_columns.boxes_px else shape
+                self._panels.setText(f"{plural(count, 'panel')}, {where}")
         self._name.setToolTip(self._name.text())
         self._panels.setVisible(bool(self._panels.text()))
         self._preview.show_pixels(self._model.fed_pixels_HW3 if grid is not None else None)
@@ -80,7 +81,7 @@ def fed_text(grid: TokenGrid | None) -> str:
     text = f"fed as {width_px} × {height_px} · {cells}"
     seen = float(grid.seen_HW().mean())
     if seen < 0.995:
-        text += f"\n{seen:.0%} of the picture is seen, the rest is cut off"
+        text += f"\n{format_percent(seen)} of the picture is visible to the model; the rest is cropped."
     rest = _beyond_the_sizes(grid)
     return f"{text}\n{rest}" if rest else text
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Final
 
 from PySide6.QtCore import QBuffer, QEvent, QIODevice, QMimeData, QObject, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
     QDropEvent,
     QGuiApplication,
     QImage,
@@ -25,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget, QWidgetAction
 
-from gazeviz.app.runs.picture_opener import SUFFIXES, Sample, picture_data, picture_file, samples, token_cost
+from gazeviz.app.runs.picture_opener import SUFFIXES, Sample, picture_data, picture_file
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
@@ -33,13 +30,21 @@ from gazeviz.app.session.values import Notice
 from gazeviz.domain.strip import Layout, gutters
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
+from gazeviz.ui.picture.picture_commands import (
+    clear_recent_command,
+    detect_command,
+    layout_commands,
+    no_layout_command,
+    opening_commands,
+    recent_commands,
+    sample_commands,
+    sample_text,
+    token_commands,
+)
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Heading, add_commands, refill
 from gazeviz.ui.widgets.controls import named
 
-LAYOUTS: Final = tuple(
-    Layout(rows, cols)
-    for rows, cols in ((1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (1, 8), (2, 2), (2, 3), (3, 2), (3, 3))
-)
 _PICTURES: Final = f"Pictures ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})"
 
 
@@ -61,15 +66,7 @@ class PictureMenu(QMenu):
         self._model, self._controller, self._settings = model, controller, settings
         self._asked_for = ""
         self._files: QFileDialog | None = None
-        self.open_action = self._add(
-            "Open a picture …", "Show another picture to the model", self.choose_picture
-        )
-        self.folder_action = self._add(
-            "Open a folder of panels …",
-            "Put the pictures of a folder (p1, p2 …) side by side as a strip, one panel each",
-            self.choose_folder,
-        )
-        self.paste_action = self._add("Paste", "Show the picture of the clipboard to the model", self.paste)
+        self.open_action, self.folder_action, self.paste_action = add_commands(self, opening_commands(self))
         self._recent = self._submenu("Recent", "pictureRecent", self._fill_recent)
         self._samples = self._submenu("Samples", "pictureSamples", self._fill_samples)
         self.addSeparator()
@@ -163,7 +160,7 @@ class PictureMenu(QMenu):
         if len(paths) > 1:
             self._model.notice = Notice(
                 "info",
-                f"Only {Path(paths[0]).name} is opened: there is one picture at a time.",
+                f"Only {Path(paths[0]).name} was opened: one picture is shown at a time.",
                 "To join several into one strip, put them in a folder and open the folder.",
                 "picture",
             )
@@ -175,7 +172,7 @@ class PictureMenu(QMenu):
         if layout is not None:
             self._controller.apply_layout(layout)
             return
-        sentence = "No regular grid of panels was found in the picture."
+        sentence = "The picture has no gutters."
         self._model.notice = Notice("error", sentence, "Choose a layout, or paint the panels.", "picture")
 
     def _on_picture_changed(self) -> None:
@@ -188,12 +185,6 @@ class PictureMenu(QMenu):
             self._settings.note_picture(path)
 
     # The menu
-
-    def _add(self, text: str, tip: str, done: Callable[[], object]) -> QAction:
-        action = self.addAction(text)
-        action.setToolTip(tip)
-        action.triggered.connect(lambda: done())  # noqa: PLW0108 - Qt's argument is dropped
-        return action
 
     def _submenu(self, title: str, name: str, fill: Callable[[], object]) -> QMenu:
         menu = named(QMenu(title, self), name)
@@ -208,48 +199,17 @@ class PictureMenu(QMenu):
         self._tokens.setEnabled(self._model.grid is not None)
 
     def _fill_recent(self) -> None:
-        self._recent.clear()
-        for path in self._settings.recent_pictures:
-            action = self._recent.addAction(Path(path).name)
-            action.setToolTip(path)
-            action.setEnabled(Path(path).exists())
-            action.triggered.connect(partial(self.open_path, path))
-        self._recent.addSeparator()
-        forget = self._recent.addAction("Forget recent files")
-        forget.setToolTip("Forget which pictures and models were opened; the files stay")
-        forget.triggered.connect(self._settings.forget_recent)
+        recent = recent_commands(self, self._settings)
+        refill(self._recent, (*recent, None, clear_recent_command(self._settings)))
 
     def _fill_samples(self) -> None:
-        self._samples.clear()
-        for sample in samples():
-            panels = f"\t{layout_text(sample.layout)}" if sample.layout is not None else ""
-            action = self._samples.addAction(sample_text(sample) + panels)
-            action.setToolTip("\n".join(sample.captions) or sample.path.name)
-            action.triggered.connect(partial(self.open_sample, sample))
-        if self._samples.isEmpty():
-            self._samples.addAction("This installation has no samples").setEnabled(False)
+        refill(self._samples, sample_commands(self) or [Heading("This installation has no samples")])
 
     def _fill_layouts(self) -> None:
-        menu, picture = self._layouts, self._model.picture
-        menu.clear()
-        group = QActionGroup(menu)
-        current = picture.layout if picture is not None else None
-        self._layout_action(group, "No panels", current is None, partial(self._controller.apply_layout, None))
-        detect = menu.addAction("Detect by the gutters", self.detect_panels)
-        detect.setToolTip("Lines of one colour right across the picture divide it into panels")
-        menu.addSeparator()
-        for layout in LAYOUTS:
-            done = partial(self._controller.apply_layout, layout)
-            self._layout_action(group, layout_text(layout), layout == current, done)
+        menu, model, controller = self._layouts, self._model, self._controller
+        detect, layouts = detect_command(model, self), layout_commands(model, controller)
+        refill(menu, (no_layout_command(model, controller), detect, None, *layouts))
         menu.addAction(self._other_layout(menu))
-
-    def _layout_action(self, group: QActionGroup, text: str, on: bool, done: Callable[[], object]) -> None:
-        action = self._layouts.addAction(text)
-        action.setCheckable(True)
-        action.setActionGroup(group)
-        action.setChecked(on)
-        action.setToolTip("Make each panel a region; it can be undone")
-        action.triggered.connect(lambda: done())  # noqa: PLW0108 - Qt's argument is dropped
 
     def _other_layout(self, menu: QMenu) -> QWidgetAction:
         """A line of the menu in which any layout can be written."""
@@ -273,34 +233,7 @@ class PictureMenu(QMenu):
         return action
 
     def _fill_tokens(self) -> None:
-        menu, model = self._tokens, self._model
-        menu.clear()
-        usual_tok = model.model_info.max_image_tok if model.model_info is not None else 0
-        cost = token_cost(model)
-        choices: list[tuple[str, int | None]] = [(f"At most {usual_tok:,}, as usual", None)]
-        if model.max_image_tok is not None:
-            choices.append((f"At most {model.max_image_tok:,}", model.max_image_tok))
-        if cost is not None and not cost.forced:
-            choices.append((f"About {cost.full_tok:,}: the picture as it is", cost.full_tok))
-        for text, max_tok in choices:
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(max_tok == model.max_image_tok)
-            action.setToolTip(
-                "More image tokens show smaller details and make runs slower; active runs are stopped"
-            )
-            action.triggered.connect(partial(self._controller.allow_image_tokens, max_tok))
-
-
-def sample_text(sample: Sample) -> str:
-    """What a sample is called: "strip-1-1x6" reads as "Strip 1"."""
-    words = [word for word in sample.name.split("-") if sample.layout is None or word != str(sample.layout)]
-    return " ".join(words).capitalize()
-
-
-def layout_text(layout: Layout) -> str:
-    """A layout as people write it: 1 × 6."""
-    return f"{layout.rows} × {layout.cols}"
+        refill(self._tokens, token_commands(self._model, self._controller))
 
 
 def encoded(image: QImage) -> bytes:

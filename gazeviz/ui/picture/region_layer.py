@@ -17,8 +17,8 @@ from gazeviz.app.editing.painting import box_around, union
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import DirtyBox
+from gazeviz.domain.wording import format_cell_figure, plural
 from gazeviz.render.overlay import ink_on
-from gazeviz.render.style import figure_text
 from gazeviz.ui.picture.layers import CellLayer, RegionLayer, RegionPaint, copy_clip, label_point
 from gazeviz.ui.picture.view import PictureView
 from gazeviz.ui.widgets import theme
@@ -84,7 +84,7 @@ def hover_text(model: SessionModel, cell: int | None) -> str:
         parts.append(f"row {cell // grid.shape_RC[1]}, column {cell % grid.shape_RC[1]}")
     values_P = model.map.values_P
     if values_P is not None and cell < len(values_P):
-        parts.append(f"mass {_small(float(values_P[cell]))}")
+        parts.append(f"mass {format_cell_figure(float(values_P[cell]))}")
     return "  ·  ".join(parts)
 
 
@@ -130,13 +130,6 @@ def draw_empty(painter: QPainter, area: QRect) -> None:
 
 def _number_width(metrics: QFontMetricsF, number: str) -> float:
     return max(float(_LABEL_HEIGHT_PX), metrics.horizontalAdvance(number) + 10)
-
-
-def _small(value: float) -> str:
-    """Attention of one cell: three places, since most cells get less than a hundredth."""
-    if 0 < value < 0.0005:
-        return "<.001"
-    return f"{value:.3f}".removeprefix("0") if 0 < value < 0.995 else figure_text(value)
 
 
 _TINT, _ACTIVE_TINT = 0.14, 0.32
@@ -309,7 +302,7 @@ class RegionsOnCanvas:
         if region.id not in self._selected or self._model.grid is None:
             return number, ""
         count = len(self._selected[region.id].cells)
-        return number, f"{count} cell" if count == 1 else f"{count} cells"
+        return number, plural(count, "cell")
 
     def _label_rect(self, region: EditableRegion) -> QRect:
         """Where the number stands on the screen; kept until the view, the text or the mask changes."""

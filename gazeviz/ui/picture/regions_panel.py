@@ -6,7 +6,6 @@ Reads the session and changes it through undo commands and the controller alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,15 +21,12 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
-    QAction,
     QColor,
     QDropEvent,
     QEnterEvent,
-    QIcon,
     QKeyEvent,
     QPainter,
     QPaintEvent,
-    QPixmap,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -55,11 +51,14 @@ from gazeviz.app.editing.region_files import RegionForm
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.domain.region import REGION_COLOURS
+from gazeviz.domain.wording import plural
 from gazeviz.render.overlay import ink_on
+from gazeviz.ui.picture.region_commands import FORMS, colour_commands, region_menu
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import add_commands
 from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text, tinted
 from gazeviz.ui.widgets.name_edit import NameEdit
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 # One row of the region list: number, name, cells, eye, lock, and the key that makes it the target.
 
@@ -108,8 +107,11 @@ class RegionRow(QWidget):
         self._chip.show_number(number, region.colour, region.name)
         self._name.show_name(region.name, region.visible)
         self._count.setText("" if n_cells is None else str(n_cells))
-        cells = f"{n_cells} token cell{'' if n_cells == 1 else 's'} selected"
-        self._count.setToolTip("No model has processed the picture yet" if n_cells is None else cells)
+        self._count.setToolTip(
+            "No model has processed the picture yet"
+            if n_cells is None
+            else f"{plural(n_cells, 'token cell')} selected"
+        )
         self._count.setAccessibleName(self._count.toolTip())
         seen = "Hide this region on the picture; it stays active" if region.visible else "Show this region"
         self._eye.show_state(not region.visible, seen, f"{region.name} visible")
@@ -155,12 +157,7 @@ class NumberChip(QAbstractButton):
         """Draw it."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._colour))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
-        painter.setFont(theme.font_ui(11, 600))
-        painter.setPen(QColor(ink_on(self._colour)))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._number)
+        draw_badge(painter, QRectF(self.rect()), self._number, self._colour, theme.font_ui(11, 600))
 
 
 class NameLabel(QWidget):
@@ -314,13 +311,6 @@ class TargetKey(QAbstractButton):
 
 _ID = Qt.ItemDataRole.UserRole
 _MAX_ROWS = 8
-_COLOUR_NAMES = ("Blue", "Orange", "Green", "Vermilion", "Sky blue", "Purple", "Yellow", "Grey")
-EXPORTS: Final[dict[RegionForm, str]] = {
-    "png": "PNG masks…",
-    "labelme": "labelme JSON…",
-    "coco": "COCO JSON…",
-}
-"""Forms of files and what the menu calls them."""
 _ICONS: Final = {"newRegion": "plus", "deleteRegion": "trash", "moreRegions": "more"}
 _READABLE = "Regions (*.png *.json)"
 
@@ -444,8 +434,9 @@ class RegionListView(QWidget):
         n_cells = None if self._model.grid is None else len(self._model.cells_of(region_id))
         number = self._model.regions.number_of(region_id)
         row.show_region(region, number, n_cells, region_id == self._model.target_region_id)
+        cells = "" if n_cells is None else f", {plural(n_cells, 'cell')}"
         self._list.item(number - 1).setData(
-            Qt.ItemDataRole.AccessibleTextRole, f"{number}, {region.name}, {n_cells} cells"
+            Qt.ItemDataRole.AccessibleTextRole, f"{number}, {region.name}{cells}"
         )
 
     def _show_active(self) -> None:
@@ -482,13 +473,13 @@ class RegionListView(QWidget):
 
     def _ask_which_picture(self, names: tuple[str, ...]) -> str:
         """Ask which picture of a file the shown one is; "" where nobody says."""
-        label = "The file has several pictures. Which is the one that is shown?"
+        label = "The file describes several pictures. Which one is open?"
         chosen, agreed = QInputDialog.getItem(self, "Import regions", label, list(names), 0, False)
         return chosen if agreed else ""
 
     def export_regions(self, form: RegionForm) -> None:
         """Ask for a place and write all painted regions there."""
-        title = f"Export regions: {EXPORTS[form].rstrip('…')}"
+        title = f"Export regions: {FORMS[form]}"
         if form == "png":
             path = QFileDialog.getExistingDirectory(self, title)
         else:
@@ -511,18 +502,9 @@ class RegionListView(QWidget):
 
     def _open_colours(self, region_id: int) -> None:
         menu = QMenu(self)
-        self._add_colours(menu, region_id)
+        add_commands(menu, colour_commands(self._model, self._controller, region_id))
         menu.exec(self._rows[region_id].mapToGlobal(QPoint(6, ROW_HEIGHT_PX)))
         menu.deleteLater()
-
-    def _add_colours(self, menu: QMenu, region_id: int) -> None:
-        for name, colour in zip(_COLOUR_NAMES, REGION_COLOURS, strict=True):
-            action = menu.addAction(_swatch(colour), name)
-            action.triggered.connect(
-                lambda _=False, chosen=colour: self._attempt(
-                    lambda: self._editor.recolour_region(region_id, chosen)
-                )
-            )
 
     def _open_menu(self, at: QPoint) -> None:
         menu = self.context_menu()
@@ -532,33 +514,8 @@ class RegionListView(QWidget):
     def context_menu(self) -> QMenu:
         """What can be done with the active region, and with all of them."""
         menu = QMenu(self)
-        region = self._model.active_region
-        if region is not None:
-            self._add_region_actions(menu, region)
-            menu.addSeparator()
-        has_picture = self._model.picture is not None
-        _add(menu, "importRegions", "Import regions…", self.import_regions, has_picture)
-        export = menu.addMenu("Export regions")
-        export.setEnabled(any(not region.empty for region in self._model.regions))
-        for form, text in EXPORTS.items():
-            _add(export, f"export_{form}", text, partial(self.export_regions, form))
+        add_commands(menu, region_menu(self._model, self._controller, self))
         return menu
-
-    def _add_region_actions(self, menu: QMenu, region: EditableRegion) -> None:
-        region_id, editor = region.id, self._editor
-        _add(menu, "aimRegion", "Make it the target", lambda: self._aim(region_id))
-        _add(menu, "lookAtRegion", "Which heads look here?",
-             lambda: self._controller.look_at_region(region_id), self._model.grid is not None)  # fmt: skip
-        _add(menu, "renameRegion", "Rename\tF2", self.rename_active, not region.locked)
-        self._add_colours(menu.addMenu("Colour"), region_id)
-        seen, held = not region.visible, not region.locked
-        _add(menu, "showRegion", "Show" if seen else "Hide",
-             lambda: self._attempt(lambda: editor.show_region(region_id, seen)))  # fmt: skip
-        _add(menu, "lockRegion", "Lock" if held else "Unlock",
-             lambda: self._attempt(lambda: editor.lock_region(region_id, held)))  # fmt: skip
-        _add(menu, "clearRegion", "Clear its pixels",
-             lambda: self._attempt(lambda: editor.clear_region(region_id)), not region.locked)  # fmt: skip
-        _add(menu, "removeRegion", "Delete\tDel", self.delete_active, not region.locked)
 
     def _attempt(self, action: Callable[[], object]) -> bool:
         """Do something; a refusal becomes the session's notice, and the rows show what still holds."""
@@ -651,23 +608,3 @@ def _button(name: str, accessible: str, tip: str) -> QToolButton:
     button.setAccessibleName(accessible)
     button.setToolTip(tip)
     return button
-
-
-def _add(menu: QMenu, name: str, text: str, action: Callable[[], object], enabled: bool = True) -> QAction:
-    added = menu.addAction(text)
-    added.setObjectName(name)
-    added.setEnabled(enabled)
-    added.triggered.connect(lambda _=False: action())
-    return added
-
-
-def _swatch(colour: str) -> QIcon:
-    pixmap = QPixmap(14, 14)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
-    painter.drawRoundedRect(pixmap.rect(), 3, 3)
-    painter.end()
-    return QIcon(pixmap)

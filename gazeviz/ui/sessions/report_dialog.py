@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent, QTextDocument
 from PySide6.QtWidgets import (
@@ -19,35 +20,44 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QProgressBar,
-    QSpinBox,
     QTextBrowser,
     QTextEdit,
     QVBoxLayout,
     QWidget,
 )
+
 from gazeviz.app.history.log_browser import LogBrowser
 from gazeviz.app.report.pdf import laid_out
 from gazeviz.app.report.report_task import FORMATS, Preview, Reporting, ReportRequest, Written
 from gazeviz.app.session.settings import AppSettings
+from gazeviz.domain.wording import listed, plural
 from gazeviz.errors import UserError
 from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import named, push_button, section_title, side_by_side, soft, soft_text
-from gazeviz.ui.widgets.controls import ElidedLabel, choice_button, hairline
+from gazeviz.ui.widgets.controls import (
+    ElidedLabel,
+    choice_button,
+    hairline,
+    named,
+    push_button,
+    section_title,
+    side_by_side,
+    soft,
+    soft_text,
+)
 from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 if TYPE_CHECKING:
     from gazeviz.app.report.report_task import Format, Preview, Written
-    from gazeviz.app.report.report_task import Format
 
 
 # What the report dialog says of previews, files and folders: sentences, no widgets.
 
 
 FORMAT_WORDS: Final[dict[Format, tuple[str, str]]] = {
-    "html": ("Page (HTML)", "One file with everything inside: opens offline, in a light and a dark room"),
-    "pdf": ("PDF", "Pages of A4 with the fonts inside"),
-    "md": ("Markdown", "Text with its images beside it, for a repository or a notebook"),
-    "json": ("JSON", "Everything as numbers, tokens and masks among them; gazeviz replay reads it"),
+    "html": ("Page (HTML)", "One self-contained file that opens offline, in light and dark mode"),
+    "pdf": ("PDF", "A4 pages with embedded fonts"),
+    "md": ("Markdown", "Text with separate image files, for a repository or a notebook"),
+    "json": ("JSON", "All data, including tokens and masks; gazeviz replay reads it"),
     "csv": ("Tables (CSV)", "One row for each run, and one for each token"),
     "figures": ("Single figures", "Each figure as SVG, PDF and PNG, ready for a paper"),
 }
@@ -57,9 +67,10 @@ FORMAT_WORDS: Final[dict[Format, tuple[str, str]]] = {
 def about_preview(preview: Preview) -> str:
     """How much of the report the preview shows, and what it cannot show."""
     shown = (
-        f"The preview shows the first {preview.n_shown} of {preview.n_runs} runs; all are written."
+        f"The preview shows the first {preview.n_shown} of {plural(preview.n_runs, 'run')};"
+        " the report contains all of them."
         if preview.n_shown < preview.n_runs
-        else f"Preview of {preview.n_runs} run{'' if preview.n_runs == 1 else 's'}."
+        else f"Preview of {plural(preview.n_runs, 'run')}."
     )
     return " ".join((shown, *preview.notes))
 
@@ -68,9 +79,8 @@ def written_words(written: Written) -> str:
     """What was written, in a sentence."""
     named_files = [path.name for path in written.files if path.parent == written.folder]
     n_more = len(written.files) - len(named_files)
-    parts = [*named_files, *([f"{n_more} image{'' if n_more == 1 else 's'}"] if n_more else [])]
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return " ".join((f"Wrote {listed}.", *written.notes))
+    parts = [*named_files, *([plural(n_more, "image")] if n_more else [])]
+    return " ".join((f"Wrote {listed(parts)}.", *written.notes))
 
 
 def place_words(folder: Path, formats: Sequence[Format]) -> str:
@@ -136,7 +146,7 @@ class ReportDialog(QDialog):
         self._reporting.close()
 
     @property
-    def wish(self) -> ReportRequest:
+    def request(self) -> ReportRequest:
         """What is reported as it is set now."""
         if self._whole_session:
             return ReportRequest((), self._session_id, self._title.text())
@@ -166,7 +176,7 @@ class ReportDialog(QDialog):
         )
         self._title = named(QLineEdit(), "reportTitle")
         self._title.setAccessibleName("Title of the report")
-        self._title.setToolTip("What the report is called; empty: what it is about")
+        self._title.setToolTip("Title of the report; left empty, it names the runs or the session")
         self._title.setMaxLength(200)
         self._baselines = named(QCheckBox("with their baselines"), "reportBaselines")
         self._baselines.setAccessibleName("With their baselines")
@@ -188,7 +198,7 @@ class ReportDialog(QDialog):
         self._about = soft(named(ElidedLabel(), "reportAbout"))
         self._page = named(QTextBrowser(), "reportPreview")
         self._page.setAccessibleName("Preview of the report")
-        self._page.setToolTip("The report as it will be read")
+        self._page.setToolTip("Preview of the report")
         self._page.setOpenLinks(False)
         self._page.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
         self._page.setLineWrapColumnOrWidth(PAGE_PX)
@@ -291,7 +301,7 @@ class ReportDialog(QDialog):
     def _offer_session(self) -> None:
         """The runs, and the session that they belong to once that is known."""
         n_runs = len(self._run_ids)
-        label = f"run {self._run_ids[0]}" if n_runs == 1 else f"{n_runs} selected runs"
+        label = f"run {self._run_ids[0]}" if n_runs == 1 else plural(n_runs, "selected run")
         options = [("runs", label)] if n_runs else []
         if self._session_id is not None:
             options.append(("session", "the whole session"))
@@ -311,11 +321,11 @@ class ReportDialog(QDialog):
             self._preview = None
             self._bar.setRange(0, 0)
             self._about.set_whole("Drawing the preview")
-            self._reporting.preview(self.wish, PAGE_PX, self.devicePixelRatioF())
+            self._reporting.preview(self.request, PAGE_PX, self.devicePixelRatioF())
         self._refresh()
 
     def _on_previewed(self, preview: Preview) -> None:
-        if preview.wish != self.wish:
+        if preview.request != self.request:
             return
         self._preview = preview
         if self._session_id is None:
@@ -342,7 +352,7 @@ class ReportDialog(QDialog):
         self._written = None
         self._say("Writing")
         self._bar.setRange(0, 0)
-        self._reporting.write(self.wish, self._folder, self.formats, self._dpi.value())
+        self._reporting.write(self.request, self._folder, self.formats, self._dpi.value())
         from_button = self._write.hasFocus()
         self._refresh()
         self._fell_to = self.focusWidget() if from_button else None

@@ -52,8 +52,8 @@ def run_menu(
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if likeness is not None:
         label, typed = likeness
-        menu.addAction(label.replace("&", "&&")).triggered.connect(lambda: look_for(typed))
-        menu.addSeparator()
+        like = Command("like.value", label, "", "List only runs with the same value.", lambda: look_for(typed))
+        add_commands(menu, (like, None))
     add_commands(menu, commands)
     return menu
 

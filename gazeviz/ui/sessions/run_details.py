@@ -6,30 +6,32 @@ to the archive.
 
 from __future__ import annotations
 
-from typing import Final
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QPlainTextEdit, QWidget
-from gazeviz.app.history.log_browser import LogBrowser
 from collections.abc import Sequence
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
-from gazeviz.app.history.log_browser import LogBrowser, Overview, RunLine
-from gazeviz.errors import UserError
-from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import named
-from gazeviz.ui.widgets.controls import MenuButton
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QHideEvent, QImage, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
-from gazeviz.app.history.log_browser import LogBrowser, RunLine
-from gazeviz.app.history.run_details import RunFacts
-from gazeviz.render.style import visible
-from gazeviz.ui.widgets.controls import named, section_title, soft, soft_text
-from gazeviz.ui.sessions.run_commands import CommandButtons
-from gazeviz.ui.sessions.run_text import runs_words
+from functools import partial
+from typing import Final
 
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer
+from PySide6.QtGui import QFocusEvent, QHideEvent, QImage, QKeyEvent, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.history.log_browser import LogBrowser, Overview, RunLine
+from gazeviz.app.history.run_details import RunFacts
+from gazeviz.domain.wording import plural
+from gazeviz.errors import UserError
+from gazeviz.render.style import visible
+from gazeviz.ui.sessions.run_commands import CommandButtons
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command, Entry
+from gazeviz.ui.widgets.controls import MenuButton, named, section_title, soft, soft_text
 
 # What a person writes about a run: kept a second after the last key, and when the eye goes elsewhere.
 
@@ -107,7 +109,7 @@ class TagRow(QWidget):
         self._tags: dict[str, int] = {}
         self._known: tuple[str, ...] = ()
         self.button = MenuButton("No tags", "runTagMenu", "Tag the selected runs  T")
-        self.button.menu().aboutToShow.connect(self._fill)
+        self.button.offer(self._entries)
         self.new = named(QLineEdit(), "runNewTag")
         self.new.setPlaceholderText("New tag")
         self.new.setAccessibleName("New tag")
@@ -151,19 +153,20 @@ class TagRow(QWidget):
         more = len(self._tags) - _SHOWN
         return f"Tags: {some}{f' and {more} more' if more > 0 else ''}"
 
-    def _fill(self) -> None:
-        menu = self.button.menu()
-        menu.clear()
-        for tag in sorted({*self._known, *self._tags}):
-            action = menu.addAction(tag.replace("&", "&&"))
-            action.setCheckable(True)
-            action.setChecked(self._tags.get(tag, 0) == len(self._ids))
-            action.triggered.connect(
-                lambda checked, word=tag: self._archive.tag(self._ids, word, present=checked)
-            )
-        if not menu.isEmpty():
-            menu.addSeparator()
-        menu.addAction("New tag ...").triggered.connect(self.ask)
+    def _entries(self) -> list[Entry]:
+        tags = [
+            Command(f"tags.{tag}", f"Tag the selected runs “{tag}”", "", "Add the tag, or remove it.",
+                    partial(self._turn, tag), checked=partial(self._has, tag), label=tag)
+            for tag in sorted({*self._known, *self._tags})
+        ]  # fmt: skip
+        new = Command("tags.new", "New tag ...", "", "Type a tag for the selected runs.", self.ask)
+        return [*tags, *([None] if tags else []), new]
+
+    def _has(self, tag: str) -> bool:
+        return self._tags.get(tag, 0) == len(self._ids)
+
+    def _turn(self, tag: str) -> None:
+        self._archive.tag(self._ids, tag, present=not self._has(tag))
 
     def _on_new(self) -> None:
         try:
@@ -376,7 +379,7 @@ class FactTable(QWidget):
 def _title(run_ids: Sequence[int]) -> str:
     if not run_ids:
         return "No run selected"
-    return f"Run {run_ids[0]}" if len(run_ids) == 1 else runs_words(len(run_ids))
+    return f"Run {run_ids[0]}" if len(run_ids) == 1 else plural(len(run_ids), "run")
 
 
 def _hint(run_ids: Sequence[int]) -> str:

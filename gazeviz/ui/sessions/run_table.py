@@ -6,34 +6,46 @@ commands are given to it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QTableView
-from gazeviz.app.history.log_browser import LogBrowser, RunLine
-from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import tinted
-from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS, RunRows
-from gazeviz.ui.sessions.run_text import runs_words, session_title
-from collections.abc import Collection, Sequence
-from typing import Final
+
 import numpy as np
-from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import (
+    QColor,
     QContextMenuEvent,
+    QFont,
+    QFontMetricsF,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPen,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
-from gazeviz.app.history.log_browser import LogBrowser, Listing, SortKey, StoredSession
-from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
 
+from gazeviz.app.history.log_browser import Listing, LogBrowser, RunLine, SortKey, StoredSession
+from gazeviz.domain.wording import plural
+from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
+from gazeviz.ui.sessions.run_text import session_title
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.controls import tinted
 
 # How the table of runs is drawn: small pictures, regions' colours, verdicts, sessions' headings.
 #
@@ -161,7 +173,7 @@ class RowPainter:
         after = QFontMetricsF(painter.font()).horizontalAdvance(title) + 10
         painter.setFont(theme.font_ui(12))
         painter.setPen(colours.soft)
-        painter.drawText(place.adjusted(after, 0, 0, 0), _MIDDLE, runs_words(n_runs))
+        painter.drawText(place.adjusted(after, 0, 0, 0), _MIDDLE, plural(n_runs, "run"))
 
     def _draw_cell(self, painter: QPainter, box: QRect, run_id: int, key: str) -> None:
         line = self._rows.line(run_id)
@@ -325,7 +337,7 @@ class RunTable(QTableView):
 
     @property
     def grouped(self) -> bool:
-        """Whether runs stand under their sessions."""
+        """Group runs by session, or show one list."""
         return self._grouped
 
     def set_grouped(self, grouped: bool) -> None:

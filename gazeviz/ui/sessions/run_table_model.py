@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
-from gazeviz.app.history.log_browser import LogBrowser, Listing, RunLine, SortKey, StoredSession
+from gazeviz.app.history.log_browser import Listing, LogBrowser, RunLine, SortKey, StoredSession
 from gazeviz.ui.sessions.run_text import cell_texts, group_sentence, run_sentence
 
 Index = QModelIndex | QPersistentModelIndex
@@ -42,7 +42,7 @@ class Column:
 
 
 RUN_COLUMNS: Final = (
-    Column("star", "★", 30, "Starred runs; S gives or takes a star", "starred"),
+    Column("star", "★", 30, "Starred runs; S adds or removes a star", "starred"),
     Column("id", "Run", 50, "The run's number in the log", "started", shown=False),
     Column("picture", "Picture", 100, "The picture", "picture", 1),
     Column("prompt", "Prompt", 80, "What was asked", "prompt", 2),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from gazeviz.app.history.log_browser import RunLine, StoredSession
+from gazeviz.domain.wording import (
+    format_change,
+    format_duration,
+    format_file_size,
+    format_moment,
+    plural,
+)
 from gazeviz.render.style import one_line
-from gazeviz.render.style import figure_text
 
 _LONGEST: Final = 200
 _DASH: Final = "\N{EN DASH}"
@@ -31,9 +36,9 @@ def cell_texts(line: RunLine) -> dict[str, str]:
         "model": _short(line.model),
         "session": _short(line.session),
         "tokens": str(line.n_tok),
-        "seconds": "" if line.seconds is None else f"{line.seconds:.2f} s",
+        "seconds": "" if line.seconds is None else format_duration(line.seconds),
         "state": line.state,
-        "at": moment_words(line.started_s),
+        "at": format_moment(line.started_s),
     }
 
 
@@ -52,15 +57,7 @@ def mass_words(line: RunLine) -> str:
     """Mass on the target before and after."""
     if line.mass_before is None or line.mass_after is None:
         return ""
-    return f"{figure_text(line.mass_before)} → {figure_text(line.mass_after)}"
-
-
-def moment_words(moment_s: float) -> str:
-    """The time of today, the day of this year, else the month of its year."""
-    moment, now = time.localtime(moment_s), time.localtime()
-    if moment[:3] == now[:3]:
-        return time.strftime("%H:%M", moment)
-    return time.strftime("%d %b" if moment[0] == now[0] else "%b %Y", moment)
+    return format_change(line.mass_before, line.mass_after)
 
 
 def run_sentence(line: RunLine) -> str:
@@ -72,7 +69,7 @@ def run_sentence(line: RunLine) -> str:
 
 def group_sentence(session: StoredSession | None, n_runs: int) -> str:
     """A session's row in words."""
-    return f"{session_title(session)}, {runs_words(n_runs)}"
+    return f"{session_title(session)}, {plural(n_runs, 'run')}"
 
 
 def session_title(session: StoredSession | None) -> str:
@@ -82,24 +79,11 @@ def session_title(session: StoredSession | None) -> str:
     return one_line(session.name, 80) or f"Session {session.id}"
 
 
-def runs_words(n_runs: int) -> str:
-    """A number of runs."""
-    return "1 run" if n_runs == 1 else f"{n_runs:,} runs"
-
-
 def log_words(n_sessions: int, n_bytes: int, backed_up_s: float | None) -> str:
     """What there is to say of the log itself."""
-    sessions = "1 session" if n_sessions == 1 else f"{n_sessions:,} sessions"
-    backup = "" if backed_up_s is None else f" · backed up {moment_words(backed_up_s)}"
-    return f"{sessions} · {bytes_words(n_bytes)}{backup}"
-
-
-def bytes_words(n_bytes: int) -> str:
-    """A size as people say it."""
-    size, units = float(n_bytes), ["bytes", "kB", "MB", "GB"]
-    while size >= 1000 and len(units) > 1:
-        size, units = size / 1000, units[1:]
-    return f"{n_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
+    sessions = plural(n_sessions, "session")
+    backup = "" if backed_up_s is None else f" · backed up {format_moment(backed_up_s)}"
+    return f"{sessions} · {format_file_size(n_bytes)}{backup}"
 
 
 def _short(text: str) -> str:

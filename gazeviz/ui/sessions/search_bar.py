@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
+
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+
 from gazeviz.app.history.log_browser import RunFilter
 from gazeviz.errors import UserError
-from gazeviz.ui.widgets import theme
-from gazeviz.ui.widgets.controls import push_button, section_title, soft
-from gazeviz.ui.widgets.controls import Popover
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
-from gazeviz.ui.widgets.controls import soft_text
-from gazeviz.ui.widgets.controls import MenuButton, choice_button
-from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
 from gazeviz.ui.sessions.run_table import RunTable
-
+from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
+from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.controls import (
+    MenuButton,
+    Popover,
+    choice_button,
+    push_button,
+    section_title,
+    soft,
+    soft_text,
+)
 
 # The search box of the Sessions tab, with its help: words, columns, marks; what is wrong is said beneath.
 #
@@ -50,7 +56,7 @@ class SearchBox(QLineEdit):
         super().__init__(parent)
         self.setObjectName("runSearch")
         self.setAccessibleName("Search runs")
-        self.setToolTip("List only the runs that hold these words, or match column:value  Ctrl+F")
+        self.setToolTip("List only the runs that contain these words or match column:value  Ctrl+F")
         self.setPlaceholderText('Search:  text:cat  target:"Panel 4"  strength:>4  is:starred')
         self.setClearButtonEnabled(True)
         self._icon = QAction(self)
@@ -108,8 +114,8 @@ class SearchHelp(QToolButton):
     def __init__(self, box: SearchBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("runSearchHelp")
-        self.setAccessibleName("What can be searched for")
-        self.setToolTip("Show what can be searched for")
+        self.setAccessibleName("Search syntax")
+        self.setToolTip("Show the search syntax")
         self.setText("?")
         self._box = box
         self.sheet = Popover("runSearchSheet", self)
@@ -121,7 +127,7 @@ class SearchHelp(QToolButton):
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setVerticalSpacing(theme.SPACE)
         layout.setHorizontalSpacing(3 * theme.SPACE)
-        layout.addWidget(section_title("What can be searched for; several conditions all hold"), 0, 0, 1, 2)
+        layout.addWidget(section_title("Search syntax; all conditions must match"), 0, 0, 1, 2)
         for row, (example, meaning) in enumerate(EXAMPLES, start=1):
             spoken = f"Search for {example}: {meaning}"
             button = push_button(f"runSearchExample{row}", example, "Add this to the search", spoken, "flat")
@@ -146,11 +152,11 @@ class SessionBar(QWidget):
         self.search = SearchBox()
         self.help = SearchHelp(self.search)
         self.grouping = choice_button(
-            "runGrouping", "Whether runs stand under their sessions",
+            "runGrouping", "Group runs by session, or show one list",
             (("session", "Group by session"), ("none", "One list")), self.group,
         )  # fmt: skip
         self.columns = MenuButton("Columns", "runColumns", "Choose which columns are shown")
-        self._fill_columns()
+        self.columns.offer(self._column_commands)
         self._trouble = soft_text("runSearchTrouble")
         self._trouble.hide()
         self.search.trouble_changed.connect(self._on_trouble)
@@ -165,19 +171,22 @@ class SessionBar(QWidget):
         layout.addLayout(row)
         layout.addWidget(self._trouble)
 
-    def _fill_columns(self) -> None:
-        menu = self.columns.menu()
-        for place, column in enumerate(RUN_COLUMNS):
-            action = QAction("Star" if column.key == "star" else column.title, menu, checkable=True)
-            action.setChecked(not self._table.isColumnHidden(place))
-            action.setToolTip(column.tip)
-            action.triggered.connect(lambda shown, at=place: self._table.show_column(at, shown))
-            menu.addAction(action)
-        menu.aboutToShow.connect(self._tick_columns)
+    def _column_commands(self) -> list[Command]:
+        def turn(place: int) -> None:
+            self._table.show_column(place, self._table.isColumnHidden(place))
 
-    def _tick_columns(self) -> None:
-        for place, action in enumerate(self.columns.menu().actions()):
-            action.setChecked(not self._table.isColumnHidden(place))
+        def is_shown(place: int) -> bool:
+            return not self._table.isColumnHidden(place)
+
+        named = (
+            (place, column, "Star" if column.key == "star" else column.title)
+            for place, column in enumerate(RUN_COLUMNS)
+        )
+        return [
+            Command(f"columns.{column.key}", f"Column: {title}", "", column.tip, partial(turn, place),
+                    checked=partial(is_shown, place), label=title)
+            for place, column, title in named
+        ]  # fmt: skip
 
     def group(self, key: str) -> None:
         """Put runs under their sessions ("session"), or all in one list ("none")."""

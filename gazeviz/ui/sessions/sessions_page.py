@@ -1,6 +1,6 @@
 """The Sessions tab: every run that was ever logged, found, sorted, marked, and sent on to where it is used.
 
-Puts shelf, list and details together and asks the archive for what they show. It opens, replays, compares
+Puts sidebar, list and details together and asks the archive for what they show. It opens, replays, compares
 and reports nothing itself: it says by signals which runs that is wanted for.
 """
 
@@ -35,12 +35,13 @@ from gazeviz.app.history.log_browser import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.ui.sessions.run_commands import like_it, run_menu
 from gazeviz.ui.sessions.run_details import MOST_COMPARED, RunDetails
 from gazeviz.ui.sessions.run_table import RunTable, is_plain, key_name
 from gazeviz.ui.sessions.run_table_model import RUN_COLUMNS
-from gazeviz.ui.sessions.run_text import log_words, runs_words
+from gazeviz.ui.sessions.run_text import log_words
 from gazeviz.ui.sessions.search_bar import SessionBar
 from gazeviz.ui.sessions.sidebar import ALL, Sidebar, SidebarEntry
 from gazeviz.ui.widgets import theme
@@ -62,7 +63,7 @@ class UndoLine(QWidget):
         self._undo = push_button("undoDelete", "Undo", "Restore what was deleted  Ctrl+Z", "Undo deleting")
         self._undo.clicked.connect(self.undo_wanted)
         tip = "Dismiss; deleted runs are kept for 30 days"
-        close = CloseButton("undoClose", tip, self.hide, spoken="Close this line")
+        close = CloseButton("undoClose", tip, self.hide, spoken="Dismiss")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * theme.SPACE, theme.SPACE, theme.SPACE, theme.SPACE)
         layout.setSpacing(2 * theme.SPACE)
@@ -178,7 +179,11 @@ class SessionBrowser(QWidget):
     explore_wanted = Signal()
 
     def __init__(
-        self, model: SessionModel, controller: RunController, archive: LogBrowser, parent: QWidget | None = None
+        self,
+        model: SessionModel,
+        controller: RunController,
+        archive: LogBrowser,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sessionBrowser")
@@ -188,7 +193,7 @@ class SessionBrowser(QWidget):
         self._commands: dict[str, Command] = {}
         self._offered: tuple[Command, ...] = ()
         self._compared: tuple[int, ...] = ()
-        self.shelf = Sidebar()
+        self.sidebar = Sidebar()
         self.table = RunTable(archive)
         self.bar = SessionBar(self.table)
         self.details = RunDetails(archive)
@@ -213,7 +218,7 @@ class SessionBrowser(QWidget):
         self.middle.setChildrenCollapsible(False)
         self.middle.addWidget(upper)
         right = scrolled(self.details, RIGHT_PX)
-        left = stacked(self.shelf, stretched=0)
+        left = stacked(self.sidebar, stretched=0)
         left.setContentsMargins(3 * theme.SPACE, 2 * theme.SPACE, 3 * theme.SPACE, 2 * theme.SPACE)
         left.setFixedWidth(LEFT_PX)
         layout = QHBoxLayout(self)
@@ -232,7 +237,7 @@ class SessionBrowser(QWidget):
         return foot
 
     def _connect(self) -> None:
-        archive, shelf, table = self._archive, self.shelf, self.table
+        archive, sidebar, table = self._archive, self.sidebar, self.table
         archive.listed.connect(self._on_listed)
         archive.overview_found.connect(self._on_overview_found)
         archive.changed.connect(self._on_changed)
@@ -241,11 +246,11 @@ class SessionBrowser(QWidget):
         self._model.run_changed.connect(lambda _run_id: self._on_changed(()))
         self.bar.search.filter_changed.connect(self._on_filter_changed)
         self.bar.search.leave_wanted.connect(self._on_search_left)
-        shelf.entry_chosen.connect(self._on_entry_chosen)
-        shelf.session_renamed.connect(self._on_session_renamed)
-        shelf.session_delete_wanted.connect(self._delete_session)
-        shelf.session_report_wanted.connect(self.session_report_wanted)
-        shelf.sessions_compare_wanted.connect(self.compare_sessions_wanted)
+        sidebar.entry_chosen.connect(self._on_entry_chosen)
+        sidebar.session_renamed.connect(self._on_session_renamed)
+        sidebar.session_delete_wanted.connect(self._delete_session)
+        sidebar.session_report_wanted.connect(self.session_report_wanted)
+        sidebar.sessions_compare_wanted.connect(self.compare_sessions_wanted)
         table.selection_settled.connect(self._on_selection_settled)
         table.sort_wanted.connect(self._on_sort_wanted)
         table.key_wanted.connect(self._on_key)
@@ -279,7 +284,7 @@ class SessionBrowser(QWidget):
         self.bar.search.look_for(text)
 
     def _ask_list(self) -> None:
-        wanted = self.shelf.chosen.narrowed(self.bar.search.wanted)
+        wanted = self.sidebar.chosen.narrowed(self.bar.search.wanted)
         self._archive.ask_list(RunQuery(wanted, *self._sort))
 
     def _on_listed(self, listing: Listing) -> None:
@@ -288,7 +293,7 @@ class SessionBrowser(QWidget):
         self._show_count()
 
     def _on_overview_found(self, overview: Overview) -> None:
-        self.shelf.show_overview(overview)
+        self.sidebar.show_overview(overview)
         self.table.show_sessions(overview.sessions)
         self._weight.setText(log_words(len(overview.sessions), overview.n_bytes, overview.backed_up_s))
         self._weight.setToolTip(str(self._archive.path))
@@ -299,14 +304,14 @@ class SessionBrowser(QWidget):
         if self.table.plan.n_runs:
             self._pages.setCurrentWidget(self.table)
             return
-        narrowed = bool(self.bar.search.text()) or self.shelf.chosen.kind != "all"
+        narrowed = bool(self.bar.search.text()) or self.sidebar.chosen.kind != "all"
         self.empty.say_why(nothing_yet=self._known_empty, narrowed=narrowed)
         self._pages.setCurrentWidget(self.empty)
 
     def _show_count(self) -> None:
         n_runs, n_selected = self.table.plan.n_runs, len(self.selected_ids)
         selected = f" · {n_selected:,} selected" if n_selected > 1 else ""
-        self._footer.setText(f"{runs_words(n_runs)}{selected}")
+        self._footer.setText(f"{plural(n_runs, 'run')}{selected}")
 
     # What changes
 
@@ -316,15 +321,15 @@ class SessionBrowser(QWidget):
             self._refresh.start()
 
     def _on_filter_changed(self, wanted: RunFilter) -> None:
-        chosen = self.shelf.chosen
+        chosen = self.sidebar.chosen
         if wanted.tag is not None and chosen.kind == "tag" and wanted.tag != chosen.key:
-            self.shelf.choose(ALL, told=False)  # a run is asked for by one tag at a time
+            self.sidebar.choose(ALL, told=False)  # a run is asked for by one tag at a time
         self._ask_list()
 
     def _on_entry_chosen(self, _entry: SidebarEntry) -> None:
-        if self.shelf.chosen.kind == "tag" and self.bar.search.wanted.tag not in (
+        if self.sidebar.chosen.kind == "tag" and self.bar.search.wanted.tag not in (
             None,
-            self.shelf.chosen.key,
+            self.sidebar.chosen.key,
         ):
             self.bar.search.look_for("")
         self._ask_list()
@@ -356,7 +361,7 @@ class SessionBrowser(QWidget):
     @property
     def shows_deleted(self) -> bool:
         """Whether the list shows runs that were deleted."""
-        return self.shelf.chosen.kind == "deleted" or self.bar.search.wanted.deleted
+        return self.sidebar.chosen.kind == "deleted" or self.bar.search.wanted.deleted
 
     def _on_failed(self, error: UserError) -> None:
         self._model.notice = Notice("error", error.sentence, error.next_step, about="log")
@@ -424,7 +429,7 @@ class SessionBrowser(QWidget):
         after = int(rows[-1]) + 1
         next_id = self.table.plan.run_at(after) or self.table.plan.run_at(int(rows[0]) - 1)
         self._archive.delete(run_ids)
-        self.undo_line.say(f"{runs_words(len(run_ids)).capitalize()} deleted.")
+        self.undo_line.say(f"{plural(len(run_ids), 'run')} deleted.")
         if next_id is not None:
             self.table.select_runs([next_id], next_id)
 
@@ -434,10 +439,10 @@ class SessionBrowser(QWidget):
         self.bar.search.selectAll()
 
     def _delete_session(self, session_id: int) -> None:
-        entry = next((line for line in self.shelf.entries if line.same == ("session", session_id)), None)
+        entry = next((line for line in self.sidebar.entries if line.same == ("session", session_id)), None)
         self._archive.delete_session(session_id)
         label = entry.label if entry else "session"
-        self.undo_line.say(f"“{label}” deleted, with {runs_words(entry.count if entry else 0)}.")
+        self.undo_line.say(f"“{label}” deleted, with {plural(entry.count if entry else 0, 'run')}.")
 
     def _on_star_clicked(self, run_id: int) -> None:
         line = self.table.rows.line(run_id)
@@ -473,7 +478,7 @@ class SessionBrowser(QWidget):
             self.explore_wanted.emit()
             return
         self.bar.search.look_for("")
-        self.shelf.choose(ALL)
+        self.sidebar.choose(ALL)
 
     # Its place in the window
 

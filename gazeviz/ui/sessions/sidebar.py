@@ -5,7 +5,9 @@ An entry narrows the list of runs. Sessions can be renamed in place. Knows the o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QPoint, QRectF, QSize, Qt, Signal
@@ -13,7 +15,9 @@ from PySide6.QtGui import QAction, QKeyEvent, QPainter
 from PySide6.QtWidgets import QLineEdit, QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from gazeviz.app.history.log_browser import Overview, RunFilter
+from gazeviz.ui.sessions.session_commands import session_commands
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command, Submenu, add_commands
 from gazeviz.ui.sessions.run_table_model import Index
 from gazeviz.ui.sessions.run_text import session_title
 
@@ -205,7 +209,7 @@ class Sidebar(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("sessionShelf")
+        self.setObjectName("sessionSidebar")
         self.setAccessibleName("Which runs are listed")
         self.chosen: SidebarEntry = ALL
         self._rows = SidebarRows()
@@ -265,25 +269,30 @@ class Sidebar(QListView):
 
     def menu_of(self, entry: SidebarEntry) -> QMenu:
         """What can be done with a session."""
-        menu, number = QMenu(self), int(entry.key)
-        row = next(row for row, line in enumerate(self.entries) if line.same == entry.same)
-        rename = menu.addAction("Rename")
-        rename.triggered.connect(lambda: self.edit(self._rows.index(row)))
-        report = menu.addAction("Report ...")
-        report.triggered.connect(lambda: self.session_report_wanted.emit(number))
-        others = menu.addMenu("Compare with")
-        for other in self.entries:
-            if other.kind == "session" and other.key != number:
-                action = QAction(other.label, others)
-                action.triggered.connect(
-                    lambda _=False, with_=int(other.key): self.sessions_compare_wanted.emit(number, with_)
-                )
-                others.addAction(action)
-        others.setEnabled(bool(others.actions()))
-        menu.addSeparator()
-        delete = menu.addAction("Delete with its runs")
-        delete.triggered.connect(lambda: self.session_delete_wanted.emit(number))
+        menu = QMenu(self)
+        rename, report, delete = session_commands(lambda: self, entry)
+        others = Submenu("sessions.compare", "Compare with", lambda: self._others(entry), self._alone)
+        add_commands(menu, (rename, report, others, None, delete))
         return menu
+
+    def begin_rename(self, entry: SidebarEntry) -> None:
+        """Let a session's name be typed in its row."""
+        row = next(row for row, line in enumerate(self.entries) if line.same == entry.same)
+        self.edit(self._rows.index(row))
+
+    def _others(self, entry: SidebarEntry) -> list[Command]:
+        number = int(entry.key)
+        return [
+            Command(f"sessions.compare_{other.key}", f"Compare with {other.label}", "",
+                    "Pair the runs of both sessions by prompt and target.",
+                    partial(self.sessions_compare_wanted.emit, number, int(other.key)), label=other.label)
+            for other in self.entries
+            if other.kind == "session" and other.key != number
+        ]  # fmt: skip
+
+    def _alone(self) -> str | None:
+        n_sessions = sum(entry.kind == "session" for entry in self.entries)
+        return None if n_sessions > 1 else "There is only one session."
 
     def _on_menu(self, at: QPoint) -> None:
         index = self.indexAt(at)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.command import COMMAND, Command
 from gazeviz.ui.widgets.controls import OWNS_ESCAPE
 
 _ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -56,6 +56,7 @@ class Actions(QObject):
         title = command.title.replace("&", "&&")
         action = QAction(title, window)
         action.setObjectName(command.id)
+        action.setProperty(COMMAND, command.id)
         action.setToolTip(command.hint)
         action.setStatusTip(command.tip)
         if command.key and self._local.isdisjoint((command.id, command.group)):
@@ -74,15 +75,12 @@ class Actions(QObject):
         return tuple(self._commands.values())
 
     def named(self, command_id: str) -> Command:
-        """The command of an id."""
         return self._commands[command_id]
 
     def of(self, group: str) -> tuple[Command, ...]:
-        """The commands of a group."""
         return tuple(command for command in self._commands.values() if command.group == group)
 
     def action(self, command_id: str) -> QAction:
-        """The action of an id."""
         return self._actions[command_id]
 
     def call(self, command_id: str) -> None:

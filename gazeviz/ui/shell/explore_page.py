@@ -106,22 +106,44 @@ class UnfoldedRoom(QObject):
         self._area, self._docks = area, docks
         self._n_unfolded = 0
         self._before_px: list[int] = []
+        self._is_owed = False
+        self._needed_px: list[int] = []
+        for watched in (area, *docks):
+            watched.installEventFilter(self)
 
     def note(self, unfolded: bool) -> None:
         """Something is about to be unfolded, or folded."""
         self._n_unfolded = max(0, self._n_unfolded + (1 if unfolded else -1))
+        self._is_owed = False
         if unfolded and self._n_unfolded == 1:
-            self._before_px = [dock.height() for dock in self._docks]
+            self._before_px = self._heights_px()
         elif not self._n_unfolded and self._before_px:
+            self._is_owed, self._needed_px = True, []
             QTimer.singleShot(0, self, self._give_back)  # once what was folded asks for less
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Try again when a dock asks for another height; whoever moves an edge by hand has the last word."""
+        if self._is_owed and watched is self._area and event.type() == QEvent.Type.MouseButtonPress:
+            self._is_owed = False
+        elif self._is_owed and watched is not self._area and event.type() == QEvent.Type.LayoutRequest:
+            QTimer.singleShot(0, self, self._give_back)
+        return super().eventFilter(watched, event)
+
+    def _heights_px(self) -> list[int]:
+        return [dock.height() for dock in self._docks]
+
     def _give_back(self) -> None:
-        if any(dock.isFloating() for dock in self._docks):
+        """Parts ask for less one after the other, and Qt gives no dock less than it asks for."""
+        needed_px = [dock.widget().minimumSizeHint().height() for dock in self._docks]
+        floating = any(dock.isFloating() for dock in self._docks)
+        if not self._is_owed or floating or needed_px == self._needed_px:
             return
+        self._needed_px = needed_px
         for dock in self._docks:
             if (layout := dock.layout()) is not None:
                 layout.invalidate()
         self._area.resizeDocks(self._docks, self._before_px, Qt.Orientation.Vertical)
+        self._is_owed = self._heights_px() != self._before_px
 
 
 LEFT_PX: Final = 204

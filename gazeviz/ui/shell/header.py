@@ -40,11 +40,13 @@ class Header(QWidget):
         self._add_name()
         self._add_tabs(tabs)
         self._layout.addStretch(1)
-        picture_chip = self._chip("pictureChip", "Open a picture, a sample or a folder of panels; panels")
+        picture_chip = self._chip(
+            "pictureChip", "Open a picture, a sample or a folder of panels, or choose a panel layout"
+        )
         picture_chip.setText(f"Picture {CARET}")
         picture_chip.setMenu(pictures)
         self._model_chip = self._chip("modelChip", "Open a model")
-        self._device_chip = self._chip("deviceChip", "Where the model computes")
+        self._device_chip = self._chip("deviceChip", "Device that the model runs on")
         self._palette = self._chip("paletteChip", "Find a command")
         self._palette.setText("Ctrl K  Find a command")
         for chip in (self._model_chip, self._device_chip):
@@ -109,4 +111,4 @@ class Header(QWidget):
         self._model_chip.setText(f"{info.name} \N{MIDDLE DOT} {n_heads} heads")
         self._model_chip.setToolTip(f"{info.path}\nOpen another model")
         self._device_chip.setText(f"{info.device.upper()} \N{MIDDLE DOT} {info.dtype}")
-        self._device_chip.setToolTip(info.why_not_gpu or f"The model computes on {info.device}.")
+        self._device_chip.setToolTip(info.why_not_gpu or f"The model runs on {info.device}.")

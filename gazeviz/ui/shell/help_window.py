@@ -37,6 +37,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
 from gazeviz.ui.widgets import theme
@@ -260,7 +261,9 @@ class HelpView(QWidget):
     def _make_parts(self) -> None:
         self._search.setPlaceholderText("Search the help")
         self._search.setAccessibleName("Search the help")
-        self._search.setToolTip("Lists the pages that hold these words; Enter goes to the next place  Ctrl+F")
+        self._search.setToolTip(
+            "List the pages that contain these words; Enter goes to the next match  Ctrl+F"
+        )
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._on_search)
         self._search.returnPressed.connect(self.next_hit)
@@ -320,7 +323,7 @@ class HelpView(QWidget):
         self._list.blockSignals(False)
         n_pages = sum(bool(n) for n in hits.values())
         self._found.setVisible(bool(asked))
-        self._found.setText(f"on {n_pages} page{'s' if n_pages != 1 else ''}" if n_pages else "on no page")
+        self._found.setText(f"on {plural(n_pages, 'page')}" if n_pages else "no matches")
 
     def _add_group(self, group: str) -> None:
         header = QListWidgetItem(group)

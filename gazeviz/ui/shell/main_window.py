@@ -29,6 +29,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings, ThemeChoice
 from gazeviz.app.session.values import Notice
 from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.sessions.session_commands import session_commands
 from gazeviz.ui.shell import commands as table
 from gazeviz.ui.shell.actions import Actions
 from gazeviz.ui.shell.explore_page import ExploreView
@@ -45,6 +46,7 @@ from gazeviz.ui.widgets.controls import hairline
 if TYPE_CHECKING:
     from gazeviz.ui.compare.compare_page import CompareView
     from gazeviz.ui.sessions.sessions_page import SessionBrowser
+    from gazeviz.ui.sessions.sidebar import Sidebar
     from gazeviz.ui.shell.command_palette import CommandPalette
     from gazeviz.ui.shell.help_window import HelpView
     from gazeviz.ui.shell.model_dialog import ModelDialog
@@ -78,9 +80,9 @@ class MainWindow(QMainWindow):
         self._menu = QMenu(self)
         tabs = ("Explore",) if archive is None else ("Explore", "Sessions")
         self.header = Header(model, tabs, self._menu, self.pictures)
-        said = NoticeBar(model, controller), TokenQuestion(model, controller)
-        place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "nothing is logged"
-        self._put_together(said, StatusBar(model, controller, place))
+        parts = NoticeBar(model, controller), TokenQuestion(model, controller)
+        place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "not logged"
+        self._put_together(parts, StatusBar(model, controller, place))
         self._drop = PictureDrop(self, self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self.tour.started.connect(partial(self.show_tab, "Explore"))
@@ -117,17 +119,22 @@ class MainWindow(QMainWindow):
         model, controller = self._model, self._controller
         logs = self._archive is not None
         return [
-            *table.file_commands(model, self.pictures, self),
+            *table.file_commands(model, self.pictures, self._settings, self),
             *table.explore_commands(model, controller, self.explore),
             *table.view_commands(model, self.explore.canvas, self.explore),
             *table.window_commands(self, logs=logs),
             *(table.runs_commands(self._browser) if logs else ()),
+            *(session_commands(self._sidebar) if logs else ()),
             *(table.compare_commands(model, self._comparison) if logs else ()),
             *table.help_commands(self),
         ]
 
     def _browser(self) -> SessionBrowser | None:
         return self._sessions.browser if self._sessions is not None else None
+
+    def _sidebar(self) -> Sidebar | None:
+        browser = self._browser()
+        return browser.sidebar if browser is not None else None
 
     def _comparison(self) -> CompareView:
         self.show_tab("Sessions")
@@ -218,7 +225,7 @@ class MainWindow(QMainWindow):
         return [
             *fixed,
             *offers(model, controller, self.explore),
-            *picture_offers(model, controller, self.pictures),
+            *picture_offers(model, controller, self.pictures, self._settings),
         ]
 
     def show_help(self, page: str = "") -> None:

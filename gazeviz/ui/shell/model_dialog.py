@@ -1,7 +1,7 @@
 """Opening a model: what there is on this computer, what it would take, and where to compute.
 
 Stays open while a model is loaded, with its progress, and closes once it is there. What goes wrong is said
-in it. It loads nothing itself and knows no torch: see app.model_shelf.
+in it. It loads nothing itself and knows no torch: see app.runs.model_catalogue.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from gazeviz.app.runs.model_catalogue import (
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
+from gazeviz.domain.wording import format_count, format_file_size, format_memory
 from gazeviz.ui.shell.notice_bar import NoticeBar
 from gazeviz.ui.shell.other_machine import OtherMachine
 from gazeviz.ui.widgets import theme
@@ -53,7 +54,7 @@ from gazeviz.ui.widgets.controls import (
 
 # A model in the list of models: its name, what it is, and what it would take, in two lines.
 #
-# Words and drawing alone; which models there are is the shelf's business.
+# Words and drawing alone; which models there are is the catalogue's business.
 
 
 ROW_PX: Final = 48
@@ -75,33 +76,15 @@ class ModelRow(NamedTuple):
     loaded: bool
 
 
-def bytes_text(n_bytes: float) -> str:
-    """A size as people write it: 21 MiB, 3.4 GiB."""
-    for unit in ("B", "KiB", "MiB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}"
-        n_bytes /= _KIB
-    return f"{n_bytes:.1f} GiB" if n_bytes < 100 else f"{n_bytes:.0f} GiB"
-
-
-def count_text(n: float) -> str:
-    """A number of weights: 5.2 M, 8.8 B."""
-    for unit in ("", " K", " M"):
-        if n < 1000:
-            return f"{n:.0f}{unit}" if n >= 100 or not unit else f"{n:.1f}{unit}"
-        n /= 1000
-    return f"{n:.1f} B"
-
-
 def model_text(model: SidebarModel) -> str:
     """What a model is, in one line: family, heads, weights, number type, size on disk."""
     parts = [model.family]
     if model.sizes is not None:
         parts.append(f"{model.sizes.n_layers} × {model.sizes.n_heads} heads")
     if model.n_parameters:
-        parts.append(f"{count_text(model.n_parameters)} weights in {model.dtype}")
+        parts.append(f"{format_count(model.n_parameters)} weights in {model.dtype}")
     if model.disk_bytes:
-        parts.append(f"{bytes_text(model.disk_bytes)} on disk")
+        parts.append(f"{format_file_size(model.disk_bytes)} on disk")
     return " · ".join(part for part in parts if part)
 
 
@@ -109,13 +92,13 @@ def taken_text(taken: Estimate | None) -> str:
     """What a model would take and what is free, in a sentence."""
     if taken is None:
         return "Its memory use cannot be estimated from its files."
-    need = f"About {bytes_text(taken.needed_bytes)} as {taken.dtype}"
+    need = f"About {format_memory(taken.needed_bytes)} as {taken.dtype}"
     free_bytes = taken.place.free_bytes
     where = "the processor" if taken.place.device == "cpu" else taken.place.name
     if free_bytes is None:
-        return f"{need} on {where}; what is free there is not known."
+        return f"{need} on {where}; free memory there is unknown."
     verdict = "" if taken.fits else " It will probably not fit."
-    return f"{need}, {bytes_text(free_bytes)} free on {where}.{verdict}"
+    return f"{need}, {format_memory(free_bytes)} free on {where}.{verdict}"
 
 
 class ModelRowDelegate(QStyledItemDelegate):
@@ -147,10 +130,10 @@ class ModelRowDelegate(QStyledItemDelegate):
         )
         if usable and row.taken is not None:
             verdict = "" if row.taken.fits is not False else "does not fit  "
-            need = f"{verdict}≈ {bytes_text(row.taken.needed_bytes)}"
+            need = f"{verdict}≈ {format_memory(row.taken.needed_bytes)}"
             lower.setRight(_draw_right(painter, lower, need, theme.font_mono(11), colours.ink) - 12)
-        said = model_text(row.model) if usable else row.model.refusal
-        _draw_left(painter, lower, said, theme.font_ui(12), colours.soft)
+        text = model_text(row.model) if usable else row.model.refusal
+        _draw_left(painter, lower, text, theme.font_ui(12), colours.soft)
         painter.restore()
 
     @staticmethod
@@ -219,7 +202,7 @@ class ModelDialog(QDialog):
         self._waits_for: SidebarModel | None = None
         self._files: QFileDialog | None = None
         self._added: Path | None = None
-        self.shelf = ModelCatalogue(settings, self)
+        self.catalogue = ModelCatalogue(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
         self._said = soft_text("modelSaid")
@@ -241,8 +224,8 @@ class ModelDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         """Look around anew."""
         super().showEvent(event)
-        self.shelf.refresh()
-        self._on_shelf_changed()
+        self.catalogue.refresh()
+        self._on_catalogue_changed()
         self._list.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @property
@@ -272,7 +255,7 @@ class ModelDialog(QDialog):
         self._progress.setTextVisible(False)
         self._progress.setAccessibleName("Progress of loading")
         self._device_button = choice_button(
-            "modelDevice", "Where the model computes", [("auto", "Automatic")], self._on_device
+            "modelDevice", "Device that the model runs on", [("auto", "Automatic")], self._on_device
         )
         self._dtype_button = choice_button(
             "modelDtype",
@@ -281,18 +264,21 @@ class ModelDialog(QDialog):
             self._on_dtype,
         )
         self._folder = push_button(
-            "modelFolder", "Other folder …", "List a folder of model files, wherever it is"
+            "modelFolder", "Other folder …", "Add a folder of model files from anywhere"
         )
-        self._again = push_button("modelAgain", "Look again", "Refresh models and free memory", kind="flat")
+        self._again = push_button("modelAgain", "Refresh", "Refresh models and free memory", kind="flat")
         self._close = push_button("modelClose", "Close", "Close this window; loading continues")
         self._load = push_button(
             "modelLoad", "Load", "Load this model and unload the current one", kind="primary"
         )
         self._cancel = push_button("modelCancel", "Cancel", "Stop loading")
         self._elsewhere = push_button(
-            "modelElsewhere", "On another machine …", "Run models on a machine that ssh reaches", kind="flat"
+            "modelElsewhere",
+            "On another machine …",
+            "Run models on a machine that you reach over SSH",
+            kind="flat",
         )
-        self._other = OtherMachine(self._model, self._controller, self.shelf)
+        self._other = OtherMachine(self._model, self._controller, self.catalogue)
         self._title = section_title(self._other.title)
         for button in (
             self._folder, self._again, self._elsewhere, self._close, self._load, self._cancel,
@@ -334,7 +320,7 @@ class ModelDialog(QDialog):
         layout.addLayout(body, 1)
 
     def _connect(self) -> None:
-        self.shelf.changed.connect(self._on_shelf_changed)
+        self.catalogue.changed.connect(self._on_catalogue_changed)
         self._list.currentItemChanged.connect(lambda *_: self._on_choice_changed())
         self._list.itemDoubleClicked.connect(lambda _: self.load_chosen())  # Enter is the default button's
         self._folder.clicked.connect(self._on_folder)
@@ -350,18 +336,20 @@ class ModelDialog(QDialog):
 
     # The list
 
-    def _on_shelf_changed(self) -> None:
+    def _on_catalogue_changed(self) -> None:
         before = self.chosen
         loaded = self._loaded_folder()
         wanted = self._added or (before.folder if before is not None else loaded)
-        self._offer_places(self.shelf.shelf.places)
+        self._offer_places(self.catalogue.listing.places)
         with QSignalBlocker(self._list):
             self._list.clear()
-            for model in self.shelf.shelf.models:
+            for model in self.catalogue.listing.models:
                 self._add_row(model, model.folder == loaded)
-            rows = [place for place, model in enumerate(self.shelf.shelf.models) if model.folder == wanted]
+            rows = [
+                place for place, model in enumerate(self.catalogue.listing.models) if model.folder == wanted
+            ]
             self._list.setCurrentRow(rows[0] if rows else 0)
-        if not self.shelf.looking:
+        if not self.catalogue.looking:
             self._added = None
         self._on_choice_changed()
 
@@ -378,10 +366,10 @@ class ModelDialog(QDialog):
 
     def _estimate(self, model: SidebarModel) -> Estimate | None:
         """As the worker will choose, as far as it has shown what it can use."""
-        places, device = self.shelf.shelf.places, self._device
+        places, device = self.catalogue.listing.places, self._device
         loaded, info = self._loaded_folder(), self._model.model_info
         if device == "auto" and loaded is not None and info is not None and info.why_not_gpu:
-            before = self.shelf.shelf.at(loaded)
+            before = self.catalogue.listing.at(loaded)
             expected = estimate(before, places) if before is not None else None
             if expected is not None and expected.place.device != info.device:
                 device = "cpu"  # a GPU that the last model would have fitted into was not used
@@ -403,7 +391,7 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Searching …" if self.shelf.looking else "There is no model here.")
+            self._said.setText("Searching …" if self.catalogue.looking else "No models found.")
         else:
             self._said.setText(chosen.refusal or str(chosen.folder))
         self._memory.show_estimate(taken)
@@ -419,22 +407,22 @@ class ModelDialog(QDialog):
     def _on_device(self, device: str) -> None:
         self._device = device
         self._device_button.set_current(device)
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_dtype(self, dtype: str) -> None:
         self._dtype = dtype
         self._dtype_button.set_current(dtype)
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_again(self) -> None:
-        self.shelf.refresh()
+        self.catalogue.refresh()
         self._on_choice_changed()
 
     def _on_moved(self) -> None:
         self._title.setText(self._other.title)
         self._list.setAccessibleName(self._other.title)
         self._folder.setEnabled(self._controller.place is None)  # it looks through this computer's folders
-        self._on_shelf_changed()
+        self._on_catalogue_changed()
 
     def _on_folder(self) -> None:
         self._files = QFileDialog(self, "A folder of model files", self._settings.last_folder)
@@ -448,7 +436,7 @@ class ModelDialog(QDialog):
         """List another folder of model files."""
         self._settings.last_folder = str(Path(folder).parent)
         self._added = Path(folder).resolve()
-        self.shelf.add_folder(folder)
+        self.catalogue.add_folder(folder)
         self._on_choice_changed()
 
     # The worker
@@ -472,7 +460,7 @@ class ModelDialog(QDialog):
             self._waits_for = None
             self.accept()
         elif self.isVisible():
-            self._on_shelf_changed()
+            self._on_catalogue_changed()
 
 
 class MemoryBar(QWidget):
@@ -489,11 +477,11 @@ class MemoryBar(QWidget):
         """Take another estimate; None hides the bar."""
         self._taken = taken
         self.setVisible(taken is not None and taken.place.free_bytes is not None)
-        said = taken_text(taken)
-        self.setAccessibleName(said)
+        text = taken_text(taken)
+        self.setAccessibleName(text)
         self.setToolTip(
-            f"{said}\nWeights are counted, cache and activations estimated for 1280 image tokens;\n"
-            "PyTorch itself takes some hundred MiB more."
+            f"{text}\nWeights are exact; cache and activations are estimated for 1280 image tokens.\n"
+            "PyTorch itself needs a few hundred MiB more."
         )
         self.update()
 
@@ -522,5 +510,5 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
 
 
 def _place_text(place: Device) -> str:
-    free = f", {bytes_text(place.free_bytes)} free" if place.free_bytes is not None else ""
+    free = f", {format_memory(place.free_bytes)} free" if place.free_bytes is not None else ""
     return f"{place.name}{free}" if place.device in ("cpu", "mps") else f"{place.name} ({place.device}){free}"

@@ -53,7 +53,7 @@ class TokenQuestion(ClosedByEscape):
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._all = push_button(
-            "tokenQuestionAll", "", "Runs take more time and memory; small details are seen better"
+            "tokenQuestionAll", "", "Runs take more time and memory, but show finer detail"
         )
         self._keep = push_button("tokenQuestionKeep", "", "Keep the picture downscaled  Esc")
         self._all.clicked.connect(self._on_all)

@@ -115,6 +115,6 @@ class OtherMachine(QWidget):
         elif not self._controller.reached:
             self._listed_of = None
         self._here.setVisible(place is not None)
-        said = {"starting": f"Connecting to {place} …", "lost": "Not connected."}
-        self._state.setText(said.get(state, f"Connected to {place}.") if place else "")
+        values = {"starting": f"Connecting to {place} …", "lost": "Not connected."}
+        self._state.setText(values.get(state, f"Connected to {place}.") if place else "")
         self._state.setVisible(bool(self._state.text()))

@@ -9,54 +9,51 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gazeviz.app.runs import presets
-from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.domain.prompts import PRESETS
-from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS, ranking_title
-from gazeviz.ui.picture.open_menu import LAYOUTS, PictureMenu, layout_text, sample_text
+from gazeviz.app.session.settings import AppSettings
+from gazeviz.domain.wording import plural
+from gazeviz.ui.heads.head_commands import gallery_commands, place_commands, ranking_commands
+from gazeviz.ui.picture.picture_commands import (
+    layout_commands,
+    no_layout_command,
+    recent_commands,
+    sample_commands,
+    token_commands,
+)
+from gazeviz.ui.steering.steering_commands import panel_question_commands
 from gazeviz.ui.widgets.command import Command
+from gazeviz.ui.widgets.controls import ChoiceButton
 
 if TYPE_CHECKING:
+    from gazeviz.ui.picture.open_menu import PictureMenu
     from gazeviz.ui.shell.explore_page import ExploreView
 
 
 def offers(model: SessionModel, controller: RunController, explore: ExploreView) -> list[Command]:
     """Questions about panels, rankings and head sets, as the session is now."""
     found = (
-        *_questions(model, controller),
-        *_rankings(model, explore),
+        *panel_question_commands(model, controller),
+        *ranking_commands(model, explore.head_panel.ranking_bar),
+        *place_commands(model, controller),
+        *gallery_commands(model),
         *_head_sets(model, controller),
+        *_choices(explore),
     )
     return [explore.in_sight(command) for command in found]
 
 
-def picture_offers(model: SessionModel, controller: RunController, pictures: PictureMenu) -> list[Command]:
-    """Layouts of panels, and pictures that ship with gazeviz."""
-
-    def no_picture() -> str | None:
-        return None if model.picture is not None else "There is no picture. Open one: Ctrl+O."
-
-    def has(layout: object) -> bool:
-        return model.picture is not None and model.picture.layout == layout
-
-    apply = controller.apply_layout
+def picture_offers(
+    model: SessionModel, controller: RunController, pictures: PictureMenu, settings: AppSettings
+) -> list[Command]:
+    """Layouts of panels, samples, recent pictures, and how many image tokens a picture may take."""
     return [
-        Command("panels.none", "No panels", "", "Remove the regions that a layout made.",
-                partial(apply, None), no_picture, partial(has, None)),
-        *(
-            Command(f"panels.{layout}", f"Panels {layout_text(layout)}", "",
-                    "Make each panel of this layout a region.", partial(apply, layout), no_picture,
-                    partial(has, layout))
-            for layout in LAYOUTS
-        ),
-        *(
-            Command(f"samples.{sample.name}", f"Sample: {sample_text(sample)}", "",
-                    "Open a picture that ships with gazeviz.", partial(pictures.open_sample, sample))
-            for sample in samples()
-        ),
-    ]  # fmt: skip
+        no_layout_command(model, controller),
+        *layout_commands(model, controller),
+        *sample_commands(pictures),
+        *recent_commands(pictures, settings),
+        *token_commands(model, controller),
+    ]
 
 
 def place_offers(model: SessionModel, controller: RunController, point: tuple[float, float]) -> list[Command]:
@@ -85,28 +82,20 @@ def _aim(model: SessionModel, controller: RunController, region_id: int) -> None
     controller.retarget(region_id)
 
 
-def _questions(model: SessionModel, controller: RunController) -> Iterator[Command]:
-    named = zip(presets.panels_of(model), presets.questions_of(model), strict=True)
-    for place, (panel, question) in enumerate(named):
-        ask = partial(presets.ask, model, PRESETS["direct"], place)
-        yield Command(f"ask.panel_{place + 1}", f"Ask about {panel.name}", "", f"“{question}”",
-                      _attempt(controller, ask, "run"))  # fmt: skip
-
-
-def _rankings(model: SessionModel, explore: ExploreView) -> Iterator[Command]:
-    bar = explore.head_panel.ranking_bar
-    for name in bar.names:
-        tip = RANKING_TEXTS.get(name, "An imported ranking, or one measured in part.")
-        yield Command(f"rankings.{name}", f"Rank heads by {ranking_title(name)}", "", tip,
-                      partial(bar.show_ranking, name))  # fmt: skip
-
-
 def _head_sets(model: SessionModel, controller: RunController) -> Iterator[Command]:
     for name, heads in model.saved_sets.items():
         recall = partial(controller.heads.recall, name)
-        yield Command(f"sets.{name}", f"Head set: {name}", "", f"{len(heads)} heads, {heads.origin}.",
+        tip = f"{plural(len(heads), 'head')}, {heads.origin}."
+        yield Command(f"sets.{name}", f"Head set: {name}", "", tip,
                       _attempt(controller, recall, "heads"))  # fmt: skip
 
 
 def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
     return lambda: controller.attempt(run, about)
+
+
+def _choices(explore: ExploreView) -> Iterator[Command]:
+    """What buttons with a menu choose, where they say of what."""
+    for button in explore.findChildren(ChoiceButton):
+        if button.subject:
+            yield from button.commands()

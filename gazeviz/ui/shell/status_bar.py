@@ -14,6 +14,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import WorkerState, time_left
 from gazeviz.domain.messages import ModelInfo
+from gazeviz.domain.wording import format_duration, plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import PART_MARK, ElidedLabel, named, push_button, soft
 
@@ -98,12 +99,12 @@ class StatusBar(QWidget):
         shown = self._model.shown_steps()
         if shown is not None and len(shown[0].steps) > 1:  # the first one reads picture and prompt, too
             took_ms = median(step.ms for step in shown[0].steps[1:][-_SPEED_OVER_TOK:])
-            self._speed.setText(f"{took_ms:.0f} ms / token")
+            self._speed.setText(f"{format_duration(took_ms / 1000)} / token")
             self._speed.show()
 
     def _show_logged(self) -> None:
         n_runs = sum(record.side != "glance" and not record.logged for record in self._model.runs.values())
-        runs = "1 run" if n_runs == 1 else f"{n_runs} runs"
+        runs = plural(n_runs, "run")
         self._logged.setText(f"{runs} in this session   {self._log_place}")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QEvent, QRect, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QFormLayout,
@@ -27,12 +28,12 @@ from PySide6.QtWidgets import (
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.readiness import Readiness, readiness, reasons
 from gazeviz.app.runs.run_controller import RunController
-from gazeviz.app.runs.runner import Which
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GenerationSettings
-from gazeviz.domain.prompts import PRESETS, Preset
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
+from gazeviz.ui.steering.steering_commands import preset_menu, way_commands
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import refill
 from gazeviz.ui.widgets.controls import (
     CARET,
     OWNS_ESCAPE,
@@ -294,9 +295,9 @@ def sampling_text(settings: GenerationSettings) -> str:
     """How tokens are chosen, short."""
     if settings.temperature == 0:
         return "Greedy"
-    parts = [f"T {figure_text(settings.temperature)}"]
+    parts = [f"T {format_figure(settings.temperature)}"]
     if settings.top_p < 1:
-        parts.append(f"p {figure_text(settings.top_p)}")
+        parts.append(f"p {format_figure(settings.top_p)}")
     return " · ".join([*parts, f"seed {settings.seed}"])
 
 
@@ -326,11 +327,6 @@ def _plain(box: QAbstractSpinBox, tip: str) -> None:
 
 MOST_NEW_TOK: Final = 4096
 _DICE_PX: Final = 14
-_WAYS: Final[tuple[tuple[Which, str, str], ...]] = (
-    ("both", "Baseline, then steered", "The prompt without steering, then with it: what Run does"),
-    ("baseline", "Baseline only", "The prompt without steering"),
-    ("steered", "Steered only", "The prompt with the chosen heads pointed at the target"),
-)
 
 
 class PromptBar(QWidget):
@@ -344,8 +340,7 @@ class PromptBar(QWidget):
         self._presets = MenuButton(
             "", "presetMenu", "Questions of published experiments, with length and rows"
         )
-        self._about_panel = QMenu(PRESETS["direct"].name, self)
-        self._about_panel.setToolTipsVisible(True)
+        self._presets.offer(partial(preset_menu, model, controller))
         self._length = self._make_length()
         self._run = RunButton()
         self._frame = model.frames.part(self, self._refresh)
@@ -400,14 +395,13 @@ class PromptBar(QWidget):
         button.setFixedWidth(24)
         button.setStyleSheet("padding: 0;")
         menu = QMenu(button)
-        menu.setToolTipsVisible(True)
-        for which, text, tip in _WAYS:
-            action = QAction(text, menu)
-            action.setObjectName(f"run_{which}")
-            action.setToolTip(tip)
-            action.triggered.connect(lambda _=False, wanted=which: self._controller.run(wanted))
-            menu.addAction(action)
         button.setMenu(menu)
+
+        def fill() -> None:
+            refill(menu, way_commands(self._controller))
+
+        menu.aboutToShow.connect(fill)
+        fill()
         return button
 
     def _make_reason_row(self) -> QWidget:
@@ -426,7 +420,6 @@ class PromptBar(QWidget):
         self.edit.left.connect(lambda: self._run.setFocus(Qt.FocusReason.OtherFocusReason))
         self._run.clicked.connect(self._controller.run_or_stop)
         self._length.valueChanged.connect(self._on_length)
-        self._presets.menu().aboutToShow.connect(self._fill_presets)
         self._frame.follow(*reasons(model), model.run_changed, model.worker_changed)
         for signal in (model.prompt_changed, model.regions_changed):
             signal.connect(self._refresh_preset)
@@ -440,37 +433,6 @@ class PromptBar(QWidget):
 
     def _on_length(self, length_tok: int) -> None:
         self._model.generation = replace(self._model.generation, max_new_tokens=length_tok)
-
-    def _fill_presets(self) -> None:
-        menu = self._presets.menu()
-        menu.clear()
-        for preset in PRESETS.values():
-            if preset.wording is None:
-                self._add_direct(menu, preset)
-            else:
-                self._add_question(menu, preset, preset.name, preset.wording)
-
-    def _add_direct(self, menu: QMenu, preset: Preset) -> None:
-        questions = presets.questions_of(self._model)
-        if not questions:
-            self._add_question(menu, preset, preset.name, "The picture has no panels that it could name.")
-            return
-        self._about_panel.clear()
-        pairs = zip(presets.panels_of(self._model), questions, strict=True)
-        for place, (panel, question) in enumerate(pairs):
-            self._add_question(self._about_panel, preset, f"About {panel.name}", question, place)
-        menu.addMenu(self._about_panel)
-
-    def _add_question(self, menu: QMenu, preset: Preset, text: str, wording: str, panel: int = 0) -> None:
-        action = menu.addAction(text)
-        action.setObjectName(f"preset_{preset.key}_{panel}")
-        tokens = f"{preset.new_tok} tokens{' for each panel' if preset.each_panel else ''}"
-        action.setToolTip(
-            f"<b>{wording}</b><br>{preset.does}<br>Sets {tokens} and the rows that are steered."
-        )
-        action.triggered.connect(
-            lambda: self._controller.attempt(lambda: presets.ask(self._model, preset, panel), "run")
-        )
 
     # Showing
 
@@ -500,9 +462,9 @@ class PromptBar(QWidget):
 def _tip(state: Readiness, running: bool) -> str:
     """What a click on the run button does, with its key."""
     if running:
-        return "Stop within one token; what was written stays  Space"
+        return "Stop within one token; the tokens so far are kept  Space"
     if not state.can_run:
         return f"{state.sentence} {state.next_step}"
     if not state.steered:
         return f"Run the baseline only: {state.sentence[0].lower()}{state.sentence[1:]}  Space"
-    return "Write the baseline, then the answer with the chosen heads pointed at the target  Space"
+    return "Run the baseline, then the answer with the chosen heads pointed at the target  Space"

@@ -117,7 +117,7 @@ def look_of(model: SessionModel, region_id: int | None) -> Look:
     """How a target is known."""
     region = model.regions.get(region_id)
     if region is None:
-        return Look(0, "let go", "")
+        return Look(0, "no target", "")
     return Look(model.regions.number_of(region.id), region.name, region.colour)
 
 
@@ -128,7 +128,7 @@ def look_named(model: SessionModel, record: RunRecord | None, name: str) -> Look
         return look_of(model, region.id)
     before = record.regions if record else ()
     colour = next((region.colour for region in before if region.name == name), None)
-    return Look(0, name or "let go", colour or "")
+    return Look(0, name or "no target", colour or "")
 
 
 class AxisPainter:

@@ -25,17 +25,19 @@ from gazeviz.app.editing.schedule import Order, ScheduleBlock, Turns
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.ui.steering import schedule_axis as axis
 from gazeviz.ui.steering.prompt_bar import ONE_LINE_PX
 from gazeviz.ui.steering.schedule_axis import AxisPainter, Scale
-from gazeviz.ui.steering.target_menu import add_regions
+from gazeviz.ui.steering.steering_commands import block_menu, order_commands
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import add_commands
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton, named, push_button, section_title, soft
 from gazeviz.ui.widgets.number_box import WholeNumberBox
 
 _GRIP_PX: Final = 5.0
-_HINT: Final = "Drag to lay out a target, drag an edge to move it; 1 to 9 change it, Delete takes it out"
+_HINT: Final = "Drag to schedule a target, drag an edge to move it; 1 to 9 change it, Delete removes it"
 
 
 @dataclass
@@ -135,15 +137,15 @@ class ScheduleView(QWidget):
         schedule = self._model.schedule
         if block is not None and block.turn is None:
             self._change(turns.laid(schedule, block.first, block.end, region_id, self.scale.length_tok,
-                                    self._model.target_region_id), "Lay out a target")  # fmt: skip
+                                    self._model.target_region_id), "Schedule a target")  # fmt: skip
             return
         turn = block.turn if block is not None else self._selected
         if turn is not None:
-            self._change(turns.aimed(schedule, turn, region_id), "Another target")
+            self._change(turns.aimed(schedule, turn, region_id), "Change a target")
 
     def remove(self, turn: int) -> None:
         """Take a turn out: the one before it lasts longer."""
-        self._change(turns.without(self._model.schedule, turn), "Take out a target")
+        self._change(turns.without(self._model.schedule, turn), "Remove a target")
 
     # Mouse
 
@@ -176,7 +178,7 @@ class ScheduleView(QWidget):
         plan, drag = self.plan(), self._drag
         self._drag = None
         if plan != self._model.schedule:
-            self._change(plan, "Move a target" if drag.turn is not None else "Lay out a target")
+            self._change(plan, "Move a target" if drag.turn is not None else "Schedule a target")
             first = drag.now if drag.turn is not None else min(drag.anchor, drag.now)
             self._selected = self._block_at(self.scale.x_of(first + 0.5)).turn
         self.update()
@@ -194,16 +196,7 @@ class ScheduleView(QWidget):
     def make_menu(self, block: ScheduleBlock) -> QMenu:
         """What can be done with a block."""
         menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        add_regions(menu, self._model, block.region_id, lambda region_id: self.aim(region_id, block))
-        menu.addSeparator()
-        if block.turn is not None:
-            turn = block.turn
-            take_out = menu.addAction(theme.icon("trash"), "Take out\tDel", lambda: self.remove(turn))
-            take_out.setObjectName("scheduleTakeOut")
-        clear = menu.addAction("Clear all", lambda: self._change((), "Clear the targets"))
-        clear.setObjectName("scheduleClearAll")
-        clear.setEnabled(bool(self._model.schedule))
+        add_commands(menu, block_menu(self._model, self._controller, self, block))
         return menu
 
     # Keyboard
@@ -315,29 +308,20 @@ class ScheduleView(QWidget):
     def _describe(self) -> None:
         """Say in words what is drawn."""
         found = axis.blocks_of(self._model, self._model.schedule) if self._model.schedule else ()
-        said = [
+        parts = [
             f"{axis.look_of(self._model, block.region_id).name} from token {block.first}" for block in found
         ]
-        self.setAccessibleName(f"Targets laid out beforehand: {', '.join(said) or 'none'}")
-        chosen = [f"selected: {text}" for text, block in zip(said, found, strict=True)
+        self.setAccessibleName(f"Scheduled targets: {', '.join(parts) or 'none'}")
+        chosen = [f"selected: {text}" for text, block in zip(parts, found, strict=True)
                   if block.turn is not None and block.turn == self._selected]  # fmt: skip
         self.setAccessibleDescription("; ".join([*chosen, _HINT]))
 
 
-# Targets laid out beforehand: ready-made layouts for narrations, and the axis to change them by hand.
+# Scheduled targets: ready-made layouts for narrations, and the axis to change them by hand.
 
 
 USUAL_EVERY_TOK: Final = 12
 """As `gazeviz narrate` has it: a sentence about a panel, more or less."""
-_ORDERS: Final[tuple[tuple[Order, str, str], ...]] = (
-    ("forwards", "In order", "One panel after the other, from the first"),
-    ("backwards", "Backwards", "One panel after the other, from the last"),
-    (
-        "mixed",
-        "Mixed, none in its place",
-        "A random order in which no panel keeps its place: again for another",
-    ),
-)
 
 
 class ScheduleBar(QWidget):
@@ -351,9 +335,9 @@ class ScheduleBar(QWidget):
         self._note = soft(named(ElidedLabel(), "scheduleNote"))
         self._every = self._make_every()
         self._orders = self._make_orders()
-        tip = "Take all out: the target alone counts"
+        tip = "Remove all scheduled targets; only the current target is used"
         self._clear = push_button(
-            "scheduleClear", "Clear", tip, spoken="Clear the targets laid out beforehand", kind="flat"
+            "scheduleClear", "Clear", tip, spoken="Clear the scheduled targets", kind="flat"
         )
         self._clear.clicked.connect(lambda: self._lay_out((), "Clear the targets"))
         self.view = ScheduleView(model, controller)
@@ -385,20 +369,16 @@ class ScheduleBar(QWidget):
         box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         box.setFixedWidth(120)
         box.setFixedHeight(ONE_LINE_PX - 4)
-        box.setAccessibleName("Tokens for each target of a layout")
-        box.setToolTip("How long each target holds in a layout that is chosen beside")
+        box.setAccessibleName("Tokens for each target of a sequence")
+        box.setToolTip("How many tokens each target lasts in a sequence through all panels")
         return box
 
     def _make_orders(self) -> MenuButton:
         button = MenuButton(
             "Through all panels", "scheduleOrders",
-            "Let the target move from panel to panel; the answer is made as long as that takes",
+            "Move the target from panel to panel; the token limit is raised as needed",
         )  # fmt: skip
-        for order, text, tip in _ORDERS:
-            action = button.menu().addAction(text)
-            action.setObjectName(f"schedule_{order}")
-            action.setToolTip(tip)
-            action.triggered.connect(lambda _=False, wanted=order: self.lay_out_panels(wanted))
+        button.offer(lambda: order_commands(self._model, self.lay_out_panels))
         return button
 
     def lay_out_panels(self, order: Order) -> None:
@@ -436,6 +416,6 @@ def schedule_note(model: SessionModel) -> str:
     if late:
         return f"{late} of {len(model.schedule)} begin after the answer's end: allow more tokens"
     if model.steering.scope != "decode_only":
-        return "“answer's rows” suit a target that moves"
+        return "for a target that moves, steer only the answer's rows"
     n_turns = len(model.schedule)
-    return f"{n_turns} turn{'s' if n_turns > 1 else ''}; a click still moves the target"
+    return f"{plural(n_turns, 'target')} in turn; a click still moves the target"

@@ -25,15 +25,14 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.steering import Hard
+from gazeviz.domain.wording import MODE_NAMES, SCOPE_NAMES, format_settings, format_strength, plural
 from gazeviz.ui.steering.prompt_bar import set_kind
 from gazeviz.ui.steering.schedule_editor import ScheduleBar
 from gazeviz.ui.steering.steer_text import (
-    HARD_WORDS,
-    MODE_WORDS,
-    SCOPE_WORDS,
-    steering_text,
+    HARD_TEXTS,
+    MODE_TEXTS,
+    SCOPE_TEXTS,
     strength_note,
-    strength_text,
 )
 from gazeviz.ui.steering.target_menu import TargetMenu
 from gazeviz.ui.widgets import theme
@@ -63,14 +62,14 @@ class SteerDetails(QWidget):
         self._model = model
         self._mode = choice_button(
             "steerMode", "What is done to the chosen heads' attention from the next run on",
-            [(mode, words.short) for mode, words in MODE_WORDS.items()], lambda mode: self._set(mode=mode),
+            list(MODE_NAMES.items()), lambda mode: self._set(mode=mode), subject="Steering mode",
         )  # fmt: skip
         self._scope = choice_button(
             "steerScope", "Which rows are steered from the next run on",
-            [(scope, words.short) for scope, words in SCOPE_WORDS.items()],
-            lambda scope: self._set(scope=scope),
+            list(SCOPE_NAMES.items()),
+            lambda scope: self._set(scope=scope), subject="Steered rows",
         )  # fmt: skip
-        self._hard = {limit: self._hard_button(limit) for limit in HARD_WORDS}
+        self._hard = {limit: self._hard_button(limit) for limit in HARD_TEXTS}
         self._notes = {name: _note(name) for name in ("modeNote", "limitNote", "scopeNote")}
         self._lay_out()
         self._explain_entries()
@@ -98,7 +97,7 @@ class SteerDetails(QWidget):
             grid.addWidget(note, row, 2, Qt.AlignmentFlag.AlignVCenter)
 
     def _hard_button(self, limit: Hard) -> QPushButton:
-        words = HARD_WORDS[limit]
+        words = HARD_TEXTS[limit]
         button = named(QPushButton(words.name), f"steer_{limit}")
         button.setCheckable(True)
         button.setProperty("kind", "pill")
@@ -108,9 +107,8 @@ class SteerDetails(QWidget):
 
     def _explain_entries(self) -> None:
         """What a choice does is read before it is made."""
-        for button, texts in ((self._mode, MODE_WORDS), (self._scope, SCOPE_WORDS)):
-            for action, words in zip(button.menu().actions(), cast(Any, texts).values(), strict=True):
-                action.setToolTip(f"<b>{words.name}</b><br>{words.does}")
+        for button, texts in ((self._mode, MODE_TEXTS), (self._scope, SCOPE_TEXTS)):
+            button.set_tips({key: f"{text.name}. {text.does}" for key, text in cast(Any, texts).items()})
 
     def _set(self, **change: object) -> None:
         settings = replace(self._model.steering, **cast(Any, change))
@@ -126,10 +124,10 @@ class SteerDetails(QWidget):
             button.setChecked(settings.mode not in ("mass", "knock_out") and settings.strength == limit)
             why_not = why_not_hard(limit, settings)
             button.setEnabled(not why_not)
-            button.setToolTip(f"<b>{HARD_WORDS[limit].name}</b><br>{why_not or HARD_WORDS[limit].does}")
-        self._notes["modeNote"].setText(MODE_WORDS[settings.mode].does)
+            button.setToolTip(f"<b>{HARD_TEXTS[limit].name}</b><br>{why_not or HARD_TEXTS[limit].does}")
+        self._notes["modeNote"].setText(MODE_TEXTS[settings.mode].does)
         self._notes["limitNote"].setText(strength_note(settings))
-        self._notes["scopeNote"].setText(SCOPE_WORDS[settings.scope].does)
+        self._notes["scopeNote"].setText(SCOPE_TEXTS[settings.scope].does)
 
 
 def why_not_hard(limit: Hard, settings: SteeringSettings) -> str:
@@ -207,7 +205,7 @@ class SteerPanel(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setIconSize(QSize(12, 12))
         button.setAccessibleName("Steering in detail")
-        button.setToolTip("Mode, limit, rows and targets laid out beforehand")
+        button.setToolTip("Mode, hard limit, rows and scheduled targets")
         button.clicked.connect(lambda: self.set_folded(not self.folded))
         return button
 
@@ -275,7 +273,7 @@ class SteerPanel(QWidget):
         self._alpha.setVisible(by_share)
         self._alpha.set_value(settings.alpha)
         if isinstance(settings.strength, str):
-            self._strength.set_word(strength_text(settings).removeprefix("hard ") or "hard")
+            self._strength.set_word(format_strength(settings).removeprefix("hard ") or "hard")
         else:
             self._strength.set_value(settings.strength)
         self._recommended.setToolTip(recommended_text(self._model, info))
@@ -286,7 +284,7 @@ class SteerPanel(QWidget):
     def _summary(self) -> str:
         """Mode and rows, and before them the schedule if there is one; the strength has its own place."""
         settings, n_turns = self._model.steering, len(self._model.schedule)
-        parts = [MODE_WORDS[settings.mode].short, SCOPE_WORDS[settings.scope].short]
+        parts = [MODE_NAMES[settings.mode], SCOPE_NAMES[settings.scope]]
         if n_turns:
             parts.insert(0, f"{n_turns} in turn")
         return " · ".join(parts)
@@ -298,19 +296,21 @@ class SteerPanel(QWidget):
 def heads_text(model: SessionModel) -> str:
     """How many heads are chosen."""
     n = len(model.chosen)
-    return "no heads" if not n else "1 head" if n == 1 else f"{n} heads"
+    return plural(n, "head") if n else "no heads"
 
 
 def recommended_text(model: SessionModel, info: ModelInfo | None) -> str:
     """What the button would choose."""
     if info is None:
-        return "No model is loaded"
+        return "No model is loaded."
     if info.default_ranking is None:
-        return f"{info.name} comes without a ranking of its heads"
+        return f"{info.name} comes without a ranking of its heads."
     moving = presets.target_moves(model)
     ranking, n = recommended_ranking(info, moving=moving), len(recommended_heads(info, moving=moving))
-    how = steering_text(presets.recommended_for(model, info))
+    how = format_settings(presets.recommended_for(model, info))
     named = ranking.name if ranking is not None else ""
     task = "For a target that moves: the" if moving else "The"
-    measured = "" if info.recommended else "; nothing was measured, these are the usual settings"
+    measured = (
+        "." if info.recommended else ". Nothing was measured for this model; these are the usual settings."
+    )
     return f"{task} {n} best heads of “{named}”, {how}{measured}"

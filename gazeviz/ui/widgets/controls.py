@@ -5,13 +5,12 @@ They know the theme and nothing of the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
     QColor,
     QFontMetricsF,
     QIcon,
@@ -41,8 +40,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.command import Command, Entry, refill
 from gazeviz.ui.widgets.number_box import NumberBox, WholeNumberBox, guard_wheel
 
 # Small parts that columns and dialogs share: names, titles, soft labels, buttons, rows, tips, icons.
@@ -269,7 +269,7 @@ class _Number(NumberBox):
 
     def textFromValue(self, value: float) -> str:
         """Without zeros that say nothing."""
-        return figure_text(value).removesuffix(".0")
+        return format_figure(value).removesuffix(".0")
 
 
 OWNS_ESCAPE: Final = "ownsEscape"
@@ -279,7 +279,7 @@ PART_MARK: Final = " · "
 
 
 class MenuButton(QPushButton):
-    """A quiet button that opens a menu: `menu()` is filled by whoever made it."""
+    """A quiet button that opens a menu of commands: `offer` says which."""
 
     def __init__(self, text: str, name: str, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -287,12 +287,24 @@ class MenuButton(QPushButton):
         self.setToolTip(tip)
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
+        self._offered: Callable[[], Iterable[Entry]] = tuple
         self.setMenu(self._menu)
         self.set_label(text)
 
     def menu(self) -> QMenu:
         """The menu that it opens."""
         return self._menu
+
+    def offer(self, entries: Callable[[], Iterable[Entry]]) -> None:
+        """Fill the menu with commands, anew each time that it opens."""
+
+        self._offered = entries
+        self._menu.aboutToShow.connect(self.refill)
+        self.refill()
+
+    def refill(self) -> None:
+        """Make the menu anew of what is offered now."""
+        refill(self._menu, self._offered())
 
     def set_label(self, text: str) -> None:
         """Show another text before the caret."""
@@ -301,47 +313,72 @@ class MenuButton(QPushButton):
 
 
 class ChoiceButton(MenuButton):
-    """A menu of which one entry is chosen and shown. Signal `chosen`: the key of what a person chose."""
+    """A menu of which one entry is chosen and shown. Signal `chosen`: the key of what a person chose.
+
+    subject: what is chosen, "Mode", for the palette; none: the palette does not list the entries.
+    """
 
     chosen = Signal(str)
 
     def __init__(
-        self, name: str, tip: str, options: Sequence[tuple[str, str]], parent: QWidget | None = None
+        self,
+        name: str,
+        tip: str,
+        options: Sequence[tuple[str, str]],
+        parent: QWidget | None = None,
+        subject: str = "",
     ) -> None:
         super().__init__("", name, tip, parent)
-        self._actions: dict[str, QAction] = {}
-        self._group = QActionGroup(self)
+        self._options: dict[str, str] = {}
+        self._tips: Mapping[str, str] = {}
+        self._current = ""
+        self.subject = subject
+        self.offer(self.commands)
         self.set_options(options)
 
     def set_options(self, options: Sequence[tuple[str, str]]) -> None:
         """Offer other entries: (key, label) each; the first is shown until `set_current`."""
-        self.menu().clear()
-        for action in self._actions.values():
-            self._group.removeAction(action)
-            action.deleteLater()
-        self._actions = {}
-        for key, label in options:
-            action = QAction(label, self, checkable=True)
-            action.triggered.connect(lambda _=False, chosen=key: self.chosen.emit(chosen))
-            self._group.addAction(action)
-            self.menu().addAction(action)
-            self._actions[key] = action
+        self._options = dict(options)
+        self.refill()
         if options:
             self.set_current(options[0][0])
 
+    def set_tips(self, tips: Mapping[str, str]) -> None:
+        """Explain entries, by their keys; the tip of the button stands for one without."""
+        self._tips = tips
+        self.refill()
+
     def set_current(self, key: str) -> None:
         """Show an entry as the chosen one, without a signal."""
-        action = self._actions.get(key)
-        if action is not None:
-            action.setChecked(True)
-            self.set_label(action.text())
+        if key in self._options:
+            self._current = key
+            self.set_label(self._options[key])
+
+    def commands(self) -> list[Command]:
+        """A command for each entry."""
+        subject = self.subject or self.toolTip()
+        return [
+            Command(
+                f"{self.objectName()}.{key}", f"{subject}: {label}", "",
+                self._tips.get(key, f"{self.toolTip()}."),
+                partial(self.chosen.emit, key), checked=partial(self._is_current, key), label=label,
+            )
+            for key, label in self._options.items()
+        ]  # fmt: skip
+
+    def _is_current(self, key: str) -> bool:
+        return key == self._current
 
 
 def choice_button(
-    name: str, tip: str, options: Sequence[tuple[str, str]], on_chosen: Callable[[str], object]
+    name: str,
+    tip: str,
+    options: Sequence[tuple[str, str]],
+    on_chosen: Callable[[str], object],
+    subject: str = "",
 ) -> ChoiceButton:
-    """A ChoiceButton that tells a function what was chosen."""
-    button = ChoiceButton(name, tip, options)
+    """A ChoiceButton that calls a function with the key of what was chosen."""
+    button = ChoiceButton(name, tip, options, subject=subject)
     button.chosen.connect(on_chosen)
     return button
 
@@ -465,8 +502,8 @@ class ColourScale(QWidget):
 
     def set_ends(self, low: float, high: float) -> None:
         """Say what the darkest and the brightest colour stand for."""
-        self._low.setText(figure_text(low))
-        self._high.setText(figure_text(high))
+        self._low.setText(format_figure(low))
+        self._high.setText(format_figure(high))
 
 
 class LabelledSlider(QWidget):

@@ -12,9 +12,9 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from gazeviz.app.history.comparison import LETTERS
-from gazeviz.render.overlay import ink_on
 from gazeviz.render.style import SERIES
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.region_badge import draw_badge
 
 LINE_PX: Final = 1.8
 BADGE_PX: Final = 18
@@ -41,13 +41,7 @@ def letter_pen(place: int, width_px: float = LINE_PX) -> QPen:
 
 def draw_letter(painter: QPainter, box: QRectF, place: int) -> None:
     """Draw a letter on a small sheet of its colour."""
-    colour = letter_colour(place)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(box, 4, 4)
-    painter.setFont(theme.font_mono(11, 600))
-    painter.setPen(QColor(ink_on(colour.name())))
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, LETTERS[place])
+    draw_badge(painter, box, LETTERS[place], letter_colour(place).name(), theme.font_mono(11, 600))
 
 
 class LetterBadge(QAbstractButton):

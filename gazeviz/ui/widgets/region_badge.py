@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gazeviz.app.session.session_model import SessionModel
@@ -17,6 +17,28 @@ from gazeviz.ui.widgets import theme
 
 _CHIP_PX = QSize(18, 16)
 _GAP_PX = 6
+
+
+def draw_badge(
+    painter: QPainter,
+    box: QRectF,
+    text: str,
+    colour: str,
+    font: QFont,
+    *,
+    radius_px: float = 4,
+    edge: QColor | None = None,
+) -> None:
+    """Draw a number or a letter on a small sheet of its colour.
+
+    edge: of the line around it, which parts it from curves beneath; none where it is left out.
+    """
+    painter.setPen(Qt.PenStyle.NoPen if edge is None else QPen(edge, 1))
+    painter.setBrush(QColor(colour))
+    painter.drawRoundedRect(box, radius_px, radius_px)
+    painter.setFont(font)
+    painter.setPen(QColor(ink_on(colour)))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
 class PicturePlace(NamedTuple):
@@ -94,12 +116,7 @@ class PlaceLabel(QWidget):
     def _draw_chip(self, painter: QPainter, x: float, number: int, colour: str) -> float:
         top = (self.height() - _CHIP_PX.height()) / 2
         box = QRectF(x, top, _CHIP_PX.width(), _CHIP_PX.height())
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colour))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setFont(theme.font_ui(11, 600))
-        painter.setPen(QColor(ink_on(colour)))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(number))
+        draw_badge(painter, box, str(number), colour, theme.font_ui(11, 600))
         return box.right() + _GAP_PX
 
 
@@ -114,12 +131,7 @@ def badge(number: int, colour: str, ratio: float = 1.0) -> QPixmap:
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     box = QRectF(0, 0, BADGE_PX.width(), BADGE_PX.height())
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
-    painter.drawRoundedRect(box, 4, 4)
-    painter.setPen(QColor(ink_on(colour)))
-    painter.setFont(theme.font_ui(11, 600))
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(number))
+    draw_badge(painter, box, str(number), colour, theme.font_ui(11, 600))
     painter.end()
     return pixmap
 

@@ -95,7 +95,7 @@ class TestLabelme:
         [
             (shape(points=[[1, 1]]), "three points"),
             (shape(points=[[1e300, 1], [2, 2], [3, 1]]), "far outside"),
-            (shape(points=[["a", 1], [2, 2], [3, 1]]), "no numbers"),
+            (shape(points=[["a", 1], [2, 2], [3, 1]]), "not numbers"),
             (shape(shape_type="cuboid"), "not known"),
             (shape(shape_type="line"), "a line covers nothing"),
             (shape(shape_type=["polygon"]), "damaged"),

@@ -175,7 +175,7 @@ def test_coco_files_that_do_not_fit_are_refused(tmp_path):
         read_coco(coco(tmp_path), SIZE_PX, "unknown.png")
     with pytest.raises(UserError, match="5 x 5"):
         read_coco(coco(tmp_path), SIZE_PX, "other.png")
-    with pytest.raises(UserError, match="no numbers"):
+    with pytest.raises(UserError, match="not numbers"):
         read_coco(
             coco(tmp_path, annotations=[{"image_id": 7, "segmentation": [["a", "b"]]}]), SIZE_PX, "strip.png"
         )

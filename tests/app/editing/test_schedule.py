@@ -1,4 +1,4 @@
-"""Targets laid out beforehand: blocks on an axis of tokens."""
+"""Scheduled targets: blocks on an axis of tokens."""
 
 from __future__ import annotations
 

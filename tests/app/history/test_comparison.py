@@ -69,7 +69,7 @@ def test_two_baselines_have_no_steering_to_differ_in() -> None:
     second.spec = replace(second.spec, sampling=Sampling(0.7, 0.9, 3))
     comparison = compare(first, second)
     assert differing(comparison.settings) == ("sampling",)
-    assert comparison.labels == ("baseline · greedy", "baseline · temperature 0.7, top-p 0.9, seed 3")
+    assert comparison.labels == ("baseline · greedy", "baseline · temperature .7, top-p .9, seed 3")
 
 
 def test_a_seed_that_is_not_used_makes_no_difference() -> None:
@@ -93,7 +93,10 @@ def test_the_same_heads_from_elsewhere_are_the_same_heads() -> None:
 def test_a_schedule_is_told_with_its_tokens() -> None:
     plan = Schedule(((0, PANELS[0]), (2, None)))
     run = made_run(2, Steering(CHOSEN, PANELS[0], schedule=plan))
-    assert setting(compare(steered(1), run), "target").values == ("Panel 2", "Panel 1 from 0, let go from 2")
+    assert setting(compare(steered(1), run), "target").values == (
+        "Panel 2",
+        "Panel 1 from 0, no target from 2",
+    )
 
 
 def test_a_run_that_did_not_end_is_compared_by_what_was_asked() -> None:

@@ -1,4 +1,4 @@
-"""The archive: asked beside the screen's thread, the newest wish wins, what was written can be undone."""
+"""The archive: asked beside the screen's thread, the newest request wins, what was written can be undone."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def archive(store: SessionStore, qtbot: PatientBot) -> Iterator[LogBrowser]:
     archive.close()
 
 
-def listed(archive: LogBrowser, qtbot: PatientBot, typed: str = "", **wish: object) -> list[int]:
+def listed(archive: LogBrowser, qtbot: PatientBot, typed: str = "", **request: object) -> list[int]:
     with qtbot.waitSignal(archive.listed) as heard:
-        archive.ask_list(RunQuery(RunFilter.parse(typed), **wish))  # type: ignore[arg-type]
+        archive.ask_list(RunQuery(RunFilter.parse(typed), **request))  # type: ignore[arg-type]
     return [int(run_id) for run_id in heard.args[0].ids_N]
 
 
@@ -189,7 +189,7 @@ def test_facts_of_a_steered_run_name_everything_that_matters(archive: LogBrowser
 
 def test_a_run_whose_picture_is_gone_says_so(archive: LogBrowser, qtbot: PatientBot) -> None:
     found = facts(archive, qtbot, 5)
-    assert found.picture_HW3 is None and "never written" in found.picture_note
+    assert found.picture_HW3 is None and "was not logged" in found.picture_note
 
 
 def test_what_repeats_a_run_can_be_pasted(archive: LogBrowser, qtbot: PatientBot) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gazeviz.app.history.replaying import Replayer, ReplayOutcome, wish_of
+from gazeviz.app.history.replaying import Replayer, ReplayOutcome, spec_of
 from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.backend.process import ProcessBackend
@@ -49,8 +49,8 @@ def test_the_same_tokens_come_out_and_are_written_down(open_session, strip_path,
     now = again.model.run_of("steered")
     assert heard[0].same and (heard[0].run_id, heard[0].now_id) == (logged, now.id) and now.id != logged
     assert [step.token_id for step in now.steps] == [step.token_id for step in before.steps]
-    assert now.spec == wish_of(again.view(logged)) and again.controller.keeps_attention(now)
-    assert again.model.notice.sentence.endswith(f"the same {len(now.steps)} tokens.")
+    assert now.spec == spec_of(again.view(logged)) and again.controller.keeps_attention(now)
+    assert again.model.notice.sentence.endswith(f"All {len(now.steps)} tokens are the same.")
     assert replayed_mark(again, logged) == (True, 1) and not replayer.active
 
 
@@ -66,7 +66,7 @@ def test_other_tokens_are_told_from_where_on(open_session, strip_path, logged):
     replayer.replay(logged)
     again.until(lambda: heard)
     assert not heard[0].same and heard[0].first_difference == 3
-    assert "differs from token 3 on" in again.model.notice.sentence and again.model.notice.kind == "warning"
+    assert "differ from token 3 on" in again.model.notice.sentence and again.model.notice.kind == "warning"
     assert replayed_mark(again, logged) == (True, 0)
 
 
@@ -102,7 +102,7 @@ def test_the_model_is_loaded_as_it_was_before_it_is_asked(open_session, strip_pa
     again.until(lambda: not replayer.active)
     loads = [request for request in asked if isinstance(request, LoadModel)]
     assert [load.device for load in loads] == ["abacus"]
-    assert not heard and "is not there" in again.model.notice.sentence
+    assert not heard and "is not available" in again.model.notice.sentence
     assert replayed_mark(again, logged) == (False, None)
 
 
@@ -128,9 +128,9 @@ def test_a_run_without_a_token_has_nothing_to_compare(open_session, strip_path, 
 def test_a_run_that_was_stopped_is_repeated_up_to_its_last_token(open_session, logged):
     view = open_session().view(logged)
     stopped = replace(view.record, summary=None, steps=view.record.steps[:5], state="lost")
-    assert wish_of(replace(view, records=(stopped,))).max_new_tokens == 5
-    assert wish_of(view).max_new_tokens == 14
-    assert wish_of(view).steering == view.record.summary.request.steering
+    assert spec_of(replace(view, records=(stopped,))).max_new_tokens == 5
+    assert spec_of(view).max_new_tokens == 14
+    assert spec_of(view).steering == view.record.summary.request.steering
 
 
 def test_the_built_in_model_says_the_same_after_a_restart_of_everything(tmp_path: Path, qtbot):

@@ -12,6 +12,7 @@ from gazeviz.app.report.pdf import laid_out
 from gazeviz.app.report.report_task import FORMATS, MOST_PREVIEWED, Preview, Reporting, ReportRequest, Written
 from gazeviz.errors import UserError
 from gazeviz.render.report import files as report_files
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def reporting(session):
     reporting.close()
 
 
-def previewed(qtbot, reporting: Reporting, wish: ReportRequest) -> Preview:
-    with qtbot.waitSignal(reporting.previewed, timeout=60_000) as heard:
-        reporting.preview(wish, 600)
+def previewed(qtbot, reporting: Reporting, request: ReportRequest) -> Preview:
+    with qtbot.waitSignal(reporting.previewed) as heard:
+        reporting.preview(request, 600)
     preview: Preview = heard.args[0]
     return preview
 
@@ -41,7 +42,7 @@ def test_the_formats_are_those_that_are_written():
 
 def test_what_draws_is_not_loaded_with_the_window():
     code = "import sys, gazeviz.ui.sessions.sessions_page; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE_S).returncode == 0
 
 
 def test_a_preview_shows_runs_with_their_baseline(session, reporting, qtbot):
@@ -60,11 +61,11 @@ def test_a_preview_shows_runs_with_their_baseline(session, reporting, qtbot):
 def test_of_a_session_the_first_runs_are_previewed_and_all_are_written(session, reporting, qtbot, tmp_path):
     for panel in range(MOST_PREVIEWED + 1):
         session.run(panel)
-    wish = ReportRequest(session_id=session.store.sessions()[0].id)
-    preview = previewed(qtbot, reporting, wish)
+    request = ReportRequest(session_id=session.store.sessions()[0].id)
+    preview = previewed(qtbot, reporting, request)
     assert preview.n_shown == MOST_PREVIEWED and preview.n_runs == MOST_PREVIEWED + 2
-    with qtbot.waitSignal(reporting.written, timeout=60_000) as heard:
-        reporting.write(wish, tmp_path / "out", ("json", "csv"), 100)
+    with qtbot.waitSignal(reporting.written) as heard:
+        reporting.write(request, tmp_path / "out", ("json", "csv"), 100)
     written: Written = heard.args[0]
     assert {path.name for path in written.files} == {"report.json", "runs.csv", "tokens.csv"}
     lines = (tmp_path / "out" / "runs.csv").read_text("utf-8-sig").splitlines()
@@ -75,9 +76,9 @@ def test_a_page_a_pdf_and_figures_are_written(session, reporting, qtbot, tmp_pat
     _, steered_id = session.run()
     told: list[tuple[str, int, int]] = []
     reporting.progressed.connect(lambda *what: told.append(what))
-    wish = ReportRequest((steered_id,), baselines=False)
-    with qtbot.waitSignal(reporting.written, timeout=120_000) as heard:
-        reporting.write(wish, tmp_path / "out", ("html", "pdf", "figures"), 72)
+    request = ReportRequest((steered_id,), baselines=False)
+    with qtbot.waitSignal(reporting.written) as heard:
+        reporting.write(request, tmp_path / "out", ("html", "pdf", "figures"), 72)
     names = [path.name for path in heard.args[0].files]
     assert "report.html" in names and names[-1] == "report.pdf"
     assert (tmp_path / "out" / "report.pdf").read_bytes().startswith(b"%PDF")
@@ -87,7 +88,7 @@ def test_a_page_a_pdf_and_figures_are_written(session, reporting, qtbot, tmp_pat
 def test_writing_stops_at_the_next_figure(session, reporting, qtbot, tmp_path):
     _, steered_id = session.run()
     reporting.progressed.connect(lambda *_: reporting.stop())
-    with qtbot.waitSignal(reporting.stopped, timeout=60_000):
+    with qtbot.waitSignal(reporting.stopped):
         reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html",), 72)
         with pytest.raises(RuntimeError):
             reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html",), 72)
@@ -110,7 +111,7 @@ def test_what_cannot_be_reported_is_said(session, reporting, qtbot, tmp_path, st
     reporting.failed.connect(heard.append)
     reporting.preview(ReportRequest((404,)), 500)
     session.until(lambda: heard)
-    assert "no run 404" in heard[0].sentence
+    assert "Run 404 is no longer" in heard[0].sentence
     reporting.preview(ReportRequest(session_id=404), 500)
     session.until(lambda: len(heard) == 2)
     assert "no runs" in heard[1].sentence
@@ -125,7 +126,7 @@ def test_what_cannot_be_reported_is_said(session, reporting, qtbot, tmp_path, st
 def test_closing_does_not_wait_for_a_whole_report(session, qtbot, tmp_path: Path):
     _, steered_id = session.run()
     reporting = Reporting(session.store)
-    with qtbot.waitSignal(reporting.progressed, timeout=60_000):
+    with qtbot.waitSignal(reporting.progressed):
         reporting.write(ReportRequest((steered_id,)), tmp_path / "out", ("html", "figures"), 300)
     reporting.close()
     reporting.close()

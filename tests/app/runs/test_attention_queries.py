@@ -13,6 +13,7 @@ from gazeviz.domain.messages import AskGallery, AskMap, AskMass
 from gazeviz.domain.strip import Layout
 from tests.app.fixtures.staging import N_PANELS
 from tests.fakes.scripted import GAZE_HEADS, Script
+from tests.patience import deliver_events
 
 ASKS = (AskMap, AskMass, AskGallery)
 
@@ -94,7 +95,7 @@ def test_a_mouse_over_the_grid_asks_one_thing_at_a_time_and_ends_at_the_newest(s
     heads = [Head(layer, index) for layer in range(8) for index in range(8)]
     for head in heads:
         stage.model.hovered_head = head
-        stage.qtbot.wait(1)
+        deliver_events()
     stage.until(lambda: stage.model.map.label.startswith("L7H7 "))
     assert watch.most[AskMap] == 1 and len(watch.of(AskMap)) <= len(heads)
 

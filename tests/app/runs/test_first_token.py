@@ -31,7 +31,6 @@ def test_typing_is_looked_at_once(stage):
     sent = watch(stage)
     for n_letters in range(1, 12):
         stage.model.prompt = "What is it?"[:n_letters]
-        stage.qtbot.wait(5)
     stage.until(lambda: sent)
     stage.qtbot.until_quiet()
     assert [request.spec.prompt for request in sent] == ["What is it?"]

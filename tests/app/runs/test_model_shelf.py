@@ -59,8 +59,8 @@ def write_snapshot(cache: Path, repository: str, commit: str, *, main: bool = Tr
 
 
 def test_the_built_in_model_is_described_by_its_files(tmp_path: Path) -> None:
-    shelf = look_around((), (), tmp_path)
-    (built_in,) = shelf.models
+    catalogue = look_around((), (), tmp_path)
+    (built_in,) = catalogue.models
     assert (built_in.source, built_in.origin, built_in.name) == (None, "built-in", "comic-vlm")
     assert (built_in.family, built_in.refusal) == ("qwen3_vl", "")
     assert built_in.n_parameters > 1_000_000 and built_in.dtype in ("float32", "bfloat16", "float16")
@@ -69,14 +69,14 @@ def test_the_built_in_model_is_described_by_its_files(tmp_path: Path) -> None:
 
 def test_recent_and_chosen_folders_are_listed_once_and_lost_ones_not(tmp_path: Path) -> None:
     recent, chosen = write_model(tmp_path / "recent"), write_model(tmp_path / "chosen")
-    shelf = look_around((str(recent), str(tmp_path / "gone"), str(chosen)), (str(chosen),), tmp_path)
-    assert [(model.name, model.origin) for model in shelf.models[1:]] == [
+    catalogue = look_around((str(recent), str(tmp_path / "gone"), str(chosen)), (str(chosen),), tmp_path)
+    assert [(model.name, model.origin) for model in catalogue.models[1:]] == [
         ("chosen", "folder"),
         ("recent", "recent"),
     ]
-    found = shelf.at(recent)
+    found = catalogue.at(recent)
     assert found is not None and found.source == str(recent)
-    assert shelf.at(tmp_path) is None
+    assert catalogue.at(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_a_gpu_that_is_full_is_left_for_the_processor(model: SidebarModel) -> No
     assert estimate(SidebarModel("x", "x", "folder", Path("x")), (processor,)) is None
 
 
-def names_of(shelf: ModelCatalogue) -> list[str]:
-    return [model.name for model in shelf.shelf.models]
+def names_of(catalogue: ModelCatalogue) -> list[str]:
+    return [model.name for model in catalogue.listing.models]
 
 
 def test_looking_around_does_not_hold_up_the_screen(
@@ -205,18 +205,18 @@ def test_looking_around_does_not_hold_up_the_screen(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     write_snapshot(tmp_path, "some/tiny", "aa")
-    shelf = ModelCatalogue(settings)
+    catalogue = ModelCatalogue(settings)
     try:
-        with qtbot.waitSignal(shelf.changed):
-            shelf.refresh()
-            assert names_of(shelf) == []
-        assert names_of(shelf) == ["comic-vlm", "some/tiny"]
-        with qtbot.waitSignal(shelf.changed):
-            shelf.add_folder(write_model(tmp_path / "mine"))
-            assert shelf.looking
-        assert names_of(shelf) == ["comic-vlm", "mine", "some/tiny"]
+        with qtbot.waitSignal(catalogue.changed):
+            catalogue.refresh()
+            assert names_of(catalogue) == []
+        assert names_of(catalogue) == ["comic-vlm", "some/tiny"]
+        with qtbot.waitSignal(catalogue.changed):
+            catalogue.add_folder(write_model(tmp_path / "mine"))
+            assert catalogue.looking
+        assert names_of(catalogue) == ["comic-vlm", "mine", "some/tiny"]
     finally:
-        shelf.close()
+        catalogue.close()
 
 
 @pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])

@@ -1,10 +1,10 @@
-"""Opening pictures: the newest wish wins, a bad one changes nothing, regions come back with their picture."""
+"""Opening pictures: the newest wins, a bad one changes nothing, regions come back with their picture."""
 
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,7 @@ from gazeviz.domain.messages import OpenPicture
 from gazeviz.domain.strip import Layout
 from tests.app.fixtures.staging import N_PANELS, counted
 from tests.fakes.scripted import Script
+from tests.patience import PATIENCE_S
 
 
 def other_picture(tmp_path, number: int = 0):
@@ -52,13 +53,16 @@ def test_of_several_wishes_the_newest_is_shown(stage, tmp_path):
     spy = counted(stage.model.picture_changed)
     paths = [other_picture(tmp_path, number) for number in range(4)]
 
+    asked = Event()
+
     def slowly():
-        time.sleep(0.1)
+        assert asked.wait(PATIENCE_S)
         return picture_file(paths[0])
 
     stage.controller.open_decoded(slowly)
     for path in paths[1:]:
         stage.controller.open_picture(path)
+    asked.set()
     stage.until(lambda: stage.model.picture.name == "other 3.png" and stage.model.grid is not None)
     assert spy.count() == 1
 

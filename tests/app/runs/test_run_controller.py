@@ -50,7 +50,7 @@ def test_loading_can_be_cancelled(open_stage):
     stage.controller.run()
     stage.until(lambda: stage.model.notice is not None and "Wait" in stage.model.notice.next_step)
     stage.controller.cancel_loading()
-    assert stage.model.progress.text == "Stopping", "the wish is seen at once"
+    assert stage.model.progress.text == "Stopping", "the request is seen at once"
     stage.until(lambda: stage.model.worker_state == "none")
     stage.until(lambda: stage.model.notice is None)  # nothing is waited for any more
     assert stage.model.model_info is None and stage.model.progress is None
@@ -164,7 +164,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
             stage.controller.run()
         else:
             stage.controller.discover(StripsSource("builtin", 8))
-        stage.qtbot.wait(draw.randrange(60))
+        stage.qtbot.wait(draw.randrange(60))  # time itself: any moment will do
         before = everything(stage)
         stage.controller.kill_worker()
         worker = kill + 2

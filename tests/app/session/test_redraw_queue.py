@@ -26,7 +26,7 @@ def test_parts_draw_one_at_a_time_and_those_due_longest_first(frames: RedrawQueu
         drawn.append((name, monotonic()))
 
     for name, wait_ms in (("c", 4), ("a", 0), ("b", 2)):
-        frames.part(frames, partial(draw, name)).wish(wait_ms)
+        frames.part(frames, partial(draw, name)).request(wait_ms)
     qtbot.waitUntil(lambda: not frames.waiting)
     assert [name for name, _ in drawn] == ["a", "b", "c"]
     times_s = [at_s for _, at_s in drawn]
@@ -39,7 +39,7 @@ def test_what_else_waits_is_heard_between_two_parts(frames: RedrawQueue, qtbot: 
     tick.timeout.connect(lambda: heard.append("tick"))
     tick.start()
     for name in ("first", "second"):
-        frames.part(frames, partial(heard.append, name)).wish()
+        frames.part(frames, partial(heard.append, name)).request()
     qtbot.waitUntil(lambda: "second" in heard)
     tick.stop()
     assert heard[heard.index("first") + 1] == "tick"
@@ -49,9 +49,9 @@ def test_a_wish_is_one_drawing_and_only_a_sooner_one_counts(frames: RedrawQueue,
     drawn: list[float] = []
     part = frames.part(frames, lambda: drawn.append(monotonic()))
     began_s = monotonic()
-    part.wish(60_000)
-    part.wish(20)
-    part.wish(50_000)
+    part.request(60_000)
+    part.request(20)
+    part.request(50_000)
     assert frames.waiting
     qtbot.waitUntil(lambda: bool(drawn))
     assert drawn[0] - began_s >= 0.02 and not frames.waiting
@@ -67,11 +67,11 @@ def test_a_part_that_asks_again_while_it_draws_lets_the_others_draw_first(
     def draw_again() -> None:
         drawn.append("again")
         if len(drawn) < 4:
-            again.wish()
+            again.request()
 
     again = frames.part(frames, draw_again)
-    again.wish()
-    frames.part(frames, lambda: drawn.append("other")).wish()
+    again.request()
+    frames.part(frames, lambda: drawn.append("other")).request()
     qtbot.waitUntil(lambda: not frames.waiting)
     assert drawn[:3] == ["again", "other", "again"]
 
@@ -81,19 +81,19 @@ def test_what_was_dropped_or_has_no_owner_any_more_does_not_draw(
 ) -> None:
     drawn: list[str] = []
     dropped, owner = frames.part(frames, lambda: drawn.append("dropped")), QObject()
-    dropped.wish()
-    frames.part(owner, lambda: drawn.append("gone")).wish()
+    dropped.request()
+    frames.part(owner, lambda: drawn.append("gone")).request()
     delete(owner)
     dropped.drop()
-    frames.part(frames, lambda: drawn.append("there")).wish()
+    frames.part(frames, lambda: drawn.append("there")).request()
     qtbot.waitUntil(lambda: not frames.waiting)
     assert drawn == ["there"]
 
 
 def test_a_bug_in_one_part_keeps_no_other_from_drawing(frames: RedrawQueue, qtbot: PatientBot) -> None:
     drawn: list[str] = []
-    frames.part(frames, partial(divmod, 1, 0)).wish()
-    frames.part(frames, lambda: drawn.append("other")).wish()
+    frames.part(frames, partial(divmod, 1, 0)).request()
+    frames.part(frames, lambda: drawn.append("other")).request()
     with qtbot.captureExceptions() as caught:
         qtbot.waitUntil(lambda: not frames.waiting)
     assert drawn == ["other"] and [kind for kind, _, _ in caught] == [ZeroDivisionError]

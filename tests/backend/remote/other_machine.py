@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gazeviz.backend.remote.stdio import serve
-from gazeviz.commands.worker import listing
+from gazeviz.commands.machine.worker import listing
 from tests.fakes.scripted import Script
 
 

@@ -16,6 +16,7 @@ from gazeviz.domain.evaluation import Verdict
 from gazeviz.engine.evaluation.language_judge import LanguageModelJudge
 from gazeviz.errors import UserError
 from tests.engine.fixtures.scripted_engine import CAPTIONS, strips
+from tests.patience import PATIENCE_S
 
 ITEM = strips(1)[0]
 Answering = Callable[[dict[str, Any]], tuple[int, bytes]]
@@ -113,13 +114,15 @@ def test_refusals_are_sentences(answer: Answering, sentence: str) -> None:
 
 
 def test_a_judge_that_does_not_answer_is_given_up() -> None:
+    given_up = threading.Event()
+
     def slow(_: dict[str, Any]) -> tuple[int, bytes]:
-        given_up.wait(60)
+        given_up.wait(PATIENCE_S)
         return completion("A")
 
-    given_up = threading.Event()
+    limit_s = 0.2
     with serving(slow) as server:
-        judge = LanguageModelJudge(server.address, "small", timeout_s=0.2, sees=False, tries=1)
+        judge = LanguageModelJudge(server.address, "small", timeout_s=limit_s, sees=False, tries=1)
         try:
             with pytest.raises(UserError, match=r"within 0\.2 seconds"):
                 judge.judge("a text", ITEM)

@@ -26,9 +26,9 @@ def engine(untrained_model: Path) -> Engine:
 def original(engine: Engine) -> Original:
     steering = Steering(HeadSet.of("L1H2,L4H1"), STRIP.panels[2])
     run = engine.generate(STRIP.image, "What is it?", steering=steering, max_new_tokens=4)
-    wish = ReplayRequest(None, "cpu", "float32", "What is it?", steering, Sampling(), 4)
+    request = ReplayRequest(None, "cpu", "float32", "What is it?", steering, Sampling(), 4)
     fingerprint, versions = run.request.model_fingerprint, run.request.versions
-    return Original(5, wish, STRIP.image, fingerprint, run.token_ids, run.text, versions)
+    return Original(5, request, STRIP.image, fingerprint, run.token_ids, run.text, versions)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_limit_of_image_tokens_is_the_originals_and_then_the_engines_again(
     engine: Engine, original: Original
 ) -> None:
     usual_tok = engine.max_image_tokens
-    fewer = replace(original, wish=replace(original.wish, max_image_tok=24))
+    fewer = replace(original, request=replace(original.request, max_image_tok=24))
     expected = load(engine.describe_model().path, device="cpu", dtype="float32", max_image_tokens=24)
-    run = expected.generate(STRIP.image, "What is it?", steering=original.wish.steering, max_new_tokens=4)
+    run = expected.generate(STRIP.image, "What is it?", steering=original.request.steering, max_new_tokens=4)
     assert replay(fewer, engine).token_ids == run.token_ids
     assert engine.max_image_tokens == usual_tok
 

@@ -11,6 +11,7 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import SCOPES, Steering
 from gazeviz.engine.engine import Engine, load
+from gazeviz.engine.models.prompt import prepare, prepare_again
 from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
 from tests.engine.fixtures.tiny_families import TINY
 
@@ -58,3 +59,25 @@ def test_answers_are_generates_and_steering_arrives(engine: Engine) -> None:
         np.testing.assert_allclose(run.rows_THP, alone.rows_THP, atol=1e-5)
         if run.audit is not None:
             assert run.audit.mass_after > run.audit.mass_before
+
+
+@pytest.mark.slow
+def test_another_question_about_a_picture_is_prepared_as_if_it_were_the_first(engine: Engine) -> None:
+    first = engine.prepared(picture(0), PROMPT)
+    for question in ("what is it", "where is the blue red cat where", "where is red cat"):
+        again = prepare_again(engine.loaded, first, question)
+        whole = prepare(engine.loaded, picture(0), question)
+        if again is None:  # the family writes marks of its own behind the picture: prepared whole, then
+            continue
+        assert again.inputs.keys() == whole.inputs.keys()
+        for name, value in whole.inputs.items():
+            assert torch.equal(again.inputs[name], value), name
+        assert torch.equal(again.positions.between(0, 200), whole.positions.between(0, 200))
+
+
+def test_the_built_in_model_prepares_a_picture_once() -> None:
+    builtin = load(device="cpu")
+    first = builtin.prepared(picture(0), PROMPT)
+    again = prepare_again(builtin.loaded, first, "What is happening?")
+    assert again is not None
+    assert again.inputs["pixel_values"] is first.inputs["pixel_values"]

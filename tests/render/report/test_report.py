@@ -50,9 +50,9 @@ def test_settings_tell_everything_that_was_chosen() -> None:
     said = dict(entry.settings)
     assert said["heads steered"] == "2 (top 2 of mass): L0H3, L1H2"
     assert said["strength"] == "hard uniform"
-    assert said["cells selected by"] == "share of 0.5 or more"
+    assert said["cells selected by"] == "by .5 of a cell's area"
     assert said["random control"].startswith("2 (random 2, seed 0)")
-    assert said["ended"] == "done · 4 tokens · 0.50 s · stopped by itself · no junk"
+    assert said["ended"] == "done · 4 tokens · 500 ms · stopped by itself · no junk"
     assert dict(entry.audit)["mass on the target after"] == ".7"
     assert entry.ledger[3] == ("target", ".2", ".7", "+.5")
 

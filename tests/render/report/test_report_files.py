@@ -36,7 +36,7 @@ def test_nothing_is_written_that_was_not_asked_for(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be created"):
         write_report(SMALL, tmp_path / "file" / "folder", ["json"])
 
 

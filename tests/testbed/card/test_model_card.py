@@ -11,7 +11,7 @@ from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.engine.engine import Engine
 from gazeviz.engine.models.loading import LoadedModel
-from gazeviz.testbed.card import model_card
+from gazeviz.testbed.card import model_card, plan, tasks
 from gazeviz.testbed.card.plan import MAIN_LAYOUT, Plan
 from gazeviz.testbed.card.remembering import RememberingEngine
 from gazeviz.testbed.card.tasks import SCENES, Pictures, Task, run_task
@@ -31,6 +31,14 @@ TINY = replace(
 )
 
 
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Few pictures, layouts and tokens: random weights never end an answer by themselves."""
+    patch.setattr(Plan, "quick", classmethod(lambda cls, strips: TINY))
+    patch.setattr(plan, "OTHER_LAYOUTS", ((1, 3), (2, 2), (3, 3)))
+    for limit in ("ANSWER_TOK", "SENTENCE_TOK", "OBJECT_TOK", "LIST_TOK"):
+        patch.setattr(tasks, limit, 5)
+
+
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return random_comic_model(tmp_path_factory.mktemp("comic"), n_layers=6)
@@ -42,7 +50,7 @@ def written(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("card")
     arguments = ["--model", str(loaded.path), "--out", str(folder / "README.md"), "--strips", "1", "--quick"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "quick", classmethod(lambda cls, strips: TINY))
+        make_small(patch)
         code = model_card.main([*arguments, "--workers", "0", "--journal", str(folder / "journal.jsonl")])
     assert code == 0
     return folder
@@ -83,7 +91,7 @@ def test_a_second_run_takes_up_what_is_in_the_journal(written: Path, loaded: Loa
     first = (written / "journal.jsonl").read_text()
     arguments = ["--model", str(loaded.path), "--out", str(written / "again" / "README.md"), "--quick"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "quick", classmethod(lambda cls, strips: TINY))
+        make_small(patch)
         model_card.main([*arguments, "--workers", "0", "--journal", str(written / "journal.jsonl")])
     assert (written / "journal.jsonl").read_text() == first
     again, before = (
@@ -95,11 +103,11 @@ def test_a_second_run_takes_up_what_is_in_the_journal(written: Path, loaded: Loa
 
 
 def test_final_strips_are_other_strips_than_those_that_settings_were_chosen_on() -> None:
-    plan = Plan()
-    seeds = [plan.seeds[name] for name in ("ranking", "screening", "final", "other")]
+    whole = Plan()
+    seeds = [whole.seeds[name] for name in ("ranking", "screening", "final", "other")]
     assert len(set(seeds)) == 4
-    assert plan.final.layout == MAIN_LAYOUT
-    assert plan.final_scenes.layout == SCENES
+    assert whole.final.layout == MAIN_LAYOUT
+    assert whole.final_scenes.layout == SCENES
 
 
 def test_pictures_in_pieces_are_the_same_pictures() -> None:

@@ -22,7 +22,6 @@ from gazeviz.ui.answers.run_text import (
     RunCues,
     arrived,
     header_tip,
-    mass_text,
     rerouting_text,
     steering_parts,
     targets_of,
@@ -66,8 +65,8 @@ def said(made: RunRecord) -> str:
     [
         ({}, "2 heads → Panel 2 · boost/suppress · 8 · all rows"),
         ({"strength": "hard_uniform", "scope": "decode_only"},
-         "2 heads → Panel 2 · boost/suppress · hard uniform · decode only"),
-        ({"mode": "mass", "alpha": 0.9}, "2 heads → Panel 2 · fixed mass · alpha .9 · all rows"),
+         "2 heads → Panel 2 · boost/suppress · hard uniform · answer's rows"),
+        ({"mode": "mass", "alpha": 0.9}, "2 heads → Panel 2 · fixed share .9 · all rows"),
         ({"heads": HeadSet.of("L0H1")}, "1 head → Panel 2 · boost/suppress · 8 · all rows"),
     ],
 )  # fmt: skip
@@ -179,7 +178,6 @@ def test_the_log_is_told_what_a_text_is_about(made: RunRecord, verdict: tuple[st
 def test_the_ledger_says_where_the_mass_came_from() -> None:
     ledger = Account.of([0.2, 0.2, 0.41, 0.19, 0], [0.1, 0.04, 0.05, 0.81, 0])
     audit = Audit.of(8, 100, 16, ledger)
-    assert mass_text(audit) == "mass on target .19 → .81"
     assert rerouting_text(ledger) == (
         "The target gained .62: .36 from other image tokens, .16 from prompt text, .1 from first token."
     )

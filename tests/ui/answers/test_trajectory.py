@@ -132,7 +132,7 @@ def test_before_a_run_it_says_what_to_do(shown):
     assert empty.isVisible()
     assert "Run the prompt" in empty.text()
     shown.run("steered", 5, ())
-    assert "No region" in empty.text()
+    assert "no regions" in empty.text()
     shown.run("baseline", 5, panels())
     shown.model.cursor = Cursor("baseline", 1, 1)
     assert not empty.isVisible()

@@ -260,7 +260,7 @@ def test_a_run_that_is_being_written_is_read_again_when_the_log_changes(stage: C
     going = stage.log(made, ended=False)
     stage.store.flush()
     stage.compare(stage.steered(), going)
-    assert said(stage, "compareStateB") == "Being written."
+    assert said(stage, "compareStateB") == "In progress."
     stage.store.run_ended(going, "done", made.summary, "").result()
     before = stage.view.runs.comparison
     stage.archive.changed.emit((going,))
@@ -288,8 +288,8 @@ def test_runs_on_a_picture_that_is_gone_keep_their_texts_and_curves(stage: Compa
 def test_runs_without_regions_and_tokens_are_shown_empty(stage: CompareStage) -> None:
     ids = [stage.log(made_run(picture=stage.picture, regions=(), texts=(), looks=())) for _ in range(2)]
     stage.compare(*ids)
-    assert said(stage, "compareStateA") == "It ended without a token."
-    assert said(stage, "comparePlotAbout").startswith("no region was painted")
+    assert said(stage, "compareStateA") == "It ended before the first token."
+    assert said(stage, "comparePlotAbout").startswith("there were no regions")
     assert not part(stage.view.runs, LabelledSlider).isEnabled()
 
 

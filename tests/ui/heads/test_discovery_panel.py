@@ -198,7 +198,7 @@ def test_likeness_counts_no_more_heads_than_both_rankings_have(rng):
 
 def test_halves_that_are_not_there_are_not_made_up(rng):
     ranking = HeadRanking("mass", rng.random((4, 4)))
-    assert "not known" in halves_text(ranking, 4)
+    assert "unknown" in halves_text(ranking, 4)
     measured = HeadRanking("mass", rng.random((4, 4)), 8, None, (ranking, ranking))
     assert "agree on 4 of the best 4; by chance it would be 1" in halves_text(measured, 4)
 
@@ -227,7 +227,7 @@ def test_the_matrix_is_of_the_best_head_or_of_the_one_that_is_pointed_at(open_pa
     stage.model.put_rankings({"mass": HeadRanking("mass", scores_LH, 4, matrix_LHRR)})
     view.show()
     assert said(view, "matrixHead") == "L7H7 · #1"
-    assert "with .5 of its attention" in said(view, "matrixSaid") and "with .02" in said(view, "matrixSaid")
+    assert ".5 of its attention" in said(view, "matrixSaid") and "and .02 on" in said(view, "matrixSaid")
     cells = child_of(view, "matrixCells")
     image = cells.grab().toImage()
     ratio = image.width() / cells.width()
@@ -238,5 +238,5 @@ def test_the_matrix_is_of_the_best_head_or_of_the_one_that_is_pointed_at(open_pa
 
 
 def test_a_matrix_of_one_figure_is_told_apart_from_a_diagonal():
-    assert "with .1 of its attention" in matrix_text(np.full((4, 4), 0.1))
-    assert matrix_text(np.eye(4)).endswith("(columns) with 0.")
+    assert ".1 of its attention" in matrix_text(np.full((4, 4), 0.1))
+    assert matrix_text(np.eye(4)).endswith("and 0 on each other panel (columns).")

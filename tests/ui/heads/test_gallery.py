@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from gazeviz.app.session.values import GalleryChoice
 from gazeviz.domain.grid import TokenGrid, even_boxes
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.render.style import figure_text
+from gazeviz.domain.wording import format_figure
 from gazeviz.ui.heads.gallery import Gallery, GalleryMenu, TileGrid, columns_for, map_size, shared_end
 from gazeviz.ui.widgets.map_painter import MapPainter
 from gazeviz.ui.widgets.region_badge import PlaceLabel
@@ -61,7 +61,7 @@ def point_at(tile) -> None:
 def test_every_map_has_its_head_and_its_figure(stage, gallery):
     shown = stage.model.gallery
     assert heads_of(gallery) == [head for head, _, _ in shown]
-    assert [tile.mass for tile in maps_of(gallery).tiles] == [figure_text(mass) for _, _, mass in shown]
+    assert [tile.mass for tile in maps_of(gallery).tiles] == [format_figure(mass) for _, _, mass in shown]
     assert all(tile.isVisible() and tile.accessibleName() for tile in maps_of(gallery).tiles)
 
 
@@ -83,15 +83,14 @@ def test_which_and_how_many_is_a_choice(stage, gallery):
     stage.until(lambda: heads_of(gallery) == list(order[10:12]))
     assert button.text().startswith("2 chosen")
     actions = {action.objectName(): action for action in button.menu().actions()}
-    actions["gallery_best"].trigger()
-    actions["gallery_6"].trigger()
+    actions["gallery.heads_best"].trigger()
+    actions["gallery.at_most_6"].trigger()
     assert stage.model.gallery_choice == GalleryChoice("best", 6)
     stage.until(lambda: heads_of(gallery) == list(order[:6]))
     assert button.text().startswith("best 6 of mass")
-    assert [a.isChecked() for name, a in actions.items() if name in ("gallery_6", "gallery_12")] == [
-        True,
-        False,
-    ]
+    button.menu().aboutToShow.emit()
+    ticked = {action.objectName() for action in button.menu().actions() if action.isChecked()}
+    assert ticked == {"gallery.heads_best", "gallery.at_most_6", "gallery.scale_one"}
 
 
 def test_pointing_shows_the_head_everywhere_and_follows_the_grid(stage, gallery):
@@ -213,7 +212,7 @@ def test_one_scale_leaves_no_map_dark_because_of_one_bright_cell():
 
 def test_the_scale_says_its_ends(stage, gallery):
     end = shared_end([values_P for _, values_P, _ in stage.model.gallery])
-    assert text_of(gallery, "galleryScaleHigh") == f"{figure_text(end)}+"
+    assert text_of(gallery, "galleryScaleHigh") == f"{format_figure(end)}+"
     stage.model.gallery_choice = GalleryChoice(own_scale=True)
     assert text_of(gallery, "galleryScaleHigh") == "own max"
     assert "own scale" in child_of(gallery, "galleryScale").toolTip()

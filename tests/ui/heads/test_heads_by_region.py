@@ -87,10 +87,10 @@ def test_the_menu_asks_about_any_region_and_about_the_active_one(stage, view):
     assert isinstance(button, MenuButton)
     button.menu().aboutToShow.emit()
     actions = {action.objectName(): action for action in button.menu().actions()}
-    actions[f"lookHereRegion_{stage.model.regions.ids[2]}"].trigger()
+    actions["look.region_3"].trigger()
     stage.until(lambda: list_of(view).isVisible())
     assert place_of(view).startswith("mass on 3 Panel 3")
-    actions["lookHereActive"].trigger()
+    actions["look.active"].trigger()
     stage.model.active_region_id = stage.model.regions.ids[4]
     stage.until(lambda: place_of(view).startswith("mass on 5 Panel 5"))
     assert stage.model.grid_metric == "live"

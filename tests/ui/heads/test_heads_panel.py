@@ -18,8 +18,9 @@ from gazeviz.app.session.values import LookAt, WorkProgress
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import StripsSource
 from gazeviz.ui.heads.grid_selection import Gesture
+from gazeviz.ui.heads.head_commands import RANKING_TEXTS
 from gazeviz.ui.heads.heads_panel import HeadPanel, HeadSigns
-from gazeviz.ui.heads.ranking_bar import RANKING_TEXTS, RankingBar, split_half_text
+from gazeviz.ui.heads.ranking_bar import RankingBar, split_half_text
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
 from gazeviz.ui.widgets.region_badge import PlaceLabel
@@ -76,7 +77,7 @@ def entries(panel: HeadPanel, menu: str) -> list[QAction]:
 
 
 def trigger(panel: HeadPanel, menu: str, text: str) -> None:
-    next(action for action in entries(panel, menu) if action.text() == text).trigger()
+    next(action for action in entries(panel, menu) if action.text().partition("\t")[0] == text).trigger()
 
 
 def test_it_says_how_many_heads_are_chosen_and_from_where(stage, panel):

@@ -131,7 +131,7 @@ def test_a_crop_is_said():
     grid = TokenGrid(even_boxes((2, 2), (15, 0, 45, 40)), (60, 40), (28, 28), (2, 2), "Cropped to a square.")
     assert fed_text(grid).splitlines() == [
         "fed as 28 × 28 · 2 × 2 cells",
-        "50% of the picture is seen, the rest is cut off",
+        "50 % of the picture is visible to the model; the rest is cropped.",
         "Cropped to a square.",
     ]
 

@@ -17,7 +17,8 @@ from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
-from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu, sample_text
+from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.picture.picture_commands import sample_text
 from gazeviz.ui.shell.notice_bar import TokenQuestion
 from gazeviz.ui.shell.session_commands import picture_offers
 from tests.fakes.fake import FakeBackend
@@ -57,7 +58,7 @@ class MenuStage:
         self.entries(name)
         menu = self.menu.findChild(QMenu, name)
         assert isinstance(menu, QMenu)
-        next(action for action in menu.actions() if action.text().split("\t")[0] == text).trigger()
+        next(action for action in menu.actions() if action.text().split(" · ")[0] == text).trigger()
 
     @property
     def notice(self) -> str:
@@ -92,14 +93,14 @@ def strip(tmp_path: Path) -> Path:
 
 
 def test_an_opened_picture_is_a_recent_one(stage: MenuStage, strip: Path) -> None:
-    assert list(stage.entries("pictureRecent")) == ["Forget recent files"]
+    assert list(stage.entries("pictureRecent")) == ["Clear recent files"]
     stage.menu.open_path(str(strip))
     stage.until_shown("strip.png")
     assert stage.settings.recent_pictures == (str(strip),)
     assert stage.settings.last_folder == str(strip.parent)
-    assert list(stage.entries("pictureRecent")) == ["strip.png", "Forget recent files"]
-    stage.trigger("pictureRecent", "Forget recent files")
-    assert list(stage.entries("pictureRecent")) == ["Forget recent files"]
+    assert list(stage.entries("pictureRecent")) == ["strip.png", "Clear recent files"]
+    stage.trigger("pictureRecent", "Clear recent files")
+    assert list(stage.entries("pictureRecent")) == ["Clear recent files"]
 
 
 def test_a_folder_of_panels_is_a_strip_and_recent(stage: MenuStage, tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_photo_without_gutters_says_so(stage: MenuStage, tmp_path: Path) -> No
     stage.menu.open_path(str(tmp_path / "photo.png"))
     stage.until_shown("photo.png")
     stage.menu.detect_panels()
-    stage.qtbot.waitUntil(lambda: "No regular grid" in stage.notice)
+    stage.qtbot.waitUntil(lambda: "no gutters" in stage.notice)
 
 
 def test_a_picture_of_the_clipboard_is_pasted(stage: MenuStage, strip: Path) -> None:
@@ -220,7 +221,7 @@ def test_a_dropped_file_is_opened(stage: MenuStage, strip: Path) -> None:
         Qt.KeyboardModifier.NoModifier,
     )
     QApplication.sendEvent(stage.window, drop)
-    assert stage.drop.hint.isHidden() and "Only strip.png is opened" in stage.notice
+    assert stage.drop.hint.isHidden() and "Only strip.png was opened" in stage.notice
     stage.until_shown("strip.png")
 
 
@@ -287,7 +288,7 @@ def test_the_answer_can_be_changed_in_the_menu(stage: MenuStage, tmp_path: Path)
 def test_the_palette_can_do_all_of_it(stage: MenuStage, strip: Path) -> None:
     stage.menu.open_path(str(strip))
     stage.until_shown("strip.png")
-    found = picture_offers(stage.model, stage.controller, stage.menu)
+    found = picture_offers(stage.model, stage.controller, stage.menu, stage.settings)
     named = {command.title: command for command in found}
     assert len(named) == len(found) and named["Panels 2 × 3"].enabled_when() is None
     named["Panels 2 × 3"].run()

@@ -70,11 +70,9 @@ def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
         lambda: "<script>this</script>" in part(dialog, QTextBrowser, "reportPreview").toPlainText(),
     )
     title = part(dialog, QLineEdit, "reportTitle")
-    assert dialog.wish.run_ids == () and title.placeholderText() == "Cats <b>"
+    assert dialog.request.run_ids == () and title.placeholderText() == "Cats <b>"
     qtbot.keyClicks(title, "My title")
-    qtbot.waitUntil(
-        lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText()
-    )
+    qtbot.waitUntil(lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText())
 
 
 def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
@@ -91,7 +89,7 @@ def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
     said = part(dialog, QLabel, "reportSaid")
     qtbot.waitUntil(lambda: said.text().startswith("Wrote"))
     assert said.text().startswith("Wrote report.json, runs.csv and tokens.csv.")
-    assert said.text().endswith("The picture of this run was never written into the log.")
+    assert said.text().endswith("The picture of this run was not logged.")
     assert (tmp_path / "out" / "report.json").exists()
     assert dialog.focusWidget() is write
     assert part(dialog, QPushButton, "reportShow").isVisible()
@@ -102,13 +100,13 @@ def test_what_cannot_be_done_is_said_in_place(dialog, qtbot, tmp_path):
     (tmp_path / "file").write_text("no folder")
     dialog.show_runs([77])
     said = part(dialog, QLabel, "reportSaid")
-    qtbot.waitUntil(lambda: "no run 77" in said.text())
+    qtbot.waitUntil(lambda: "Run 77" in said.text())
     dialog.show_runs([1])
     assert said.text() == ""
     until_previewed(qtbot, dialog)
     dialog.set_folder(str(tmp_path / "file" / "out"))
     dialog.write()
-    qtbot.waitUntil(lambda: "cannot be made" in said.text())
+    qtbot.waitUntil(lambda: "cannot be created" in said.text())
     assert part(dialog, QPushButton, "reportWrite").isEnabled()
 
 
@@ -137,7 +135,9 @@ def test_sentences(tmp_path):
     drawn = DrawnReport("", {}, 1)
     assert about_preview(Preview(ReportRequest((1,)), "t", 1, 1, drawn)) == "Preview of 1 run."
     many = Preview(ReportRequest(), "t", 4, 9, drawn, ("The picture is gone.",))
-    assert about_preview(many).endswith("first 4 of 9 runs; all are written. The picture is gone.")
+    assert about_preview(many).endswith(
+        "first 4 of 9 runs; the report contains all of them. The picture is gone."
+    )
     assert written_words(Written(tmp_path, (tmp_path / "a.html",))) == "Wrote a.html."
     files = (tmp_path / "report.md", tmp_path / "images" / "a.png", tmp_path / "images" / "b.png")
     assert written_words(Written(tmp_path, files)) == "Wrote report.md and 2 images."

@@ -36,7 +36,7 @@ def test_tags_are_typed_ticked_and_found(browser: SessionBrowser, store: Session
     assert isinstance(line, QLineEdit) and line.isVisible()
     qtbot.keyClicks(line, "figure 2")
     press(line, qtbot, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: any(entry.label == "figure 2" for entry in browser.shelf.entries))
+    qtbot.waitUntil(lambda: any(entry.label == "figure 2" for entry in browser.sidebar.entries))
     choose(browser, qtbot, "figure 2")
     until_shown(browser, qtbot, -1, 2)
     select(browser, qtbot, 2)
@@ -107,20 +107,20 @@ def test_a_verdict_is_given_and_taken_back(
 
 def test_a_session_is_renamed_in_place(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
     choose(browser, qtbot, "morning")
-    press(browser.shelf, qtbot, Qt.Key.Key_F2)
-    line = child_of(browser.shelf, "sessionName")
+    press(browser.sidebar, qtbot, Qt.Key.Key_F2)
+    line = child_of(browser.sidebar, "sessionName")
     assert isinstance(line, QLineEdit) and line.text() == "morning"
     line.selectAll()
     qtbot.keyClicks(line, "strip seven")
     press(line, qtbot, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: any(entry.label == "strip seven" for entry in browser.shelf.entries))
+    qtbot.waitUntil(lambda: any(entry.label == "strip seven" for entry in browser.sidebar.entries))
     assert store.sessions()[1].name == "strip seven"
 
 
 def test_a_session_is_reported_compared_and_deleted(browser: SessionBrowser, qtbot: PatientBot) -> None:
-    entry = next(entry for entry in browser.shelf.entries if entry.label == "morning")
-    menu = browser.shelf.menu_of(entry)
-    by_name = {action.text(): action for action in menu.actions()}
+    entry = next(entry for entry in browser.sidebar.entries if entry.label == "morning")
+    menu = browser.sidebar.menu_of(entry)
+    by_name = {action.text().partition("\t")[0]: action for action in menu.actions()}
     reported, compared = (
         QSignalSpy(browser.session_report_wanted),
         QSignalSpy(browser.compare_sessions_wanted),
@@ -151,7 +151,7 @@ def test_deleting_leaves_a_line_that_takes_it_back(browser: SessionBrowser, qtbo
 def test_deleted_runs_are_found_and_brought_back(browser: SessionBrowser, qtbot: PatientBot) -> None:
     select(browser, qtbot, 3)
     click(browser, "runDelete", qtbot)
-    qtbot.waitUntil(lambda: any(entry.kind == "deleted" for entry in browser.shelf.entries))
+    qtbot.waitUntil(lambda: any(entry.kind == "deleted" for entry in browser.sidebar.entries))
     choose(browser, qtbot, "Deleted")
     until_shown(browser, qtbot, -1, 3)
     select(browser, qtbot, 3)

@@ -41,7 +41,7 @@ def test_a_session_folds_by_click_and_by_key(browser: SessionBrowser, qtbot: Pat
 
 
 def test_the_shelf_counts_and_narrows(browser: SessionBrowser, qtbot: PatientBot) -> None:
-    counted = {entry.label: entry.count for entry in browser.shelf.entries if entry.kind != "title"}
+    counted = {entry.label: entry.count for entry in browser.sidebar.entries if entry.kind != "title"}
     assert counted == {
         "All runs": 5,
         "Starred": 0,

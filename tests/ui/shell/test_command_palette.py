@@ -21,7 +21,7 @@ NAMES = {
     "Run or stop": ("Space", "Write the baseline and the steered answer"),
     "Invert the chosen heads": ("", "Choose the heads that are not chosen"),
     "Choose a random set of heads": ("", "A control to compare with"),
-    "Open a picture": ("Ctrl+O", "Show another picture to the model"),
+    "Open a picture": ("Ctrl+O", "Open another picture"),
     "Restart the worker": ("", "End the process that runs the model"),
 }
 

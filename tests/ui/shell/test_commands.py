@@ -8,10 +8,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from gazeviz.ui.heads.head_commands import choice_commands
+from gazeviz.ui.heads.heads_panel import ChoiceBar
 from gazeviz.ui.shell.actions import Actions, needs_key
 from gazeviz.ui.shell.commands import (
     cursor_commands,
-    head_commands,
     keys_page,
     target_commands,
     tool_commands,
@@ -189,7 +190,8 @@ def test_without_tokens_the_cursor_stays(stage: PaintingStage):
 
 
 def test_heads_cannot_be_chosen_without_a_model_and_the_notice_says_so(stage: PaintingStage):
-    by_name = {command.title: command for command in head_commands(stage.model, stage.controller)}
+    bar = ChoiceBar(stage.model, stage.controller)
+    by_name = {command.title: command for command in choice_commands(stage.model, stage.controller, bar)}
     by_name["Choose all heads"].run()
     assert "model" in stage.notice
     assert "No model" in str(by_name["Choose all heads"].enabled_when())

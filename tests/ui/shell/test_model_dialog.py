@@ -17,13 +17,13 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.model_folder import find_folder
-from gazeviz.ui.shell.model_dialog import ModelDialog, bytes_text, count_text
+from gazeviz.ui.shell.model_dialog import ModelDialog
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ChoiceButton
 from tests.app.runs.test_model_shelf import write_model, write_snapshot
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
-from tests.patience import PatientBot
+from tests.patience import PATIENCE_S, PatientBot
 from tests.ui.fixtures.painting_stage import child_of
 
 GIB = 1024**3
@@ -44,7 +44,7 @@ class DialogStage:
 
     def open(self) -> None:
         """Show the dialog with its list filled."""
-        with self.qtbot.waitSignal(self.dialog.shelf.changed):
+        with self.qtbot.waitSignal(self.dialog.catalogue.changed):
             self.dialog.open_dialog()
 
     def choose(self, name: str) -> None:
@@ -79,7 +79,7 @@ class DialogStage:
     def close(self) -> None:
         """End all of it."""
         self.controller.shutdown()
-        self.dialog.shelf.close()
+        self.dialog.catalogue.close()
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_what_goes_wrong_is_said_in_the_dialog(
 def test_any_folder_can_be_listed_and_is_chosen(stage: DialogStage, tmp_path: Path) -> None:
     stage.open()
     folder = write_model(tmp_path / "mine")
-    with stage.qtbot.waitSignal(stage.dialog.shelf.changed):
+    with stage.qtbot.waitSignal(stage.dialog.catalogue.changed):
         stage.dialog.add_folder(str(folder))
     assert stage.dialog.chosen is not None and stage.dialog.chosen.folder == folder
     assert stage.settings.last_folder == str(tmp_path)
@@ -210,17 +210,17 @@ def test_a_dialog_that_is_closed_while_it_looks_around_is_no_trouble(
     stage: DialogStage, monkeypatch: pytest.MonkeyPatch, qtbot: PatientBot
 ) -> None:
     gate = Event()
-    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(5) else ())
+    monkeypatch.setattr(model_shelf, "places", lambda: (PROCESSOR,) if gate.wait(PATIENCE_S) else ())
     dialog = ModelDialog(stage.model, stage.controller, stage.settings)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.show()
-    shelf = dialog.shelf
+    catalogue = dialog.catalogue
     with qtbot.waitSignal(dialog.destroyed):
         dialog.close()
     gate.set()
-    shelf.close()
+    catalogue.close()
     stage.model.worker_message = "said to nobody"
-    assert shelf.shelf.models == ()
+    assert catalogue.listing.models == ()
 
 
 def test_every_control_is_named_and_says_what_it_does(stage: DialogStage) -> None:
@@ -228,16 +228,6 @@ def test_every_control_is_named_and_says_what_it_does(stage: DialogStage) -> Non
     for control in stage.dialog.findChildren(QAbstractButton):
         if control.isVisible() and not control.objectName().startswith("qt_"):
             assert control.objectName() and control.accessibleName() and control.toolTip(), control
-
-
-@pytest.mark.parametrize(("n", "text"), [(0, "0 B"), (21_500_000, "21 MiB"), (8 * GIB, "8.0 GiB")])
-def test_sizes_read_as_people_write_them(n: int, text: str) -> None:
-    assert bytes_text(n) == text
-
-
-@pytest.mark.parametrize(("n", "text"), [(12, "12"), (5_300_000, "5.3 M"), (8_770_000_000, "8.8 B")])
-def test_weights_are_counted_in_millions_and_billions(n: int, text: str) -> None:
-    assert count_text(n) == text
 
 
 @pytest.mark.parametrize("choice", ["light", "dark"])

@@ -15,7 +15,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.ui.shell.model_dialog import ModelDialog
-from tests.backend.listening import seconds_until_gone
+from tests.backend.listening import until_gone
 from tests.backend.remote.conftest import OtherMachine, machine
 from tests.fakes.fake import FakeBackend
 from tests.fakes.scripted import Script
@@ -33,7 +33,7 @@ class Laptop:
         self.dialog = ModelDialog(self.model, self.controller, settings)
         qtbot.addWidget(self.dialog)
         self.controller.start()
-        with qtbot.waitSignal(self.dialog.shelf.changed):
+        with qtbot.waitSignal(self.dialog.catalogue.changed):
             self.dialog.open_dialog()
 
     def part(self, name: str) -> QWidget:
@@ -86,7 +86,7 @@ def laptop(
     store = QSettings(str(tmp_path_factory.mktemp("settings") / "s.ini"), QSettings.Format.IniFormat)
     opened = Laptop(AppSettings(store), qtbot)
     yield opened
-    opened.dialog.shelf.close()
+    opened.dialog.catalogue.close()
     opened.controller.shutdown()
 
 
@@ -109,7 +109,7 @@ def test_a_model_is_loaded_there_and_the_line_is_begun_again_when_it_breaks(
     laptop.dialog.open_dialog()
     laptop.click("otherMachineHere")
     assert laptop.controller.place is None
-    seconds_until_gone(next_pid, 60.0)
+    until_gone(next_pid)
     laptop.load_first()
 
 

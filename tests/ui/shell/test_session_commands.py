@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QLineEdit
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.prompts import PRESETS
+from gazeviz.domain.wording import format_ranking_name
 from gazeviz.store import SessionStore
-from gazeviz.ui.heads.ranking_bar import ranking_title
 from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from gazeviz.ui.shell.command_palette import find
 from gazeviz.ui.shell.commands import explore_commands, runs_commands
@@ -73,7 +73,7 @@ def test_as_many_heads_as_are_chosen_are_taken_from_either_end(stage: Stage, exp
 def test_every_ranking_can_be_shown_and_live_attention_too(stage: Stage, explore: ExploreView) -> None:
     for name in stage.model.rankings:
         stage.model.grid_metric = "live"
-        offered(stage, explore, f"rank heads by {ranking_title(name)}").run()
+        offered(stage, explore, f"rank heads by {format_ranking_name(name)}").run()
         assert (stage.model.ranking_name, stage.model.grid_metric) == (name, "ranking")
     offered(stage, explore, "live attention").run()
     assert stage.model.grid_metric == "live"

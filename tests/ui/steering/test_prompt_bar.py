@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QSpinBox
+from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QPushButton, QSpinBox
 
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
@@ -69,7 +69,7 @@ def preset_menu(bar: PromptBar) -> MenuButton:
 def preset_actions(bar: PromptBar) -> dict[str, QAction]:
     preset_menu(bar).menu().aboutToShow.emit()
     actions = bar.findChildren(QAction)
-    return {action.objectName(): action for action in actions if action.objectName().startswith("preset_")}
+    return {action.objectName(): action for action in actions if action.objectName().startswith("ask.")}
 
 
 def point_at(stage: Stage, panel: int) -> None:
@@ -95,8 +95,8 @@ def test_the_line_grows_to_three_and_no_further(stage, bar):
 
 def test_a_preset_brings_its_words_length_and_rows(stage, bar):
     actions = preset_actions(bar)
-    assert {name.split("_")[1] for name in actions} >= {"ambiguous", "direct", "narration", "part", "list"}
-    actions["preset_narration_0"].trigger()
+    assert {f"ask.{key}" for key in ("ambiguous", "panel_1", "narration", "part", "list")} <= set(actions)
+    actions["ask.narration"].trigger()
     assert stage.model.prompt == NARRATION_PROMPT and stage.model.steering.scope == "decode_only"
     assert stage.model.generation.max_new_tokens == N_PANELS * NARRATION.new_tok
     assert preset_menu(bar).text().startswith(NARRATION.name)
@@ -106,7 +106,7 @@ def test_a_preset_brings_its_words_length_and_rows(stage, bar):
 
 def test_the_direct_question_is_put_for_each_panel(stage, bar):
     actions = preset_actions(bar)
-    direct = [name for name in actions if "direct" in name]
+    direct = [name for name in actions if name.startswith("ask.panel_")]
     assert len(direct) == N_PANELS
     actions[direct[3]].trigger()
     assert "fourth panel" in stage.model.prompt
@@ -115,8 +115,8 @@ def test_the_direct_question_is_put_for_each_panel(stage, bar):
 
 def test_without_panels_the_direct_question_says_why_not(stage, bar):
     stage.controller.apply_layout(None)
-    preset_actions(bar)["preset_direct_0"].trigger()
-    assert "names a panel" in stage.model.notice.sentence
+    direct = preset_actions(bar)["ask.direct"]
+    assert not direct.isEnabled() and direct.toolTip() == "The picture has no panels. Choose a layout first."
 
 
 def test_every_preset_says_what_it_sets(bar):
@@ -221,7 +221,10 @@ def test_the_button_is_run_again_after_a_run_has_ended(stage, bar):
 @pytest.mark.parametrize(("which", "sides"), [("baseline", {"baseline"}), ("steered", {"steered"})])
 def test_one_side_can_be_run_alone(stage, bar, which, sides):
     point_at(stage, 4)
-    action = bar.findChild(QAction, f"run_{which}")
+    ways = child_of(bar, "runWays")
+    assert isinstance(ways, QPushButton)
+    ways.menu().aboutToShow.emit()
+    action = bar.findChild(QAction, f"run.{which}")
     assert isinstance(action, QAction)
     action.trigger()
     stage.until(lambda: not stage.controller.running)

@@ -92,7 +92,7 @@ def lay_out(bar: ScheduleBar, order: str, every_tok: int) -> None:
     box = child_of(bar, "scheduleEvery")
     assert isinstance(box, QSpinBox)
     box.setValue(every_tok)
-    action = bar.findChild(QAction, f"schedule_{order}")
+    action = bar.findChild(QAction, f"steering.schedule_{order}")
     assert isinstance(action, QAction)
     action.trigger()
 
@@ -147,7 +147,7 @@ def test_the_note_says_what_is_to_be_known(stage, bar):
     stage.model.schedule = ((0, ids(stage)[0]), (8, ids(stage)[1]))
     assert "answer's rows" in note(bar)
     stage.model.steering = replace(stage.model.steering, scope="decode_only")
-    assert note(bar).startswith("2 turns")
+    assert note(bar).startswith("2 targets in turn")
     stage.model.generation = replace(stage.model.generation, max_new_tokens=6)
     assert note(bar).startswith("1 of 2 begin after the answer's end")
 
@@ -210,13 +210,13 @@ def test_the_menu_aims_takes_out_and_clears(stage, bar):
         action.trigger()
         menu.deleteLater()
 
-    trigger(f"target_{ids(stage)[5]}")
+    trigger("block.target_6")
     assert stage.model.schedule[1] == (16, ids(stage)[5])
-    trigger("target_none")
+    trigger("block.no_target")
     assert stage.model.schedule[1] == (16, None)
-    trigger("scheduleTakeOut")
+    trigger("block.remove")
     assert stage.model.schedule == ((0, ids(stage)[0]), (32, ids(stage)[2]))
-    trigger("scheduleClearAll")
+    trigger("steering.clear_schedule")
     assert stage.model.schedule == ()
 
 
@@ -316,7 +316,7 @@ def test_a_region_that_is_gone_keeps_its_colour_in_the_run(stage, bar):
     colour = stage.model.regions.of(ids(stage)[3]).colour
     stage.controller.editor.remove_region(ids(stage)[3])
     assert axis.look_named(stage.model, record, "Panel 4").colour == colour
-    assert axis.look_named(stage.model, record, "").name == "let go"
+    assert axis.look_named(stage.model, record, "").name == "no target"
 
 
 def test_tokens_and_pixels_agree():
@@ -339,7 +339,7 @@ def test_the_axis_is_as_long_as_the_answer_may_be(stage, bar):
 def test_it_says_in_words_what_is_drawn(stage, bar):
     assert bar.view.accessibleName().endswith("none")
     stage.model.schedule = ((0, ids(stage)[0]), (16, None))
-    assert "Panel 1 from token 0, let go from token 16" in bar.view.accessibleName()
+    assert "Panel 1 from token 0, no target from token 16" in bar.view.accessibleName()
     assert "Panel 1</b>: tokens 0 to 15" in bar.view.tip_at(bar.view.scale.x_of(4))
     for name in ("scheduleClear", "scheduleEvery", "scheduleOrders"):
         widget = child_of(bar, name)

@@ -18,8 +18,9 @@ from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Recommended
 from gazeviz.domain.prompts import NARRATION
 from gazeviz.domain.steering import HARD, MODES, SCOPES, Steering
+from gazeviz.domain.wording import SCOPE_NAMES
 from gazeviz.ui.steering.steer_panel import SteerPanel, why_not_hard
-from gazeviz.ui.steering.steer_text import HARD_WORDS, MODE_WORDS, SCOPE_WORDS, steering_text, strength_note
+from gazeviz.ui.steering.steer_text import HARD_TEXTS, MODE_TEXTS, SCOPE_TEXTS, strength_note
 from gazeviz.ui.steering.target_menu import TargetMenu
 from gazeviz.ui.widgets.controls import ChoiceButton, ElidedLabel, NumberSlider
 from tests.app.fixtures.staging import OpenStage, Stage
@@ -90,19 +91,19 @@ def test_the_target_is_chosen_from_the_list_and_can_be_let_go(stage, panel):
     assert isinstance(menu, TargetMenu)
     menu.menu().aboutToShow.emit()
     fourth = stage.model.regions.ids[3]
-    action = menu.findChild(QAction, f"target_{fourth}")
+    action = menu.findChild(QAction, "steering.target_4")
     assert isinstance(action, QAction) and "token cell" in action.toolTip()
     action.trigger()
     assert stage.model.target_region_id == fourth
     menu.menu().aboutToShow.emit()
-    free = menu.findChild(QAction, "target_none")
+    free = menu.findChild(QAction, "steering.no_target")
     assert isinstance(free, QAction)
     free.trigger()
     assert stage.model.target_region_id is None
 
 
 def test_a_target_chosen_during_a_run_holds_from_the_next_token(stage, panel):
-    first, fourth = stage.model.regions.ids[0], stage.model.regions.ids[3]
+    first = stage.model.regions.ids[0]
     stage.controller.retarget(first)
     stage.backend.pace.hold()
     stage.controller.run("steered")
@@ -111,7 +112,7 @@ def test_a_target_chosen_during_a_run_holds_from_the_next_token(stage, panel):
     menu = child_of(panel, "steerTarget")
     assert isinstance(menu, TargetMenu)
     menu.menu().aboutToShow.emit()
-    action = menu.findChild(QAction, f"target_{fourth}")
+    action = menu.findChild(QAction, "steering.target_4")
     assert isinstance(action, QAction)
     action.trigger()
     stage.backend.settle()
@@ -130,14 +131,14 @@ def test_it_unfolds(panel, qtbot):
 
 
 def test_every_mode_and_all_rows_can_be_chosen_and_say_what_they_do(stage, panel):
-    assert (set(MODE_WORDS), set(SCOPE_WORDS), set(HARD_WORDS)) == (set(MODES), set(SCOPES), set(HARD))
+    assert (set(MODE_TEXTS), set(SCOPE_TEXTS), set(HARD_TEXTS)) == (set(MODES), set(SCOPES), set(HARD))
     for mode in MODES:
         choose(panel, "steerMode", mode)
-        assert stage.model.steering.mode == mode and text(panel, "modeNote") == MODE_WORDS[mode].does
+        assert stage.model.steering.mode == mode and text(panel, "modeNote") == MODE_TEXTS[mode].does
     for scope in SCOPES:
         choose(panel, "steerScope", scope)
-        assert stage.model.steering.scope == scope and text(panel, "scopeNote") == SCOPE_WORDS[scope].does
-        assert SCOPE_WORDS[scope].short in text(panel, "steerSummary")
+        assert stage.model.steering.scope == scope and text(panel, "scopeNote") == SCOPE_TEXTS[scope].does
+        assert SCOPE_NAMES[scope] in text(panel, "steerSummary")
 
 
 def test_strength_goes_in_half_steps_and_beyond_the_slider_by_hand(stage, panel):
@@ -195,7 +196,7 @@ def test_whatever_can_be_chosen_is_a_steering(stage):
                 continue
             settings = SteeringSettings(mode, strength, 0.5, "decode_only")
             Steering(HeadSet.of("L1H1"), region, mode, strength, settings.scope, settings.alpha)
-            assert steering_text(settings) and strength_note(settings)
+            assert strength_note(settings)
 
 
 def test_recommended_brings_heads_mode_strength_and_rows(stage, panel):

@@ -21,7 +21,7 @@ HELP = "Run models for a gazeviz on another machine (started by gazeviz --worker
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the line that it speaks on."""
-    parser.add_argument("--stdio", action="store_true", help="speak on standard input and output")
+    parser.add_argument("--stdio", action="store_true", help="communicate over standard input and output")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
