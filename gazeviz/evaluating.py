@@ -492,6 +492,17 @@ def unjudged(result: EvaluationResult, judge: str) -> list[EvaluationItem]:
     return [item for item in result.items if item.key not in done]
 
 
+def _said_before(result: EvaluationResult, judge: str, missing: Sequence[EvaluationItem]) -> list[Judgement]:
+    """What a person has said of the same texts about the same pictures in an earlier sitting."""
+    judged = {one.key: one for one in result.judgements if one.judge == judge}
+    said = {(item.key.picture, item.text): judged[item.key] for item in result.items if item.key in judged}
+    return [
+        replace(said[place], key=item.key)
+        for item in missing
+        if (place := (item.key.picture, item.text)) in said
+    ]
+
+
 def judged_again(
     log: SessionStore,
     name: str,
@@ -525,6 +536,10 @@ def judged_again(
     if planned is not None:
         planned(len({(item.key.picture, item.text) for item in missing if item.junk is None}))
     if shuffled:
+        repeated = _said_before(found, judge.name, missing)
+        kept.keep(number, (), repeated)
+        told = {one.key for one in repeated}
+        missing = [item for item in missing if item.key not in told]
         order = np.random.default_rng(0).permutation(len(missing)).tolist()
         missing = [missing[place] for place in order]
     judge_items(
