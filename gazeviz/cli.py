@@ -34,7 +34,7 @@ from gazeviz.commands import (
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
-from gazeviz.commands.evaluation import evaluate, judge, reproduce, sweep
+from gazeviz.commands.evaluation import evaluate, figure, judge, reproduce, sweep
 from gazeviz.commands.machine import doctor, models, worker
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
@@ -54,6 +54,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "sweep": sweep,
     "judge": judge,
+    "figure": figure,
     "reproduce": reproduce,
     "report": report,
     "replay": replay,

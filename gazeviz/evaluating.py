@@ -35,6 +35,7 @@ from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.region import Region
+from gazeviz.domain.reproduction import turn_tok
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import HARD
 from gazeviz.errors import Cancelled, UserError
@@ -85,6 +86,10 @@ class Heads:
         kept = Path(self.engine.describe_model().path) / "rankings" / f"{named}.json"
         if self.rank_on is None and kept.is_file():
             return HeadRanking.load(kept, self.engine.shape_LH)
+        return self.measured(named)
+
+    def measured(self, named: str) -> HeadRanking:
+        """A ranking measured here and now, with its matrices, which no ranking's file holds."""
         from gazeviz.backend.picture_sets import open_set
 
         strips = open_set(SetSource.parse(self.rank_on or RANKING_SET)).pictures
@@ -157,10 +162,13 @@ def plan_of(wish: Wish, heads: Heads, pictures: PictureSet) -> EvaluationSpec:
             f"There is no protocol “{wish.protocol}”.", next_step=f"Choose among {', '.join(PROTOCOLS)}."
         )
     protocol: Protocol = PROTOCOLS[wish.protocol]
+    usual_tok = protocol.new_tok
+    if protocol.name == "dynamic":
+        usual_tok = turn_tok(str(heads.engine.describe_model().path))
     protocol = replace(
         protocol,
         prompt=wish.prompt or protocol.prompt,
-        new_tok=wish.new_tok or wish.every_tok or protocol.new_tok,
+        new_tok=wish.new_tok or wish.every_tok or usual_tok,
     )
     axes = tuple(SweepAxis.parse(text) for text in wish.sweep)
     return EvaluationSpec(
@@ -252,15 +260,62 @@ def judge_of(text: str, engine: Engine | None = None, key: str | None = None) ->
     )
 
 
+class ResultTable(list[dict[str, Any]]):
+    """The rows of a result, which print and show themselves as a table; a list for everything else."""
+
+    _COLUMNS: Final = ("condition", "n", "%", "95 %, or range of draws", "junk", "unchanged")
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        def share(value: float) -> str:
+            return f"{100 * value:.1f}"
+
+        return [
+            (
+                row["condition"], str(row["n"]), share(row["accuracy"]),
+                f"{share(row['low'])} to {share(row['high'])}", share(row["junk"]), share(row["unchanged"]),
+                *([] if row["rho"] is None else [f"{row['rho']:.2f}"]),
+            )
+            for row in self
+        ]  # fmt: skip
+
+    def _head(self) -> tuple[str, ...]:
+        return (*self._COLUMNS, "rho") if any(row["rho"] is not None for row in self) else self._COLUMNS
+
+    def __str__(self) -> str:
+        lines = [self._head(), *self._cells()]
+        n = len(lines[0])
+        lines = [(*line, *[""] * (n - len(line))) for line in lines]
+        widths = [max(len(line[place]) for line in lines) for place in range(n)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        def line(tag: str, cells: tuple[str, ...]) -> str:
+            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        return (
+            "<table>" + line("th", self._head()) + "".join(line("td", c) for c in self._cells()) + "</table>"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluated:
     """An evaluation's result as a notebook shows it."""
 
     result: EvaluationResult
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> ResultTable:
         """One row for each condition; draws of one kind together, with their range for an interval."""
-        return self.result.table()
+        return ResultTable(self.result.table())
 
     def figure(self, name: str = "accuracy") -> Figure:
         """A matplotlib figure by its name: see `gazeviz.render.evaluation_figures.FIGURES`."""
@@ -277,20 +332,12 @@ class Evaluated:
 
         from gazeviz.domain.notebook_face import shares_svg
 
-        rows = "".join(
-            f"<tr><td>{escape(row['condition'])}</td><td>{row['n']}</td><td>{row['accuracy']:.3f}</td>"
-            f"<td>{row['low']:.3f} to {row['high']:.3f}</td><td>{row['junk']:.3f}</td>"
-            f"<td>{row['unchanged']:.3f}</td></tr>"
-            for row in self.table()
-        )
         spec, percentile = self.result.spec, self.result.percentile()
         stands = "" if percentile is None else f"; percentile among the draws {percentile:.0f}"
-        head = "".join(f"<th>{name}</th>" for name in ("", "n", "accuracy", "95 %", "junk", "unchanged"))
         shares = [(row["condition"], row["accuracy"], row["low"], row["high"]) for row in self.table()]
         return (
             f"<p><b>{escape(spec.name)}</b>: {escape(str(spec.source))}, judged by"
-            f" {escape(self.result.judged_by)}{stands}</p>"
-            f"{shares_svg(shares)}<table><tr>{head}</tr>{rows}</table>"
+            f" {escape(self.result.judged_by)}{stands}</p>{shares_svg(shares)}{self.table()._repr_html_()}"
         )
 
 
@@ -307,13 +354,15 @@ def evaluate(
     captions: Path | None = None,
     key: str | None = None,
     shard: tuple[int, int] = (0, 1),
+    planned: Callable[[EvaluationSpec, int], None] | None = None,
     **options: Any,
 ) -> Evaluated:
     """Measure whether steering works: an evaluation, run, judged and kept.
 
     protocol: vqa, static, dynamic or region.  pictures: a set, or how one is written.  heads: mass:10,
     FILE:10, random:10@seed, all, or a list.  engine: left out, the built-in model.  log: where it is kept and
-    gone on with under its name; None keeps nothing.  options: those of `Wish` (controls, sweep, judge ...).
+    gone on with under its name; None keeps nothing.  planned: told the plan and how many answers it has
+    before the first is written.  options: those of `Wish` (controls, sweep, judge ...).
     Raises UserErrors, and Cancelled; what was done until then is in the log.
     """
     from gazeviz.engine.engine import load
@@ -330,6 +379,8 @@ def evaluate(
     spec = plan_of(wish, Heads(engine, rank_on, progress), opened)
     judge = judge_of(wish.judge, engine, key)
     spec = replace(spec, judge=judge.name)
+    if planned is not None:
+        planned(spec, opened.n_regions * len(spec.conditions))
     return Evaluated(carried_out(spec, opened, engine, judge, log, progress, cancelled, shard))
 
 
@@ -438,6 +489,23 @@ class _LogPlace:
         return self._log.result(self._name, judge)
 
 
+def unjudged(result: EvaluationResult, judge: str) -> list[EvaluationItem]:
+    """The items that a judge has not judged."""
+    done = {one.key for one in result.judgements if one.judge == judge}
+    return [item for item in result.items if item.key not in done]
+
+
+def _said_before(result: EvaluationResult, judge: str, missing: Sequence[EvaluationItem]) -> list[Judgement]:
+    """What a person has said of the same texts about the same pictures in an earlier sitting."""
+    judged = {one.key: one for one in result.judgements if one.judge == judge}
+    said = {(item.key.picture, item.text): judged[item.key] for item in result.items if item.key in judged}
+    return [
+        replace(said[place], key=item.key)
+        for item in missing
+        if (place := (item.key.picture, item.text)) in said
+    ]
+
+
 def judged_again(
     log: SessionStore,
     name: str,
@@ -447,10 +515,12 @@ def judged_again(
     progress: Progress = _silent,
     cancelled: Callable[[], bool] | None = None,
     shuffled: bool = False,
+    planned: Callable[[int], None] | None = None,
 ) -> EvaluationResult:
     """Let a judge read the stored texts of an evaluation, without a model; goes on where it stopped.
 
     shuffled: in a random order, and each judgement is kept at once: for a person.
+    planned: told how many questions there are before the first, equal texts about a picture being one.
 
     UserErrors of the judge and of a set whose pictures have changed.
     """
@@ -464,10 +534,15 @@ def judged_again(
         raise UserError(
             f"The pictures of “{name}” have changed since it was run.", next_step="Bring them back."
         )
-    done = {one.key for one in found.judgements if one.judge == judge.name}
     number = next(one.evaluation_id for one in kept.all() if one.name == name)
-    missing = [item for item in found.items if item.key not in done]
+    missing = unjudged(found, judge.name)
+    if planned is not None:
+        planned(len({(item.key.picture, item.text) for item in missing if item.junk is None}))
     if shuffled:
+        repeated = _said_before(found, judge.name, missing)
+        kept.keep(number, (), repeated)
+        told = {one.key for one in repeated}
+        missing = [item for item in missing if item.key not in told]
         order = np.random.default_rng(0).permutation(len(missing)).tolist()
         missing = [missing[place] for place in order]
     judge_items(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,12 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+    from gazeviz.domain.messages import ModelInfo
     from gazeviz.domain.region import Region
-    from gazeviz.domain.run import Run
+    from gazeviz.domain.run import Run, Step, Trajectory
+    from gazeviz.engine.engine import Engine
+    from gazeviz.engine.models.description import ModelDescription
 
 HELP = "Let the model narrate a strip while the target moves along a schedule of panels."
 
@@ -30,45 +35,59 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_prompt(parser, NARRATION_PROMPT)
     parser.add_argument(
         "--schedule",
-        required=True,
         metavar="K,K,...",
-        help="panels in the order of their turns, like 4,2,1,6,5,3",
+        help="panels in the order of their turns, like 4,2,1,6,5,3; left out, nothing is steered",
     )
     parser.add_argument(
-        "--every", type=int, default=12, metavar="N", help="answer tokens per turn (default: 12)"
-    )
+        "--every", type=int, metavar="N",
+        help="answer tokens per turn (default: as many as a caption of the built-in model has, else 50)",
+    )  # fmt: skip
     inputs.add_layout(parser)
     inputs.add_heads(parser)
     add_steering(parser, scope="decode_only")
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="the staircase as .svg, .pdf or .png")
+    parser.add_argument(
+        "--figure", type=Path, action="append", default=[], metavar="FILE",
+        help="the staircase with random heads beside it, as .svg, .pdf or .png, or its data as .csv;"
+        " may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--weighted", action="store_true", help="figures weigh each image token by the length of its value"
+    )
     inputs.add_sampling(parser, max_new_tokens=None)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the steered narration, say what each turn told, and draw the staircase if asked."""
     from gazeviz.commands.output import run_document
+    from gazeviz.domain.reproduction import turn_tok
     from gazeviz.domain.steering import Schedule
 
-    check_folder(options.figure)
+    for wanted in options.figure:
+        check_folder(wanted)
     shown = inputs.picture(options.image)
     regions = inputs.panels(shown, options.layout)
-    turns = [inputs.panel(regions, number) for number in schedule_of(options.schedule)]
-    schedule = Schedule.every(options.every, turns)
+    numbers = () if options.schedule is None else schedule_of(options.schedule)
+    turns = [inputs.panel(regions, number) for number in numbers]
     sampling = inputs.sampling(options)
-    length = options.every * len(turns) if options.max_new_tokens is None else options.max_new_tokens
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
-        steering = wish(options, engine, turns[0], "moving", schedule)
+        every = turn_tok(str(_told_of(engine).path)) if options.every is None else options.every
+        length = every * len(turns or regions) if options.max_new_tokens is None else options.max_new_tokens
+        steering, watched = None, None
+        if turns:
+            steering = wish(options, engine, turns[0], "moving", Schedule.every(every, turns))
+        else:
+            watched = inputs.heads(options, engine, "moving")
         with terminal.progress("narrating") as report:
             narrated = log.generate(
-                engine, shown, options.prompt, steering=steering, max_new_tokens=length,
+                engine, shown, options.prompt, steering=steering, track=watched, max_new_tokens=length,
                 sampling=sampling, regions=regions,
-                on_step=lambda step: report(f"narrating, at {step.target}", (step.index + 1) / length),
+                on_step=lambda step: report(_at(step), (step.index + 1) / length),
             )  # fmt: skip
     document = run_document(narrated, regions) | {"turns": turns_of(narrated)} | log.document()
     files = FilesBeside()
-    if options.figure is not None:
-        files.write(lambda: _write_figure(options.figure, narrated, regions))
+    for wanted in options.figure:
+        files.write(partial(write_staircase, wanted, narrated, regions, log.control, options.weighted))
     written = [str(path) for path in files.written]
     terminal.answer(
         document | {"written": written}, *_shown(narrated, regions), *(f"wrote {escape(w)}" for w in written)
@@ -113,11 +132,51 @@ def panel_marks(run: Run) -> list[tuple[int, str]]:
     return marks
 
 
-def _write_figure(path: Path, run: Run, regions: Sequence[Region]) -> Path:
+def _told_of(engine: Engine | EngineElsewhere) -> ModelInfo | ModelDescription:
+    """What is known of the model, here or elsewhere."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info if isinstance(engine, EngineElsewhere) else engine.describe_model()
+
+
+def _at(step: Step) -> str:
+    return "narrating" if step.target is None else f"narrating, at {step.target}"
+
+
+def write_staircase(
+    path: Path, run: Run, regions: Sequence[Region], control: Run | None, weighted: bool
+) -> Path:
+    """Write where the heads looked, token by token, with the random heads of the same run dashed."""
     from gazeviz.render import figures
 
-    figure = figures.staircase(run.trajectory(regions), regions, target_blocks(run), panel_marks(run))
+    beside = None if control is None else control.trajectory(regions, weighted)
+    shown = run.trajectory(regions, weighted)
+    if path.suffix.lower() == ".csv":
+        return _write_data(path, run, shown, beside)
+    blocks = [block for block in target_blocks(run) if block[1]]
+    figure = figures.staircase(shown, regions, blocks, panel_marks(run), control=beside)
     return figures.save(figure, path)
+
+
+def _write_data(path: Path, run: Run, shown: Trajectory, control: Trajectory | None) -> Path:
+    import csv
+
+    from gazeviz.whole_files import written_whole
+
+    with (
+        written_whole(path, "data") as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        names = list(shown.names)
+        writer.writerow(
+            ["token", "text", "target", *names, *(f"{n}, random heads" for n in names if control)]
+        )
+        for step in run.tokens:
+            random = [] if control is None else control.masses_TR[step.index].tolist()
+            masses = shown.masses_TR[step.index].tolist()
+            writer.writerow([step.index, step.text, step.target or "", *masses, *random])
+    return path
 
 
 def _shown(run: Run, regions: Sequence[Region]) -> list[RenderableType]:

@@ -20,6 +20,9 @@ from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, GazevizError, UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gazeviz.backend.remote.elsewhere import EngineElsewhere, StreamElsewhere
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadRanking, HeadSet
@@ -81,6 +84,9 @@ class RunLog:
         self._elsewhere: EngineElsewhere | None = None
         self.run_ids: list[int] = []
         self._told: set[str] = set()
+        self._present_LH: NDArray[np.bool_] | None = None
+        self.control: Run | None = None
+        """The random heads that were watched beside the last run's own, None where there were none."""
 
     def close(self) -> None:
         """Nothing more will be written, and a worker elsewhere is let go."""
@@ -109,10 +115,15 @@ class RunLog:
 
     def _began(self, engine: Engine | EngineElsewhere) -> None:
         """Write down which model it is."""
+        from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+        if isinstance(engine, EngineElsewhere):
+            self._present_LH = engine.info.heads_present_LH
+        else:
+            self._present_LH = engine.describe_model().present_LH
         if self._store is None:
             return
         from gazeviz.backend.engine_adapter import EngineAdapter
-        from gazeviz.backend.remote.elsewhere import EngineElsewhere
 
         try:
             info = engine.info if isinstance(engine, EngineElsewhere) else EngineAdapter(engine).info()
@@ -193,7 +204,11 @@ class RunLog:
         except BaseException as error:
             self._broken_off(run_id, error)
             raise
-        run = stream.run().watching(chosen)
+        whole = stream.run()
+        run = whole.watching(chosen)
+        # A worker elsewhere sends the rows of the chosen heads alone.
+        watched_beside = control is not None and set(control) <= set(whole.tracked)
+        self.control = whole.watching(control) if control is not None and watched_beside else None
         self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
         self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
@@ -252,7 +267,7 @@ class RunLog:
         """Return the random heads that the log keeps beside the chosen ones; None where nothing is logged."""
         from gazeviz.domain.heads import random_control
 
-        return None if self._info is None else random_control(chosen, self._info.heads_present_LH)
+        return None if self._present_LH is None else random_control(chosen, self._present_LH)
 
     def _step(self, run_id: int | None, row: StepArrived) -> None:
         if run_id is not None:

@@ -70,6 +70,8 @@ NARRATION: Final = Preset(
     "narration", "Narration", NARRATION_PROMPT, "decode_only", 50,
     "Describes panel after panel, while the target may move.", each_panel=True,
 )  # fmt: skip
+SHORT_TURN_TOK: Final = 12
+"""Answer tokens for each target on the built-in model, whose captions are that short; else NARRATION's."""
 PART: Final = Preset(
     "part", "Part of a picture", REGION_QUESTION, "all_rows", 40,
     "Asks for the main object of a part that only the target names: for painted regions of a photo.",

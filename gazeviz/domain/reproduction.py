@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Final
 
 from gazeviz.domain.messages import LoggedRun
+from gazeviz.domain.prompts import NARRATION, SHORT_TURN_TOK
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Schedule, Steering
@@ -122,6 +123,11 @@ def is_builtin(model_path: str) -> bool:
     """Whether a model's folder is the built-in one, of this or another installation."""
     parts = PurePath(model_path.replace("\\", "/")).parts
     return parts[-2:] == ("models", "comic-vlm") and parts[-3:-2] in (("resources",), ("_resources",))
+
+
+def turn_tok(model_path: str) -> int:
+    """Answer tokens that a target is held for: the paper's 50, and fewer where captions are shorter."""
+    return SHORT_TURN_TOK if is_builtin(model_path) else NARRATION.new_tok
 
 
 def short_path(path: str) -> str:

@@ -73,8 +73,13 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
         options, "sweep", f"strength={STRENGTHS}", "--pictures", pictures, "--heads", HEADS, "--name",
         "strengths", "--controls", "none",
     )  # fmt: skip
-    _asked(options, "judge", "strengths", "--judge", "lexical")
-    judged = _asked(options, "judge", "strengths", "--judge", "likelihood")
+    # The likelihood judge reads every text beside every panel, which takes longer than writing it.
+    _measured(
+        options, "evaluate", "vqa", "--pictures", some, "--heads", HEADS, "--name", "judges", "--controls",
+        "uniform:1",
+    )  # fmt: skip
+    _asked(options, "judge", "judges", "--judge", "lexical")
+    judged = _asked(options, "judge", "judges", "--judge", "likelihood")
     scenes = _measured(
         options, "evaluate", "region", "--pictures", coco, "--judge", "lexical", "--heads", HEADS,
         "--controls", "uniform:3,zero", "--name", "scenes",
@@ -123,8 +128,9 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             "",
             "## Judges",
             "",
-            "    gazeviz judge strengths --judge lexical",
-            "    gazeviz judge strengths --judge likelihood",
+            f"    gazeviz evaluate vqa --pictures {some} --heads {HEADS} --controls uniform:1 --name judges",
+            "    gazeviz judge judges --judge lexical",
+            "    gazeviz judge judges --judge likelihood",
             "",
             *(f"- Cohen's kappa, {pair}: {kappa:.2f}" for pair, kappa in judged["kappa"].items()),
             "",

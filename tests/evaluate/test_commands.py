@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,3 +154,60 @@ def test_evaluations_are_found_marked_compared_and_merged_from_the_shell(
         assert one["figures"][0] == one["figures"][1]  # two shards together are one evaluation
     code, _, err = gazeviz("log", "evaluations", "--name", "c", "--tag", "x", *log, "--json")
     assert code == 2 and "no evaluation “c”" in err
+
+
+def test_figures_are_drawn_from_a_stored_evaluation(gazeviz: Run, tmp_path: Path) -> None:
+    log = ("--log", tmp_path / "log.db")
+    moving = (
+        "evaluate",
+        "dynamic",
+        "--pictures",
+        "builtin:1@91:1x3",
+        "--new-tokens",
+        "3",
+        "--heads",
+        "mass:4",
+    )
+    answered(gazeviz, *moving, "--controls", "none", "--name", "moves", *log)
+    files = [tmp_path / f"f{suffix}" for suffix in (".svg", ".pdf", ".png", ".csv")]
+    out = [word for file in files for word in ("--out", file)]
+    for name in ("accuracy", "histogram", "staircase"):
+        for file in files:
+            file.unlink(missing_ok=True)
+        assert answered(gazeviz, "figure", name, "moves", *out, *log)["written"] == [
+            str(one) for one in files
+        ]
+        assert all(file.stat().st_size for file in files)
+    lines = files[-1].read_text().splitlines()
+    assert lines[0] == (
+        "token,text,target,Panel 1,Panel 2,Panel 3,"
+        '"Panel 1, random heads","Panel 2, random heads","Panel 3, random heads"'
+    )
+    assert len(lines) == 1 + 9
+    code, _, err = gazeviz("figure", "curve", "moves", *out, *log, "--json")
+    assert code == 2 and "sweeps nothing" in err
+
+
+def test_a_person_judges_blind_stops_and_goes_on_and_reads_equal_texts_once(
+    gazeviz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ("--log", tmp_path / "log.db")
+    asked = ("evaluate", "vqa", "--pictures", "builtin:1@91:1x3", "--new-tokens", "6", "--heads", "mass:4")
+    rows = answered(gazeviz, *asked, "--controls", "zero", "--name", "small", *log)["rows"]
+    texts = {row["text"] for row in rows if row["junk"] is None}
+    judge = ("judge", "small", "--judge", "person", *log)
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("9\nq\n"))  # there is no region 9
+    code, _, told = gazeviz(*judge)
+    assert code == 130 and told.count("Which region, 1 to 3?") == 2
+    told = told.replace("gazeviz", "")
+    assert not any(word in told for word in ("gaze", "zero", "unsteered", "target"))
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\nq\n"))
+    code, _, told = gazeviz(*judge)
+    assert code == 130 and told.count("Which region") == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO("0\n" * (len(texts) - 1)))
+    code, out, told = gazeviz(*judge, "--json")
+    assert code == 0 and told.count("Which region") == len(texts) - 1
+    chosen = {row["text"]: row["described"] for row in json.loads(out)["rows"] if row["junk"] is None}
+    assert sorted(chosen.values(), key=str) == [0, *[None] * (len(texts) - 1)]

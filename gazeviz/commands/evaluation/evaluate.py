@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gazeviz.commands.terminal import Report, Terminal, escape, table
 from gazeviz.errors import Cancelled, UserError
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.plan import EvaluationSpec
     from gazeviz.domain.experiments.results import EvaluationResult
     from gazeviz.engine.engine import Engine
     from gazeviz.evaluating import Wish
@@ -57,6 +59,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--judge", default="exact", metavar="JUDGE",
         help="exact, lexical, lexical:german, category, likelihood, or http://host/v1#MODEL (default: exact)",
     )  # fmt: skip
+    add_price(parser)
     parser.add_argument("--name", default="", help="to resume later; the same command resumes by itself")
     steering = parser.add_argument_group("steering")
     steering.add_argument("--mode", default="boost_suppress", help="as in gazeviz steer")
@@ -84,6 +87,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     coco.add_argument(
         "--number", type=int, metavar="N", help="pictures or windows to take, drawn with --seed"
     )
+
+
+def add_price(parser: argparse.ArgumentParser) -> None:
+    """Add what a judge at an address costs."""
+    parser.add_argument(
+        "--price", type=float, metavar="X",
+        help="of a thousand questions to a judge's address, to be told the cost before it starts",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -155,11 +166,15 @@ def measured(
     engine = engine or inputs.load_engine(options, terminal)
     store = open_log(options, terminal)
     fields = {key: value for key, value in vars(wish).items() if key not in ("protocol", "pictures", "heads")}
+
+    def planned(_spec: EvaluationSpec, n_items: int) -> None:
+        tell_price(wish.judge, n_items, options.price, terminal, "at most ")
+
     try:
         return evaluate(
             wish.protocol, wish.pictures, wish.heads, engine=engine, log=store, progress=report,
-            rank_on=options.rank_on, captions=options.captions, key=judge_key(),
-            shard=shard_of(options.shard), **fields,
+            rank_on=options.rank_on, captions=options.captions, key=judge_key(wish.judge),
+            shard=shard_of(options.shard), planned=planned, **fields,
         ).result  # fmt: skip
     except (Cancelled, KeyboardInterrupt):
         if store is not None:
@@ -188,9 +203,34 @@ def open_log(options: argparse.Namespace, terminal: Terminal) -> SessionStore | 
     return SessionStore(log_path(options), program=f"gazeviz {options.command}")
 
 
-def judge_key() -> str | None:
-    """The key of a judge's address, from the environment."""
-    return next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+def judge_key(judge: str) -> str | None:
+    """The key of a judge's address: from the environment, else of the system's keyring; None for none.
+
+    The keyring is asked for the service "gazeviz" and the address without its model; `keyring set gazeviz
+    http://host/v1` writes it.
+    """
+    if not judge.startswith(("http://", "https://")):
+        return None
+    given = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+    if given is not None or find_spec("keyring") is None:
+        return given
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        found: str | None = keyring.get_password("gazeviz", judge.partition("#")[0])
+        return found
+    except KeyringError:  # a machine without one, or a locked one: the address may need no key
+        return None
+
+
+def tell_price(judge: str, n_texts: int, price: float | None, terminal: Terminal, most: str = "") -> None:
+    """Say before an address is asked how often it will be, and what that costs where the price is known."""
+    if not judge.startswith(("http://", "https://")):
+        return
+    address, _, model = judge.partition("#")
+    cost = "" if price is None else f", {n_texts * price / 1000:.2f} at {price:g} for a thousand"
+    terminal.note(f"The judge {model.rstrip('!')} at {address} is asked {most}{n_texts} questions{cost}.")
 
 
 def shard_of(text: str | None) -> tuple[int, int]:

@@ -29,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--judge", default="lexical", metavar="JUDGE",
         help="exact, lexical, category, likelihood, person, or http://host/v1#MODEL (default: lexical)",
     )  # fmt: skip
+    evaluate.add_price(parser)
     parser.add_argument("--captions", type=Path, metavar="FILE", help="captions of your own: .txt or .json")
 
 
@@ -45,9 +46,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         if options.judge == "person":
             return _person(store, options.name, terminal)
         engine = inputs.load_engine(options, terminal) if options.judge == "likelihood" else None
-        judge = judge_of(options.judge, engine, evaluate.judge_key())
+        judge = judge_of(options.judge, engine, evaluate.judge_key(options.judge))
+
+        def planned(n_texts: int) -> None:
+            evaluate.tell_price(options.judge, n_texts, options.price, terminal)
+
         with terminal.progress(f"judging {options.name}") as report:
-            result = judged_again(store, options.name, judge, captions=options.captions, progress=report)
+            result = judged_again(
+                store, options.name, judge, captions=options.captions, progress=report, planned=planned
+            )
     finally:
         store.close()
     terminal.answer(_document(result), *evaluate.told(result), *_agreement(result))

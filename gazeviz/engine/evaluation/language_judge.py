@@ -8,16 +8,11 @@ some positions (one answered "panel 2" in 49-82 % of the cases, whatever the tex
 from __future__ import annotations
 
 import base64
-import http.client
 import io
-import json
 import re
-import time
-import urllib.error
-import urllib.request
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,9 +24,7 @@ from gazeviz.engine.evaluation.judges import Judged
 from gazeviz.errors import UserError
 from gazeviz.imaging import open_picture
 
-_MAX_REPLY_BYTES: Final = 1_000_000
-_MAX_PAUSE_S: Final = 60.0
-_TRIED_AGAIN: Final = (408, 409, 429, 500, 502, 503, 504)
+_NO_KEY: Final = "none"
 _TASK: Final = (
     "A text was written about one panel of a comic. Say which of these panels it describes best.\n\n"
     "{panels}\n\nText: {text}\n\n"
@@ -52,7 +45,8 @@ class LanguageModelJudge:
     api_key: sent as a bearer token where given; it is left out of `repr`.  timeout_s: for one answer.
     seed: of the captions' shuffled order.  sees: shows the picture with numbered regions; otherwise captions.
     forced: must choose one of the regions, as in the gaze-heads paper; named in the results.
-    tries: how often a question is sent before the judge is given up; wait: sleeps so many seconds between.
+    tries: how often a question is sent before the judge is given up; the client waits between, longer and
+        longer, or as long as the address asks for.
     """
 
     address: str
@@ -63,8 +57,6 @@ class LanguageModelJudge:
     sees: bool = True
     forced: bool = False
     tries: int = 4
-    pause_s: float = 1.0
-    wait: Callable[[float], None] = field(default=time.sleep, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
@@ -73,6 +65,7 @@ class LanguageModelJudge:
                 f"“{self.address}” is no address of a judge.",
                 next_step="Write it like http://localhost:8000/v1.",
             )
+        _openai()
 
     @property
     def name(self) -> str:
@@ -114,51 +107,35 @@ class LanguageModelJudge:
         return None if place is None else int(order[place])
 
     def _ask(self, question: str | list[dict[str, Any]]) -> str:
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": question}],
-            "temperature": 0,
-            "max_tokens": 8,
-        }
-        headers = {"Content-Type": "application/json"}
-        if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
-        address = self.address.rstrip("/") + "/chat/completions"
-        request = urllib.request.Request(address, json.dumps(body).encode(), headers)
-        for place in range(self.tries):
-            try:
-                return self._answered(request)
-            except _NotNowError as error:
-                if place == self.tries - 1:
-                    raise self._failed(error.what) from error
-                self.wait(min(error.after_s or self.pause_s * 2**place, _MAX_PAUSE_S))
-        raise AssertionError("a judge is asked once at least")
+        """Send a question by the client, which waits and tries again where it may help; UserErrors."""
+        from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-    def _answered(self, request: urllib.request.Request) -> str:
-        reply = self._send(request)
         try:
-            return str(json.loads(reply)["choices"][0]["message"]["content"])
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+            reply = self._client.chat.completions.create(
+                model=self.model,
+                messages=[{"role": "user", "content": question}],
+                temperature=0,
+                max_tokens=8,
+            )
+            return str(reply.choices[0].message.content or "")
+        except APITimeoutError as error:
+            raise self._failed(f"did not answer within {self.timeout_s:g} seconds") from error
+        except APIConnectionError as error:
+            raise self._failed(f"cannot be reached ({error.__cause__ or error})") from error
+        except APIStatusError as error:
+            raise self._failed(f"answered with the error {error.status_code}") from error
+        except (APIError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise self._failed("answered something else than a chat completion") from error
 
-    def _send(self, request: urllib.request.Request) -> bytes:
-        """One try; `_NotNowError` for what may be better in a moment, UserError for what will not."""
-        try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
-                return bytes(response.read(_MAX_REPLY_BYTES))
-        except urllib.error.HTTPError as error:
-            with error:
-                what = f"answered with the error {error.code}"
-                if error.code in _TRIED_AGAIN:
-                    raise _NotNowError(what, _seconds(error.headers.get("Retry-After"))) from error
-                raise self._failed(what) from error
-        except TimeoutError as error:
-            raise _NotNowError(f"did not answer within {self.timeout_s:g} seconds") from error
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason: Any = getattr(error, "reason", error)
-            if isinstance(reason, TimeoutError):
-                raise _NotNowError(f"did not answer within {self.timeout_s:g} seconds") from error
-            raise _NotNowError(f"cannot be reached ({reason})") from error
+    @cached_property
+    def _client(self) -> Any:
+        return _openai().OpenAI(
+            base_url=self.address,
+            # The client wants a key; most servers of one's own want none.
+            api_key=self.api_key or _NO_KEY,
+            timeout=self.timeout_s,
+            max_retries=self.tries - 1,
+        )
 
     def _failed(self, what: str) -> UserError:
         return UserError(
@@ -167,12 +144,16 @@ class LanguageModelJudge:
         )
 
 
-class _NotNowError(Exception):
-    """A try that failed for now. after_s: what the address asked for, 0 for nothing."""
-
-    def __init__(self, what: str, after_s: float = 0.0) -> None:
-        super().__init__(what)
-        self.what, self.after_s = what, after_s
+def _openai() -> Any:
+    """The client's library, which only this judge needs."""
+    try:
+        import openai
+    except ImportError as error:
+        raise UserError(
+            "A judge at an address needs the client “openai”, which is not installed.",
+            next_step='Install it with pip install "gazeviz[judge]", or choose another judge.',
+        ) from error
+    return openai
 
 
 def numbered(item: Judged) -> Image.Image:
@@ -192,13 +173,6 @@ def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        return max(0.0, float(text or 0))
-    except ValueError:  # a date, which only large services send
-        return 0.0
 
 
 def _number(reply: str, n: int) -> int | None:

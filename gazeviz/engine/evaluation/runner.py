@@ -289,6 +289,17 @@ class EvaluationRunner:
         return None
 
 
+def narration_of(spec: EvaluationSpec, pictures: PictureSet, picture: int) -> tuple[Steering, int]:
+    """How the chosen heads are steered along one picture's schedule, and how many tokens that takes."""
+    condition = next(one for one in spec.conditions if one.kind == "gaze")
+    panels = pictures.pictures[picture].panels
+    order = derangement_of(picture, len(panels), spec.seed)
+    wish = condition.treatment.steering(panels, order[0], spec.protocol.scope)
+    assert wish is not None
+    moving = Schedule.every(spec.protocol.new_tok, [panels[panel] for panel in order])
+    return replace(wish, schedule=moving), spec.protocol.new_tok * len(order)
+
+
 def judge_items(
     items: Sequence[EvaluationItem],
     pictures: PictureSet,

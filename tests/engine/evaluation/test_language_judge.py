@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ def serving(answer: Answering) -> Iterator[Server]:
             server.requests.append((self.path, dict(self.headers), body))
             status, reply = answer(body)
             self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Retry-After-Ms", "1")  # so that no test waits as long as a client usually does
             self.end_headers()
             self.wfile.write(reply)
 
@@ -59,7 +62,10 @@ def serving(answer: Answering) -> Iterator[Server]:
 
 
 def completion(text: str) -> tuple[int, bytes]:
-    return 200, json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    told = {"id": "1", "object": "chat.completion", "created": 0, "model": "small", "choices": [choice]}
+    return 200, json.dumps(told).encode()
 
 
 def letter_of(body: dict[str, Any], caption: str) -> str:
@@ -77,7 +83,7 @@ def test_the_panel_behind_the_letter_is_chosen_whatever_the_order() -> None:
     assert len(letters) > 1
     path, headers, body = server.requests[0]
     assert path == "/v1/chat/completions"
-    assert headers["Authorization"] == "Bearer secret"
+    assert {name.lower(): value for name, value in headers.items()}["authorization"] == "Bearer secret"
     assert (body["model"], body["temperature"]) == ("small", 0)
     assert "secret" not in repr(judge)
 
@@ -88,7 +94,7 @@ def test_zero_means_none_and_an_empty_text_is_not_sent() -> None:
         assert judge.judge("a text", ITEM).chosen is None
         assert judge.judge(" ", ITEM).chosen is None
     assert len(server.requests) == 1
-    assert "Authorization" not in server.requests[0][1]
+    assert "secret" not in json.dumps(server.requests[0][1])
 
 
 @pytest.mark.parametrize(
@@ -114,12 +120,37 @@ def test_a_judge_that_does_not_answer_is_given_up() -> None:
         given_up.wait(PATIENCE_S)
         return completion("A")
 
+    limit_s = 0.2
     with serving(slow) as server:
-        limit_s = 0.2
         judge = LanguageModelJudge(server.address, "small", timeout_s=limit_s, sees=False, tries=1)
-        with pytest.raises(UserError, match=r"within 0\.2 seconds"):
-            judge.judge("a text", ITEM)
-        given_up.set()
+        try:
+            with pytest.raises(UserError, match=r"within 0\.2 seconds"):
+                judge.judge("a text", ITEM)
+        finally:
+            given_up.set()
+
+
+def test_a_judge_that_closes_without_a_word_is_asked_again_then_given_up() -> None:
+    """What the server does on a connection: nothing at all, and hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted: list[int] = []
+
+    def hang_up() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            accepted.append(1)
+            connection.close()
+
+    thread = threading.Thread(target=hang_up)
+    thread.start()
+    judge = LanguageModelJudge(
+        f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "gone", sees=False, tries=2
+    )
+    with pytest.raises(UserError, match="cannot be reached"):
+        judge.judge("a text", ITEM)
+    thread.join()
+    listener.close()
+    assert len(accepted) == 2
 
 
 def test_nobody_at_the_address() -> None:
