@@ -317,6 +317,8 @@ def window_commands(window: MainWindow, *, logs: bool) -> list[Command]:
                 partial(window.show_tab, "Explore")),
         Command("view.sessions", "Sessions", "Alt+2", "All logged runs.",
                 partial(window.show_tab, "Sessions")),
+        Command("view.evaluate", "Evaluate", "Alt+3", "Does steering work on this model?",
+                partial(window.show_tab, "Evaluate")),
         Command("file.report", "Report of this session ...", "Ctrl+R",
                 "Write a report of this session, with figures.", window.report),
     ]  # fmt: skip
