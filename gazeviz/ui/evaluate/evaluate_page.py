@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from gazeviz.app.evaluate.evaluations import Evaluations, ExperimentPlan, ExperimentRow, plan_again, plan_for
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
 from gazeviz.domain.experiments.results import EvaluationResult
@@ -288,7 +289,7 @@ class EvaluateView(QWidget):
             self, "Save figure", "evaluation.svg", "Figures and data (*.svg *.pdf *.png *.csv)"
         )
         if name:
-            self._controller.attempt(lambda: self.export(Path(name)), "evaluate")
+            notices.attempt(self._controller.model, lambda: self.export(Path(name)), "evaluate")
 
     def export(self, path: Path) -> None:
         """Write the figure that is shown, or its data as CSV; UserErrors of figures and files."""

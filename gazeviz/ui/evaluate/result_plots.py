@@ -5,6 +5,7 @@ Loading this module loads pyqtgraph. Shares are in per cent; of random draws eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
@@ -116,10 +117,12 @@ class ResultPlot(QWidget):
         item.setXRange(-0.3, max(len(gaze) - 0.7, 0.3), padding=0)
         item.setYRange(0, 112, padding=0)
 
-    def _dots(self, item: Any, xs: list[float], ys: list[float], colour: QColor, side_px: int) -> None:
+    def _dots(
+        self, item: Any, xs: Sequence[float], ys: Sequence[float], colour: QColor, side_px: int
+    ) -> None:
         item.addItem(pg.ScatterPlotItem(x=xs, y=ys, size=side_px, pen=None, brush=colour))
 
-    def _line(self, item: Any, xs: list[float], ys: list[float], colour: QColor, width: int) -> None:
+    def _line(self, item: Any, xs: Sequence[float], ys: Sequence[float], colour: QColor, width: int) -> None:
         item.plot(xs, ys, pen=_pen(colour, width))
 
     def _band(self, item: Any, xs: list[int], low: list[float], high: list[float], colour: QColor) -> None:

@@ -11,6 +11,7 @@ from threading import Event
 import numpy as np
 import pytest
 
+from gazeviz.app.editing import region_files
 from gazeviz.app.runs import region_import
 from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
 from gazeviz.app.session import notices
@@ -299,7 +300,7 @@ def test_an_import_leaves_the_screen_alone_and_can_be_stopped(stage, tmp_path):
     reading, n_regions = stage.controller.region_import, len(stage.model.regions)
     path, texts, gate = coco_of(stage, tmp_path, "one.png"), [], Event()
     reading.changed.connect(lambda: texts.append(reading.progress and reading.progress.text))
-    whole = region_import.read_regions
+    whole = region_files.read_regions
 
     def waiting(*arguments):
         gate.wait()

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QProcess, Qt
-from tests.patience import PatientBot
 
 from gazeviz.app.evaluate.evaluations import PERSON, Evaluations, ExperimentPlan, plan_again
 from gazeviz.app.history.log_browser import LogBrowser
@@ -27,6 +26,7 @@ from gazeviz.store import SessionStore
 from gazeviz.store.evaluations import EvaluationLog
 from gazeviz.ui.evaluate.evaluate_page import EvaluateView
 from tests.fakes.fake import FakeBackend
+from tests.patience import PatientBot
 
 TEXTS = ("a cat", "a dog")
 
