@@ -22,7 +22,7 @@ _HOMES = {
     "RunError": "gazeviz.errors",
     "UserError": "gazeviz.errors",
     "Head": "gazeviz.domain.heads",
-    "HeadMetrics": "gazeviz.domain.head_metrics",
+    "HeadMetrics": "gazeviz.domain.experiments.head_metrics",
     "HeadRanking": "gazeviz.domain.heads",
     "HeadSet": "gazeviz.domain.heads",
     "Layout": "gazeviz.domain.strip",
@@ -84,9 +84,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from gazeviz.app.report.sources import logged_picture
+    from gazeviz.domain.experiments.head_metrics import HeadMetrics
     from gazeviz.domain.experiments.picture_set import PictureSet
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.domain.heads import Head, HeadRanking, HeadSet
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run, Sampling, Trajectory

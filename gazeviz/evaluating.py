@@ -330,11 +330,14 @@ class Evaluated:
     def _repr_html_(self) -> str:
         from html import escape
 
+        from gazeviz.domain.notebook_face import shares_svg
+
         spec, percentile = self.result.spec, self.result.percentile()
         stands = "" if percentile is None else f"; percentile among the draws {percentile:.0f}"
+        shares = [(row["condition"], row["accuracy"], row["low"], row["high"]) for row in self.table()]
         return (
             f"<p><b>{escape(spec.name)}</b>: {escape(str(spec.source))}, judged by"
-            f" {escape(self.result.judged_by)}{stands}</p>{self.table()._repr_html_()}"
+            f" {escape(self.result.judged_by)}{stands}</p>{shares_svg(shares)}{self.table()._repr_html_()}"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import gazeviz
+from gazeviz.domain.notebook_face import shares_svg
 from tests.engine.fixtures.random_comic import random_comic_model
 
 SOURCE = Path(gazeviz.__file__)
@@ -104,6 +105,16 @@ def test_a_notebook_reads_like_this(tmp_path: Path) -> None:
         stream.retarget(strip.panels[1])
     assert targets == ["Panel 4", "Panel 2", "Panel 2", "Panel 2"]
 
+    other = gazeviz.builtin_strips(1, seed=8)[0]
+    turns = gazeviz.Schedule.every(2, (other.panels[2], other.panels[4]))
+    turning = gazeviz.Steering(heads, target=other.panels[3], schedule=turns)
+    stream = engine.stream(other.image, prompt, steering=turning, max_new_tokens=4)
+    for _ in stream:
+        pass
+    page = stream.run()._repr_html_()
+    assert "data:image/png" in page and page.count("<polyline") == 3
+    assert all(f"Panel {number}" in page for number in (3, 4, 5))
+
     logits = engine.model(**engine.prepare(strip.image, prompt)).logits
     assert int(logits[0, -1].argmax()) == run.tokens[0].token_id
     assert engine.processor is not None
@@ -117,3 +128,8 @@ def test_a_wrong_name_is_an_attribute_error() -> None:
 
 def test_versions_are_numbers() -> None:
     assert all(part.isdigit() for part in gazeviz.__version__.split("."))
+
+
+def test_an_evaluation_draws_its_shares() -> None:
+    drawn = shares_svg([("chosen <b>", 0.8, 0.6, 0.9), ("zero", float("nan"), 0.0, 1.0)])
+    assert drawn.count("<circle") == 1 and "zero" not in drawn and "chosen &lt;b&gt;" in drawn

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gazeviz.domain.experiments.head_examples import HeadExamples
+from gazeviz.domain.experiments.head_metrics import HeadMetrics
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.head_metrics import HeadMetrics
-from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,
     LoadModel,
@@ -94,6 +95,17 @@ class ModelBackend(Protocol):
         cancelled: Callable[[], bool],
     ) -> HeadMetrics:
         """Measure all heads over a set of pictures, and the effects of some."""
+
+    def collect_examples(
+        self,
+        head: Head,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadExamples:
+        """Describe a set of pictures and collect one head's examples."""
 
     def release_memory(self) -> None: ...
 
@@ -203,6 +215,27 @@ class EngineAdapter:
 
         return self._engine.head_metrics(
             open_set(SetSource.parse(pictures)), prompt=prompt, effects_of=effects_of,
+            progress=progress, cancelled=cancelled,
+        )  # fmt: skip
+
+    def collect_examples(
+        self,
+        head: Head,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadExamples:
+        """Open the set and collect; UserErrors of the set and of gazeviz.engine.discovery.head_examples."""
+        from gazeviz.backend.picture_sets import open_set
+        from gazeviz.domain.experiments.picture_set import SetSource
+        from gazeviz.engine.discovery.head_examples import examples_over
+
+        source = SetSource.parse(pictures)
+        opened = open_set(source).pictures
+        return examples_over(
+            self._engine, opened, prompt, head, names=[one.name for one in opened], measured_on=str(source),
             progress=progress, cancelled=cancelled,
         )  # fmt: skip
 

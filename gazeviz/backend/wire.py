@@ -12,12 +12,15 @@ import zlib
 from typing import Any, Final
 
 from gazeviz.backend.message_codec import WireError, pack, unpack
+from gazeviz.domain.experiments.head_messages import (
+    ExamplesCollected,
+    HeadsMeasured,
+)
 from gazeviz.domain.messages import (
     Discover,
     Event,
     Failed,
     Generate,
-    HeadsMeasured,
     JobCancelled,
     OpenPicture,
     Request,
@@ -103,6 +106,7 @@ _NEXT_STEP: Final[dict[type, str]] = {
     Generate: "Use fewer regions, or a smaller picture.",
     Retarget: "Use a region of simpler shape, or a smaller picture.",
     Discover: "Ask for fewer rankings at once.",
+    ExamplesCollected: "Collect examples from smaller pictures.",
     HeadsMeasured: "Measure fewer pictures at once.",
 }
 

@@ -22,6 +22,12 @@ from gazeviz.backend.engine_adapter import Load, ModelBackend
 from gazeviz.backend.message_codec import WireError
 from gazeviz.backend.sent_files import ReceivedFiles
 from gazeviz.backend.wire import decode, encode, failure
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
     NO_JOB,
@@ -36,7 +42,6 @@ from gazeviz.domain.messages import (
     Failed,
     GalleryReady,
     Generate,
-    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -44,7 +49,6 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
-    MeasureHeads,
     ModelForgotten,
     ModelLoaded,
     ModelsListed,
@@ -68,7 +72,11 @@ from gazeviz.errors import Cancelled, UserError
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
-Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads
+Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads | CollectExamples
+
+
+_EXCLUSIVE: Final = (LoadModel, Discover, MeasureHeads, CollectExamples)
+"""What needs the model for itself."""
 
 
 class Inbox:
@@ -128,7 +136,7 @@ class Inbox:
     def next_work(self, *, busy: bool) -> Work | None:
         """Take the oldest piece of work, unless it needs the model for itself while runs are under way."""
         with self._changed:
-            if not self._work or (busy and isinstance(self._work[0], LoadModel | Discover | MeasureHeads)):
+            if not self._work or (busy and isinstance(self._work[0], _EXCLUSIVE)):
                 return None
             return self._work.popleft()
 
@@ -326,6 +334,8 @@ class Worker:
                 self._discover(work)
             case MeasureHeads():
                 self._measure_heads(work)
+            case CollectExamples():
+                self._collect_examples(work)
 
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
@@ -396,18 +406,28 @@ class Worker:
         self._say(RankingsFinished(request.job, dict(rankings)))
 
     def _measure_heads(self, request: MeasureHeads) -> None:
-        def progress(done: int, total: int) -> None:
-            self._breathe(request.job)
-            self._say(JobProgress(request.job, done, total, "measuring heads over pictures"))
-
         metrics = self._loaded().measure_heads(
             request.pictures,
             request.prompt,
             request.effects_of,
-            progress=progress,
+            progress=partial(self._tell_progress, request.job, "measuring heads over pictures"),
             cancelled=lambda: self._inbox.is_cancelled(request.job),
         )
         self._say(HeadsMeasured(request.job, metrics))
+
+    def _collect_examples(self, request: CollectExamples) -> None:
+        examples = self._loaded().collect_examples(
+            request.head,
+            request.pictures,
+            request.prompt,
+            progress=partial(self._tell_progress, request.job, f"collecting examples of {request.head}"),
+            cancelled=lambda: self._inbox.is_cancelled(request.job),
+        )
+        self._say(ExamplesCollected(request.job, examples))
+
+    def _tell_progress(self, job: int, text: str, done: int, total: int) -> None:
+        self._breathe(job)
+        self._say(JobProgress(job, done, total, text))
 
     def _loaded(self) -> ModelBackend:
         if self._machine is None:

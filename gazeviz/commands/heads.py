@@ -15,7 +15,7 @@ from gazeviz.user_paths import user_path
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gazeviz.domain.head_metrics import HeadMetrics
+    from gazeviz.domain.experiments.head_metrics import HeadMetrics
     from gazeviz.domain.heads import Head, HeadSet
     from gazeviz.engine.engine import Engine
 

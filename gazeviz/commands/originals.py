@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,22 +22,14 @@ if TYPE_CHECKING:
 _MOST_BYTES = 512 * 2**20
 
 
-@dataclass(frozen=True, eq=False)
-class KeptOriginal:
-    """An original with the model that it asks for. in_log: whether its number is one of the log."""
-
-    original: Original
-    in_log: bool
-
-
-def from_log(run: StoredRun, reader: LogReader) -> KeptOriginal:
+def from_log(run: StoredRun, reader: LogReader) -> Original:
     """Return a run of the log; UserErrors of its picture."""
     from gazeviz.app.report.sources import reported_picture
     from gazeviz.engine.generation.replay import Original
 
     picture = reported_picture(reader, run.spec.picture_sha256)
     summary = run.summary
-    original = Original(
+    return Original(
         run.id,
         ReplayRequest.of(run),
         picture.image,
@@ -46,11 +37,11 @@ def from_log(run: StoredRun, reader: LogReader) -> KeptOriginal:
         tuple(step.token_id for step in run.steps),
         summary.text if summary else "".join(step.text for step in run.steps),
         summary.request.versions if summary else {},
+        in_log=True,
     )
-    return KeptOriginal(original, in_log=True)
 
 
-def from_report(path: Path, model: str | None) -> list[KeptOriginal]:
+def from_report(path: Path, model: str | None) -> list[Original]:
     """Return the runs of a report's JSON file.
 
     model: the folder that the person named, None for none. UserError for what is no such file, for pictures
@@ -58,10 +49,7 @@ def from_report(path: Path, model: str | None) -> list[KeptOriginal]:
     """
     document = _document(path)
     try:
-        return [
-            KeptOriginal(_original(run, document["pictures"], model), in_log=False)
-            for run in document["runs"]
-        ]
+        return [_original(run, document["pictures"], model) for run in document["runs"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _no_report(path) from error
 

@@ -11,10 +11,9 @@ from gazeviz.errors import UserError
 from gazeviz.user_paths import user_path
 
 if TYPE_CHECKING:
-    from gazeviz.commands.originals import KeptOriginal
     from gazeviz.domain.reproduction import ReplayRequest
     from gazeviz.engine.engine import Engine
-    from gazeviz.engine.generation.replay import Replay
+    from gazeviz.engine.generation.replay import Original, Replay
 
 HELP = "Run logged runs again and say whether their tokens are the same."
 SAME, DIFFERENT = 0, 1
@@ -39,8 +38,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     results: list[Replay] = []
     with terminal.progress("replaying") as report:
         for place, kept in enumerate(kept_runs):
-            report(f"run {kept.original.id}", place / len(kept_runs))
-            results.append(replay(kept.original, _engine(kept.original.request, engines, options, terminal)))
+            report(f"run {kept.id}", place / len(kept_runs))
+            results.append(replay(kept, _engine(kept.request, engines, options, terminal)))
     _mark(options, terminal, kept_runs, results)
     n_same = sum(result.same for result in results)
     document = {"same": n_same, "of": len(results), "runs": [result.to_json() for result in results]}
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return SAME if n_same == len(results) else DIFFERENT
 
 
-def _kept(options: argparse.Namespace) -> list[KeptOriginal]:
+def _kept(options: argparse.Namespace) -> list[Original]:
     """Everything that is to be replayed, in the order of its names."""
     from gazeviz.commands import originals
 
@@ -91,7 +90,7 @@ def _engine(
 
 
 def _mark(
-    options: argparse.Namespace, terminal: Terminal, kept_runs: list[KeptOriginal], results: list[Replay]
+    options: argparse.Namespace, terminal: Terminal, kept_runs: list[Original], results: list[Replay]
 ) -> None:
     """Write into the log what the replay of its own runs has shown, unless nothing is to be written."""
     of_log = [result for kept, result in zip(kept_runs, results, strict=True) if kept.in_log]

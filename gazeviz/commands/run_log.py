@@ -47,7 +47,8 @@ def session_name(now_s: float) -> str:
 def open_run_log(options: argparse.Namespace, terminal: Terminal) -> Iterator[RunLog]:
     """Open the log that the options mean, or none with --no-log, while this lasts.
 
-    UserError for a log that the person has named and that cannot be written.
+    UserError for a log that the person has named and that cannot be written, unless its disk is full: the
+    answer is worth more than its row.
     """
     log = RunLog(_opened(options, terminal), terminal)
     try:
@@ -60,12 +61,13 @@ def _opened(options: argparse.Namespace, terminal: Terminal) -> SessionStore | N
     if options.no_log:
         return None
     from gazeviz.store import SessionStore
+    from gazeviz.store.faults import LogFault
 
     try:
         store = SessionStore(log_path(options), program=f"gazeviz {options.command}")
         store.continue_session(session_name(time.time()))
     except UserError as error:
-        if options.log:
+        if options.log and not (isinstance(error, LogFault) and error.kind in ("full", "disk")):
             raise
         terminal.warn(f"Nothing is logged. {error.sentence} {error.next_step}")
         return None

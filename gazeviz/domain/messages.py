@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.arrays import HoldsArrays, read_only
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
 from gazeviz.domain.grid import Rule, TokenGrid, check_rule
-from gazeviz.domain.head_metrics import HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.model_files import ModelSizes, StoredWeights
 from gazeviz.domain.region import Region
@@ -320,20 +325,6 @@ class Discover:
 
 
 @dataclass(frozen=True)
-class MeasureHeads:
-    """Measure all heads over a set of pictures, and the effects of some; answered by HeadsMeasured.
-
-    pictures: a set as it is written, "builtin:24@7"; files are those of the worker's machine.
-    effects_of: the head sets that are knocked out and steered.
-    """
-
-    job: int
-    pictures: str
-    prompt: str
-    effects_of: tuple[HeadSet, ...] = ()
-
-
-@dataclass(frozen=True)
 class AskMap:
     """Ask for a run's attention to each image token, mean over some steps and heads; answered by MapReady.
 
@@ -390,6 +381,7 @@ Request: TypeAlias = (
     | Cancel
     | Discover
     | MeasureHeads
+    | CollectExamples
     | AskMap
     | AskMass
     | AskGallery
@@ -549,14 +541,6 @@ class RankingsFinished:
     rankings: Mapping[str, HeadRanking]
 
 
-@dataclass(frozen=True)
-class HeadsMeasured:
-    """MeasureHeads' answer."""
-
-    job: int
-    metrics: HeadMetrics
-
-
 @dataclass(frozen=True, eq=False)
 class MapReady(HoldsArrays):
     """AskMap's answer. values_P: float32 (P,), attention to each image token, in [0, 1]."""
@@ -635,6 +619,7 @@ Event: TypeAlias = (
     | RankingPartial
     | RankingsFinished
     | HeadsMeasured
+    | ExamplesCollected
     | MapReady
     | MassReady
     | GalleryReady

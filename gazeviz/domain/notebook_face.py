@@ -11,6 +11,7 @@ import html
 import struct
 import zlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -121,28 +122,62 @@ def _outline(region: Region, number: int) -> str:
 
 
 def _targets(run: Run) -> list[Region]:
-    return [run.request.steering.target] if run.request.steering is not None else []
+    """The regions that a run was pointed at: its target, and those that its schedule names."""
+    steering = run.request.steering
+    if steering is None:
+        return []
+    switches = steering.schedule.switches if steering.schedule is not None else ()
+    named = [steering.target, *(region for _, region in switches if region is not None)]
+    return list({region.name: region for region in named}.values())
 
 
 def _curve(run: Run) -> str:
-    """The mass on the target at each token; "" where there is no target or nothing was tracked."""
+    """The mass on each target at each token; "" where there is none or nothing was tracked."""
     targets = _targets(run)
     if not targets or not len(run.tracked) or any(step.rows_HP is None for step in run.tokens):
         return ""
-    masses_T = run.trajectory(targets).masses_TR[:, 0]
-    if len(masses_T) < 2:
+    masses_TR = run.trajectory(targets).masses_TR
+    if len(masses_TR) < 2:
         return ""
     width, height = _CURVE_PX
-    top = max(float(masses_T.max()), 1e-12)
-    points = " ".join(
-        f"{index * width / (len(masses_T) - 1):.1f},{height - mass / top * (height - 4):.1f}"
-        for index, mass in enumerate(masses_T.tolist())
-    )
+    top = max(float(masses_TR.max()), 1e-12)
+    lines = []
+    for number, (region, masses_T) in enumerate(zip(targets, masses_TR.T.tolist(), strict=True)):
+        points = " ".join(
+            f"{index * width / (len(masses_T) - 1):.1f},{height - mass / top * (height - 4):.1f}"
+            for index, mass in enumerate(masses_T)
+        )
+        colour = region.colour or region_colour(number)
+        lines.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2">'
+            f"<title>{html.escape(region.name)}</title></polyline>"
+        )
+    names = html.escape(", ".join(region.name for region in targets))
     return (
-        f"<p><small>mass on {html.escape(targets[0].name)} by token, up to {top:.3f}</small></p>"
+        f"<p><small>mass on {names} by token, up to {top:.3f}</small></p>"
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        f'aria-label="mass by token"><polyline points="{points}" fill="none" stroke="#0072B2" '
-        'stroke-width="2"/></svg>'
+        f'aria-label="mass by token">{"".join(lines)}</svg>'
+    )
+
+
+def shares_svg(rows: Sequence[tuple[str, float, float, float]]) -> str:
+    """Shares between 0 and 1 with their intervals, a line for each: name, value, low, high."""
+    width, line, left = 480, 18, 200
+    parts = []
+    known = [row for row in rows if row[1] == row[1]]  # a share of nothing is no number
+    for number, (name, value, low, high) in enumerate(known):
+        y = number * line + line / 2
+        at, begin, end = (left + (width - left - 10) * max(0.0, min(1.0, x)) for x in (value, low, high))
+        parts.append(
+            f'<text x="{left - 8}" y="{y + 4:g}" text-anchor="end" font-size="11" fill="currentColor">'
+            f'{html.escape(name[:32])}</text><line x1="{begin:.1f}" x2="{end:.1f}" y1="{y:g}" y2="{y:g}" '
+            f'stroke="#0072B2" stroke-width="2"/><circle cx="{at:.1f}" cy="{y:g}" r="4" fill="#0072B2"/>'
+        )
+    height = line * max(1, len(known))
+    axis = f'<path d="M{left} 0V{height}M{width - 10} 0V{height}" stroke="#888" stroke-opacity="0.4"/>'
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="accuracy from 0 to 1 with its interval">{axis}{"".join(parts)}</svg>'
     )
 
 

@@ -33,8 +33,8 @@ from gazeviz.errors import Cancelled, UserError
 from gazeviz.imaging import Picture, open_picture
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.head_metrics import HeadMetrics
     from gazeviz.domain.grid import TokenGrid
-    from gazeviz.domain.head_metrics import HeadMetrics
     from gazeviz.engine.discovery.discovery import PanelledPicture
     from gazeviz.engine.discovery.discovery import Progress as DiscoveryProgress
 
@@ -121,7 +121,9 @@ class Engine:
         Kept for a while: an experiment asks the same of the same picture again and again.
         """
         picture = open_picture(image)
-        key = f"{picture_sha256(picture)} {self.max_image_tokens} {prompt}"
+        sha256 = picture_sha256(picture)
+        remember_picture(sha256, np.asarray(picture))  # for what a notebook shows of runs on it
+        key = f"{sha256} {self.max_image_tokens} {prompt}"
         with self._turn:
             prepared = self._prepared.get(key)
             if prepared is None:
@@ -149,15 +151,12 @@ class Engine:
         UserError for pictures and prompts that cannot be fed, regions that select no cell, and heads that the
         model lacks.
         """
-        picture = open_picture(image)
         stream = self.stream(
-            picture, prompt, steering=steering, max_new_tokens=max_new_tokens, sampling=sampling, track=track
+            image, prompt, steering=steering, max_new_tokens=max_new_tokens, sampling=sampling, track=track
         )
         for _ in stream:
             pass
-        run = stream.run()
-        remember_picture(run.request.image_sha256, np.asarray(picture))
-        return run
+        return stream.run()
 
     def stream(
         self,

@@ -163,13 +163,13 @@ class RunFilter:
         """The conditions that leave out what a list shows by itself."""
         conditions: list[str] = []
         values: list[Any] = []
-        searched, parts = _search(self, " *"), _search(self, "")
-        if searched:
+        for word, part in zip(_searches(self, " *"), _searches(self, ""), strict=True):
+            # Each by itself: one index knows accents, the other parts of words, and a search may need both.
             conditions.append(
                 "runs.id IN (SELECT rowid FROM run_search WHERE run_search MATCH ? "
                 "UNION SELECT rowid FROM run_parts WHERE run_parts MATCH ?)"
             )
-            values += (searched, parts)
+            values += (word, part)
         if self.states:
             conditions.append(f"runs.state IN ({', '.join('?' * len(self.states))})")
             values += self.states
@@ -304,10 +304,10 @@ def _is_punctuation(letter: str) -> bool:
     return kind[0] in "PZC" or (kind[0] == "S" and letter.isascii())
 
 
-def _search(wanted: RunFilter, ending: str) -> str:
+def _searches(wanted: RunFilter, ending: str) -> list[str]:
     parts = [search_query(word, None, ending) for word in wanted.words.split() if _is_indexed(word)]
     parts += [search_query(str(m.value), m.column, ending) for m in wanted.matches if _is_searchable(m)]
-    return " AND ".join(f"({part})" for part in parts)
+    return parts
 
 
 def _unsearched(wanted: RunFilter) -> list[Match]:

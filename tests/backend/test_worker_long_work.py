@@ -1,6 +1,10 @@
 """The worker's loop at what takes long: measuring heads and loading a model, and how both are stopped."""
 
-from gazeviz.domain.head_metrics import METRICS
+from gazeviz.domain.experiments.head_messages import (
+    HeadsMeasured,
+    MeasureHeads,
+)
+from gazeviz.domain.experiments.head_metrics import METRICS
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import (
     AskMap,
@@ -8,12 +12,10 @@ from gazeviz.domain.messages import (
     Discover,
     Failed,
     Generate,
-    HeadsMeasured,
     JobCancelled,
     JobProgress,
     LoadModel,
     MapReady,
-    MeasureHeads,
     ModelLoaded,
     RankingPartial,
     RankingsFinished,

@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.bench_before CHECKOUT          measure, and write the section of the help page
     python -m tests.benchmarks.bench_before CHECKOUT --look   one round; nothing is written
+    python -m tests.benchmarks.bench_before CHECKOUT --only opening,entries    the other rows stay as they are
 
 Each checkout runs its own benchmarks; give both the same built-in model (resources/models) to compare code
 alone. The two take turns, so that a machine that grows slower is slower for both, and processor time stands
@@ -24,11 +25,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.performance_page import write_section
+from tests.benchmarks.performance_page import PAGE, write_section
 from tests.ui.fixtures.screen_driver import Screen
 
 HERE = Path(__file__).parents[2]
-ROUNDS = {"launch": 6, "live": 3, "painting": 4, "log": 3}
+ROUNDS = {"launch": 6, "opening": 7, "entries": 5, "live": 3, "painting": 4, "log": 3}
 LOG_WORDS = ("--runs", "2000", "--kills", "0", "--transactions", "20")
 LOG_ROWS = (
     "first page", "full-text search, three words, first page", "filter by target and strength, first page",
@@ -36,6 +37,36 @@ LOG_ROWS = (
     "a token, until the caller goes on", "a run ends, until it and its tokens are on the disk",
 )  # fmt: skip
 Figures = dict[str, float]
+OPENING = """
+import os, time
+from pathlib import Path
+from gazeviz.commands import gui
+from gazeviz.store import SessionStore
+store = SessionStore(Path(os.environ["GAZEVIZ_DATA"]) / "log.db")
+application = gui._application()
+window, controller = gui._window(application, "dark", store)
+window.show()
+application.processEvents()
+window.repaint()
+print(time.process_time(), flush=True)
+os._exit(0)
+"""
+ENTRIES = """
+import os, random, time
+from pathlib import Path
+from gazeviz.store import SessionStore
+from tests.benchmarks import bench_log
+spec, summary = bench_log.one_run(random.Random(3))
+info = bench_log.tiny_info()
+store = SessionStore(Path(os.environ["GAZEVIZ_DATA"]) / "log.db")
+for number in range(151):
+    run_id = store.run_created("steered", spec, info)
+    store.run_ended(run_id, "done", summary, "").result()
+    if not number:
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
+print((time.process_time() - cpu_s) / 150 * 1000, (time.perf_counter() - wall_s) / 150 * 1000)
+store.close()
+"""
 
 
 def run(checkout: Path, display: str, *words: str) -> tuple[str, float]:
@@ -47,9 +78,10 @@ def run(checkout: Path, display: str, *words: str) -> tuple[str, float]:
             "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        program = words if words[0] == "-c" else ("-m", *words)
         before = os.times()
         done = subprocess.run(
-            [sys.executable, "-m", *words], cwd=checkout, env=environment, capture_output=True, text=True,
+            [sys.executable, *program], cwd=checkout, env=environment, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         after = os.times()
@@ -57,6 +89,21 @@ def run(checkout: Path, display: str, *words: str) -> tuple[str, float]:
         raise RuntimeError(done.stderr[-3000:])
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
     return done.stdout, cpu_s
+
+
+def opening(checkout: Path, display: str) -> Figures:
+    """Open the window without a worker."""
+    printed, _ = run(checkout, display, "-c", OPENING)
+    return {"launch: processor time until the window is painted, without the worker's, s": float(printed)}
+
+
+def entries(checkout: Path, display: str) -> Figures:
+    """Begin and end runs that have no token."""
+    cpu_ms, wall_ms = map(float, run(checkout, display, "-c", ENTRIES)[0].split())
+    return {
+        "log: a run without tokens begins and ends: processor time, ms": cpu_ms,
+        "log: a run without tokens begins and ends, both on the disk, ms": wall_ms,
+    }
 
 
 def launch(checkout: Path, display: str) -> Figures:
@@ -99,11 +146,16 @@ def log(checkout: Path, display: str) -> Figures:
     return figures | {"log: processor time of the whole benchmark, s": cpu_s}
 
 
-def measured(checkouts: Sequence[Path], look: bool) -> list[tuple[str, list[list[float]]]]:
+PARTS = (launch, opening, live, painting, log, entries)
+
+
+def measured(
+    checkouts: Sequence[Path], look: bool, only: Sequence[str]
+) -> list[tuple[str, list[list[float]]]]:
     """Each figure with its values in every checkout."""
     found: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in checkouts])
     with Screen((1440, 900)) as display:
-        for what in (launch, live, painting, log):
+        for what in (part for part in PARTS if part.__name__ in only):
             for number in range(1 if look else ROUNDS[what.__name__]):
                 order = list(enumerate(checkouts))
                 for place, checkout in order if number % 2 else reversed(order):
@@ -113,15 +165,15 @@ def measured(checkouts: Sequence[Path], look: bool) -> list[tuple[str, list[list
     return list(found.items())
 
 
-def section(figures: Sequence[tuple[str, list[list[float]]]], commits: Sequence[str]) -> str:
+def row_of(name: str, before: Sequence[float], after: Sequence[float]) -> str:
+    """A line of the table."""
+    ratio = statistics.median(b / a for a, b in zip(before, after, strict=True) if a)
+    figures = f"{statistics.median(before):.2f} | {statistics.median(after):.2f} | {ratio:.2f}"
+    return f"| {name} | {figures} | {len(before)} |"
+
+
+def section(rows: Sequence[str], commits: Sequence[str]) -> str:
     """The report as a section of the help page."""
-    rows = []
-    for name, (before, after) in figures:
-        ratio = statistics.median(b / a for a, b in zip(before, after, strict=True) if a)
-        rows.append(
-            f"| {name} | {statistics.median(before):.2f} | {statistics.median(after):.2f} | {ratio:.2f} "
-            f"| {len(before)} |"
-        )
     import PySide6
 
     return (
@@ -132,6 +184,14 @@ def section(figures: Sequence[tuple[str, list[list[float]]]], commits: Sequence[
         f"Python {platform.python_version()}, PySide6 {PySide6.__version__}; the log has 2,000 runs.\n\n"
         "| | before | after | after / before | rounds |\n|---|---|---|---|---|\n" + "\n".join(rows)
     )
+
+
+def rows_of_page() -> dict[str, str]:
+    """The lines of the section as it stands on the page, by their names."""
+    _, _, after = PAGE.read_text(encoding="utf-8").partition("<!-- before-after: begin -->")
+    lines = after.partition("<!-- before-after: end -->")[0].splitlines()
+    rows = (line for line in lines if line.startswith("| ") and not line.startswith("| |"))
+    return {row.split(" | ")[0].removeprefix("| "): row for row in rows}
 
 
 def commit_of(checkout: Path) -> str:
@@ -148,11 +208,15 @@ def main() -> None:
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--after", type=Path, default=HERE, help="the second checkout (this one)")
     parser.add_argument("--look", action="store_true")
+    names = [part.__name__ for part in PARTS]
+    parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=",".join(names))
     options = parser.parse_args()
     checkouts = (options.checkout.resolve(), options.after.resolve())
     for checkout in checkouts:
         subprocess.run([sys.executable, "-m", "compileall", "-q", str(checkout / "gazeviz")], check=True)
-    text = section(measured(checkouts, options.look), [commit_of(checkout) for checkout in checkouts])
+    new = {name: row_of(name, *values) for name, values in measured(checkouts, options.look, options.only)}
+    rows = (new if options.look else rows_of_page() | new).values()
+    text = section(list(rows), [commit_of(checkout) for checkout in checkouts])
     print(text)
     if not options.look:
         write_section("before-after", text)

@@ -1,4 +1,4 @@
-"""Head grid, curves, canvas and matrix by hand and by pyqtgraph: CPU time until a change is drawn.
+"""Head grid, curves and canvas by hand and by pyqtgraph: CPU time until a change is drawn.
 
     python tests/benchmarks/bench_drawing.py          measure, and write the section of the help page
     python tests/benchmarks/bench_drawing.py --look   only print
@@ -29,7 +29,6 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.ui.answers.curve_plot import TrajectoryCurves
-from gazeviz.ui.heads.discovery_result import MatrixCells
 from gazeviz.ui.heads.head_grid import HeadGrid
 from gazeviz.ui.widgets.plot_place import PlotPlace
 from tests.benchmarks.bench_painting import dressed_app, make_canvas, screen_conditions, send
@@ -110,7 +109,7 @@ def own_grid() -> list[str]:
 
     results.append(timed(choose, grid))
     grid.close()
-    controller.undo_stack.clear()
+    controller.editor.undo_stack.clear()
     controller.shutdown()
     return results
 
@@ -209,7 +208,7 @@ def own_canvas() -> str:
         times_ms.append((time.process_time() - started) * 1000)
     send(canvas, QEvent.Type.MouseButtonRelease, middle, _LEFT)
     canvas.close()
-    controller.undo_stack.clear()
+    controller.editor.undo_stack.clear()
     controller.shutdown()
     return f"{statistics.median(times_ms):.1f} | {statistics.quantiles(times_ms, n=20)[-1]:.1f}"
 
@@ -240,42 +239,6 @@ def graph_canvas() -> str:
     return result
 
 
-def matrices() -> list[NDArray[np.float64]]:
-    """What the matrix shows while a mouse goes over the grid."""
-    return list(np.random.default_rng(0).random((8, 6, 6)))
-
-
-def own_matrix() -> str:
-    """Another head's matrix of six panels."""
-    cells, shown = MatrixCells(), matrices()
-    cells.show()
-    QApplication.processEvents()
-    result = timed(lambda number: cells.show_matrix(shown[number % 8]), cells)
-    cells.close()
-    return result
-
-
-def graph_matrix() -> str:
-    """The same as an ImageItem with the panels' numbers at two axes."""
-    plot, shown = pg.PlotWidget(), matrices()
-    plot.resize(132, 132)
-    image = pg.ImageItem(axisOrder="row-major")
-    image.setLookupTable(pg.colormap.get("magma").getLookupTable(nPts=256))
-    image.setImage(shown[0], levels=(0, 1))
-    plot.addItem(image)
-    ticks = [[(number + 0.5, str(number + 1)) for number in range(6)]]
-    for side in ("left", "bottom"):
-        plot.getAxis(side).setTicks(ticks)
-    plot.invertY(True)
-    plot.show()
-    QApplication.processEvents()
-    result = timed(
-        lambda number: image.setImage(shown[number % 8], levels=(0, shown[number % 8].max())), plot.viewport()
-    )
-    plot.close()
-    return result
-
-
 def import_ms(module: str, n_times: int = 7) -> float:
     """Median CPU milliseconds that importing a module adds to a program with widgets."""
     code = (
@@ -302,7 +265,6 @@ def main() -> None:
         f"| a token more in 14 curves, width 1, all solid | {own} | {graph_curves(1, (solid, solid))} |",
         f"| the same, width 2, half of them dashed | {own} | {graph_curves(2, (solid, dashed))} |",
         f"| a move of the brush, 3000 x 3000 px | {own_canvas()} | {graph_canvas()} |",
-        f"| another head's 6 x 6 matrix | {own_matrix()} | {graph_matrix()} |",
     ]
     app.processEvents()
     text = (

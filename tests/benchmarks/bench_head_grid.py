@@ -99,7 +99,7 @@ def measure(size_px: tuple[int, int]) -> list[str]:
         grid, lambda number: grid.zoom(1.25 if number % 8 < 4 else 0.8, middle)
     )
     grid.close()
-    controller.undo_stack.clear()
+    controller.editor.undo_stack.clear()
     controller.shutdown()
     where = f"{size_px[0]} x {size_px[1]} px"
     return [f"| {what}, {where} | {figures(times_ms)} |" for what, times_ms in results.items()]

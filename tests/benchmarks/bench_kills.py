@@ -69,7 +69,7 @@ def live_in_a_window(n_runs: int) -> None:
         controller.editor.paint_rectangle((x, y), (x + 200, y + 120))
         controller.retarget(model.regions.ids[-1])
         controller.run("steered")
-        live.live_until(lambda: not controller.running)
+        live.live_until(lambda: not controller.runs.active)
         with closing(sqlite3.connect(Path(os.environ["GAZEVIZ_DATA"]) / "log.db")) as log:
             print(
                 "done",

@@ -149,7 +149,8 @@ def large_files(folder: Path) -> str:
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         try:
             found = read_regions([path], picture_px, "p.png")
-            what = f"{len(found.regions):,} regions"
+            n = len(found.regions)
+            what = f"{n:,} {'region' if n == 1 else 'regions'}"
             what += f", {found.left_out_text}" if found.left_out else ""
         except UserError as error:
             what = f"refused: {error.sentence}"
@@ -189,7 +190,12 @@ def full_disk(folder: Path) -> str:
         [*command[:3], "log", "list", "--log", str(log)],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
-    sentences = {line for text in said for line in text.splitlines() if "gazeviz.db" in line}
+    sentences = {
+        line.replace(str(folder), "...").rstrip(".")
+        for text in said
+        for line in text.splitlines()
+        if "gazeviz.db" in line
+    }
     answers_of = f"{answered} answers printed (exit codes {', '.join(map(str, codes))})"
     return (
         f"a log that may not grow past {SMALL_LOG_BYTES // 1000} kB, 6 calls of `gazeviz describe`:"

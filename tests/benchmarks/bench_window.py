@@ -191,17 +191,17 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
         controller.run("steered")
         live.live_until(lambda: last_s[0] > 0)
         begins_ms.append(1000 * (last_s[0] - began_s))
-        live.live_until(lambda: not controller.running)
+        live.live_until(lambda: not controller.runs.active)
         timer.stop()
         token_ms += [step.ms for step in model.run_of("steered").steps[1:]]  # type: ignore[union-attr]
     while len(late) < (2 if look else KEYS):
         controller.run("steered")
         steps = model.run_of("steered").steps  # type: ignore[union-attr]
         want = int(rng.integers(2, 20))
-        live.live_until(lambda steps=steps, want=want: len(steps) >= want or not controller.running)
+        live.live_until(lambda steps=steps, want=want: len(steps) >= want or not controller.runs.active)
         end_s = time.monotonic() + rng.uniform(0, 0.02)
         live.live_until(lambda end_s=end_s: time.monotonic() > end_s)
-        if not controller.running:
+        if not controller.runs.active:
             continue
         place = int(rng.integers(len(ids)))
         place = place if ids[place] != model.target_region_id else (place + 1) % len(ids)
@@ -209,7 +209,7 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
         controller.retarget(ids[place])
         live.live_until(
             lambda steps=steps, name=name, before=before: (
-                any(step.target == name for step in steps[before:]) or not controller.running
+                any(step.target == name for step in steps[before:]) or not controller.runs.active
             )
         )
         made = [step for step in steps if live.produced_s[step.job, step.index] > asked_s]
@@ -217,8 +217,8 @@ def measure_live(started_s: float, look: bool) -> dict[str, Any]:
         if first is not None:
             waits_ms.append(1000 * (time.perf_counter() - asked_s))
             late.append(first)
-        controller.stop()
-        live.live_until(lambda: not controller.running)
+        controller.runs.stop()
+        live.live_until(lambda: not controller.runs.active)
     live.close()
     return {
         "intervals_ms": intervals_ms, "begins_ms": begins_ms, "late": late, "waits_ms": waits_ms,
@@ -236,7 +236,7 @@ def measure_kills(started_s: float, look: bool) -> dict[str, Any]:
     controller.editor.paint_rectangle((40, 30), (300, 220))
     controller.retarget(model.regions.ids[1])
     controller.run()
-    live.live_until(lambda: not controller.running)
+    live.live_until(lambda: not controller.runs.active)
     lost: list[str] = []
     moments: dict[str, int] = {}
     recovered = 0
@@ -276,7 +276,7 @@ def _session(live: Live) -> dict[str, Any]:
     return {
         "regions": [(region.id, region.name, region.mask_HW.tobytes()) for region in model.regions],
         "target": model.target_region_id, "heads": model.chosen.heads, "prompt": model.prompt,
-        "runs": done[:2], "undo": live.controller.undo_stack.index(),
+        "runs": done[:2], "undo": live.controller.editor.undo_stack.index(),
     }  # fmt: skip
 
 

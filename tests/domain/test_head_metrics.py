@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics, look_metrics
+from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics, look_metrics
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.errors import UserError
 

@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from gazeviz.domain import messages
+from gazeviz.domain.experiments.head_examples import HeadExample, HeadExamples
+from gazeviz.domain.experiments.head_messages import (
+    CollectExamples,
+    ExamplesCollected,
+    HeadsMeasured,
+    MeasureHeads,
+)
+from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -23,7 +30,6 @@ from gazeviz.domain.messages import (
     GalleryReady,
     Generate,
     GenerateSpec,
-    HeadsMeasured,
     Hello,
     JobCancelled,
     JobProgress,
@@ -33,7 +39,6 @@ from gazeviz.domain.messages import (
     LoadModel,
     MapReady,
     MassReady,
-    MeasureHeads,
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
@@ -81,6 +86,11 @@ METRICS_OF_HEADS = HeadMetrics(
     dict.fromkeys(METRICS, np.ones((2, 3, 4), dtype=np.float32)), ("a", "b"), "What?", "builtin:2@7", "m",
     (HeadEffect(HEADS, "knocked_out", -1.0, -2.0, 0.0, 2),),
 )  # fmt: skip
+EXAMPLES = HeadExamples(
+    Head(1, 2), "builtin:2@7", "What?", 2, np.ones(3, dtype=np.float32),
+    (HeadExample("top", "a", "", "cat", ".", 0, "Left", 0.9, np.ones((2, 3), np.float32),
+                 np.zeros((2, 3, 3), np.uint8)),),
+)  # fmt: skip
 ROW_P = np.linspace(0, 1, 10, dtype=np.float32)
 ROW_R = np.ones(2, dtype=np.float32)
 
@@ -95,6 +105,7 @@ REQUESTS: tuple[messages.Request, ...] = (
     Retarget(3, RIGHT),
     Cancel(3),
     Discover(4, StripsSource("builtin", 5, 1), ("mass", "causal")),
+    CollectExamples(5, Head(1, 2), "builtin:2@7", "What?"),
     MeasureHeads(5, "builtin:2@7", "What?", (HeadSet.of("L0H1"),)),
     AskMap(5, 3, (0, 1), HEADS),
     AskMass(6, 3, (0,), np.arange(3)),
@@ -117,6 +128,7 @@ EVENTS: tuple[messages.Event, ...] = (
     RankingPartial(4, "mass", np.zeros((3, 4)), 1, 5),
     RankingsFinished(4, {"mass": RANKING}),
     HeadsMeasured(5, METRICS_OF_HEADS),
+    ExamplesCollected(5, EXAMPLES),
     MapReady(5, ROW_P),
     MassReady(6, np.zeros((3, 4), np.float32)),
     GalleryReady(7, ROW_P[None]),

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.backend.engine_adapter import LoadProgress, OpenedPicture, RankProgress, decoded_image
+from gazeviz.domain.experiments.head_examples import HeadExample, HeadExamples, TokenLook, choose_looks
+from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.grid import TokenGrid
-from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.messages import (
     GenerateSpec,
@@ -204,6 +205,34 @@ class ScriptedModel:
         )
         names = tuple(f"strip {place + 1}" for place in range(n))
         return HeadMetrics(dict.fromkeys(METRICS, values), names, prompt, pictures, "scripted", effects)
+
+    def collect_examples(
+        self,
+        head: Head,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadExamples:
+        """Four pictures of forty tokens, whose masses rise from 0 to 1."""
+        for done in range(1, 5):
+            if cancelled():
+                raise Cancelled("Collecting examples was cancelled.")
+            self._script.wait(self._script.strip_s)
+            progress(done, 4)
+        looks = [TokenLook(token % 4, token // 4, token % 6, token / 160) for token in range(160)]
+        shown = tuple(
+            HeadExample(
+                group, f"strip {look.picture + 1}", "the red ", "cat", " jumps", look.region,
+                f"Panel {look.region + 1}", look.mass, np.full((2, 12), look.mass),
+                np.full((24, 144, 3), 40 * look.picture, dtype=np.uint8),
+            )
+            for group, some in choose_looks(looks).items()
+            for look in some
+        )  # fmt: skip
+        masses = np.array([look.mass for look in looks], dtype=np.float32)
+        return HeadExamples(head, pictures, prompt, 4, masses, shown)
 
     def release_memory(self) -> None:
         """There is none to release."""

@@ -74,6 +74,10 @@ def found(store: SessionStore, typed: str) -> list[int]:
         ("cat", [2]),
         ("urpl ump", [1]),  # parts of words
         ("字", [3]),
+        ("kanguru 漢字", [3]),  # accents and a text without spaces
+        ("kanguru äng", [3]),  # accents and a part of a word
+        ("text:kanguru text:äng", [3]),
+        ("kanguru dog", []),
         ("purple jump", [1]),
         ("purple cat", []),
         ("kanguru", [3]),

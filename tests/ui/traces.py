@@ -2,7 +2,8 @@
 
 The real window on the scripted model, with a log on the disk; worker and log writers are threads of this
 process, so that their files count, too. A file is entered when any function of it is called between the act's
-first event and the moment in which everything that it set off is at rest.
+first event and the moment in which everything that it set off is at rest, written down included. What the
+script itself calls to see whether that is so does not count, nor what is left to be written of another act.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class FileTrace:
 
     def __init__(self) -> None:
         self._recorded: set[str] | None = None
+        self._looking = threading.local()
         threading.setprofile(self._hook)  # of threads that begin from now on
 
     def close(self) -> None:
@@ -64,16 +66,29 @@ class FileTrace:
             paths = (Path(name) for name in list(raw) if name.startswith(str(PACKAGE)))
             entered |= {str(path.relative_to(PACKAGE)) for path in paths}
 
+    def looking(self, condition: Callable[[], object]) -> Callable[[], bool]:
+        """The same condition, asked without leaving a trace."""
+
+        def ask() -> bool:
+            self._looking.here = True
+            try:
+                return bool(condition())
+            finally:
+                self._looking.here = False
+
+        return ask
+
     def _hook(self, frame: FrameType, event: str, _argument: Any) -> None:
         recorded = self._recorded
-        if recorded is not None and event == "call":
+        if recorded is not None and event == "call" and not getattr(self._looking, "here", False):
             recorded.add(frame.f_code.co_filename)
 
 
 class Hand:
     """The window of a session, and what a person does in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: FileTrace) -> None:
+        self._files = files
         settings = AppSettings(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
         settings.tour_seen = True
         self._n_strokes = 0
@@ -92,7 +107,13 @@ class Hand:
 
     def at_rest(self) -> None:
         """Let everything that is under way come to its end."""
-        live_until(lambda: not self.controller.running and not self.model.frames.waiting)
+        controller, waiting = self.controller, self.model.frames.waiting
+
+        def is_idle() -> bool:
+            return not (controller.runs.active or waiting or controller.regions_unsaved)
+
+        live_until(self._files.looking(is_idle))
+        self._files.looking(controller.log.flush)()
         for _ in range(3):
             QApplication.processEvents()
 
@@ -130,7 +151,7 @@ class Hand:
 def trace(folder: Path) -> dict[str, set[str]]:
     """Do every act once in a window of its own, warm; returns the files that each enters."""
     files = FileTrace()
-    hand = Hand(folder)
+    hand = Hand(folder, files)
     try:
         return dict(_acts(files, hand))
     finally:
@@ -144,7 +165,7 @@ def _acts(files: FileTrace, hand: Hand) -> Iterator[tuple[str, set[str]]]:
     def recorded(act: Callable[[], object], until: Callable[[], object]) -> set[str]:
         with files.recording() as entered:
             act()
-            live_until(lambda: bool(until()))
+            live_until(files.looking(until))
             hand.at_rest()
         return entered
 
@@ -152,8 +173,8 @@ def _acts(files: FileTrace, hand: Hand) -> Iterator[tuple[str, set[str]]]:
     model.tool = "brush"
     hand.stroke()  # once before: what is made at the first stroke is no part of every stroke
     hand.at_rest()
-    n_undo = controller.undo_stack.index()
-    yield ACTS[0], recorded(hand.stroke, lambda: controller.undo_stack.index() > n_undo)
+    n_undo = controller.editor.undo_stack.index()
+    yield ACTS[0], recorded(hand.stroke, lambda: controller.editor.undo_stack.index() > n_undo)
 
     controller.heads.top(4)
     controller.heads.save("mine")

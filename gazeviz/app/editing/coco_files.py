@@ -19,9 +19,11 @@ from gazeviz.app.editing.found_regions import (
     Finds,
     FoundRegions,
     ShapeFault,
+    Watch,
     check_size,
     plain_name,
     points_of,
+    unwatched,
     whole_number,
 )
 from gazeviz.app.editing.labelme_files import COLOUR_KEY
@@ -163,7 +165,12 @@ def coco_content(regions: Sequence[Region], picture_name: str) -> dict[str, Any]
 
 
 def coco_regions(
-    content: Mapping[str, Any], size_px: Size, picture_name: str, file_name: str, entry: str = ""
+    content: Mapping[str, Any],
+    size_px: Size,
+    picture_name: str,
+    file_name: str,
+    entry: str = "",
+    watch: Watch = unwatched,
 ) -> FoundRegions:
     """Read the annotations of one picture; each becomes a region.
 
@@ -179,7 +186,7 @@ def coco_regions(
     image = _image(content, annotations, size_px, picture_name, file_name, entry)
     check_size(file_name, image.get("width"), image.get("height"), size_px)
     names = {str(category.get("id")): category for category in _mappings(content.get("categories"))}
-    finds = Finds(size_px)
+    finds = Finds(size_px, watch, len(annotations))
     for number, annotation in enumerate(annotations, start=1):
         if not isinstance(annotation, Mapping):
             finds.leave_out(f"annotation {number}", "it is damaged")

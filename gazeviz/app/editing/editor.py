@@ -26,7 +26,6 @@ from gazeviz.app.editing.undo import (
     RegionsCommand,
     ScheduleCommand,
 )
-from gazeviz.app.runs.worker_jobs import Desk
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import DirtyBox
@@ -35,6 +34,7 @@ from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout, panel_boxes_px
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 # Choosing heads: the best or the lowest of the shown ranking, random draws, whole layers, saved sets.
 #
@@ -44,8 +44,8 @@ from gazeviz.errors import UserError
 class HeadChooser:
     """Chooses heads of the loaded model; `gesture` numbers join choices into one undo step."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, model: SessionModel, log: SessionStore, editor: RegionEditor) -> None:
+        self._model, self._log, self._editor = model, log, editor
         self._controlled = HeadSet(())
 
     def top(self, n: int, gesture: int | None = None) -> None:
@@ -62,7 +62,7 @@ class HeadChooser:
         A draw after a draw controls the same heads. layer_matched: as many in each layer as they have.
         UserError where too few others are left.
         """
-        chosen = self._desk.model.chosen
+        chosen = self._model.chosen
         if chosen.origin.kind not in ("random", "layer_matched"):
             self._controlled = chosen
         others = self._controlled
@@ -81,19 +81,19 @@ class HeadChooser:
 
     def invert(self) -> None:
         """Choose those that are not chosen."""
-        chosen = self._desk.model.chosen
+        chosen = self._model.chosen
         self.choose(head for head in self._present() if head not in chosen)
 
     def choose(self, heads: Iterable[Head], *, add: bool = False, gesture: int | None = None) -> None:
         """Choose heads by hand, in the place of those that are chosen or in addition to them."""
-        before = self._desk.model.chosen.heads if add else ()
+        before = self._model.chosen.heads if add else ()
         present = set(self._present())
         self._choose(HeadSet((*before, *(head for head in heads if head in present))), gesture)
 
     def toggle(self, heads: Iterable[Head], gesture: int | None = None) -> None:
         """Choose those of some heads that are not chosen, and let the others go."""
         present = set(self._present())
-        flipped = {head for head in heads if head in present} ^ set(self._desk.model.chosen)
+        flipped = {head for head in heads if head in present} ^ set(self._model.chosen)
         self._choose(HeadSet(tuple(flipped)), gesture)
 
     def layer(self, layer: int, *, add: bool = False) -> None:
@@ -106,36 +106,36 @@ class HeadChooser:
 
     def save(self, name: str) -> None:
         """Keep the chosen heads under a name; UserErrors for no name and no heads."""
-        name, chosen = name.strip(), self._desk.model.chosen
+        name, chosen = name.strip(), self._model.chosen
         if not name:
             raise UserError("A head set needs a name.", next_step="Write at least one letter.")
         if not len(chosen):
             raise UserError("No head is chosen.", next_step="Choose heads in the grid first.")
         fingerprint = self._info().fingerprint
-        self._desk.model.put_saved_set(name, chosen)
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.head_set_saved(name, chosen, fingerprint)
+        self._model.put_saved_set(name, chosen)
+        with notices.shown(self._model, "log"):
+            self._log.head_set_saved(name, chosen, fingerprint)
 
     def forget(self, name: str) -> None:
         """Forget a saved set."""
-        if name in self._desk.model.saved_sets:
-            self._desk.model.put_saved_set(name, None)
-            with notices.shown(self._desk.model, "log"):
-                self._desk.log.head_set_saved(name, None, self._info().fingerprint)
+        if name in self._model.saved_sets:
+            self._model.put_saved_set(name, None)
+            with notices.shown(self._model, "log"):
+                self._log.head_set_saved(name, None, self._info().fingerprint)
 
     def recall(self, name: str) -> None:
         """Choose a saved set; UserError where the loaded model lacks one of its heads."""
-        self._choose(self._desk.model.saved_sets[name])
+        self._choose(self._model.saved_sets[name])
 
     def import_ranking(self, path: Path) -> str:
         """Read a ranking in the published format, show it, and return its name; UserErrors of the file."""
         info = self._info()
         ranking = HeadRanking.load(path, info.shape_LH)
-        model = self._desk.model
+        model = self._model
         model.put_rankings({ranking.name: ranking})
         model.ranking_name = ranking.name
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.ranking_saved(ranking, info.fingerprint)
+        with notices.shown(self._model, "log"):
+            self._log.ranking_saved(ranking, info.fingerprint)
         return ranking.name
 
     def export_ranking(self, path: Path) -> None:
@@ -143,10 +143,10 @@ class HeadChooser:
         self._ranking().save(path)
 
     def _choose(self, heads: HeadSet, gesture: int | None = None) -> None:
-        self._desk.editor.choose_heads(heads, gesture)
+        self._editor.choose_heads(heads, gesture)
 
     def _info(self) -> ModelInfo:
-        info = self._desk.model.model_info
+        info = self._model.model_info
         if info is None:
             raise UserError("No model is loaded.", next_step="Load a model first.")
         return info
@@ -158,13 +158,13 @@ class HeadChooser:
 
     def _pool(self) -> HeadRanking:
         """What random heads are drawn from: the shown ranking, or all heads without scores."""
-        ranking = self._desk.model.ranking
+        ranking = self._model.ranking
         if ranking is not None:
             return ranking
         return HeadRanking("all heads", np.where(self._info().heads_present_LH, 0.0, np.nan))
 
     def _ranking(self) -> HeadRanking:
-        ranking = self._desk.model.ranking
+        ranking = self._model.ranking
         if ranking is None:
             raise UserError(
                 "No head ranking is shown.", next_step="Measure one on strips, or import a ranking file."

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,11 +75,23 @@ class ShapeFault(ValueError):  # noqa: N818 - like the other faults here
     """Why a shape cannot be read, as half a sentence."""
 
 
-class Finds:
-    """Collects the shapes of one file; shapes of one key become one region."""
+Watch: TypeAlias = Callable[[int, int], object]
+"""Hears how many shapes of how many were looked at; what it raises, as `Cancelled`, stops the reading."""
 
-    def __init__(self, size_px: Size) -> None:
+
+def unwatched(done: int, total: int) -> None:
+    """Nobody looks on."""
+
+
+class Finds:
+    """Collects the shapes of one file; shapes of one key become one region.
+
+    total: how many shapes the file has, for `watch`.
+    """
+
+    def __init__(self, size_px: Size, watch: Watch = unwatched, total: int = 0) -> None:
         self.size_px = size_px
+        self._watch, self._total = watch, total
         self._most = max(8, min(MOST_REGIONS, MOST_MASK_BYTES // max(1, size_px[0] * size_px[1])))
         self._masks: dict[Hashable, NDArray[np.bool_]] = {}
         self._looks: dict[Hashable, tuple[str, object]] = {}
@@ -95,6 +107,7 @@ class Finds:
         """
         named = plain_name(name)
         self._n_shapes += 1
+        self._watch(self._n_shapes, max(self._total, self._n_shapes))
         key = ("shape", self._n_shapes) if key is None else key
         if self._is_too_much(key):
             self._n_beyond += 1

@@ -14,7 +14,15 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from gazeviz.app.editing.found_regions import Finds, FoundRegions, ShapeFault, check_size, points_of
+from gazeviz.app.editing.found_regions import (
+    Finds,
+    FoundRegions,
+    ShapeFault,
+    Watch,
+    check_size,
+    points_of,
+    unwatched,
+)
 from gazeviz.domain.outlines import ShapePatch, Size, box_patch, ellipse_patch
 from gazeviz.domain.region import Region, polygon_of
 from gazeviz.errors import UserError
@@ -50,7 +58,9 @@ def labelme_content(regions: Sequence[Region], picture_path: str) -> dict[str, A
     }
 
 
-def labelme_regions(content: Mapping[str, Any], size_px: Size, file_name: str) -> FoundRegions:
+def labelme_regions(
+    content: Mapping[str, Any], size_px: Size, file_name: str, watch: Watch = unwatched
+) -> FoundRegions:
     """Read masks, polygons, rectangles and circles; shapes of one label and group are one region.
 
     UserErrors for a file of a picture of another size, and for one without a list of shapes.
@@ -64,7 +74,7 @@ def labelme_regions(content: Mapping[str, Any], size_px: Size, file_name: str) -
     if width is None and height is None:
         width, height = _size_of_data(content.get("imageData"))
     check_size(file_name, width, height, size_px)
-    finds = Finds(size_px)
+    finds = Finds(size_px, watch, len(shapes))
     for number, shape in enumerate(shapes, start=1):
         if not isinstance(shape, Mapping) or "label" not in shape:
             finds.leave_out(f"shape {number}", "it has no label")

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazeviz.app.editing.found_regions import Finds, FoundRegions, check_size
+from gazeviz.app.editing.found_regions import (
+    Finds,
+    FoundRegions,
+    Watch,
+    check_size,
+    unwatched,
+)
 from gazeviz.domain.outlines import ShapePatch, Size
 from gazeviz.imaging import WIDE_MODES, upright
 
@@ -25,7 +31,7 @@ _MOST_BLURRED: Final = 0.1
 """Of a picture's pixels: how many may lie between its labels, on blurred edges."""
 
 
-def read_mask(path: Path, size_px: Size) -> FoundRegions:
+def read_mask(path: Path, size_px: Size, watch: Watch = unwatched) -> FoundRegions:
     """Read the region, or for each label a region, of a mask picture; none where it is black all over.
 
     UserErrors for what is no picture and for another size.
@@ -34,7 +40,7 @@ def read_mask(path: Path, size_px: Size) -> FoundRegions:
     check_size(path.name, *image.size, size_px)
     name = re.sub(r"^\d+\s+", "", path.stem) or path.stem
     inside = labels_of(image)
-    finds = Finds(size_px)
+    finds = Finds(size_px, watch)
     for label, mask_HW in inside.items():
         named = name if len(inside) == 1 else f"{name} {label}"
         finds.shape(named, lambda mask_HW=mask_HW: [ShapePatch(0, 0, mask_HW)])  # type: ignore[misc]

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 from PIL import Image
 
 from gazeviz.app.editing.coco_files import coco_content, coco_regions
-from gazeviz.app.editing.found_regions import FoundRegions
+from gazeviz.app.editing.found_regions import FoundRegions, Watch, unwatched
 from gazeviz.app.editing.labelme_files import labelme_content, labelme_regions
 from gazeviz.app.editing.mask_pictures import read_mask
 from gazeviz.domain.outlines import Size
@@ -33,7 +33,9 @@ RegionForm: TypeAlias = Literal["png", "labelme", "coco"]
 _MOST_BYTES: Final = 300_000_000
 
 
-def read_regions(paths: Sequence[Path], size_px: Size, picture_name: str, entry: str = "") -> FoundRegions:
+def read_regions(
+    paths: Sequence[Path], size_px: Size, picture_name: str, entry: str = "", watch: Watch = unwatched
+) -> FoundRegions:
     """Read regions from PNG masks, labelme or COCO files, whichever each of them is.
 
     picture_name: its name or path: finds it in a COCO file of several. entry: its name there, if another.
@@ -41,13 +43,14 @@ def read_regions(paths: Sequence[Path], size_px: Size, picture_name: str, entry:
     """
     found = FoundRegions()
     for path in paths:
-        found += _read(path, size_px, picture_name, entry)
+        watch(0, 0)
+        found += _read(path, size_px, picture_name, entry, watch)
     return found
 
 
-def _read(path: Path, size_px: Size, picture_name: str, entry: str) -> FoundRegions:
+def _read(path: Path, size_px: Size, picture_name: str, entry: str, watch: Watch) -> FoundRegions:
     if path.suffix.lower() != ".json":
-        return read_mask(path, size_px)
+        return read_mask(path, size_px, watch)
     content = _read_json(path)
     if isinstance(content, list):  # COCO's form of results: annotations alone
         content = {"annotations": content} if all(isinstance(one, dict) for one in content) else None
@@ -56,8 +59,8 @@ def _read(path: Path, size_px: Size, picture_name: str, entry: str) -> FoundRegi
             f"{path.name} is not a file of regions.", next_step="Choose a labelme or a COCO file."
         )
     if "shapes" in content:
-        return labelme_regions(content, size_px, path.name)
-    return coco_regions(content, size_px, picture_name, path.name, entry)
+        return labelme_regions(content, size_px, path.name, watch)
+    return coco_regions(content, size_px, picture_name, path.name, entry, watch)
 
 
 def write_regions(

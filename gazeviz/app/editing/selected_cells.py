@@ -14,7 +14,6 @@ from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.session.values import DirtyBox
 from gazeviz.domain.grid import Rule, TokenGrid
 from gazeviz.domain.region import Region
-from gazeviz.errors import UserError
 
 
 class SelectedCells:
@@ -63,8 +62,4 @@ class SelectedCells:
             return
         size_px = (x1 - x0, y1 - y0)
         part = TokenGrid(self._grid.boxes_P4[of] - np.array([x0, y0, x0, y0]), size_px, size_px)
-        try:
-            chosen = part.tokens(Region(region.name, part_HW), self._rule, self._share)
-        except UserError:
-            return
-        selected_P[of[chosen]] = True
+        selected_P[of[part.watched_tokens(Region(region.name, part_HW), self._rule, self._share)]] = True

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QUndoCommand
 
+from gazeviz.app.editing.editor import RegionEditor
 from gazeviz.app.editing.regions import EditableRegion, RegionLook, unique_name
 from gazeviz.app.editing.undo import ChooseHeadsCommand, RegionsCommand, ScheduleCommand
 from gazeviz.app.report.sources import reported_picture, with_baselines
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import PictureOpener
-from gazeviz.app.runs.worker_jobs import Desk
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import (
     GenerationSettings,
     Notice,
@@ -134,9 +135,15 @@ class Reopening:
     """Shows a logged run; a part of the run controller."""
 
     def __init__(
-        self, desk: Desk, loader: ModelLoader, pictures: PictureOpener, is_busy: Callable[[], bool]
+        self,
+        model: SessionModel,
+        editor: RegionEditor,
+        loader: ModelLoader,
+        pictures: PictureOpener,
+        is_busy: Callable[[], bool],
     ) -> None:
-        self._desk, self._loader, self._pictures, self._is_busy = desk, loader, pictures, is_busy
+        self._model, self._editor, self._loader, self._pictures = model, editor, loader, pictures
+        self._is_busy = is_busy
 
     def show(self, view: LoggedView) -> None:
         """Show a run as it was; UserError while something runs, and nothing is changed then."""
@@ -144,12 +151,12 @@ class Reopening:
             raise UserError(
                 "A run is still active.", next_step="Stop it or wait for it to finish, then open the run."
             )
-        model = self._desk.model
+        model = self._model
         model.notice = None
-        self._desk.editor.abort_stroke()
+        self._editor.abort_stroke()
         other_model = self._loader.show_logged(view.model, view.rankings)
         if other_model:
-            self._desk.editor.undo_stack.clear()  # what was undone there was about other heads
+            self._editor.undo_stack.clear()  # what was undone there was about other heads
         self._show_picture(view, other_model)
         self._show_settings(view.record.spec)
         self._show_edits(view, other_model)
@@ -157,7 +164,7 @@ class Reopening:
         self._show_runs(view)
         if not self._loader.loaded and model.worker_state not in ("starting", "loading"):
             notices.say(
-                self._desk.model,
+                self._model,
                 "info",
                 f"Run {view.record.id} was made with {view.model.name}, which is not loaded.",
                 f"Everything that the log holds is shown. To run it again, load {view.model.path}.",
@@ -165,7 +172,7 @@ class Reopening:
             )
 
     def _show_picture(self, view: LoggedView, other_model: bool) -> None:
-        model, picture = self._desk.model, view.picture
+        model, picture = self._model, view.picture
         self._pictures.forget_requests()
         same = model.picture is not None and model.picture.sha256 == picture.sha256
         if not same:
@@ -180,7 +187,7 @@ class Reopening:
             self._pictures.lay_out()
 
     def _show_settings(self, spec: GenerateSpec) -> None:
-        model, sampling, steering = self._desk.model, spec.sampling, spec.steering
+        model, sampling, steering = self._model, spec.sampling, spec.steering
         model.rule, model.share = spec.rule, spec.share
         model.prompt = spec.prompt
         model.generation = GenerationSettings(
@@ -193,7 +200,7 @@ class Reopening:
 
     def _show_edits(self, view: LoggedView, other_model: bool) -> None:
         """Regions, targets and heads: one undo step, or none where nothing changes."""
-        model, stack, spec = self._desk.model, self._desk.editor.undo_stack, view.record.spec
+        model, stack, spec = self._model, self._editor.undo_stack, view.record.spec
         if other_model:
             model.chosen = spec.chosen  # those from before are no heads of this model
         regions = self._regions(view)
@@ -216,7 +223,7 @@ class Reopening:
 
     def _regions(self, view: LoggedView) -> list[EditableRegion]:
         """The run's regions and targets; those that are there already, unchanged, stay themselves."""
-        model, spec = self._desk.model, view.record.spec
+        model, spec = self._model, view.record.spec
         there = {region.as_region(): region for region in model.regions.painted()}
         wanted = list(dict.fromkeys((*spec.regions, *_targets(spec))))
         shown: list[EditableRegion] = []
@@ -232,12 +239,12 @@ class Reopening:
     def _show_ranking(self, spec: GenerateSpec) -> None:
         """The ranking that the heads come from, if it is known."""
         name = spec.chosen.origin.ranking
-        if name in self._desk.model.rankings:
-            self._desk.model.ranking_name = name
+        if name in self._model.rankings:
+            self._model.ranking_name = name
 
     def _show_runs(self, view: LoggedView) -> None:
         """Runs of this very session are shown as they are: the worker may still keep their attention."""
-        model = self._desk.model
+        model = self._model
         by_side = {record.side: model.runs.get(record.id, record) for record in view.records}
         for side in SIDES:
             model.show_run(side, by_side.get(side))

@@ -14,8 +14,9 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
-from gazeviz.app.session.values import LookAt, MapView, RunRecord
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import MapView, RunRecord
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.domain.messages import (
     AskGallery,
@@ -47,11 +48,11 @@ class Question(Generic[_Key]):
 
     def __init__(
         self,
-        desk: Desk,
+        jobs: Jobs,
         make: Callable[[int, _Key], Request],
         on_answer: Callable[[_Key, NDArray[np.float32] | None, str], None],
     ) -> None:
-        self._desk, self._make, self._on_answer = desk, make, on_answer
+        self._jobs, self._make, self._on_answer = jobs, make, on_answer
         self._wanted: _Key | None = None
         self._asked: _Key | None = None
         self._answers: OrderedDict[_Key, NDArray[np.float32]] = OrderedDict()
@@ -76,7 +77,7 @@ class Question(Generic[_Key]):
 
     def _ask(self, key: _Key) -> None:
         self._asked = key
-        self._desk.jobs.ask(lambda job: self._make(job, key), self._on_event)
+        self._jobs.ask(lambda job: self._make(job, key), self._on_event)
 
     def _on_event(self, event: JobEvent) -> None:
         asked, self._asked = self._asked, None
@@ -115,15 +116,15 @@ MassKey = tuple[int, tuple[int, ...], bytes]
 class MapQuestions:
     """Keeps map, live mass and gallery of the session up to date with what is shown."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._map: Question[MapKey] = Question(desk, _ask_map, self._on_map)
-        self._mass: Question[MassKey] = Question(desk, _ask_mass, self._on_mass)
-        self._gallery: Question[MapKey] = Question(desk, _ask_gallery, self._on_gallery)
+    def __init__(self, model: SessionModel, jobs: Jobs) -> None:
+        self._model, self._jobs = model, jobs
+        self._map: Question[MapKey] = Question(jobs, _ask_map, self._on_map)
+        self._mass: Question[MassKey] = Question(jobs, _ask_mass, self._on_mass)
+        self._gallery: Question[MapKey] = Question(jobs, _ask_gallery, self._on_gallery)
         self._label = ""
         self._shown_gallery: tuple[MapKey, bytes] | None = None
         # Several signals of one turn of the event loop become one refresh.
-        self._frame = desk.model.frames.part(desk.model, self.refresh)
+        self._frame = model.frames.part(model, self.refresh)
         self._gallery_s = 0.0
         self._listen()
 
@@ -138,7 +139,7 @@ class MapQuestions:
 
     def refresh(self) -> None:
         """Ask for what is shown now, as far as it is not known."""
-        shown = self._desk.model.shown_steps()
+        shown = self._model.shown_steps()
         if shown is None:
             self._show_nothing("")
             return
@@ -151,22 +152,28 @@ class MapQuestions:
             self._refresh_gallery(record, steps, asked)
 
     def _listen(self) -> None:
-        model = self._desk.model
+        model = self._model
         self._frame.follow(
             model.cursor_changed, model.chosen_changed,
             model.hovered_head_changed, model.metric_changed, model.rule_changed, model.grid_changed,
-            model.target_changed, model.active_region_changed, model.regions_changed, model.region_painted,
-            model.ranking_changed, model.worker_changed, model.view_changed,
+            model.target_changed, model.active_region_changed, model.regions_changed, model.ranking_changed,
+            model.worker_changed, model.view_changed,
         )  # fmt: skip
+        model.region_painted.connect(self._on_painted)
         # Soon enough for an eye; a run that begins has mostly its first token by then.
         self._frame.follow(model.run_changed, model.step_arrived, wait_ms=_FRAME_MS)
 
+    def _on_painted(self, region_id: int, _box: object) -> None:
+        """Masses are summed over one region, and the gallery's over the target: the others may be painted."""
+        if region_id in (self._place_id(), self._model.target_region_id):
+            self._frame.request()
+
     def keeps(self, record: RunRecord) -> bool:
         """Whether the worker that is there wrote this run, and so keeps its attention."""
-        return record.job is not None and record.worker == self._desk.jobs.worker
+        return record.job is not None and record.worker == self._jobs.worker
 
     def _show_nothing(self, why: str) -> None:
-        model = self._desk.model
+        model = self._model
         self._map.want(None)
         self._mass.want(None)
         self._gallery.want(None)
@@ -177,7 +184,7 @@ class MapQuestions:
     # The map
 
     def _refresh_map(self, record: RunRecord, steps: tuple[int, ...]) -> None:
-        model = self._desk.model
+        model = self._model
         hovered = model.hovered_head
         heads = (hovered,) if hovered is not None else model.chosen.heads
         self._label = _label(model.hovered_head, model.chosen, record, steps)
@@ -198,19 +205,19 @@ class MapQuestions:
             self._show_map(values, key[2])
 
     def _show_no_map(self, why: str) -> None:
-        before = self._desk.model.map
+        before = self._model.map
         if before.values_P is not None or before.label != why:
-            self._desk.model.map = MapView(label=why)
+            self._model.map = MapView(label=why)
 
     def _show_map(self, values_P: NDArray[np.float32], heads: tuple[Head, ...]) -> None:
-        before, label = self._desk.model.map, self._label
+        before, label = self._model.map, self._label
         if (
             (before.label, before.heads) == (label, heads)
             and before.values_P is not None
             and np.array_equal(before.values_P, values_P)
         ):
             return
-        self._desk.model.map = MapView.of(values_P, label, heads)
+        self._model.map = MapView.of(values_P, label, heads)
 
     # Which heads look here?
 
@@ -218,29 +225,36 @@ class MapQuestions:
         tokens_P = self._place_tokens()
         if tokens_P is None or not tokens_P.size or not can_ask or record.job is None:
             self._mass.want(None)
-            self._desk.model.live_mass_LH = None
+            self._model.live_mass_LH = None
             return
         self._mass.want((record.job, steps, tokens_P.astype(np.int64).tobytes()))
 
     def _place_tokens(self) -> NDArray[np.int64] | None:
         """The image tokens that the head grid asks about; None while it shows a ranking."""
-        model = self._desk.model
-        if model.grid_metric == "look_here" and model.look_at is not None:
-            look_at: LookAt = model.look_at
-            return look_at.tokens_P if look_at.region_id is None else model.cells_of(look_at.region_id)
+        model = self._model
         if model.grid_metric == "ranking":
             return None
-        region_id = model.active_region_id if model.active_region_id is not None else model.target_region_id
-        return model.cells_of(region_id)
+        if model.grid_metric == "look_here" and model.look_at is not None and model.look_at.region_id is None:
+            return model.look_at.tokens_P
+        return model.cells_of(self._place_id())
+
+    def _place_id(self) -> int | None:
+        """The region that the head grid asks about; None while it asks about none."""
+        model = self._model
+        if model.grid_metric == "ranking":
+            return None
+        if model.grid_metric == "look_here" and model.look_at is not None:
+            return model.look_at.region_id
+        return model.active_region_id if model.active_region_id is not None else model.target_region_id
 
     def _on_mass(self, key: MassKey, values: NDArray[np.float32] | None, why: str) -> None:
-        self._desk.model.live_mass_LH = values
+        self._model.live_mass_LH = values
 
     # The gallery
 
     def gallery_heads(self) -> tuple[Head, ...]:
         """The chosen heads, or all where none is chosen, best of the ranking first, as many as wanted."""
-        model = self._desk.model
+        model = self._model
         wanted = model.gallery_choice
         order = model.ranking.order() if model.ranking is not None else ()
         if wanted.heads == "best" or not len(model.chosen):
@@ -253,12 +267,12 @@ class MapQuestions:
         heads = self.gallery_heads()
         if not heads or not can_ask or record.job is None:
             self._gallery.want(None)
-            self._desk.model.gallery = ()
+            self._model.gallery = ()
             return
         self._gallery.want((record.job, steps, heads))
 
     def _on_gallery(self, key: MapKey, values: NDArray[np.float32] | None, why: str) -> None:
-        model = self._desk.model
+        model = self._model
         if values is None:
             model.gallery = ()
             return

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking
@@ -23,13 +24,16 @@ from gazeviz.domain.messages import (
     RankingsFinished,
     StripsSource,
 )
+from gazeviz.store import SessionStore
 
 
 class Discovery:
     """Measures rankings, one measurement at a time."""
 
-    def __init__(self, desk: Desk, on_idle: Callable[[], None]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: SessionModel, log: SessionStore, jobs: Jobs, on_idle: Callable[[], None]
+    ) -> None:
+        self._model, self._log, self._jobs = model, log, jobs
         self._on_idle = on_idle
         self._job: int | None = None
         self._measured: dict[str, tuple[int, int]] = {}
@@ -42,21 +46,19 @@ class Discovery:
     def begin(self, strips: StripsSource, by: tuple[str, ...]) -> None:
         """Measure the rankings of these names; the first one is shown."""
         self._measured = {}
-        self._job = self._desk.jobs.ask(lambda job: Discover(job, strips, by), self._on_event)
-        self._desk.model.progress = WorkProgress(0, 0, "Preparing the strips")
-        self._desk.model.measured_rankings = by
+        self._job = self._jobs.ask(lambda job: Discover(job, strips, by), self._on_event)
+        self._model.progress = WorkProgress(0, 0, "Preparing the strips")
+        self._model.measured_rankings = by
 
     def cancel(self) -> None:
         """Stop measuring."""
         if self._job is not None:
-            self._desk.jobs.tell(Cancel(self._job))
+            self._jobs.tell(Cancel(self._job))
 
     def _on_event(self, event: JobEvent) -> None:
         match event:
             case JobProgress():
-                self._desk.model.progress = WorkProgress(
-                    event.done, event.total, event.text, event.seconds_left
-                )
+                self._model.progress = WorkProgress(event.done, event.total, event.text, event.seconds_left)
             case RankingPartial():
                 self._take_partial(event)
             case RankingsFinished():
@@ -66,10 +68,10 @@ class Discovery:
                 self._end()
             case Failed():
                 self._end()
-                notices.fail(self._desk.model, event, "discovery")
+                notices.fail(self._model, event, "discovery")
 
     def _take_partial(self, event: RankingPartial) -> None:
-        model = self._desk.model
+        model = self._model
         self._measured[event.name] = event.done, event.total
         first = len(self._measured) == 1
         model.put_partial_ranking(HeadRanking(event.name, event.scores_LH))
@@ -77,7 +79,7 @@ class Discovery:
             model.ranking_name = event.name
 
     def _take(self, rankings: dict[str, HeadRanking]) -> None:
-        model = self._desk.model
+        model = self._model
         model.put_rankings(rankings)
         if model.ranking_name not in rankings:
             model.ranking_name = next(iter(rankings))
@@ -87,13 +89,13 @@ class Discovery:
             self._write_down(ranking, fingerprint)
 
     def _write_down(self, ranking: HeadRanking, fingerprint: str) -> None:
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.ranking_saved(ranking, fingerprint)
+        with notices.shown(self._model, "log"):
+            self._log.ranking_saved(ranking, fingerprint)
 
     def _end(self) -> None:
         """Close the job; partial results that no complete one will replace get a name of their own."""
         self._job = None
-        model = self._desk.model
+        model = self._model
         model.progress = None
         model.measured_rankings = ()
         partials = model.drop_partial_rankings()

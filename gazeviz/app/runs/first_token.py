@@ -12,11 +12,13 @@ from typing import Final
 from PySide6.QtCore import QTimer
 
 from gazeviz.app.runs.runner import SpecMaker, close_record, create_record, loss_message, take_step
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import Failed, Generate, GenerateSpec, JobCancelled, RunFinished, StepArrived
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 DELAY_MS: Final = 300
 """Long enough that a sentence being typed is not asked about at every letter."""
@@ -25,16 +27,17 @@ DELAY_MS: Final = 300
 class FirstTokenPreview:
     """Takes glances; `may_look` says whether the worker is free for one."""
 
-    def __init__(self, desk: Desk, may_look: Callable[[], bool]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: SessionModel, log: SessionStore, jobs: Jobs, may_look: Callable[[], bool]
+    ) -> None:
+        self._model, self._log, self._jobs = model, log, jobs
         self._may_look = may_look
-        self._specs = SpecMaker(desk)
+        self._specs = SpecMaker(model)
         self._running: RunRecord | None = None
-        self._timer = QTimer(desk.model)
+        self._timer = QTimer(model)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self._look)
-        model = desk.model
         for signal in (model.prompt_changed, model.grid_changed, model.model_changed, model.worker_changed):
             signal.connect(self.request)
 
@@ -51,23 +54,23 @@ class FirstTokenPreview:
         if not self._is_due():
             return
         try:
-            record = self._running = create_record(self._desk, self._specs.glance())
+            record = self._running = create_record(self._model, self._log, self._specs.glance())
         except UserError:
             return  # a run would say why; a glance is nothing that anybody has asked for
-        record.worker = self._desk.jobs.worker
-        record.job = self._desk.jobs.ask(
+        record.worker = self._jobs.worker
+        record.job = self._jobs.ask(
             lambda job: Generate(job, record.spec), lambda event: self._on_event(record, event)
         )
-        before = self._desk.model.glance_run_id
-        self._desk.model.show_run("glance", record)
+        before = self._model.glance_run_id
+        self._model.show_run("glance", record)
         if before is not None:
-            self._desk.model.forget_run(before)
+            self._model.forget_run(before)
 
     def _is_due(self) -> bool:
         """Whether there is everything to look with, nothing else to look at, and no glance like it."""
         if self._running is not None or not self._may_look():
             return False
-        model, worker = self._desk.model, self._desk.jobs.worker
+        model, worker = self._model, self._jobs.worker
         shown = [model.run_of(side) for side in ("steered", "baseline")]
         if any(record and record.steps and (record.logged or record.worker == worker) for record in shown):
             return False
@@ -81,19 +84,19 @@ class FirstTokenPreview:
     def _on_event(self, record: RunRecord, event: JobEvent) -> None:
         match event:
             case StepArrived():
-                take_step(self._desk, record, event)
+                take_step(self._model, self._log, record, event)
             case RunFinished():
                 self._running = None
-                close_record(self._desk, record, "done", summary=event.run)
+                close_record(self._model, self._log, record, "done", summary=event.run)
             case JobCancelled():
                 self._running = None
-                close_record(self._desk, record, "cancelled")
+                close_record(self._model, self._log, record, "cancelled")
             case Failed():
                 self._running = None
-                close_record(self._desk, record, "failed", message=event.sentence)
+                close_record(self._model, self._log, record, "failed", message=event.sentence)
             case WorkerEnded():
                 self._running = None
-                close_record(self._desk, record, "lost", message=loss_message(event, record))
+                close_record(self._model, self._log, record, "lost", message=loss_message(event, record))
             case _:
                 return
         if record.ended:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from gazeviz.app.runs.presets import recommended_heads, recommended_steering
 from gazeviz.app.runs.readiness import LOADING
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
-from gazeviz.app.session.values import SteeringSettings, WorkProgress
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import WorkProgress
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import (
@@ -24,61 +26,9 @@ from gazeviz.domain.messages import (
     ModelForgotten,
     ModelInfo,
     ModelLoaded,
-    Recommended,
 )
-from gazeviz.domain.steering import Scope
 from gazeviz.errors import UserError
-
-# How a model is steered before anybody has chosen otherwise: as its own folder recommends.
-#
-# Knows no worker and no widget.
-
-
-FEWEST_CHOSEN: Final = 12
-DEFAULT_SHARE: Final = 12
-"""Where a ranking comes without a number, one head in so many is chosen, as the published 100 of 1152; small
-grids need a larger part."""
-
-
-def recommended_heads(info: ModelInfo | None, *, moving: bool = False) -> HeadSet:
-    """The heads that the model's folder recommends; UserError where it ranks none.
-
-    moving: for narrations whose target moves.
-    """
-    if info is None:
-        raise UserError("No model is loaded.", next_step="Load a model first.")
-    ranking = recommended_ranking(info, moving=moving)
-    if ranking is None:
-        raise UserError(
-            f"{info.name} comes without a ranking of its heads.",
-            next_step="Measure one on strips, or import a ranking file.",
-        )
-    n_heads, advice = len(ranking.order()), _advice(info, moving)
-    n = advice.n if advice else max(FEWEST_CHOSEN, round(n_heads / DEFAULT_SHARE))
-    return ranking.top(min(n, n_heads))
-
-
-def recommended_ranking(info: ModelInfo, *, moving: bool = False) -> HeadRanking | None:
-    """The ranking whose best heads are recommended; None where the model comes without one."""
-    advice = _advice(info, moving)
-    return info.rankings.get(advice.ranking, info.default_ranking) if advice else info.default_ranking
-
-
-def recommended_steering(info: ModelInfo, scope: Scope, *, moving: bool = False) -> SteeringSettings:
-    """Mode, strength and rows that the model's folder recommends, else the usual ones.
-
-    scope: the rows of what is asked, where the folder names none for it.
-    """
-    advice = _advice(info, moving)
-    if advice is None:
-        return SteeringSettings(scope=scope)
-    named = advice.scope if not moving or advice is info.recommended_moving else None
-    return SteeringSettings(advice.mode, advice.strength, advice.alpha, named or scope)
-
-
-def _advice(info: ModelInfo, moving: bool) -> Recommended | None:
-    return (info.recommended_moving if moving else None) or info.recommended
-
+from gazeviz.store import SessionStore
 
 STOPPING: Final = "Stopping"
 """What the worker is doing between a request to cancel and the moment that it hears it."""
@@ -89,8 +39,10 @@ _RECOVERED: Final = "A new worker has started; the session is intact."
 class ModelLoader:
     """Loads models."""
 
-    def __init__(self, desk: Desk, on_loaded: Callable[[], None]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: SessionModel, log: SessionStore, jobs: Jobs, on_loaded: Callable[[], None]
+    ) -> None:
+        self._model, self._log, self._jobs = model, log, jobs
         self._on_loaded = on_loaded
         self._wanted: LoadModel | None = None
         self._current: LoadModel | None = None
@@ -129,10 +81,10 @@ class ModelLoader:
         if wanted is None:
             return
         if self._job is not None:
-            self._desk.jobs.tell(Cancel(self._job))
+            self._jobs.tell(Cancel(self._job))
         self._cancelling = False
-        self._desk.model.progress = WorkProgress(0, 0, "Waiting for the worker")
-        self._job = self._desk.jobs.ask(
+        self._model.progress = WorkProgress(0, 0, "Waiting for the worker")
+        self._job = self._jobs.ask(
             lambda job: LoadModel(job, wanted.source, wanted.device, wanted.dtype), self._on_event
         )
 
@@ -140,8 +92,8 @@ class ModelLoader:
         """Stop loading; the model before is still there unless it had to make room."""
         if self._job is not None:
             self._cancelling = True
-            self._desk.model.progress = WorkProgress(0, 0, STOPPING)
-            self._desk.jobs.tell(Cancel(self._job))
+            self._model.progress = WorkProgress(0, 0, STOPPING)
+            self._jobs.tell(Cancel(self._job))
 
     def note_loss(self) -> None:
         """The worker is gone with its model; what is shown of it stays, for it will be loaded again."""
@@ -162,7 +114,7 @@ class ModelLoader:
 
         One that is being loaded, or loaded again for a new worker, does not take its place any more.
         """
-        model, here = self._desk.model, self._in_worker
+        model, here = self._model, self._in_worker
         self._shows_logged = True
         changed = info.fingerprint != self._fingerprint
         if changed:
@@ -185,9 +137,7 @@ class ModelLoader:
             return
         match event:
             case JobProgress() if not self._cancelling:
-                self._desk.model.progress = WorkProgress(
-                    event.done, event.total, event.text, event.seconds_left
-                )
+                self._model.progress = WorkProgress(event.done, event.total, event.text, event.seconds_left)
             case ModelLoaded():
                 self._end()
                 self._take(event.info)
@@ -197,20 +147,20 @@ class ModelLoader:
             case Failed():
                 self._end()
                 self._wanted = self._current
-                notices.fail(self._desk.model, event, "model")
+                notices.fail(self._model, event, "model")
 
     def _end(self) -> None:
         self._job = None
         self._cancelling = False
-        model = self._desk.model
+        model = self._model
         model.progress = None
         if model.notice is not None and (model.notice.sentence, model.notice.next_step) == LOADING:
             model.notice = None
 
     def _forget(self) -> None:
         if self.loaded:
-            self._desk.model.model_info = None
-            self._desk.model.set_grid(None, None)
+            self._model.model_info = None
+            self._model.set_grid(None, None)
         self._in_worker = self._current = None
 
     def _take(self, info: ModelInfo) -> None:
@@ -218,9 +168,9 @@ class ModelLoader:
         self.losses_in_a_row = 0
         self._in_worker = info
         self._current = self._wanted
-        model = self._desk.model
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.save_model(info)
+        model = self._model
+        with notices.shown(self._model, "log"):
+            self._log.save_model(info)
         if self._shows_logged and not self.loaded:
             return
         if info.fingerprint != self._fingerprint:
@@ -233,7 +183,7 @@ class ModelLoader:
 
     def _make_new(self, info: ModelInfo) -> None:
         """Another model: nothing that was said about the heads of the last one holds."""
-        model = self._desk.model
+        model = self._model
         model.forget_rankings()
         model.hovered_head = None
         for side in ("steered", "baseline", "glance"):
@@ -243,7 +193,7 @@ class ModelLoader:
         rankings = first | dict(info.rankings) | first
         for ranking in rankings.values():
             with notices.shown(model, "log"):
-                self._desk.log.ranking_saved(ranking, info.fingerprint)
+                self._log.ranking_saved(ranking, info.fingerprint)
         if rankings:
             model.put_rankings(rankings)
         model.chosen = self._first_choice(info)
@@ -254,7 +204,7 @@ class ModelLoader:
         """What the model recommends; else what is chosen, if it has these heads."""
         if info.default_ranking is not None:
             return recommended_heads(info)
-        chosen = self._desk.model.chosen
+        chosen = self._model.chosen
         try:
             chosen.check(info.shape_LH)
         except UserError:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PySide6.QtCore import QObject, Qt, Signal
 
-from gazeviz.app.editing.editor import panel_list
+from gazeviz.app.editing.editor import RegionEditor, panel_list
 from gazeviz.app.editing.regions import PackedRegion
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import MapView, Picture
@@ -34,6 +34,7 @@ from gazeviz.errors import UserError
 from gazeviz.imaging import SUFFIXES as SUFFIXES
 from gazeviz.imaging import open_encoded, open_picture, panel_strip, stretched
 from gazeviz.resources import resource_path
+from gazeviz.store import SessionStore
 from gazeviz.user_paths import user_path
 
 # Pictures for the screen: from a file, the clipboard, a folder of panels, or those that ship with gazeviz.
@@ -185,10 +186,18 @@ class PictureOpener(QObject):
 
     _decoded = Signal(int, object)  # number of the request; Picture or UserError
 
-    def __init__(self, desk: Desk, is_loaded: Callable[[], bool], before_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        model: SessionModel,
+        log: SessionStore,
+        jobs: Jobs,
+        editor: RegionEditor,
+        is_loaded: Callable[[], bool],
+        before_change: Callable[[], None],
+    ) -> None:
         """before_change: called before another picture is shown, to stop what concerns the last one."""
-        super().__init__(desk.model)
-        self._desk = desk
+        super().__init__(model)
+        self._model, self._log, self._jobs, self._editor = model, log, jobs, editor
         self._is_loaded, self._before_change = is_loaded, before_change
         self._pool = ThreadPoolExecutor(1, "picture decoder")
         self._latest = 0
@@ -222,27 +231,27 @@ class PictureOpener(QObject):
 
     def show(self, picture: Picture) -> None:
         """Show a decoded picture, with the regions that it had before or else its panels."""
-        model = self._desk.model
+        model = self._model
         same = model.picture is not None and model.picture.sha256 == picture.sha256
         if not same:
             self._before_change()
             self._put_regions_aside()
         model.picture = picture
         with notices.shown(model, "log"):
-            self._desk.log.save_picture(picture.source, picture.size_px, picture.layout, picture.captions)
+            self._log.save_picture(picture.source, picture.size_px, picture.layout, picture.captions)
         if not same:
             self._begin_anew(picture)
         self.lay_out()
 
     def lay_out(self) -> None:
         """Have the worker lay the picture out for its model; without effect where there is none."""
-        picture = self._desk.model.picture
+        picture = self._model.picture
         if picture is None or not self._is_loaded():
             return
         notices.attempt(
-            self._desk.model,
-            lambda: self._desk.jobs.ask(
-                lambda job: OpenPicture(job, self._sendable(picture.source), self._desk.model.max_image_tok),
+            self._model,
+            lambda: self._jobs.ask(
+                lambda job: OpenPicture(job, self._sendable(picture.source), self._model.max_image_tok),
                 lambda event: self._on_event(picture, event),
             ),
             "picture",
@@ -259,22 +268,22 @@ class PictureOpener(QObject):
         if number != self._latest:
             return
         if isinstance(outcome, UserError):
-            notices.refuse(self._desk.model, outcome, "picture")
+            notices.refuse(self._model, outcome, "picture")
         else:
-            self._desk.model.notice = None
+            self._model.notice = None
             self.show(outcome)
             if outcome.note:
-                notices.say(self._desk.model, "info", outcome.note, "", about="picture")
+                notices.say(self._model, "info", outcome.note, "", about="picture")
 
     def _on_event(self, picture: Picture, event: JobEvent) -> None:
-        model = self._desk.model
+        model = self._model
         if model.picture is None or model.picture.sha256 != picture.sha256 or not self._is_loaded():
             return  # of another picture, or as another model takes it
         match event:
             case PicturePrepared():
                 model.set_grid(event.grid, event.fed_pixels_HW3)
             case Failed():
-                notices.fail(self._desk.model, event, "picture")
+                notices.fail(self._model, event, "picture")
 
     def _sendable(self, source: PictureSource) -> PictureSource:
         """The source, by way of a file where its bytes are too many for a message."""
@@ -295,9 +304,9 @@ class PictureOpener(QObject):
 
     def _begin_anew(self, picture: Picture) -> None:
         """Another picture: its own regions, no undo across pictures, nothing of the last one's runs."""
-        model = self._desk.model
-        self._desk.editor.abort_stroke()
-        self._desk.editor.undo_stack.clear()
+        model = self._model
+        self._editor.abort_stroke()
+        self._editor.undo_stack.clear()
         for side in ("steered", "baseline", "glance"):
             model.show_run(side, None)
         model.set_grid(None, None)
@@ -314,7 +323,7 @@ class PictureOpener(QObject):
         model.note_regions()
 
     def _put_regions_aside(self) -> None:
-        model = self._desk.model
+        model = self._model
         if model.picture is None:
             return
         self._put_aside[model.picture.sha256] = tuple(map(PackedRegion.of, model.regions))

@@ -41,12 +41,17 @@ LOADING: Final = ("The model is being loaded.", "Wait until it has loaded.")
 OTHER_MODEL: Final = "The model of the run on screen is not loaded."
 
 
-def reasons(model: SessionModel) -> tuple[SignalInstance, ...]:
+def reasons(model: SessionModel, which: Which = "both") -> tuple[SignalInstance, ...]:
     """Signals after which `readiness` may be another; one more, `worker_changed`, comes with every run."""
+    for_any = (
+        model.model_changed, model.picture_changed, model.grid_changed,
+        model.prompt_changed, model.generation_changed, model.ranking_changed,
+    )  # fmt: skip
+    if which == "baseline":
+        return for_any
     return (
-        model.model_changed, model.picture_changed, model.grid_changed, model.regions_changed,
-        model.region_painted, model.target_changed, model.rule_changed, model.chosen_changed,
-        model.prompt_changed, model.generation_changed, model.schedule_changed, model.ranking_changed,
+        *for_any, model.regions_changed, model.region_filled, model.target_changed, model.rule_changed,
+        model.chosen_changed, model.schedule_changed,
     )  # fmt: skip
 
 

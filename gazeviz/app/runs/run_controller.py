@@ -13,22 +13,20 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QUndoStack
 
-from gazeviz.app.editing.coco_files import WhichPicture
 from gazeviz.app.editing.editor import HeadChooser, RegionEditor
-from gazeviz.app.editing.found_regions import FoundRegions
-from gazeviz.app.editing.region_files import RegionForm, read_regions, write_regions
+from gazeviz.app.editing.region_files import RegionForm, write_regions
 from gazeviz.app.history.region_log import RegionLog
 from gazeviz.app.history.reopening import LoggedView, Reopening
 from gazeviz.app.runs.attention_queries import MapQuestions
 from gazeviz.app.runs.discovery import Discovery
 from gazeviz.app.runs.first_token import FirstTokenPreview
 from gazeviz.app.runs.model_loader import ModelLoader
-from gazeviz.app.runs.picture_opener import Decode, PictureOpener, panel_folder, picture_data, picture_file
+from gazeviz.app.runs.picture_opener import PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
+from gazeviz.app.runs.region_import import RegionImport
 from gazeviz.app.runs.runner import Runner, SpecMaker, Which, loss_sentence
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent, Jobs
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import LookAt, RunRecord, WorkerState
@@ -61,8 +59,8 @@ NAME = "Spotlight"
 class Spotlight:
     """Moves the target of the steered run that is under way."""
 
-    def __init__(self, desk: Desk, runner: Runner) -> None:
-        self._desk, self._runner = desk, runner
+    def __init__(self, model: SessionModel, runner: Runner) -> None:
+        self._model, self._runner = model, runner
         self._lit: bytes | None = None
         self._waiting: Region | None = None
         self._sent_since_step = False
@@ -74,7 +72,7 @@ class Spotlight:
 
     def point(self, x_px: float, y_px: float, diameter_px: float) -> None:
         """Light a disc; between cells and outside the picture the light stays where it was."""
-        model = self._desk.model
+        model = self._model
         if model.grid is None or self._runner.steered is None:
             return
         radius = diameter_px / 2
@@ -104,7 +102,7 @@ class Spotlight:
         if region is None or self._sent_since_step or self._runner.steered is None:
             return
         self._waiting, self._sent_since_step = None, True
-        notices.attempt(self._desk.model, lambda: self._runner.retarget(region), "target")
+        notices.attempt(self._model, lambda: self._runner.retarget(region), "target")
 
 
 MakeBackend: TypeAlias = Callable[[Listener], Backend]
@@ -116,8 +114,9 @@ MAX_LOSSES_IN_A_ROW: Final = 5
 class RunController(QObject):
     """What the window calls.
 
-    editor: regions and strokes; its calls raise UserErrors, see `attempt`.
+    editor: regions and strokes; its calls raise UserErrors, see `notices.attempt`.
     heads: choosing heads; its calls raise UserErrors, too.
+    runs, loader, pictures, discovery, maps: what is under way of each kind, and how it is stopped.
     """
 
     _heard = Signal(object)
@@ -132,61 +131,50 @@ class RunController(QObject):
         super().__init__(parent)
         self.model = model
         self.editor = RegionEditor(model)
-        self.ask_which_picture: Callable[[tuple[str, ...]], str] | None = None
-        """Asks a person which picture of a COCO file is meant; "" for none. The window sets it."""
-        self._desk = Desk(model, log if log is not None else SessionStore.temporary(), Jobs(), self.editor)
-        self.heads = HeadChooser(self._desk)
-        self._loader = ModelLoader(self._desk, lambda: self._pictures.lay_out())  # noqa: PLW0108 - made later
-        self._pictures = PictureOpener(self._desk, lambda: self._loader.loaded, self._leave_picture)
+        self.log = log = log if log is not None else SessionStore.temporary()
+        """The log of everything that is done."""
+        self._jobs = jobs = Jobs()
+        self.heads = HeadChooser(model, log, self.editor)
+        self.region_import = RegionImport(model, self.editor)
+        self.loader = ModelLoader(model, log, jobs, lambda: self.pictures.lay_out())  # noqa: PLW0108 - made later
+        self.pictures = PictureOpener(
+            model, log, jobs, self.editor, lambda: self.loader.loaded, self._leave_picture
+        )
         self._settling = model.frames.part(self, self._settle)
-        self._runner = Runner(self._desk, self._settling.request)
-        self._discovery = Discovery(self._desk, self._settle)
-        self._glance = FirstTokenPreview(self._desk, self._is_free)
-        self._reopening = Reopening(self._desk, self._loader, self._pictures, lambda: self.busy)
-        self._maps = MapQuestions(self._desk)
-        self._specs = SpecMaker(self._desk)
-        self._spotlight = Spotlight(self._desk, self._runner)
+        self.runs = Runner(model, log, jobs, self._settling.request)
+        self.discovery = Discovery(model, log, jobs, self._settle)
+        self._glance = FirstTokenPreview(model, log, jobs, self._is_free)
+        self._reopening = Reopening(model, self.editor, self.loader, self.pictures, lambda: self.busy)
+        self.maps = MapQuestions(model, jobs)
+        self._specs = SpecMaker(model)
+        self._spotlight = Spotlight(model, self.runs)
         self._gave_up = self._ready = self._closed = self._reached = False
         self._unready_losses = 0
         self.place: str | None = None
         """Where the worker runs: None is this computer, else an address (see `go_to`)."""
         self._backend = make_backend(self._heard.emit)
-        self._desk.jobs.send_through(self._backend.send)
+        self._jobs.send_through(self._backend.send)
         self._heard.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
-        self._region_log = RegionLog(self._desk)
+        self._region_log = RegionLog(model, log, self.editor)
         self.versions: dict[str, str] = {}
-
-    @property
-    def undo_stack(self) -> QUndoStack:
-        """Everything that can be undone."""
-        return self.editor.undo_stack
-
-    @property
-    def log(self) -> SessionStore:
-        """The log of everything that is done."""
-        return self._desk.log
 
     @property
     def busy(self) -> bool:
         """Whether closing the app now would end something that somebody waits for."""
-        return self._runner.active or self._discovery.active
+        return self.runs.active or self.discovery.active
 
     @property
-    def running(self) -> bool:
-        """Whether a run is under way or queued."""
-        return self._runner.active
-
-    def attempt(self, action: Callable[[], object], about: str = "") -> bool:
-        """Do something; a UserError becomes a notice. Returns whether it was done."""
-        return notices.attempt(self._desk.model, action, about)
+    def regions_unsaved(self) -> bool:
+        """Whether painted regions have still to be written down."""
+        return self._region_log.pending
 
     # The worker
 
     def start(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Open a session of the log, begin a worker and load a model (source None: the built-in one)."""
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.open_session()
-        self._loader.want(source, device, dtype)
+        with notices.shown(self.model, "log"):
+            self.log.open_session()
+        self.loader.want(source, device, dtype)
         self._start_worker()
 
     def shutdown(self) -> None:
@@ -197,25 +185,26 @@ class RunController(QObject):
         if self._closed:
             return
         self._closed = True
-        for part in (self._glance, self._maps):
+        for part in (self._glance, self.maps):
             part.stop()
         self._region_log.close()
-        self._pictures.close()
+        self.pictures.close()
+        self.region_import.close()
         self._backend.stop()
         self._heard.disconnect(self._on_event)
-        self._desk.jobs.cancel_all()
-        with notices.shown(self._desk.model, "log"):
-            self._desk.log.close()
+        self._jobs.cancel_all()
+        with notices.shown(self.model, "log"):
+            self.log.close()
 
     def restart_worker(self) -> None:
         """End the worker if there is one, and begin another with the same model and picture."""
         self._gave_up = False
-        wanted = self._loader.wanted
-        self._desk.jobs.cancel_all()
+        wanted = self.loader.wanted
+        self._jobs.cancel_all()
         self._spotlight.end()
-        self._loader.note_loss()
+        self.loader.note_loss()
         if wanted is not None:
-            self._loader.want(wanted.source, wanted.device, wanted.dtype)
+            self.loader.want(wanted.source, wanted.device, wanted.dtype)
         self._start_worker()
 
     def go_to(self, place: str | None) -> bool:
@@ -223,7 +212,7 @@ class RunController(QObject):
 
         It has no model yet. Returns whether it was begun, else a notice says why not.
         """
-        return self.attempt(lambda: self._go_to(place), "worker")
+        return notices.attempt(self.model, lambda: self._go_to(place), "worker")
 
     def ask_models(self, on_listed: Callable[[ModelsListed], object]) -> None:
         """Ask which models and devices there are where the worker runs."""
@@ -232,9 +221,9 @@ class RunController(QObject):
             if isinstance(event, ModelsListed):
                 on_listed(event)
             elif isinstance(event, Failed):
-                notices.fail(self._desk.model, event, "model")
+                notices.fail(self.model, event, "model")
 
-        self._desk.jobs.ask(AskModels, on_event)
+        self._jobs.ask(AskModels, on_event)
 
     @property
     def reached(self) -> bool:
@@ -249,18 +238,14 @@ class RunController(QObject):
 
     def load_model(self, source: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
-        self._runner.stop()
-        self._discovery.cancel()
-        self._loader.want(source, device, dtype)
+        self.runs.stop()
+        self.discovery.cancel()
+        self.loader.want(source, device, dtype)
         if self._ready:
-            self._loader.load()
+            self.loader.load()
         elif self._gave_up:
             self.restart_worker()
         self._settle()
-
-    def cancel_loading(self) -> None:
-        """Stop loading."""
-        self._loader.cancel()
 
     def open_picture(
         self, path: str | Path, layout: Layout | None = None, captions: tuple[str, ...] = ()
@@ -268,66 +253,58 @@ class RunController(QObject):
         """Open a picture file, or a folder of panels as a strip; layout None: as its gutters show."""
         path = Path(path)
         if path.is_dir():
-            self._pictures.open(lambda: panel_folder(path))
+            self.pictures.open(lambda: panel_folder(path))
         else:
-            self._pictures.open(lambda: picture_file(path, layout, captions))
+            self.pictures.open(lambda: picture_file(path, layout, captions))
 
     def open_picture_data(self, data: bytes, name: str = "Pasted picture") -> None:
         """Open an encoded picture that is not a file."""
-        self._pictures.open(lambda: picture_data(data, name))
-
-    def open_decoded(self, decode: Decode) -> None:
-        """Open whatever a function makes in another thread."""
-        self._pictures.open(decode)
+        self.pictures.open(lambda: picture_data(data, name))
 
     def allow_image_tokens(self, max_tok: int | None) -> None:
         """Let the picture cost more image tokens than is usual (None: as many as is usual)."""
         if max_tok != self.model.max_image_tok:
             self.model.max_image_tok = max_tok
-            self._runner.stop()
-            self._pictures.lay_out()
+            self.runs.stop()
+            self.pictures.lay_out()
 
     def apply_layout(self, layout: Layout | None) -> None:
         """Make a layout's panels regions; None: no panels."""
-        self.attempt(lambda: self.editor.apply_layout(layout), "picture")
+        notices.attempt(self.model, lambda: self.editor.apply_layout(layout), "picture")
 
     # Runs
 
     def run(self, which: Which = "both") -> None:
         """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
         self.model.notice = None
-        self.attempt(lambda: self._begin(lambda: self._runner.run(which)), "run")
+        notices.attempt(self.model, lambda: self._begin(lambda: self.runs.run(which)), "run")
         self._settle()
 
     def repeat(self, spec: GenerateSpec) -> RunRecord | None:
         """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
-        begun = self.attempt(lambda: self._begin(lambda: self._runner.repeat(spec)), "run")
+        begun = notices.attempt(self.model, lambda: self._begin(lambda: self.runs.repeat(spec)), "run")
         self._settle()
         return self.model.run_of(spec.side) if begun else None
 
     def reopen(self, view: LoggedView) -> bool:
         """Show a logged run as it was; returns whether it is shown, else a notice says why not."""
-        shown = self.attempt(lambda: self._reopening.show(view), "log")
+        shown = notices.attempt(self.model, lambda: self._reopening.show(view), "log")
         self._settle()
         return shown
 
-    def stop(self) -> None:
-        """Stop runs within a token; without effect where there is none."""
-        self._runner.stop()
-
     def run_or_stop(self) -> None:
         """Stop what is running, or run: what Space and the run button mean."""
-        if self.running:
-            self.stop()
+        if self.runs.active:
+            self.runs.stop()
         else:
             self.run()
 
     def retarget(self, region_id: int | None) -> None:
         """Make a region the target (None: none); a steered run under way follows with its next token."""
-        if self._runner.steered is None:
+        if self.runs.steered is None:
             self.model.target_region_id = region_id
             return
-        if self.attempt(lambda: self._runner.retarget(self._specs.target(region_id)), "target"):
+        if notices.attempt(self.model, lambda: self.runs.retarget(self._specs.target(region_id)), "target"):
             self.model.target_region_id = region_id
 
     def spotlight(self, x_px: float, y_px: float, diameter_px: float) -> None:
@@ -336,12 +313,12 @@ class RunController(QObject):
 
     def end_spotlight(self) -> None:
         """Let the run go back to its target region, or without one to what was laid out beforehand."""
-        record = self._runner.steered
+        record = self.runs.steered
         if not self._spotlight.end() or record is None:
             return
         planned = record.spec.steering.target_at(len(record.steps)) if record.spec.steering else None
         if self.model.target_region_id is None:
-            self.attempt(lambda: self._runner.retarget(planned), "target")
+            notices.attempt(self.model, lambda: self.runs.retarget(planned), "target")
         else:
             self.retarget(self.model.target_region_id)
 
@@ -349,16 +326,8 @@ class RunController(QObject):
 
     def discover(self, strips: StripsSource, by: tuple[str, ...] = ("mass",)) -> None:
         """Measure head rankings on strips; the first one is shown as it fills in."""
-        self.attempt(lambda: self._discover(strips, by), "discovery")
+        notices.attempt(self.model, lambda: self._discover(strips, by), "discovery")
         self._settle()
-
-    def cancel_discovery(self) -> None:
-        """Stop measuring; what was measured stays, under a name that says how much it was."""
-        self._discovery.cancel()
-
-    def keeps_attention(self, record: RunRecord) -> bool:
-        """Whether the worker that is there wrote this run, so that any head can still be asked about it."""
-        return self._maps.keeps(record)
 
     def look_at_region(self, region_id: int) -> None:
         """Ask which heads look at a region, at the tokens that are shown."""
@@ -376,37 +345,12 @@ class RunController(QObject):
     # Files of regions
 
     def import_regions(self, paths: Sequence[str | Path], entry: str = "") -> None:
-        """Add the regions of PNG masks, labelme and COCO files in one undo step.
+        """Add the regions of PNG masks, labelme and COCO files in one undo step, once they are read.
 
         entry: the picture's name in a COCO file of several, where its own does not tell.
         """
-        picture = self.model.picture
-        if picture is None:
-            notices.say(
-                self._desk.model, "error", "There is no picture.", "Open its picture first.", about="regions"
-            )
-            return
         files = [Path(path) for path in paths]
-        named = picture.source.path or picture.name
-        found = FoundRegions()
-
-        def read() -> None:
-            nonlocal found
-            try:
-                found = read_regions(files, picture.size_px, named, entry)
-            except WhichPicture as several:
-                meant = self.ask_which_picture(several.names) if self.ask_which_picture and not entry else ""
-                if not meant:
-                    raise
-                found = read_regions(files, picture.size_px, named, meant)
-            self.editor.add_regions(found.needed(files[0].name).regions)
-
-        if self.attempt(read, "regions") and found.left_out:
-            n = len(found.regions)
-            notices.say(self._desk.model,
-                "info", f"{n} {'region was' if n == 1 else 'regions were'} imported; {found.left_out_text}.",
-                about="regions",
-            )  # fmt: skip
+        notices.attempt(self.model, lambda: self.region_import.begin(files, entry), "regions")
 
     def export_regions(self, path: str | Path, form: RegionForm) -> bool:
         """Write all painted regions: PNG masks into a folder, or a labelme or COCO file."""
@@ -414,11 +358,13 @@ class RunController(QObject):
         regions = tuple(region.as_region() for region in self.model.regions.painted())
         if picture is None or not regions:
             notices.say(
-                self._desk.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
+                self.model, "error", "Nothing is painted yet.", "Paint a region first.", about="regions"
             )
             return False
         source = Path(picture.source.path) if picture.source.path else None
-        return self.attempt(lambda: write_regions(Path(path), regions, picture.name, form, source), "regions")
+        return notices.attempt(
+            self.model, lambda: write_regions(Path(path), regions, picture.name, form, source), "regions"
+        )
 
     # Pieces
 
@@ -429,37 +375,37 @@ class RunController(QObject):
 
     def _discover(self, strips: StripsSource, by: tuple[str, ...]) -> None:
         self._check_free()
-        self._discovery.begin(strips, by)
+        self.discovery.begin(strips, by)
 
     def _check_free(self) -> None:
         if self.model.worker_state in ("starting", "loading"):
             raise UserError(LOADING[0], next_step=LOADING[1])
-        if not self._loader.loaded:
+        if not self.loader.loaded:
             sentence = OTHER_MODEL if self.model.model_info else "No model is loaded."
             raise UserError(sentence, next_step="Load it first: Ctrl+M.")
-        if self._discovery.active:
+        if self.discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it to finish, or cancel it.")
 
     def _is_free(self) -> bool:
         """Whether the worker has a model and nothing to do."""
-        return self._ready and self._loader.loaded and not self._loader.loading and not self.busy
+        return self._ready and self.loader.loaded and not self.loader.loading and not self.busy
 
     def _leave_picture(self) -> None:
         """Another picture is about to be shown: stop what concerns the last one, and keep its regions."""
-        self._runner.stop()
+        self.runs.stop()
         self._region_log.save_pending()
 
     def _go_to(self, place: str | None) -> None:
         backend = backend_maker(place)(self._heard.emit)
-        self._runner.stop()
-        self._discovery.cancel()
+        self.runs.stop()
+        self.discovery.cancel()
         self._backend.stop()
-        self._desk.jobs.cancel_all()
+        self._jobs.cancel_all()
         self._spotlight.end()
-        self._loader.note_loss()
-        self._loader.leave()
+        self.loader.note_loss()
+        self.loader.leave()
         self._backend, self.place = backend, place
-        self._desk.jobs.send_through(backend.send)
+        self._jobs.send_through(backend.send)
         self._gave_up = self._reached = False
         self._unready_losses = 0
         self._start_worker()
@@ -474,7 +420,7 @@ class RunController(QObject):
         except OSError as error:
             self._gave_up = True
             self.model.worker_state = "lost"
-            notices.say(self._desk.model,
+            notices.say(self.model,
                 "error", f"The worker could not be started: {error}.",
                 "Free some memory, then restart the worker.",
                 about="worker",
@@ -483,19 +429,19 @@ class RunController(QObject):
     def _on_event(self, event: BackendEvent) -> None:
         match event:
             case WorkerStarted():
-                self._desk.jobs.worker += 1
+                self._jobs.worker += 1
             case Ready():
                 self._ready = self._reached = True
                 self._unready_losses = 0
                 self.versions = dict(event.versions)
-                self._loader.load()
+                self.loader.load()
             case WorkerEnded():
                 self._recover(event)
             case Failed(job=job) if job == NO_JOB:
                 self._gave_up = True
-                notices.fail(self._desk.model, event, "worker")
+                notices.fail(self.model, event, "worker")
             case _:
-                self._desk.jobs.hear(event)
+                self._jobs.hear(event)
         if isinstance(event, StepArrived):
             self._spotlight.step_arrived()
         else:
@@ -506,11 +452,11 @@ class RunController(QObject):
         self._unready_losses += not self._ready
         self._ready = False
         self._spotlight.end()
-        self._loader.note_loss()
-        self._desk.jobs.lose(lost)
+        self.loader.note_loss()
+        self._jobs.lose(lost)
         sentence = loss_sentence(lost)
         self.model.worker_state, self.model.worker_message = "lost", sentence
-        if max(self._loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
+        if max(self.loader.losses_in_a_row, self._unready_losses) >= MAX_LOSSES_IN_A_ROW:
             self._gave_up = True
         if lost.next_step and not self._reached:
             self._gave_up = True  # trying again does not help before somebody has done something
@@ -519,7 +465,7 @@ class RunController(QObject):
             if self._gave_up
             else "A new worker is starting; the session is intact."
         )
-        notices.say(self._desk.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
+        notices.say(self.model, "error", sentence, next_step, about="worker", detail=lost.stderr_tail)
         if not self._gave_up:
             self._start_worker()
 
@@ -530,9 +476,9 @@ class RunController(QObject):
             return
         if not self._ready:
             state = "starting"
-        elif self._loader.loading:
+        elif self.loader.loading:
             state = "loading"
-        elif not self._loader.loaded:
+        elif not self.loader.loaded:
             state = "none"
         else:
             state = "busy" if self.busy else "ready"

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from gazeviz.app.history.judgement import logged_verdict
-from gazeviz.app.runs.worker_jobs import Desk, JobEvent
+from gazeviz.app.runs.worker_jobs import JobEvent, Jobs
 from gazeviz.app.session import notices
+from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import RunRecord, RunState
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.heads import HeadSet, random_control
@@ -34,6 +35,7 @@ from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 
 Which: TypeAlias = Literal["both", "baseline", "steered"]
 
@@ -43,13 +45,13 @@ _NEVER_BEGAN: Final = "Stopped before it started."
 class SpecMaker:
     """Turns what the session shows into what the worker is asked; UserErrors for what is missing."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, model: SessionModel) -> None:
+        self._model = model
         self._drawn: tuple[HeadSet, ModelInfo, HeadSet | None] | None = None
 
     def baseline(self) -> GenerateSpec:
         """The prompt without steering."""
-        model = self._desk.model
+        model = self._model
         if model.picture is None:
             raise UserError("There is no picture.", next_step="Open a picture first.")
         if model.grid is None:
@@ -82,13 +84,13 @@ class SpecMaker:
 
     def target(self, region_id: int | None) -> Region | None:
         """A region to point at, None to let the heads go; UserError where it selects no cell."""
-        region = self._desk.model.regions.get(region_id)
+        region = self._model.regions.get(region_id)
         if region is None:
             return None
         return self._checked(region.as_region())
 
     def _steering(self) -> Steering:
-        model, settings = self._desk.model, self._desk.model.steering
+        model, settings = self._model, self._model.steering
         turns = tuple((first, self.target(region_id)) for first, region_id in model.schedule)
         target = self.target(model.target_region_id) or next((region for _, region in turns if region), None)
         if target is None and settings.mode == "knock_out" and model.grid is not None:
@@ -109,14 +111,14 @@ class SpecMaker:
         )
 
     def _checked(self, region: Region) -> Region:
-        model = self._desk.model
+        model = self._model
         if model.grid is not None:
             model.grid.tokens(region, model.rule, model.share)
         return region
 
     def _control(self) -> HeadSet | None:
         """As many heads as are chosen, drawn at random from the others; None where there are too few."""
-        chosen, info = self._desk.model.chosen, self._desk.model.model_info
+        chosen, info = self._model.chosen, self._model.model_info
         if info is None or not len(chosen):
             return None
         if self._drawn is None or self._drawn[0] is not chosen or self._drawn[1] is not info:
@@ -127,10 +129,12 @@ class SpecMaker:
 class Runner:
     """Runs answers, one after the other."""
 
-    def __init__(self, desk: Desk, on_idle: Callable[[], None]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: SessionModel, log: SessionStore, jobs: Jobs, on_idle: Callable[[], None]
+    ) -> None:
+        self._model, self._log, self._jobs = model, log, jobs
         self._on_idle = on_idle
-        self._specs = SpecMaker(desk)
+        self._specs = SpecMaker(model)
         self._waiting: list[RunRecord] = []
         self._running: RunRecord | None = None
 
@@ -154,7 +158,7 @@ class Runner:
         """
         if self.active:
             raise UserError("A run is in progress.", next_step="Stop it, or wait for it to finish.")
-        model = self._desk.model
+        model = self._model
         specs: list[GenerateSpec] = []
         with_steering = which == "steered" or (which == "both" and self._can_steer())
         steered = self._specs.steered() if with_steering else None
@@ -168,7 +172,7 @@ class Runner:
             model.show_run("steered", None)
             if model.has_aim:
                 notices.say(
-                    self._desk.model,
+                    self._model,
                     "info",
                     "No head is selected: only the baseline will run.",
                     "Choose heads to steer.",
@@ -188,7 +192,7 @@ class Runner:
         for record in waiting:
             self._close(record, "cancelled", message=_NEVER_BEGAN)
         if self._running is not None and self._running.job is not None:
-            self._desk.jobs.tell(Cancel(self._running.job))
+            self._jobs.tell(Cancel(self._running.job))
         elif waiting:
             self._on_idle()
 
@@ -203,23 +207,23 @@ class Runner:
         if record is None or record.spec.steering is None:
             return
         if record.job is not None:
-            self._desk.jobs.tell(Retarget(record.job, region, due=len(record.steps) + 1))
+            self._jobs.tell(Retarget(record.job, region, due=len(record.steps) + 1))
             return
         spec = replace(record.spec, steering=record.spec.steering.beginning_at(region))
-        self._desk.log.run_respecified(record.id, spec)
+        self._log.run_respecified(record.id, spec)
         record.spec = spec
 
     def _can_steer(self) -> bool:
-        model = self._desk.model
+        model = self._model
         return bool(len(model.chosen)) and model.has_aim
 
     def _is_shown(self, spec: GenerateSpec) -> bool:
         """Whether the baseline that is shown is this one, and its attention can still be asked for."""
-        shown = self._desk.model.run_of("baseline")
+        shown = self._model.run_of("baseline")
         return (
             shown is not None
             and shown.state == "done"
-            and shown.worker == self._desk.jobs.worker
+            and shown.worker == self._jobs.worker
             and shown.spec == spec
         )
 
@@ -228,11 +232,11 @@ class Runner:
 
         Where one cannot be written down none begins.
         """
-        model = self._desk.model
+        model = self._model
         records: list[RunRecord] = []
         try:
             for spec in specs:
-                records.append(create_record(self._desk, spec))
+                records.append(create_record(self._model, self._log, spec))
         except UserError:
             for record in records:
                 self._close(record, "cancelled", message=_NEVER_BEGAN)
@@ -249,20 +253,20 @@ class Runner:
         if self._running is not None or not self._waiting:
             return None
         record = self._running = self._waiting.pop(0)
-        record.state, record.worker = "loading", self._desk.jobs.worker
+        record.state, record.worker = "loading", self._jobs.worker
         try:
-            record.job = self._desk.jobs.ask(
+            record.job = self._jobs.ask(
                 lambda job: Generate(job, record.spec), lambda event: self._on_event(record, event)
             )
         except UserError as error:
-            notices.refuse(self._desk.model, error, "run")
+            notices.refuse(self._model, error, "run")
             self._end(record, "failed", message=str(error))
         return record
 
     def _on_event(self, record: RunRecord, event: JobEvent) -> None:
         match event:
             case StepArrived():
-                take_step(self._desk, record, event)
+                take_step(self._model, self._log, record, event)
             case RunFinished():
                 state: RunState = "cancelled" if event.run.finish == "cancelled" else "done"
                 self._end(record, state, summary=event.run)
@@ -270,9 +274,9 @@ class Runner:
                 began = "It was interrupted." if record.steps else _NEVER_BEGAN
                 self._end(record, "cancelled", message=began)
             case Refused():
-                notices.say(self._desk.model, "warning", event.sentence, event.next_step, about="target")
+                notices.say(self._model, "warning", event.sentence, event.next_step, about="target")
             case Failed():
-                notices.fail(self._desk.model, event, "run")
+                notices.fail(self._model, event, "run")
                 self._end(record, "failed", message=f"{event.sentence} {event.next_step}".strip())
             case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
@@ -289,46 +293,52 @@ class Runner:
             self._close(other, "cancelled", message="The previous run did not finish.")
         next_record = self._begin_next()
         if next_record is not None:
-            self._desk.model.note_run(next_record.id)
+            self._model.note_run(next_record.id)
         if not self.active:
             self._on_idle()
 
     def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
                message: str = "") -> None:  # fmt: skip
-        close_record(self._desk, record, state, summary=summary, message=message)
+        close_record(self._model, self._log, record, state, summary=summary, message=message)
 
 
-def create_record(desk: Desk, spec: GenerateSpec) -> RunRecord:
+def create_record(model: SessionModel, log: SessionStore, spec: GenerateSpec) -> RunRecord:
     """Write a run into the log and return its record; UserErrors of the log."""
-    info = desk.model.model_info
+    info = model.model_info
     if info is None:
         raise UserError("No model is loaded.", next_step="Load a model first.")
     side: Side = spec.side
-    run_id = desk.log.run_created(side, spec, info)
+    run_id = log.run_created(side, spec, info)
     return RunRecord(run_id, side, spec, special_tokens=info.special_tokens)
 
 
-def take_step(desk: Desk, record: RunRecord, step: StepArrived) -> None:
+def take_step(model: SessionModel, log: SessionStore, record: RunRecord, step: StepArrived) -> None:
     """Add a token to a record, to the log and to the screen."""
     record.steps.append(step)
-    with notices.shown(desk.model, "log"):
-        desk.log.step_appended(record.id, step)
+    with notices.shown(model, "log"):
+        log.step_appended(record.id, step)
     if record.state != "running":
         record.state = "running"
-        desk.model.note_run(record.id)
-    desk.model.note_step(record.id, step.index)
+        model.note_run(record.id)
+    model.note_step(record.id, step.index)
 
 
 def close_record(
-    desk: Desk, record: RunRecord, state: RunState, *, summary: RunSummary | None = None, message: str = ""
+    model: SessionModel,
+    log: SessionStore,
+    record: RunRecord,
+    state: RunState,
+    *,
+    summary: RunSummary | None = None,
+    message: str = "",
 ) -> None:
     """Say in a record, in the log and on the screen how a run ended."""
     record.state, record.summary, record.message = state, summary, message
     judged = state == "done" and record.side != "glance"
-    verdict = logged_verdict(record, desk.model.picture) if judged else None
-    with notices.shown(desk.model, "log"):
-        desk.watch(desk.log.run_ended(record.id, state, summary, message, verdict))
-    desk.model.note_run(record.id)
+    verdict = logged_verdict(record, model.picture) if judged else None
+    with notices.shown(model, "log"):
+        notices.watch(model, log.run_ended(record.id, state, summary, message, verdict))
+    model.note_run(record.id)
 
 
 def loss_message(lost: WorkerEnded, record: RunRecord) -> str:

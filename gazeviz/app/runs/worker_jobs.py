@@ -1,4 +1,4 @@
-"""What the parts of the run controller share: the session, the log, the worker's jobs and notices.
+"""The worker's jobs, which the parts of the run controller share.
 
 `Jobs` numbers requests and brings every event to whoever asked, the loss of the worker included. Knows the
 backend only as something that requests can be sent to.
@@ -7,22 +7,11 @@ backend only as something that requests can be sent to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from PySide6.QtCore import QObject, Qt, Signal
-
-from gazeviz.app.session import notices
-from gazeviz.app.session.session_model import SessionModel
 from gazeviz.backend.client import WorkerEnded
 from gazeviz.domain.messages import ENDING, Event, JobCancelled, Request
 from gazeviz.errors import UserError
-from gazeviz.store import SessionStore
-
-if TYPE_CHECKING:
-    from gazeviz.app.editing.editor import RegionEditor
 
 JobEvent: TypeAlias = Event | WorkerEnded
 Handler: TypeAlias = Callable[[JobEvent], object]
@@ -79,45 +68,3 @@ class Jobs:
         handlers, self._handlers = self._handlers, {}
         for handler in handlers.values():
             handler(lost)
-
-
-class ScreenThread(QObject):
-    """Does things in the thread of the screen, whichever thread hands them over."""
-
-    _handed = Signal(object)
-
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._handed.connect(self._on_handed, Qt.ConnectionType.QueuedConnection)
-
-    def do(self, action: Callable[[], object]) -> None:
-        """Do something there soon."""
-        self._handed.emit(action)
-
-    def _on_handed(self, action: Callable[[], object]) -> None:
-        action()
-
-
-@dataclass
-class Desk:
-    """What every part works on; it says nothing and writes nothing itself."""
-
-    model: SessionModel
-    log: SessionStore
-    jobs: Jobs
-    editor: RegionEditor
-
-    def __post_init__(self) -> None:
-        self._screen = ScreenThread(self.model)
-
-    def watch(self, writing: Future[None]) -> None:
-        """Wait for no disk: what goes wrong with a write is shown when it is known."""
-        writing.add_done_callback(self._look_at_written)
-
-    def _look_at_written(self, written: Future[None]) -> None:
-        if written.exception() is not None:
-            self._screen.do(partial(self._show, written))
-
-    def _show(self, written: Future[None]) -> None:
-        with notices.shown(self.model, "log"):
-            written.result()

@@ -6,7 +6,11 @@ A notice belongs to the session; who shows it is the window's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt, Signal
 
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice, NoticeKind
@@ -55,3 +59,35 @@ def shown(model: SessionModel, about: str) -> Iterator[None]:
         yield
     except UserError as error:
         refuse(model, error, about)
+
+
+def watch(model: SessionModel, writing: Future[None]) -> None:
+    """Wait for no disk: what goes wrong with a write of the log is shown when it is known."""
+    screen = model.findChild(ScreenThread) or ScreenThread(model)
+
+    def show(written: Future[None]) -> None:
+        with shown(model, "log"):
+            written.result()
+
+    def look_at(written: Future[None]) -> None:
+        if written.exception() is not None:
+            screen.do(partial(show, written))
+
+    writing.add_done_callback(look_at)
+
+
+class ScreenThread(QObject):
+    """Does things in the thread of the screen, whichever thread hands them over."""
+
+    _handed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._handed.connect(self._on_handed, Qt.ConnectionType.QueuedConnection)
+
+    def do(self, action: Callable[[], object]) -> None:
+        """Do something there soon."""
+        self._handed.emit(action)
+
+    def _on_handed(self, action: Callable[[], object]) -> None:
+        action()

@@ -80,6 +80,7 @@ class SessionModel(QObject):
     grid_changed = Signal()
     regions_changed = Signal()
     region_painted = Signal(int, object)  # region id, DirtyBox
+    region_filled = Signal(int)  # region id: it selects its first cell, or none any more
     active_region_changed = Signal()
     target_changed = Signal()
     rule_changed = Signal()
@@ -159,6 +160,7 @@ class SessionModel(QObject):
         self._regions = RegionList()
         self._grid: TokenGrid | None = None
         self._cells: SelectedCells | None = None
+        self._filled: dict[int, str] = {}
         self._rule: Rule = "centre"
         self._brush_px = 24
         self._rankings: dict[str, HeadRanking] = {}
@@ -212,6 +214,7 @@ class SessionModel(QObject):
 
     def _forget_cells(self) -> None:
         self._cells = None
+        self._filled.clear()
 
     # Regions: changed through undo commands and strokes alone
 
@@ -237,6 +240,7 @@ class SessionModel(QObject):
                 setattr(self, name, None)
         if any(region_id not in (None, *self._regions.ids) for _, region_id in self.schedule):
             self.schedule = tuple(turn for turn in self.schedule if turn[1] in (None, *self._regions.ids))
+        self._filled.clear()
         self.regions_changed.emit()
 
     def note_painted(self, region_id: int, box_px: DirtyBox) -> None:
@@ -246,6 +250,14 @@ class SessionModel(QObject):
         if self._cells is not None:
             self._cells.painted(region, box_px)
         self.region_painted.emit(region_id, box_px)
+        self._note_filled(region)
+
+    def _note_filled(self, region: EditableRegion) -> None:
+        """Tell when a region selects its first cell: what waits for that need not look at every dab."""
+        filled = "cells" if self.cells_of(region.id).size else "nothing" if region.empty else "no cell"
+        if self._filled.get(region.id) != filled:
+            self._filled[region.id] = filled
+            self.region_filled.emit(region.id)
 
     @property
     def brush_px(self) -> int:

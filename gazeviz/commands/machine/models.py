@@ -28,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
     parser.add_argument("--yes", action="store_true", help="do not ask before fetching")
     parser.add_argument("--lines", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--offer", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -99,6 +100,9 @@ def _get(options: argparse.Namespace, terminal: Terminal) -> int:
 
     go_online()
     offer = look_up(options.repository, options.revision)
+    if options.offer:
+        terminal.answer({"offer": offer.sentence, "commit": offer.commit}, escape(offer.sentence))
+        return 0
     if not _agreed(offer, options, terminal):
         terminal.note("Nothing was fetched.")
         return NOT_AGREED

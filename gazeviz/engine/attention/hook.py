@@ -207,7 +207,8 @@ class AttentionHook:
     @property
     def idle(self) -> bool:
         """Whether the next forwards are the plain model's."""
-        return self._capture is None and self._steer is None and self.capture_values is None
+        asked = self._capture is not None or self._steer is not None
+        return not asked and self.capture_values is None and not self.output_means
 
     def take_rows(self) -> dict[int, Tensor]:
         """Recorded rows by layer, as steered: float32 (B, h, rows, P); keys outside a window hold 0."""

@@ -61,7 +61,7 @@ class SteerPlan:
     @cached_property
     def is_bias(self) -> bool:
         """Whether one bias, the same for all steered heads and not 0, is all that changes."""
-        limited = self.mode == "mass" or isinstance(self.strength, str)
+        limited = self.mode in ("mass", "knock_out") or isinstance(self.strength, str)
         return self.gains_LH is None and not limited and not self.rule.neutral
 
     @cached_property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gazeviz.domain.head_metrics import METRICS, HeadEffect, HeadMetrics, Metric, look_metrics
+from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics, Metric, look_metrics
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import HeadMeans, Steering

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """A run that was kept. picture: as the engine opens it.  fingerprint: of the weights that wrote it."""
+    """A run that was kept.
+
+    picture: as the engine opens it.  fingerprint: of the weights that wrote it.
+    in_log: whether its number is one of the log.
+    """
 
     id: int
     request: ReplayRequest
@@ -31,6 +35,7 @@ class Original:
     token_ids: tuple[int, ...]
     text: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    in_log: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -26,6 +26,7 @@ from gazeviz.ui.answers.run_text import RunCues
 from gazeviz.ui.answers.token_cursor import COLUMNS, Column, TokenCursor
 from gazeviz.ui.answers.trajectory_marks import Mention, PlotMarks, TargetSpan, TrajectoryMarks
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.binding import bind
 from gazeviz.ui.widgets.controls import ElidedLabel, as_written, choice_button, named
 from gazeviz.ui.widgets.plot_place import PlotPlace, span_of, top_of
 from gazeviz.ui.widgets.region_badge import draw_badge
@@ -236,7 +237,8 @@ class TrajectoryPlot(QWidget):
         self._control.setToolTip(
             "The same number of heads drawn at random from the others, dashed: the level of chance"
         )
-        self._control.toggled.connect(lambda on: setattr(self._model, "show_control", on))
+        bind(self._model, "show_control", self._model.view_changed, self._control,
+             shown=lambda on: on and not self._model.weighted)  # fmt: skip
         self._unit = choice_button(
             "trajectoryUnit", "What is drawn: raw attention, or attention weighted by the norm of the values",
             (("raw", "Raw mass"), ("weighted", "Value-weighted")),
@@ -368,8 +370,6 @@ class TrajectoryPlot(QWidget):
             self._side.set_current(record.side)
         self._about.set_whole("" if record is None else about(record, alone=len(sides) < 2))
         self._unit.set_current("weighted" if self._model.weighted else "raw")
-        with QSignalBlocker(self._control):
-            self._control.setChecked(self._model.show_control and not self._model.weighted)
         measured = record is None or any(step.control_R is not None for step in record.steps[:1])
         self._control.setEnabled(measured and not self._model.weighted)
 

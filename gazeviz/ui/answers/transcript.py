@@ -271,7 +271,7 @@ class TranscriptColumn(QWidget):
         model.step_arrived.connect(self._on_step_arrived)
         model.cursor_changed.connect(self.refresh_mark)
         model.regions_changed.connect(self._on_regions_changed)
-        for signal in reasons(model):
+        for signal in reasons(model, self._side):
             signal.connect(self._on_reason_changed)
         self._foot.follow(model.worker_changed, model.picture_changed)
         flow.pointed.connect(self._on_pointed)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 
 from gazeviz.app.history.comparison import LETTERS, HeadsCompared
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
 from gazeviz.domain.wording import format_figure, format_ranking_name, plural
@@ -373,7 +374,7 @@ class CompareScatter(QWidget):
     def _choose(self, heads: set[Head]) -> None:
         controller = self._controller
         if controller is not None:
-            controller.attempt(lambda: controller.heads.choose(heads), about="heads")
+            notices.attempt(controller.model, lambda: controller.heads.choose(heads), about="heads")
 
     # Coming and going
 

@@ -298,7 +298,7 @@ class DiscoveryPanel(QWidget):
         for button in self._rankings.values():
             button.toggled.connect(self._refresh)
         self._measure.clicked.connect(self._on_measure)
-        self._cancel.clicked.connect(self._controller.cancel_discovery)
+        self._cancel.clicked.connect(self._controller.discovery.cancel)
 
     # What is asked for
 

@@ -6,12 +6,12 @@ Every figure stands beside what chance would give. Knows rankings, and not how t
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.session.session_model import SessionModel
@@ -19,6 +19,9 @@ from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.wording import format_figure, format_ranking_name, plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ColourScale, ElidedLabel, named, soft_text
+
+if TYPE_CHECKING:
+    from gazeviz.ui.heads.matrix_plot import MatrixPlot
 
 # One head's matrix: asked about a panel (rows), how much of its attention lies on each panel (columns).
 #
@@ -78,7 +81,7 @@ class HeadMatrix(QWidget):
 
 
 class MatrixCells(QWidget):
-    """The cells in magma, with the panels' numbers: asked about down the side, looked at beneath."""
+    """The room of a matrix; its plot is made when it is first seen, since the window opens without one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +92,7 @@ class MatrixCells(QWidget):
         )
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._matrix_RR: NDArray[np.float64] = np.zeros((1, 1))
-        theme.changed.connect(self.update)
+        self._plot: MatrixPlot | None = None
 
     def sizeHint(self) -> QSize:
         """A square and its labels."""
@@ -98,27 +101,25 @@ class MatrixCells(QWidget):
     def show_matrix(self, matrix_RR: NDArray[np.float64]) -> None:
         """Take a matrix, float64 (R, R): asked-about panel by looked-at panel."""
         self._matrix_RR = matrix_RR
-        self.update()
+        if self._plot is not None:
+            self._plot.show_matrix(matrix_RR)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw cells and numbers."""
-        painter, colours = QPainter(self), theme.current()
-        n_panels, lut = len(self._matrix_RR), theme.magma_lut()
-        side, highest = _SIDE_PX / n_panels, float(self._matrix_RR.max())
-        levels_RR = np.nan_to_num(self._matrix_RR / highest if highest > 0 else self._matrix_RR * 0)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font_mono(10))
-        for asked in range(n_panels):
-            painter.setPen(Qt.PenStyle.NoPen)
-            for looked in range(n_panels):
-                painter.setBrush(QColor(*lut[int(levels_RR[asked, looked] * 255)].tolist()))
-                cell = QRectF(_LABEL_PX + looked * side, asked * side, side - 2, side - 2)
-                painter.drawRoundedRect(cell, 2, 2)
-            painter.setPen(colours.soft)
-            number, middle = str(asked + 1), Qt.AlignmentFlag.AlignCenter
-            painter.drawText(QRectF(0, asked * side, _LABEL_PX - 4, side - 2), middle, number)
-            beneath = QRectF(_LABEL_PX + asked * side, _SIDE_PX, side - 2, _LABEL_PX)
-            painter.drawText(beneath, middle, number)
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the plot, once."""
+        super().showEvent(event)
+        if self._plot is None:
+            from gazeviz.ui.heads.matrix_plot import MatrixPlot
+
+            self._plot = MatrixPlot(self)
+            self._plot.resize(self.size())
+            self._plot.show_matrix(self._matrix_RR)
+            self._plot.show()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The plot has all of the room."""
+        super().resizeEvent(event)
+        if self._plot is not None:
+            self._plot.resize(self.size())
 
 
 def matrix_text(matrix_RR: NDArray[np.float64]) -> str:
@@ -171,8 +172,19 @@ class DiscoveryResult(QWidget):
         layout.addWidget(self._chance)
         layout.addWidget(HeadMatrix(model))
         for signal in (model.ranking_changed, model.chosen_changed, model.model_changed):
-            signal.connect(self._refresh)
+            signal.connect(self._on_changed)
         self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody looked."""
+        super().showEvent(event)
+        self._refresh()
+
+    def _on_changed(self) -> None:
+        if self.isVisible():
+            self._refresh()
+        else:
+            self.setVisible(self._model.ranking is not None)
 
     def _refresh(self) -> None:
         ranking = self._model.ranking

@@ -18,6 +18,7 @@ from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryMap
 from gazeviz.domain.heads import Head
@@ -162,7 +163,7 @@ class Gallery(QWidget):
         self._tiles.show_maps(maps, place, highest)
         self._note.setText("" if there else self._why_empty())
         self._note.setVisible(not there)
-        self._again.setVisible(not there and self._is_not_kept() and not self._controller.running)
+        self._again.setVisible(not there and self._is_not_kept() and not self._controller.runs.active)
 
     def _fitting_maps(self) -> tuple[GalleryMap, ...]:
         """The maps, unless they are still those of another picture or another grid."""
@@ -187,7 +188,7 @@ class Gallery(QWidget):
     def _is_not_kept(self) -> bool:
         """Whether the run that is shown can tell of no single head any more."""
         shown = self._model.shown_steps()
-        return shown is not None and not self._controller.keeps_attention(shown[0])
+        return shown is not None and not self._controller.maps.keeps(shown[0])
 
     def _on_again(self) -> None:
         shown = self._model.shown_steps()
@@ -343,7 +344,9 @@ class TileGrid(QWidget):
     def _on_clicked(self, head: Head, choose: bool) -> None:
         """Keep the head's map over the picture, or let it go; with Ctrl change what is chosen."""
         if choose:
-            self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+            notices.attempt(
+                self._controller.model, lambda: self._controller.heads.toggle([head]), about="heads"
+            )
         else:
             self._pin(None if head == self._pinned else head)
 

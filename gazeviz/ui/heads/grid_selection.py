@@ -17,6 +17,7 @@ from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QKeyEvent
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadSet
 from gazeviz.ui.heads.grid_geometry import Axis, GridPart
@@ -182,7 +183,9 @@ class GridSelection:
 
     def _choose(self, heads: HeadSet) -> None:
         number = self._gesture.number
-        self._controller.attempt(lambda: self._controller.editor.choose_heads(heads, number), "heads")
+        notices.attempt(
+            self._controller.model, lambda: self._controller.editor.choose_heads(heads, number), "heads"
+        )
 
 
 def mask_of(heads: HeadSet, shape_LH: tuple[int, int]) -> NDArray[np.bool_]:

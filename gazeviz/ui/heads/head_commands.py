@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryHeads
 from gazeviz.domain.wording import format_ranking_name
@@ -42,7 +43,7 @@ def choice_commands(model: SessionModel, controller: RunController, bar: ChoiceB
     matched = f"Random {n_chosen}, layer-matched" if n_chosen else "Random, layer-matched"
 
     def act(run: Callable[[], object]) -> Callable[[], object]:
-        return lambda: controller.attempt(run, "heads")
+        return lambda: notices.attempt(controller.model, run, "heads")
 
     def not_drawn() -> str | None:
         drawn = model.chosen.origin.kind in ("random", "layer_matched")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.wording import plural
@@ -75,7 +76,7 @@ class HeadSets(QWidget):
         self._add.setEnabled(len(chosen) > 0)
 
     def _on_recall(self, name: str) -> None:
-        self._controller.attempt(lambda: self._controller.heads.recall(name), "heads")
+        notices.attempt(self._controller.model, lambda: self._controller.heads.recall(name), "heads")
         self._refresh()
 
     def begin_naming(self) -> None:
@@ -88,7 +89,7 @@ class HeadSets(QWidget):
 
     def _on_named(self) -> None:
         name = self._name.text()
-        if self._controller.attempt(lambda: self._controller.heads.save(name), "heads"):
+        if notices.attempt(self._controller.model, lambda: self._controller.heads.save(name), "heads"):
             self._stop_naming()
 
     def _stop_naming(self) -> None:

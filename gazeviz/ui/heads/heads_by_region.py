@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import Head, HeadRanking
 from gazeviz.domain.wording import format_figure
@@ -452,7 +453,7 @@ class LookHere(QWidget):
         shown = self._model.shown_steps()
         if shown is None:
             return "The masses appear as soon as the model has processed the picture."
-        if not self._controller.keeps_attention(shown[0]):
+        if not self._controller.maps.keeps(shown[0]):
             return "The attention of this run is no longer in memory. Run it again to ask."
         if not asked[1]:
             return "No cell is selected there. Paint some of it, or ask about another place."
@@ -464,11 +465,13 @@ class LookHere(QWidget):
         self._model.hovered_head = head
 
     def _on_chosen(self, head: Head) -> None:
-        self._controller.attempt(lambda: self._controller.heads.toggle([head]), about="heads")
+        notices.attempt(self._controller.model, lambda: self._controller.heads.toggle([head]), about="heads")
 
     def _choose_best(self, add: bool) -> None:
         masses_LH = self._model.live_mass_LH
         if masses_LH is not None:
             names = self._names_for(masses_LH.shape[0], masses_LH.shape[1])
             best = [names.heads[at] for at in self._best_first()[: self._count.value()]]
-            self._controller.attempt(lambda: self._controller.heads.choose(best, add=add), about="heads")
+            notices.attempt(
+                self._controller.model, lambda: self._controller.heads.choose(best, add=add), about="heads"
+            )

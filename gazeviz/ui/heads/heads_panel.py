@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWidgetAction
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.heads import HeadSet
 from gazeviz.ui.heads.grid_selection import Gesture
@@ -108,15 +109,17 @@ class ChoiceBar(QWidget):
     def _on_top(self, n: int) -> None:
         number = self._gesture.number if self._top.slider.isSliderDown() else self._gesture.go_on()
         heads = self._controller.heads
-        if not self._controller.attempt(lambda: heads.top(n, number), "heads"):
+        if not notices.attempt(self._controller.model, lambda: heads.top(n, number), "heads"):
             self._refresh()
 
     def draw(self, layer_matched: bool) -> None:
         """Draw as many heads as are chosen."""
         like, seed, number = self._model.chosen, self._seed.value(), self._gesture.begin()
         heads = self._controller.heads
-        if self._controller.attempt(
-            lambda: heads.random(self.n, seed, layer_matched=layer_matched, gesture=number), "heads"
+        if notices.attempt(
+            self._controller.model,
+            lambda: heads.random(self.n, seed, layer_matched=layer_matched, gesture=number),
+            "heads",
         ):
             self._matched = like if layer_matched else None
 
@@ -133,7 +136,7 @@ class ChoiceBar(QWidget):
                 editor.choose_heads(like, number)
                 heads.random(len(like), seed, layer_matched=True, gesture=number)
 
-            self._controller.attempt(draw, "heads")
+            notices.attempt(self._controller.model, draw, "heads")
         else:
             self.draw(origin.kind == "layer_matched")
 

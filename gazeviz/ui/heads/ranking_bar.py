@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GridMetric
 from gazeviz.domain.heads import HeadRanking
@@ -77,14 +78,18 @@ class RankingBar(QWidget):
 
     def import_from(self, path: Path) -> bool:
         """Read a ranking from a file and show it; what is wrong with it becomes a notice."""
-        done = self._controller.attempt(lambda: self._controller.heads.import_ranking(path), "heads")
+        done = notices.attempt(
+            self._controller.model, lambda: self._controller.heads.import_ranking(path), "heads"
+        )
         if done:
             self._model.grid_metric = "ranking"
         return done
 
     def export_to(self, path: Path) -> bool:
         """Write the shown ranking into a file; what goes wrong becomes a notice."""
-        return self._controller.attempt(lambda: self._controller.heads.export_ranking(path), "heads")
+        return notices.attempt(
+            self._controller.model, lambda: self._controller.heads.export_ranking(path), "heads"
+        )
 
     # Pieces
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
@@ -13,6 +13,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.wording import format_figure
 from gazeviz.ui.picture.view import ZOOM_STEP
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.binding import bind
 from gazeviz.ui.widgets.controls import ElidedLabel, MagmaBar, named
 
 # The zoom in the canvas's corner: smaller, the figure, larger, the whole picture.
@@ -113,9 +114,10 @@ class MapBar(QWidget):
         model = self._model
         model.map_changed.connect(self._refresh)
         model.view_changed.connect(self._refresh)
-        self._shown.toggled.connect(lambda on: setattr(model, "show_map", on))
-        self._cells.toggled.connect(lambda on: setattr(model, "show_cells", on))
-        self._strength.valueChanged.connect(lambda value: setattr(model, "overlay_opacity", value / 100))
+        bind(model, "show_map", model.view_changed, self._shown)
+        bind(model, "show_cells", model.view_changed, self._cells)
+        bind(model, "overlay_opacity", model.view_changed, self._strength,
+             shown=lambda share: round(share * 100), taken=lambda percent: percent / 100)  # fmt: skip
         self._refresh()
 
     def _refresh(self) -> None:
@@ -126,10 +128,6 @@ class MapBar(QWidget):
         self._high.setText(format_figure(model.map.high))
         for widget in (self._low, self._scale, self._high):
             widget.setVisible(there)
-        self._shown.setChecked(model.show_map)
-        self._cells.setChecked(model.show_cells)
-        with QSignalBlocker(self._strength):  # its whole steps would turn 0.805 into 0.8
-            self._strength.setValue(round(model.overlay_opacity * 100))
 
 
 def _check(name: str, text: str, tip: str) -> QCheckBox:

@@ -11,8 +11,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QMimeData, QObject, QRectF, Qt, QUrl, Signal
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
     QDropEvent,
     QGuiApplication,
     QImage,
@@ -20,10 +23,20 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget, QWidgetAction
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QWidget,
+    QWidgetAction,
+)
 
 from gazeviz.app.runs.picture_opener import SUFFIXES, Sample, picture_data, picture_file
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.app.session.values import Notice
@@ -94,7 +107,7 @@ class PictureMenu(QMenu):
 
     def open_sample(self, sample: Sample) -> None:
         """Open a picture that ships with gazeviz, with its panels and captions."""
-        self._controller.open_decoded(
+        self._controller.pictures.open(
             lambda: picture_file(sample.path, sample.layout, sample.captions, sample_text(sample))
         )
 
@@ -116,13 +129,15 @@ class PictureMenu(QMenu):
             self._open_one_of(pictures)
         elif not regions and data.hasImage():
             image = QImage(data.imageData())
-            self._controller.open_decoded(lambda: picture_data(encoded(image), name))
+            self._controller.pictures.open(lambda: picture_data(encoded(image), name))
             return not image.isNull()
         return bool(pictures or regions)
 
     def apply_layout_text(self, text: str) -> None:
         """Apply a layout as it is written, "2x3"; a notice where it is none."""
-        self._controller.attempt(lambda: self._controller.apply_layout(Layout.parse(text)), "picture")
+        notices.attempt(
+            self._controller.model, lambda: self._controller.apply_layout(Layout.parse(text)), "picture"
+        )
 
     def detect_panels(self) -> None:
         """Apply the layout that the picture's gutters show; a notice where they show none.
@@ -266,35 +281,40 @@ def _ships_with_gazeviz(path: str) -> bool:
 # Watches a window for drags; what is dropped is opened by the picture menu.
 
 
-_KINDS = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
+class DropWindow(QMainWindow):
+    """A window that takes pictures that are dropped on it, once it was given a menu that opens them."""
 
-
-class PictureDrop(QObject):
-    """Makes a window take pictures that are dropped on it."""
-
-    def __init__(self, window: QWidget, menu: PictureMenu) -> None:
-        super().__init__(window)
-        self._window, self._menu = window, menu
-        self.hint = DropHint(window)
+    def take_drops(self, menu: PictureMenu) -> None:
+        """Begin to take them."""
+        self._drops = menu
+        self.drop_hint = DropHint(self)
         """The frame that is shown while something is held over the window."""
-        window.setAcceptDrops(True)
-        window.installEventFilter(self)
+        self.setAcceptDrops(True)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take drags that could be pictures."""
-        if watched is not self._window:
-            return False
-        if event.type() == QEvent.Type.DragLeave:
-            self.hint.hide()
-        elif event.type() in _KINDS and isinstance(event, QDropEvent) and can_take(event.mimeData()):
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what could be a picture."""
+        self._on_held(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Take what could be a picture."""
+        self._on_held(event)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Nothing is held over the window any more."""
+        self.drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.drop_hint.hide()
+        if can_take(event.mimeData()):
             event.acceptProposedAction()
-            if event.type() == QEvent.Type.Drop:
-                self.hint.hide()
-                self._menu.take(event.mimeData(), "Dropped picture")
-            elif self.hint.isHidden():
-                self.hint.show_over()
-            return True
-        return False
+            self._drops.take(event.mimeData(), "Dropped picture")
+
+    def _on_held(self, event: QDropEvent) -> None:
+        if can_take(event.mimeData()):
+            event.acceptProposedAction()
+            if self.drop_hint.isHidden():
+                self.drop_hint.show_over()
 
 
 class DropHint(QWidget):

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from gazeviz.app.editing.region_files import RegionForm
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.region import REGION_COLOURS
 from gazeviz.ui.widgets.command import Command, Entry, Submenu
@@ -66,7 +67,7 @@ def active_region_commands(model: SessionModel, controller: RunController) -> li
         def run() -> None:
             region = model.active_region
             if region is not None:
-                controller.attempt(lambda: change(region), "regions")
+                notices.attempt(controller.model, lambda: change(region), "regions")
 
         return run
 
@@ -104,7 +105,9 @@ def colour_commands(
     def recolour(colour: str) -> None:
         chosen = model.active_region_id if region_id is None else region_id
         if chosen is not None:
-            controller.attempt(lambda: controller.editor.recolour_region(chosen, colour), "regions")
+            notices.attempt(
+                controller.model, lambda: controller.editor.recolour_region(chosen, colour), "regions"
+            )
 
     def has(colour: str) -> bool:
         chosen = model.active_region_id if region_id is None else region_id

@@ -50,9 +50,11 @@ from PySide6.QtWidgets import (
 from gazeviz.app.editing.region_files import RegionForm
 from gazeviz.app.editing.regions import EditableRegion
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.wording import plural
 from gazeviz.render.overlay import ink_on
+from gazeviz.ui.picture.import_row import ImportRow
 from gazeviz.ui.picture.region_commands import FORMS, colour_commands, region_menu
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import add_commands
@@ -322,7 +324,7 @@ class RegionListView(QWidget):
         super().__init__(parent)
         self.setObjectName("regionListView")
         self._model, self._controller, self._editor = model, controller, controller.editor
-        controller.ask_which_picture = self._ask_which_picture
+        controller.region_import.ask_which_picture = self._ask_which_picture
         self._rows: dict[int, RegionRow] = {}
         self._list = named(OrderedList(), "regionList")
         self._list.setAccessibleName("Regions, in the order of their numbers")
@@ -331,6 +333,7 @@ class RegionListView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         layout.addLayout(self._make_header())
+        layout.addWidget(ImportRow(controller.region_import, self))
         layout.addWidget(self._list)
         layout.addWidget(self._none)
         layout.addLayout(self._make_footer())
@@ -519,7 +522,7 @@ class RegionListView(QWidget):
 
     def _attempt(self, action: Callable[[], object]) -> bool:
         """Do something; a refusal becomes the session's notice, and the rows show what still holds."""
-        done = self._controller.attempt(action, "regions")
+        done = notices.attempt(self._controller.model, action, "regions")
         if not done:
             self._refresh()
         return done

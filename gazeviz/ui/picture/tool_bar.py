@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -25,6 +25,7 @@ from gazeviz.app.session.session_model import BRUSH_RANGE_PX, SessionModel
 from gazeviz.app.session.values import Tool
 from gazeviz.domain.grid import Rule
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.binding import bind
 from gazeviz.ui.widgets.controls import named, section_title, soft, tinted
 from gazeviz.ui.widgets.number_box import WholeNumberBox, guard_wheel
 
@@ -88,10 +89,8 @@ class ToolBar(QWidget):
         layout.addLayout(self._make_size())
         layout.addLayout(self._make_rule())
         model.tool_changed.connect(self._on_tool_changed)
-        model.brush_changed.connect(self._on_brush_changed)
         model.rule_changed.connect(self._on_rule_changed)
         self._on_tool_changed()
-        self._on_brush_changed()
         self._on_rule_changed()
 
     def _make_grid(self) -> QGridLayout:
@@ -110,7 +109,8 @@ class ToolBar(QWidget):
         self._slider.setAccessibleName("Brush size")
         self._slider.setToolTip("Diameter of brush, eraser and spotlight in picture pixels  [ and ]")
         self._slider.setMinimumWidth(48)
-        self._slider.valueChanged.connect(self._on_slider)
+        brush_changed = self._model.brush_changed
+        bind(self._model, "brush_px", brush_changed, self._slider, shown=_step_of, taken=_size_at)
         self._size = named(WholeNumberBox(), "brushSize")
         self._size.setRange(*BRUSH_RANGE_PX)
         self._size.setSuffix(" px")
@@ -119,7 +119,7 @@ class ToolBar(QWidget):
         self._size.setAccessibleName("Brush size in picture pixels")
         self._size.setToolTip(self._slider.toolTip())
         self._size.setFixedWidth(60)
-        self._size.valueChanged.connect(lambda value: setattr(self._model, "brush_px", value))
+        bind(self._model, "brush_px", brush_changed, self._size)
         return _row("Size", self._slider, self._size)
 
     def _make_rule(self) -> QHBoxLayout:
@@ -140,25 +140,16 @@ class ToolBar(QWidget):
         self._share.setAccessibleName("Share of a cell's area that must be covered")
         self._share.setToolTip("Least share of a cell's area that a region must cover to select it")
         self._share.setFixedWidth(52)
-        self._share.valueChanged.connect(lambda percent: setattr(self._model, "share", percent / 100))
+        bind(self._model, "share", self._model.rule_changed, self._share,
+             shown=lambda share: round(share * 100), taken=lambda percent: percent / 100)  # fmt: skip
         return _row("Cells by", self._rule, self._share)
-
-    def _on_slider(self, step: int) -> None:
-        if step != _step_of(self._model.brush_px):
-            self._model.brush_px = _size_at(step)
 
     def _on_tool_changed(self) -> None:
         self._buttons[self._model.tool].setChecked(True)
 
-    def _on_brush_changed(self) -> None:
-        self._slider.setValue(_step_of(self._model.brush_px))
-        self._size.setValue(self._model.brush_px)
-
     def _on_rule_changed(self) -> None:
         self._rule.setCurrentIndex(self._rule.findData(self._model.rule))
         self._share.setVisible(self._model.rule == "share")
-        with QSignalBlocker(self._share):  # its whole per cents would round the session's share
-            self._share.setValue(round(self._model.share * 100))
 
 
 class ToolButton(QAbstractButton):

@@ -18,6 +18,7 @@ from PySide6.QtGui import QPainterPath
 from gazeviz.app.editing import painting
 from gazeviz.app.editing.painting import Cover, Point
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Tool as ToolName
 from gazeviz.errors import UserError
@@ -137,8 +138,10 @@ class Strokes(Tool):
 
     def _begin(self, point: Point, erase: bool, brush: bool) -> bool:
         """Begin one step of undo; False where that is refused. brush: whether the first dab is painted."""
-        return self._controller.attempt(
-            lambda: self._editor.begin_stroke(point, erase=erase, brush=brush), "regions"
+        return notices.attempt(
+            self._controller.model,
+            lambda: self._editor.begin_stroke(point, erase=erase, brush=brush),
+            "regions",
         )
 
 
@@ -206,7 +209,9 @@ class Drawing(Tool):
         erase, add = bool(self._keys & _ALT), bool(self._keys & _SHIFT)
         text = f"Cut out {name.lower()}" if erase else name
         paint, own = self._editor.paint, not (erase or add)
-        self._controller.attempt(lambda: paint(cover, text, erase=erase, own_region=own), "regions")
+        notices.attempt(
+            self._controller.model, lambda: paint(cover, text, erase=erase, own_region=own), "regions"
+        )
 
 
 class Shape(Drawing):
@@ -332,7 +337,7 @@ class Panel(Tool):
 
     def press(self, point: Point, keys: Qt.KeyboardModifier) -> None:
         """Point the chosen heads at it, in a run that is being written too."""
-        self._controller.attempt(lambda: self._retarget(point), "regions")
+        notices.attempt(self._controller.model, lambda: self._retarget(point), "regions")
 
     def _retarget(self, point: Point) -> None:
         region = self._model.regions.at(*point)
@@ -433,7 +438,7 @@ class Move(Tool):
         region = self._model.active_region
         if region is None:
             return False
-        return self._controller.attempt(lambda: self._editor.unlocked(region.id), "regions")
+        return notices.attempt(self._controller.model, lambda: self._editor.unlocked(region.id), "regions")
 
     def _on_screen(self, point: Point) -> Point:
         at = self.surface.view.to_screen(point)

@@ -149,8 +149,10 @@ class ReportDialog(QDialog):
     def request(self) -> ReportRequest:
         """What is reported as it is set now."""
         if self._whole_session:
-            return ReportRequest((), self._session_id, self._title.text())
-        return ReportRequest(self._run_ids, None, self._title.text(), self._baselines.isChecked())
+            return ReportRequest((), self._session_id, self._title.text(), paths=self._paths.isChecked())
+        return ReportRequest(
+            self._run_ids, None, self._title.text(), self._baselines.isChecked(), self._paths.isChecked()
+        )
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -182,6 +184,9 @@ class ReportDialog(QDialog):
         self._baselines.setAccessibleName("With their baselines")
         self._baselines.setToolTip("Beside each steered run, the baseline that answers the same question")
         self._baselines.setChecked(True)
+        self._paths = named(QCheckBox("with paths of this machine"), "reportPaths")
+        self._paths.setAccessibleName("With paths of this machine")
+        self._paths.setToolTip("Where model, pictures and log lie, not only what they are called")
         self._ticks = {kind: _tick(kind) for kind in FORMATS}
         self._ticks["html"].setChecked(True)
         self._dpi = named(WholeNumberBox(), "reportDpi")
@@ -226,7 +231,7 @@ class ReportDialog(QDialog):
         left, formats = QVBoxLayout(), QVBoxLayout()
         left.setSpacing(2 * theme.SPACE)
         left.addWidget(section_title("What"))
-        for widget in (self._what, self._title, self._baselines):
+        for widget in (self._what, self._title, self._baselines, self._paths):
             left.addWidget(widget)
         left.addSpacing(2 * theme.SPACE)
         left.addWidget(section_title("Formats"))
@@ -276,6 +281,7 @@ class ReportDialog(QDialog):
         reporting.stopped.connect(lambda: self._end("Stopped. Finished files are in the folder."))
         self._title.textEdited.connect(lambda _: self._typing.start())
         self._baselines.toggled.connect(lambda _: self._ask_preview())
+        self._paths.toggled.connect(lambda _: self._ask_preview())
         for tick in self._ticks.values():
             tick.toggled.connect(lambda _: self._refresh())
         self._choose.clicked.connect(self._on_choose)

@@ -77,7 +77,9 @@ class CommandButtons(QWidget):
         self._commands: dict[str, Command] = {}
         self._buttons: dict[str, QPushButton] = {}
         self._deleted = False
-        self._judge = MenuButton("Judge", "runJudge", "Judge what the text describes; reports show the verdict")
+        self._judge = MenuButton(
+            "Judge", "runJudge", "Judge what the text describes; reports show the verdict"
+        )
         self._layout = FlowLayout(self, theme.SPACE + 2)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._copied.timeout.connect(self.refresh)
@@ -93,7 +95,9 @@ class CommandButtons(QWidget):
         self.refresh()
 
     def _make(self, command: Command) -> QPushButton:
-        name = command.id.rpartition("_")[2] if command.id in _COPIES.values() else command.id.partition(".")[2]
+        name = (
+            command.id.rpartition("_")[2] if command.id in _COPIES.values() else command.id.partition(".")[2]
+        )
         kind = "primary" if command.id in _PRIMARY else ""
         button = push_button(f"run{name.capitalize()}", command.title, command.hint, command.title, kind)
         button.clicked.connect(lambda: command.run())

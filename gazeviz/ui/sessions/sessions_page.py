@@ -33,6 +33,7 @@ from gazeviz.app.history.log_browser import (
     SortKey,
 )
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
 from gazeviz.domain.wording import plural
@@ -462,7 +463,9 @@ class SessionBrowser(QWidget):
         return run_menu(self, self._offered, like_it(line, column), self.look_for)
 
     def _on_session_renamed(self, session_id: int, name: str) -> None:
-        self._controller.attempt(lambda: self._archive.rename_session(session_id, name), about="log")
+        notices.attempt(
+            self._controller.model, lambda: self._archive.rename_session(session_id, name), about="log"
+        )
 
     def undo(self) -> None:
         """Undo the last change of the log."""

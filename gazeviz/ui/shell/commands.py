@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from gazeviz.app.editing.schedule import Order
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import THEME_CHOICES, AppSettings, ThemeChoice
 from gazeviz.ui.answers.run_status import weaker
@@ -87,10 +88,10 @@ def run_commands(controller: RunController) -> list[Command]:
     model = controller.model
 
     def not_running() -> str | None:
-        return None if controller.running else "Nothing is running."
+        return None if controller.runs.active else "Nothing is running."
 
     def not_ready_or_running() -> str | None:
-        return None if controller.running else not_ready(model)()
+        return None if controller.runs.active else not_ready(model)()
 
     def not_steered() -> str | None:
         record = model.run_of("steered")
@@ -109,7 +110,7 @@ def run_commands(controller: RunController) -> list[Command]:
         *way_commands(controller),
         Command("run.weaker", "Halve the strength and run", "",
                 "Run the steered answer again with half of its strength.", halve, not_steered),
-        Command("run.stop", "Stop", "", "Stop the run within one token.", controller.stop, not_running),
+        Command("run.stop", "Stop", "", "Stop the run within one token.", controller.runs.stop, not_running),
         Command("run.restart_worker", "Restart the worker", "",
                 "End the model's process and start another; nothing in the session is lost.",
                 controller.restart_worker),
@@ -193,7 +194,7 @@ def measuring_commands(model: SessionModel, controller: RunController, explore: 
         Command("heads.measure", "Measure head rankings ...", "",
                 "Rank all heads on strips: built-in ones or your own.", discovery.open, no_model(model)),
         Command("heads.stop_measuring", "Stop measuring heads", "", "What was measured so far is kept.",
-                controller.cancel_discovery, not_measuring),
+                controller.discovery.cancel, not_measuring),
         Command("heads.matrix", "Show a head's matrix of panels", "",
                 "Mean attention on each panel (columns) when the question names a panel (rows).",
                 discovery.open,
@@ -316,6 +317,8 @@ def window_commands(window: MainWindow, *, logs: bool) -> list[Command]:
                 partial(window.show_tab, "Explore")),
         Command("view.sessions", "Sessions", "Alt+2", "All logged runs.",
                 partial(window.show_tab, "Sessions")),
+        Command("view.evaluate", "Evaluate", "Alt+3", "Does steering work on this model?",
+                partial(window.show_tab, "Evaluate")),
         Command("file.report", "Report of this session ...", "Ctrl+R",
                 "Write a report of this session, with figures.", window.report),
     ]  # fmt: skip
@@ -454,7 +457,7 @@ def compare_commands(model: SessionModel, compare: Callable[[], CompareView]) ->
 
 
 def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
-    return lambda: controller.attempt(run, about)
+    return lambda: notices.attempt(controller.model, run, about)
 
 
 def _is_tool(model: SessionModel, tool: str) -> bool:

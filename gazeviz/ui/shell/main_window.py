@@ -15,7 +15,6 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
-    QMainWindow,
     QMenu,
     QMessageBox,
     QStackedWidget,
@@ -28,7 +27,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings, ThemeChoice
 from gazeviz.app.session.values import Notice
-from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.picture.open_menu import DropWindow, PictureMenu
 from gazeviz.ui.sessions.session_commands import session_commands
 from gazeviz.ui.shell import commands as table
 from gazeviz.ui.shell.actions import Actions
@@ -44,7 +43,9 @@ from gazeviz.ui.widgets.command import Command
 from gazeviz.ui.widgets.controls import hairline
 
 if TYPE_CHECKING:
+    from gazeviz.app.evaluate.evaluations import Evaluations
     from gazeviz.ui.compare.compare_page import CompareView
+    from gazeviz.ui.evaluate.evaluate_page import EvaluateView
     from gazeviz.ui.sessions.sessions_page import SessionBrowser
     from gazeviz.ui.sessions.sidebar import Sidebar
     from gazeviz.ui.shell.command_palette import CommandPalette
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 FIRST_SIZE_PX, TITLE_BAR_PX = (1440, 900), 40  # how high the bar is, is only known once it is there
 
 
-class MainWindow(QMainWindow):
+class MainWindow(DropWindow):
     """gazeviz on the screen."""
 
     def __init__(
@@ -75,15 +76,17 @@ class MainWindow(QMainWindow):
         self.pictures = PictureMenu(model, controller, settings, self)
         self._archive, self._ended = archive, False
         self._sessions: SessionsView | None = None
+        self._evaluate: EvaluateView | None = None
+        self._evaluations: Evaluations | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(self.explore)
         self._menu = QMenu(self)
-        tabs = ("Explore",) if archive is None else ("Explore", "Sessions")
+        tabs = ("Explore",) if archive is None else ("Explore", "Sessions", "Evaluate")
         self.header = Header(model, tabs, self._menu, self.pictures)
         parts = NoticeBar(model, controller), TokenQuestion(model, controller)
         place = f"{archive.path.parent.name} / {archive.path.name}" if archive else "not logged"
         self._put_together(parts, StatusBar(model, controller, place))
-        self._drop = PictureDrop(self, self.pictures)
+        self.take_drops(self.pictures)
         self.tour = Tour(self, model, controller, settings)
         self.tour.started.connect(partial(self.show_tab, "Explore"))
         self.tour.started.connect(partial(self.explore.set_large, False))
@@ -181,7 +184,10 @@ class MainWindow(QMainWindow):
 
     def show_tab(self, name: str) -> None:
         """Show a tab; that of the sessions is made when it is first wanted."""
-        page: QWidget = self.explore if name == "Explore" else self.sessions()
+        if name == "Evaluate":
+            page: QWidget = self.evaluate()
+        else:
+            page = self.explore if name == "Explore" else self.sessions()
         self._stack.setCurrentWidget(page)
         self.header.show_tab(name)
         self.actions_.enable(table.OF_EXPLORE, name == "Explore")
@@ -199,6 +205,19 @@ class MainWindow(QMainWindow):
             self._sessions.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._sessions)
         return self._sessions
+
+    def evaluate(self) -> EvaluateView:
+        """The Evaluate tab; RuntimeError where nothing is logged."""
+        if self._archive is None:
+            raise RuntimeError("there is no log")
+        if self._evaluate is None:
+            from gazeviz.app.evaluate.evaluations import Evaluations
+            from gazeviz.ui.evaluate.evaluate_page import EvaluateView
+
+            self._evaluations = Evaluations(self._archive, self)
+            self._evaluate = EvaluateView(self._model, self._controller, self._evaluations)
+            self._stack.addWidget(self._evaluate)
+        return self._evaluate
 
     def report(self) -> None:
         """Report the runs of this session."""
@@ -278,6 +297,8 @@ class MainWindow(QMainWindow):
         self._settings.sync()
         if self._sessions is not None:
             self._sessions.close_log()
+        if self._evaluations is not None:
+            self._evaluations.close()
         if self._archive is not None:
             self._archive.close()
         self._controller.shutdown()

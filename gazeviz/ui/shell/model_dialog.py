@@ -39,6 +39,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.domain.wording import format_count, format_file_size, format_memory
+from gazeviz.ui.shell.fetch_model import FetchModel
 from gazeviz.ui.shell.notice_bar import NoticeBar
 from gazeviz.ui.shell.other_machine import OtherMachine
 from gazeviz.ui.widgets import theme
@@ -279,14 +280,24 @@ class ModelDialog(QDialog):
             kind="flat",
         )
         self._other = OtherMachine(self._model, self._controller, self.catalogue)
+        self._fetch = FetchModel()
+        self._get = push_button(
+            "modelGet", "Get a model …", "Fetch a model from huggingface.co, once you have seen its size",
+            kind="flat",
+        )  # fmt: skip
         self._title = section_title(self._other.title)
         for button in (
-            self._folder, self._again, self._elsewhere, self._close, self._load, self._cancel,
+            self._folder, self._again, self._elsewhere, self._get, self._close, self._load, self._cancel,
         ):  # fmt: skip
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
         self._load.setDefault(True)
-        self._folder.setEnabled(self._controller.place is None)
+        self._on_place()
+
+    def _on_place(self) -> None:
+        """This computer's folders and cache serve a worker of this computer only."""
+        for button in (self._folder, self._get):
+            button.setEnabled(self._controller.place is None)
 
     def _lay_out(self) -> None:
         self._notice = NoticeBar(self._model, self._controller, about=("model", "worker"))
@@ -295,6 +306,7 @@ class ModelDialog(QDialog):
         body.setSpacing(2 * theme.SPACE)
         body.addWidget(self._title)
         body.addWidget(self._other)
+        body.addWidget(self._fetch)
         body.addWidget(self._list, 1)
         body.addWidget(self._said)
         device, dtype = self._device_button, self._dtype_button
@@ -311,7 +323,7 @@ class ModelDialog(QDialog):
         body.addWidget(self._loading)
         body.addSpacing(theme.SPACE)
         body.addLayout(
-            side_by_side(self._folder, self._again, self._elsewhere, None, self._close, self._load)
+            side_by_side(self._folder, self._again, self._elsewhere, self._get, None, self._close, self._load)
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -327,9 +339,11 @@ class ModelDialog(QDialog):
         self._again.clicked.connect(self._on_again)
         self._elsewhere.clicked.connect(self._other.ask)
         self._other.moved.connect(self._on_moved)
+        self._get.clicked.connect(self._fetch.ask)
+        self._fetch.fetched.connect(self.add_folder_fetched)
         self._load.clicked.connect(self.load_chosen)
         self._close.clicked.connect(self.reject)
-        self._cancel.clicked.connect(self._controller.cancel_loading)
+        self._cancel.clicked.connect(self._controller.loader.cancel)
         self._model.worker_changed.connect(self._on_worker_changed)
         self._model.model_changed.connect(self._on_model_changed)
         theme.changed.connect(self._list.viewport().update)
@@ -393,7 +407,7 @@ class ModelDialog(QDialog):
         if chosen is None:
             self._said.setText("Searching …" if self.catalogue.looking else "No models found.")
         else:
-            self._said.setText(chosen.refusal or str(chosen.folder))
+            self._said.setText(_said_of(chosen))
         self._memory.show_estimate(taken)
         self._taken.setText(self._taken_text(chosen, taken))
 
@@ -421,7 +435,7 @@ class ModelDialog(QDialog):
     def _on_moved(self) -> None:
         self._title.setText(self._other.title)
         self._list.setAccessibleName(self._other.title)
-        self._folder.setEnabled(self._controller.place is None)  # it looks through this computer's folders
+        self._on_place()
         self._on_catalogue_changed()
 
     def _on_folder(self) -> None:
@@ -431,6 +445,11 @@ class ModelDialog(QDialog):
         self._files.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._files.fileSelected.connect(self.add_folder)
         self._files.open()
+
+    def add_folder_fetched(self, folder: str) -> None:
+        """List and choose a model that has just come."""
+        self._added = Path(folder)
+        self.catalogue.refresh()
 
     def add_folder(self, folder: str) -> None:
         """List another folder of model files."""
@@ -507,6 +526,14 @@ class MemoryBar(QWidget):
 def _row_of(item: QListWidgetItem) -> ModelRow:
     row: ModelRow = item.data(ROW_ROLE)
     return row
+
+
+def _said_of(model: SidebarModel) -> str:
+    """Where a model lies; of one that will not work, why, and what to take instead."""
+    if not model.refusal:
+        return str(model.folder)
+    instead = model.verdict.instead if model.verdict is not None else ""
+    return f"{model.refusal} {instead}".strip()
 
 
 def _place_text(place: Device) -> str:

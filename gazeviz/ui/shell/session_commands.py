@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.domain.wording import plural
@@ -91,7 +92,7 @@ def _head_sets(model: SessionModel, controller: RunController) -> Iterator[Comma
 
 
 def _attempt(controller: RunController, run: Callable[[], object], about: str) -> Callable[[], object]:
-    return lambda: controller.attempt(run, about)
+    return lambda: notices.attempt(controller.model, run, about)
 
 
 def _choices(explore: ExploreView) -> Iterator[Command]:

@@ -73,9 +73,9 @@ class StatusBar(QWidget):
 
     def _on_cancel(self) -> None:
         if self._model.measured_rankings:
-            self._controller.cancel_discovery()
+            self._controller.discovery.cancel()
         else:
-            self._controller.cancel_loading()
+            self._controller.loader.cancel()
 
     def _refresh(self) -> None:
         model, progress = self._model, self._model.progress

@@ -261,9 +261,6 @@ class Tour(QObject):
         self._timer.timeout.connect(self.next_step)
         self.card.next_wanted.connect(self.next_step)
         self.card.skip_wanted.connect(self.skip)
-        model.run_changed.connect(self._on_run_changed)
-        model.chosen_changed.connect(lambda: self._done("heads"))
-        model.region_painted.connect(lambda *_: self._done("paint"))
 
     @property
     def step(self) -> TourStep | None:
@@ -273,8 +270,8 @@ class Tour(QObject):
     def start(self) -> None:
         """Begin with the first step; whoever hears `started` brings what it points at into sight."""
         self.started.emit()
-        self._window.removeEventFilter(self)
-        self._window.installEventFilter(self)
+        if self._at is None:
+            self._listen(True)
         self._show(0)
 
     def next_step(self) -> None:
@@ -292,6 +289,23 @@ class Tour(QObject):
             self._end()
 
     # What the person does
+
+    def _listen(self, on: bool) -> None:
+        """Hear of the person's deeds only while there is a tour."""
+        model = self._model
+        for signal, slot in (
+            (model.run_changed, self._on_run_changed),
+            (model.chosen_changed, self._on_chosen),
+            (model.region_painted, self._on_painted),
+        ):
+            (signal.connect if on else signal.disconnect)(slot)
+        (self._window.installEventFilter if on else self._window.removeEventFilter)(self)
+
+    def _on_chosen(self) -> None:
+        self._done("heads")
+
+    def _on_painted(self, *_: object) -> None:
+        self._done("paint")
 
     def _on_run_changed(self, run_id: int) -> None:
         record = self._model.runs.get(run_id)
@@ -347,7 +361,7 @@ class Tour(QObject):
         self._timer.stop()
         self._at = None
         self._watch(None)
-        self._window.removeEventFilter(self)
+        self._listen(False)
         self.card.hide()
         self.ring.hide()
         self._settings.tour_seen = True

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QEvent, QRect, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -33,6 +33,7 @@ from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.wording import format_figure
 from gazeviz.ui.steering.steering_commands import preset_menu, way_commands
 from gazeviz.ui.widgets import theme
+from gazeviz.ui.widgets.binding import bind
 from gazeviz.ui.widgets.command import refill
 from gazeviz.ui.widgets.controls import (
     CARET,
@@ -269,9 +270,11 @@ class SamplingSheet(Popover):
     def _connect(self) -> None:
         self._greedy.clicked.connect(lambda: self._set(temperature=0.0))
         self._drawn.clicked.connect(lambda: self._set(temperature=self._temperature.value()))
-        self._temperature.valueChanged.connect(lambda value: self._set(temperature=value))
-        self._top_p.valueChanged.connect(lambda value: self._set(top_p=value))
-        self._seed.valueChanged.connect(lambda value: self._set(seed=value))
+        changed = self._model.generation_changed
+        bind(self._model, "generation.temperature", changed, self._temperature,
+             shown=lambda value: value or self._temperature.value())  # fmt: skip
+        bind(self._model, "generation.top_p", changed, self._top_p)
+        bind(self._model, "generation.seed", changed, self._seed)
         self._model.generation_changed.connect(self._refresh)
         self._refresh()
 
@@ -284,11 +287,6 @@ class SamplingSheet(Popover):
         (self._drawn if drawn else self._greedy).setChecked(True)
         for control in (self._temperature, self._top_p, self._seed):
             control.setEnabled(drawn)
-        with QSignalBlocker(self._temperature), QSignalBlocker(self._top_p), QSignalBlocker(self._seed):
-            if drawn:
-                self._temperature.setValue(settings.temperature)
-            self._top_p.setValue(settings.top_p)
-            self._seed.setValue(settings.seed)
 
 
 def sampling_text(settings: GenerationSettings) -> str:
@@ -419,7 +417,7 @@ class PromptBar(QWidget):
         self.edit.run_wanted.connect(self._on_enter)
         self.edit.left.connect(lambda: self._run.setFocus(Qt.FocusReason.OtherFocusReason))
         self._run.clicked.connect(self._controller.run_or_stop)
-        self._length.valueChanged.connect(self._on_length)
+        bind(model, "generation.max_new_tokens", model.generation_changed, self._length)
         self._frame.follow(*reasons(model), model.run_changed, model.worker_changed)
         for signal in (model.prompt_changed, model.regions_changed):
             signal.connect(self._refresh_preset)
@@ -428,20 +426,15 @@ class PromptBar(QWidget):
     # Acting
 
     def _on_enter(self) -> None:
-        if not self._controller.running:
+        if not self._controller.runs.active:
             self._controller.run()
-
-    def _on_length(self, length_tok: int) -> None:
-        self._model.generation = replace(self._model.generation, max_new_tokens=length_tok)
 
     # Showing
 
     def _refresh(self) -> None:
         self._frame.drop()
         model = self._model
-        with QSignalBlocker(self._length):
-            self._length.setValue(model.generation.max_new_tokens)
-        state, running = readiness(model), self._controller.running
+        state, running = readiness(model), self._controller.runs.active
         self._run.show_state(running=running, can_run=state.can_run, tip=_tip(state, running))
         set_kind(self._ways, "primary" if running or state.can_run else "quiet")
         self._show_reason(state, running)

@@ -24,6 +24,7 @@ from gazeviz.app.editing import schedule as turns
 from gazeviz.app.editing.schedule import Order, ScheduleBlock, Turns
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
@@ -130,7 +131,9 @@ class ScheduleView(QWidget):
     # Changing
 
     def _change(self, plan: Turns, text: str) -> None:
-        self._controller.attempt(lambda: self._controller.editor.lay_out_targets(plan, text), "schedule")
+        notices.attempt(
+            self._controller.model, lambda: self._controller.editor.lay_out_targets(plan, text), "schedule"
+        )
 
     def aim(self, region_id: int | None, block: ScheduleBlock | None = None) -> None:
         """Point a block, or the selected turn, elsewhere."""
@@ -383,7 +386,7 @@ class ScheduleBar(QWidget):
 
     def lay_out_panels(self, order: Order) -> None:
         """Move the target through all panels, or where there are none through all painted regions."""
-        self._controller.attempt(lambda: self._through_panels(order), "schedule")
+        notices.attempt(self._controller.model, lambda: self._through_panels(order), "schedule")
 
     def _through_panels(self, order: Order) -> None:
         regions = presets.panels_of(self._model) or self._model.regions.painted()
@@ -399,7 +402,9 @@ class ScheduleBar(QWidget):
         self._model.generation = replace(self._model.generation, max_new_tokens=length_tok)
 
     def _lay_out(self, plan: turns.Turns, text: str) -> None:
-        self._controller.attempt(lambda: self._controller.editor.lay_out_targets(plan, text), "schedule")
+        notices.attempt(
+            self._controller.model, lambda: self._controller.editor.lay_out_targets(plan, text), "schedule"
+        )
 
     def _refresh(self) -> None:
         self._clear.setEnabled(bool(self._model.schedule))

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from gazeviz.app.runs import presets
-from gazeviz.app.runs.model_loader import recommended_heads, recommended_ranking
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.messages import ModelInfo
@@ -248,9 +248,10 @@ class SteerPanel(QWidget):
         self._alpha.value_chosen.connect(
             lambda value: setattr(model, "steering", replace(model.steering, alpha=value))
         )
-        for signal in (model.steering_changed, model.chosen_changed, model.schedule_changed,
+        for signal in (model.steering_changed, model.schedule_changed,
                        model.model_changed, model.prompt_changed):  # fmt: skip
             signal.connect(self._refresh)
+        model.chosen_changed.connect(self._refresh_heads)
         theme.changed.connect(self._draw_caret)
         theme.changed.connect(self._refresh)
         self._draw_caret()
@@ -259,14 +260,14 @@ class SteerPanel(QWidget):
 
     def _on_recommended(self) -> None:
         editor = self._controller.editor
-        self._controller.attempt(lambda: presets.take_recommended(self._model, editor), "heads")
+        notices.attempt(
+            self._controller.model, lambda: presets.take_recommended(self._model, editor), "heads"
+        )
 
     # Showing
 
     def _refresh(self) -> None:
         settings, info = self._model.steering, self._model.model_info
-        self._heads.setText(f"{heads_text(self._model)} →")
-        self._heads.setToolTip(f"The heads that are steered: {self._model.chosen.origin}")
         self._how.set_whole(self._summary())
         by_share = settings.mode == "mass"
         self._strength.setVisible(settings.mode not in ("mass", "knock_out"))
@@ -277,6 +278,11 @@ class SteerPanel(QWidget):
         else:
             self._strength.set_value(settings.strength)
         self._recommended.setToolTip(recommended_text(self._model, info))
+        self._refresh_heads()
+
+    def _refresh_heads(self) -> None:
+        self._heads.setText(f"{heads_text(self._model)} →")
+        self._heads.setToolTip(f"The heads that are steered: {self._model.chosen.origin}")
         in_force = presets.is_recommended(self._model)
         self._recommended.setIcon(theme.icon("check") if in_force else QIcon())
         set_kind(self._recommended, "flat" if in_force else "pill")
@@ -306,7 +312,8 @@ def recommended_text(model: SessionModel, info: ModelInfo | None) -> str:
     if info.default_ranking is None:
         return f"{info.name} comes without a ranking of its heads."
     moving = presets.target_moves(model)
-    ranking, n = recommended_ranking(info, moving=moving), len(recommended_heads(info, moving=moving))
+    ranking = presets.recommended_ranking(info, moving=moving)
+    n = len(presets.recommended_heads(info, moving=moving))
     how = format_settings(presets.recommended_for(model, info))
     named = ranking.name if ranking is not None else ""
     task = "For a target that moves: the" if moving else "The"

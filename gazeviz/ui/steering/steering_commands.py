@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gazeviz.app.editing.schedule import Order, ScheduleBlock
 from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.prompts import PRESETS, Preset
 from gazeviz.domain.wording import plural
@@ -90,7 +91,7 @@ def preset_menu(model: SessionModel, controller: RunController) -> list[Entry]:
 def _asker(
     model: SessionModel, controller: RunController, preset: Preset, panel: int = 0
 ) -> Callable[[], object]:
-    return lambda: controller.attempt(lambda: presets.ask(model, preset, panel), "run")
+    return lambda: notices.attempt(controller.model, lambda: presets.ask(model, preset, panel), "run")
 
 
 def _preset_tip(preset: Preset, wording: str | None) -> str:
@@ -153,7 +154,9 @@ def clear_schedule_command(model: SessionModel, controller: RunController) -> Co
         return None if model.schedule else "No targets are scheduled."
 
     def clear() -> None:
-        controller.attempt(lambda: controller.editor.lay_out_targets((), "Clear the schedule"), "schedule")
+        notices.attempt(
+            controller.model, lambda: controller.editor.lay_out_targets((), "Clear the schedule"), "schedule"
+        )
 
     return Command("steering.clear_schedule", "Clear the schedule", "",
                    "Remove the scheduled targets; only the current target is used.", clear, no_schedule,

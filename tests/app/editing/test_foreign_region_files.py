@@ -189,20 +189,20 @@ class TestCoco:
     def test_run_lengths_that_do_not_fill_the_picture(self, tmp_path, counts):
         """The sum of the first ones is the picture's size where 64 bits wrap around."""
         bad = {"segmentation": {"size": [120, 200], "counts": counts}}
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         found = read(tmp_path, coco(bad, {"segmentation": [FLAT]}))
-        assert time.perf_counter() - began_s < 2
+        assert time.process_time() - began_s < 2
         assert [region.area_px for region in found.regions] == [2000] and len(found.left_out) == 1
 
     def test_many_points_and_many_shapes_are_soon_answered(self, tmp_path):
         angle = np.linspace(0, 2 * np.pi, 200_000)
         points = np.stack([100 + 50 * np.cos(angle), 60 + 50 * np.sin(angle)], axis=1).ravel().tolist()
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         (ring,) = read(tmp_path, coco({"segmentation": [points]})).regions
         assert abs(ring.area_px - np.pi * 2500) < 20
         found = read(tmp_path, coco(*[{"segmentation": [FLAT]}] * 20_000))
         assert len(found.regions) == MOST_REGIONS and "19,000 more" in found.left_out[-1].name
-        assert time.perf_counter() - began_s < 8  # seconds apart on a quiet machine
+        assert time.process_time() - began_s < 8  # seconds apart on a quiet machine
 
     def test_a_picture_among_several(self, tmp_path):
         def several(*names: str, **sizes: tuple[int, int]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_a_run_is_shown_as_it_was_without_a_worker(open_session, strip_path, qtb
     qtbot.waitUntil(lambda: model.map.values_P is not None)
     assert np.array_equal(model.map.values_P, map_P) and model.grid.n_tokens == len(map_P)
     assert model.ranking is not None and model.chosen.origin.ranking == model.ranking_name
-    assert not again.controller.keeps_attention(record) and again.scripted.open_jobs == ()
+    assert not again.controller.maps.keeps(record) and again.scripted.open_jobs == ()
 
 
 def test_every_token_has_its_map_and_single_heads_say_why_not(open_session, strip_path, qtbot):
@@ -100,9 +100,9 @@ def test_nothing_is_run_while_a_logged_run_is_shown(open_session, strip_path, qt
     qtbot.until_quiet()
     assert len(again.store.runs()) == n_runs and again.model.run_of("steered").logged
     again.controller.run()
-    again.until(lambda: not again.controller.running)
+    again.until(lambda: not again.controller.runs.active)
     assert not again.model.run_of("steered").logged and not again.model.run_of("baseline").logged
-    assert again.controller.keeps_attention(again.model.run_of("steered"))
+    assert again.controller.maps.keeps(again.model.run_of("steered"))
 
 
 def test_a_run_of_this_very_session_keeps_its_attention(open_session, strip_path):
@@ -112,7 +112,7 @@ def test_a_run_of_this_very_session_keeps_its_attention(open_session, strip_path
     _, second_id = session.run(2)
     session.reopen(first_id)
     record = session.model.run_of("steered")
-    assert record.id == first_id and not record.logged and session.controller.keeps_attention(record)
+    assert record.id == first_id and not record.logged and session.controller.maps.keeps(record)
     assert session.model.baseline_run_id == baseline_id
     assert session.model.target_region.name == "Panel 2"
     session.reopen(second_id)
@@ -146,7 +146,7 @@ def test_undo_does_not_reach_the_regions_of_another_picture(open_session, strip_
     session.controller.editor.paint_rectangle((5, 5), (40, 40))
     session.reopen(steered_id)
     assert session.model.picture.name == strip_path.name and len(session.model.regions) == N_PANELS
-    while session.controller.undo_stack.canUndo():
+    while session.controller.editor.undo_stack.canUndo():
         session.controller.editor.undo()
     sizes = {region.size_px for region in session.model.regions}
     assert sizes <= {session.model.picture.size_px}
@@ -184,10 +184,10 @@ def test_a_run_of_another_model_is_shown_and_cannot_be_run(open_session, strip_p
                     heads_present_LH=np.ones((2, 2), bool))  # fmt: skip
     assert session.controller.reopen(replace(view, model=other, rankings={}))
     assert session.model.model_info is other and session.model.worker_state == "none"
-    assert session.model.grid is view.grid and not session.controller.undo_stack.canUndo()
+    assert session.model.grid is view.grid and not session.controller.editor.undo_stack.canUndo()
     assert "other, which is not loaded" in session.model.notice.sentence
     session.controller.run()
-    assert "not loaded" in session.model.notice.sentence and not session.controller.running
+    assert "not loaded" in session.model.notice.sentence and not session.controller.runs.active
     session.reopen(steered_id)  # back to the worker's own model
     assert session.model.model_info is here and session.model.notice is None
     session.until(lambda: session.model.worker_state == "ready" and session.model.fed_pixels_HW3 is not None)
@@ -220,7 +220,7 @@ def test_while_something_runs_nothing_is_opened(open_session, strip_path):
     session.until(lambda: session.model.notice is not None)
     assert "still active" in session.model.notice.sentence and session.model.steered_run_id != steered_id
     session.scripted.pace.free()
-    session.until(lambda: not session.controller.running)
+    session.until(lambda: not session.controller.runs.active)
 
 
 def test_what_cannot_be_opened_is_a_notice(open_session, strip_path):

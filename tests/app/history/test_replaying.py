@@ -49,7 +49,7 @@ def test_the_same_tokens_come_out_and_are_written_down(open_session, strip_path,
     now = again.model.run_of("steered")
     assert heard[0].same and (heard[0].run_id, heard[0].now_id) == (logged, now.id) and now.id != logged
     assert [step.token_id for step in now.steps] == [step.token_id for step in before.steps]
-    assert now.spec == spec_of(again.view(logged)) and again.controller.keeps_attention(now)
+    assert now.spec == spec_of(again.view(logged)) and again.controller.maps.keeps(now)
     assert again.model.notice.sentence.endswith(f"All {len(now.steps)} tokens are the same.")
     assert replayed_mark(again, logged) == (True, 1) and not replayer.active
 
@@ -76,8 +76,8 @@ def test_what_was_stopped_is_not_compared(open_session, strip_path, logged):
     replayer, heard = replayer_of(again)
     again.scripted.pace.hold()
     replayer.replay(logged)
-    again.until(lambda: again.controller.running)
-    again.controller.stop()
+    again.until(lambda: again.controller.runs.active)
+    again.controller.runs.stop()
     again.scripted.pace.free()
     again.until(lambda: not replayer.active)
     assert not heard and "stopped" in again.model.notice.sentence
@@ -96,7 +96,7 @@ def test_the_model_is_loaded_as_it_was_before_it_is_asked(open_session, strip_pa
         asked.append(request)
         return again.scripted.send(request)
 
-    again.controller._desk.jobs.send_through(send)
+    again.controller._jobs.send_through(send)
     replayer, heard = replayer_of(again)
     replayer.replay(logged)
     again.until(lambda: not replayer.active)
@@ -122,7 +122,7 @@ def test_a_run_without_a_token_has_nothing_to_compare(open_session, strip_path, 
     replayer, heard = replayer_of(again)
     replayer.replay(logged)
     again.until(lambda: not replayer.active)
-    assert "no token" in again.model.notice.sentence and not heard and not again.controller.running
+    assert "no token" in again.model.notice.sentence and not heard and not again.controller.runs.active
 
 
 def test_a_run_that_was_stopped_is_repeated_up_to_its_last_token(open_session, logged):

@@ -25,7 +25,7 @@ class Watch:
         self.asked: list[object] = []
         self.most: Counter[type] = Counter()
         self._open: dict[int, type] = {}
-        jobs = stage.controller._desk.jobs
+        jobs = stage.controller._jobs
         send, hear = stage.backend.send, jobs.hear
 
         def watched_send(request):
@@ -177,9 +177,9 @@ def test_the_gallery_shows_as_many_and_whichever_heads_are_wanted(stage):
 
 def test_only_the_worker_that_wrote_a_run_keeps_its_attention(stage):
     record, _ = stage.model.shown_steps()
-    assert stage.controller.keeps_attention(record)
+    assert stage.controller.maps.keeps(record)
     record.worker += 1
-    assert not stage.controller.keeps_attention(record)
+    assert not stage.controller.maps.keeps(record)
 
 
 def test_streaming_never_piles_up_questions(open_stage, strip_path):
@@ -201,7 +201,7 @@ def test_a_run_of_a_lost_worker_says_why_it_has_no_maps(stage):
     stage.controller.run("baseline")
     stage.until_ended("baseline")
     stage.controller.kill_worker()
-    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._desk.jobs.worker == 2)
+    stage.until(lambda: stage.model.worker_state == "ready" and stage.controller._jobs.worker == 2)
     assert stage.model.map.values_P is not None, "what has arrived is still there"
     stage.model.hovered_head = Head(0, 0)
     stage.until(lambda: stage.model.map.values_P is None)

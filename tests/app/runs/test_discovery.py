@@ -46,7 +46,7 @@ def test_a_cancelled_measurement_is_kept_in_part(open_stage):
     complete = stage.model.rankings["mass"]
     stage.controller.discover(StripsSource("builtin", 40))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.done >= 2)
-    stage.controller.cancel_discovery()
+    stage.controller.discovery.cancel()
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.rankings["mass"] is complete and stage.model.ranking is complete
     partial = next(name for name in stage.model.rankings if "of 40" in name)
@@ -70,7 +70,7 @@ def test_runs_wait_until_nothing_is_measured(open_stage):
         stage.model.notice = None
         refused()
         assert "being measured" in stage.model.notice.sentence
-    stage.controller.cancel_discovery()
+    stage.controller.discovery.cancel()
     stage.until(lambda: stage.model.worker_state == "ready")
 
 

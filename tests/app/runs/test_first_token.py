@@ -15,7 +15,7 @@ def watch(stage) -> list[Generate]:
             sent.append(request)
         return send(request)
 
-    stage.controller._desk.jobs.send_through(watched)
+    stage.controller._jobs.send_through(watched)
     return sent
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gazeviz.app.runs.model_loader import recommended_heads, recommended_ranking, recommended_steering
+from gazeviz.app.runs.presets import recommended_heads, recommended_ranking, recommended_steering
 from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.messages import LoadModel, ModelInfo, Recommended
 from gazeviz.errors import UserError

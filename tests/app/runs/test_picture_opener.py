@@ -36,7 +36,7 @@ def test_a_picture_comes_with_its_panels_and_its_grid(open_stage, strip_path):
     assert stage.model.cells_of(stage.model.regions.ids[0]).size
     stage.log.flush()
     assert stage.log.reader.picture(stage.model.picture.sha256).layout == Layout(1, N_PANELS)
-    assert not stage.controller.undo_stack.canUndo()
+    assert not stage.controller.editor.undo_stack.canUndo()
 
 
 def test_a_bad_file_leaves_the_old_picture(stage, tmp_path):
@@ -59,7 +59,7 @@ def test_of_several_wishes_the_newest_is_shown(stage, tmp_path):
         assert asked.wait(PATIENCE_S)
         return picture_file(paths[0])
 
-    stage.controller.open_decoded(slowly)
+    stage.controller.pictures.open(slowly)
     for path in paths[1:]:
         stage.controller.open_picture(path)
     asked.set()
@@ -78,7 +78,7 @@ def test_another_picture_starts_anew_and_regions_come_back(stage, tmp_path, stri
     stage.until(lambda: stage.model.picture.name == "other 0.png" and stage.model.grid is not None)
     assert len(stage.model.regions) == 0 and stage.model.target_region_id is None
     assert stage.model.baseline_run_id is None and stage.model.cursor is None
-    assert not stage.controller.undo_stack.canUndo()
+    assert not stage.controller.editor.undo_stack.canUndo()
     stage.log.flush()
     assert stage.log.reader.rows("SELECT count(*) FROM region_edits") != [(0,)], (
         "the last edit was written before it was left"
@@ -109,7 +109,7 @@ def test_the_same_picture_again_keeps_its_regions(stage, strip_path):
     stage.controller.open_picture(strip_path, Layout(1, N_PANELS))
     stage.until(lambda: stage.model.grid is not grid)
     assert "mine" in stage.model.regions.names and regions.count() == 0
-    assert stage.controller.undo_stack.canUndo()
+    assert stage.controller.editor.undo_stack.canUndo()
 
 
 def test_a_large_pasted_picture_goes_by_way_of_a_file(stage, rng):
@@ -125,7 +125,7 @@ def test_a_large_pasted_picture_goes_by_way_of_a_file(stage, rng):
             sent.append(request)
         return send(request)
 
-    stage.controller._desk.jobs.send_through(watched)
+    stage.controller._jobs.send_through(watched)
     stage.controller.open_picture_data(buffer.getvalue())
     stage.until(lambda: stage.model.picture.name == "Pasted picture" and stage.model.grid is not None)
     assert sent[0].picture.path is not None and sent[0].picture.data is None

@@ -19,7 +19,7 @@ from tests.fakes.scripted import Script
 def tried(stage: Stage, which: Which) -> str:
     """What the controller says when a run is tried; "" where it begins."""
     stage.controller.run(which)
-    stage.controller.stop()
+    stage.controller.runs.stop()
     notice = stage.model.notice
     return notice.sentence if notice is not None else ""
 
@@ -58,7 +58,7 @@ def test_a_model_that_is_not_there(open_stage):
     for state in ("starting", "loading"):
         stage.until(lambda state=state: stage.model.worker_state == state)
         assert readiness(stage.model).sentence == tried(stage, "both") == "The model is being loaded."
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     stage.until(lambda: stage.model.worker_state == "none")
     assert readiness(stage.model).sentence == tried(stage, "both") == "No model is loaded."
 
@@ -68,7 +68,7 @@ def test_heads_that_are_being_measured(open_stage, strip_path):
     stage.until(lambda: stage.model.worker_state == "ready")
     stage.controller.discover(StripsSource("builtin", 40))
     assert readiness(stage.model).sentence == tried(stage, "both") == "The heads are being measured."
-    stage.controller.cancel_discovery()
+    stage.controller.discovery.cancel()
     stage.until(lambda: stage.model.worker_state == "ready")
     assert readiness(stage.model).sentence == tried(stage, "both") == "There is no picture."
 

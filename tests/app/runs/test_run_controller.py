@@ -6,11 +6,14 @@ import json
 import random
 import subprocess
 import sys
+from threading import Event
 
 import numpy as np
 import pytest
 
+from gazeviz.app.runs import region_import
 from gazeviz.app.runs.run_controller import MAX_LOSSES_IN_A_ROW
+from gazeviz.app.session import notices
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.messages import Failed, StripsSource
 from gazeviz.domain.region import Region
@@ -49,7 +52,7 @@ def test_loading_can_be_cancelled(open_stage):
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
     stage.controller.run()
     stage.until(lambda: stage.model.notice is not None and "Wait" in stage.model.notice.next_step)
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     assert stage.model.progress.text == "Stopping", "the request is seen at once"
     stage.until(lambda: stage.model.worker_state == "none")
     stage.until(lambda: stage.model.notice is None)  # nothing is waited for any more
@@ -65,7 +68,7 @@ def test_a_model_that_is_not_there_is_said_and_the_last_one_stays(stage):
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.model_info is not None and stage.model.grid is not None
     stage.controller.kill_worker()
-    stage.until(lambda: stage.controller._desk.jobs.worker == 2 and stage.model.worker_state == "ready")
+    stage.until(lambda: stage.controller._jobs.worker == 2 and stage.model.worker_state == "ready")
 
 
 def test_a_newer_wish_to_load_replaces_the_older_one(open_stage):
@@ -106,7 +109,7 @@ def everything(stage):
     return (
         [(region.id, region.look, region.mask_HW.tobytes()) for region in model.regions],
         model.prompt, model.chosen, model.target_region_id, dict(model.rankings), model.steering,
-        stage.controller.undo_stack.count(),
+        stage.controller.editor.undo_stack.count(),
         {run_id: (record.text, record.summary) for run_id, record in model.runs.items()
          if record.state == "done" and record.side != "glance"},
     )  # fmt: skip
@@ -168,7 +171,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
         before = everything(stage)
         stage.controller.kill_worker()
         worker = kill + 2
-        stage.until(lambda worker=worker: stage.controller._desk.jobs.worker == worker)
+        stage.until(lambda worker=worker: stage.controller._jobs.worker == worker)
         stage.until(lambda: stage.model.worker_state == "ready")
         after = everything(stage)
         assert after[:4] == before[:4] and after[5:7] == before[5:7]
@@ -180,7 +183,7 @@ def test_kills_at_any_moment_are_recovered_from(open_stage, strip_path):
 
 def kill_while_loading(stage) -> None:
     """Kill as many workers as are begun without anybody asking, each while it loads."""
-    jobs = stage.controller._desk.jobs
+    jobs = stage.controller._jobs
     for worker in range(1, MAX_LOSSES_IN_A_ROW + 1):
         stage.until(lambda number=worker: jobs.worker == number and stage.model.worker_state == "loading")
         stage.controller.kill_worker()
@@ -195,7 +198,7 @@ def test_a_worker_that_keeps_dying_is_given_up_until_somebody_asks(open_stage):
     assert stage.model.worker_state == "lost"
     stage.controller.restart_worker()
     stage.until(lambda: stage.model.worker_state == "loading")
-    assert stage.controller._desk.jobs.worker == MAX_LOSSES_IN_A_ROW + 1
+    assert stage.controller._jobs.worker == MAX_LOSSES_IN_A_ROW + 1
 
 
 def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
@@ -209,7 +212,7 @@ def test_a_given_up_worker_is_begun_anew_by_loading_a_model(open_stage):
 def test_a_cancelled_load_is_not_tried_again_by_the_next_worker(open_stage):
     stage = open_stage(Script(load_s=3.0))
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.total)
-    stage.controller.cancel_loading()
+    stage.controller.loader.cancel()
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "none")
     assert stage.model.model_info is None
@@ -245,7 +248,7 @@ def test_a_worker_of_another_version_is_not_started_over_and_over(stage):
     stage.controller.kill_worker()
     stage.until(lambda: stage.model.worker_state == "lost")
     stage.qtbot.until_quiet()
-    assert stage.model.worker_state == "lost" and stage.controller._desk.jobs.worker == 1
+    assert stage.model.worker_state == "lost" and stage.controller._jobs.worker == 1
 
 
 def test_closing_in_the_middle_of_a_run_stops_it(open_stage, strip_path, monkeypatch):
@@ -285,6 +288,37 @@ def test_regions_are_written_down_after_an_edit_and_once(stage, monkeypatch):
     assert len(saved) == 1, "heads are no regions"
 
 
+def imported(stage, paths):
+    """Import files and wait until they are read."""
+    stage.controller.import_regions(paths)
+    stage.until(lambda: stage.controller.region_import.progress is None)
+
+
+def test_an_import_leaves_the_screen_alone_and_can_be_stopped(stage, tmp_path):
+    """Reading waits for the test: in the thread of the screen it would never come back."""
+    reading, n_regions = stage.controller.region_import, len(stage.model.regions)
+    path, texts, gate = coco_of(stage, tmp_path, "one.png"), [], Event()
+    reading.changed.connect(lambda: texts.append(reading.progress and reading.progress.text))
+    whole = region_import.read_regions
+
+    def waiting(*arguments):
+        gate.wait()
+        return whole(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(region_import, "read_regions", waiting)
+        stage.controller.import_regions([path])
+        assert reading.progress is not None and "several.json" in reading.progress.text
+        stage.controller.import_regions([path])
+        assert "already" in stage.model.notice.sentence
+        reading.cancel()
+        gate.set()
+        stage.until(lambda: reading.progress is None)
+    assert len(stage.model.regions) == n_regions and texts[-1] is None
+    imported(stage, [path])
+    assert len(stage.model.regions) == n_regions + 1
+
+
 def test_regions_go_to_files_and_come_back(stage, tmp_path):
     for form, path in (
         ("png", tmp_path / "masks"),
@@ -296,13 +330,13 @@ def test_regions_go_to_files_and_come_back(stage, tmp_path):
         assert stage.controller.export_regions(path, form)
         n_regions = len(stage.model.regions)
         files = sorted(path.glob("*.png")) if form == "png" else [path]
-        stage.controller.import_regions(files)
+        imported(stage, files)
         added = list(stage.model.regions)[n_regions:]
         assert len(added) == n_regions
         for before, after in zip(stage.model.regions, added, strict=False):
             assert np.array_equal(before.mask_HW, after.mask_HW)
         stage.controller.editor.undo()
-    stage.controller.import_regions([tmp_path / "none.json"])
+    imported(stage, [tmp_path / "none.json"])
     assert "none.json" in stage.model.notice.sentence
 
 
@@ -321,18 +355,18 @@ def coco_of(stage, tmp_path, *names):
 
 def test_what_is_left_out_of_an_import_is_said(stage, tmp_path):
     n_regions = len(stage.model.regions)
-    stage.controller.import_regions([coco_of(stage, tmp_path, "one.png")])
+    imported(stage, [coco_of(stage, tmp_path, "one.png")])
     assert len(stage.model.regions) == n_regions + 1
     assert stage.model.notice.kind == "info" and "left out" in stage.model.notice.sentence
 
 
 def test_which_picture_of_a_file_is_meant_is_asked(stage, tmp_path):
     path, n_regions = coco_of(stage, tmp_path, "one.png", "two.png"), len(stage.model.regions)
-    stage.controller.ask_which_picture = lambda names: ""
-    stage.controller.import_regions([path])
+    stage.controller.region_import.ask_which_picture = lambda names: ""
+    imported(stage, [path])
     assert len(stage.model.regions) == n_regions and "2 pictures" in stage.model.notice.sentence
-    stage.controller.ask_which_picture = lambda names: names[1]
-    stage.controller.import_regions([path])
+    stage.controller.region_import.ask_which_picture = lambda names: names[1]
+    imported(stage, [path])
     assert list(stage.model.regions)[-1].mask_HW[5, 45]
 
 
@@ -345,9 +379,9 @@ def test_without_a_picture_no_region_is_exported(open_stage, tmp_path):
 
 def test_an_attempt_that_is_refused_becomes_a_notice(stage):
     spy = counted(stage.model.notice_changed)
-    assert not stage.controller.attempt(lambda: stage.controller.heads.top(9999), "heads")
+    assert not notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(9999), "heads")
     assert stage.model.notice.about == "heads" and spy.count() == 1
-    assert stage.controller.attempt(lambda: stage.controller.heads.top(3), "heads")
+    assert notices.attempt(stage.controller.model, lambda: stage.controller.heads.top(3), "heads")
 
 
 @pytest.mark.parametrize(

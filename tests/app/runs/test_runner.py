@@ -73,7 +73,7 @@ def test_the_row_is_written_before_anything_is_sent(stage, monkeypatch):
         return sent(request)
 
     monkeypatch.setattr(stage.log, "run_created", create)
-    stage.controller._desk.jobs.send_through(send)
+    stage.controller._jobs.send_through(send)
     point_at(stage, 3)
     stage.controller.run()
     stage.until_ended()
@@ -182,7 +182,7 @@ def test_stop_answers_within_a_token(stage):
     stage.controller.run("steered")
     stage.backend.pace.allow(3)
     stage.until(lambda: len(stage.shown("steered").steps) == 3)
-    stage.controller.stop()
+    stage.controller.runs.stop()
     stage.backend.settle()
     stage.backend.pace.free()
     steered = stage.until_ended()
@@ -194,10 +194,10 @@ def test_stop_answers_within_a_token(stage):
 def test_one_key_runs_and_stops(stage):
     stage.backend.pace.hold()
     stage.controller.run_or_stop()
-    assert stage.controller.running and stage.shown("baseline").state == "loading"
+    assert stage.controller.runs.active and stage.shown("baseline").state == "loading"
     stage.controller.run_or_stop()
     stage.backend.pace.free()
-    assert stage.until_ended("baseline").state == "cancelled" and not stage.controller.running
+    assert stage.until_ended("baseline").state == "cancelled" and not stage.controller.runs.active
 
 
 def test_stop_lets_what_waits_never_begin(stage):
@@ -207,7 +207,7 @@ def test_stop_lets_what_waits_never_begin(stage):
     stage.backend.pace.allow(2)
     stage.until(lambda: len(stage.shown("baseline").steps) == 2)
     assert stage.shown("steered").state == "queued"
-    stage.controller.stop()
+    stage.controller.runs.stop()
     stage.backend.settle()
     stage.backend.pace.free()
     baseline = stage.until_ended("baseline")
@@ -359,7 +359,7 @@ def test_empty_regions_are_not_sent(stage):
 
 def test_a_message_is_only_sent_to_a_run_that_is_steered(stage):
     sent: list[object] = []
-    stage.controller._desk.jobs.send_through(sent.append)
+    stage.controller._jobs.send_through(sent.append)
     stage.controller.retarget(stage.model.regions.ids[2])
     assert not any(isinstance(request, Retarget) for request in sent)
     assert stage.model.target_region.name == "Panel 3"

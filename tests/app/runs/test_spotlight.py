@@ -47,7 +47,7 @@ def test_a_fast_mouse_sends_one_message_a_token_and_the_newest_place(open_stage,
             sent.append(request)
         return send(request)
 
-    stage.controller._desk.jobs.send_through(watched)
+    stage.controller._jobs.send_through(watched)
     for x_px in range(70, 380, 5):
         stage.controller.spotlight(x_px, 32, 40)
     assert len(sent) == 1

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gazeviz.app.editing.editor import RegionEditor
-from gazeviz.app.runs.worker_jobs import Desk, Jobs
+from gazeviz.app.runs.worker_jobs import Jobs
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.backend.client import WorkerEnded
@@ -103,13 +102,12 @@ def test_what_was_refused_is_no_longer_said_once_it_is_done():
 
 def test_nobody_waits_for_the_log_and_what_goes_wrong_is_shown_in_the_screens_thread(qtbot, temporary_log):
     model = SessionModel()
-    desk = Desk(model, temporary_log, Jobs(), RegionEditor(model))
     written: Future[None] = Future()
     refused: Future[None] = Future()
     shown_in: list[threading.Thread] = []
     model.notice_changed.connect(lambda: shown_in.append(threading.current_thread()))
-    desk.watch(written)
-    desk.watch(refused)
+    notices.watch(model, written)
+    notices.watch(model, refused)
     written.set_result(None)
     error = UserError("The disk is full.", next_step="Free some room.")
     failing = threading.Thread(target=lambda: refused.set_exception(error))

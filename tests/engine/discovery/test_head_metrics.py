@@ -9,6 +9,7 @@ import pytest
 from gazeviz.domain.heads import HeadSet
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Steering
+from gazeviz.engine.discovery.head_examples import examples_over
 from gazeviz.engine.discovery.head_metrics import ANSWER_TOK, effects_over
 from gazeviz.errors import Cancelled, UserError
 from tests.engine.fixtures.tiny_engine import PICTURES, PROMPT, QUARTERS, SIZE_PX, TinyEngine, assert_idle
@@ -94,3 +95,20 @@ def test_nothing_to_measure_and_heads_that_are_not_there_are_refused(qwen: TinyE
     with pytest.raises(Cancelled):
         qwen.head_metrics(SEEN, prompt=PROMPT, cancelled=lambda: True)
     assert_idle(qwen)
+
+
+def test_examples_name_the_region_that_the_head_looks_at_most(qwen: TinyEngine) -> None:
+    head = HEADS.heads[0]
+    examples = examples_over(qwen, SEEN, PROMPT, head, max_new_tokens=8, names=("first", "second"))
+    assert_idle(qwen)
+    runs = [qwen.generate(seen.image, PROMPT, max_new_tokens=8, track=HeadSet((head,))) for seen in SEEN]
+    assert len(examples.masses_T) == sum(len(run.tokens) for run in runs)
+    best = examples.of("top")[0]
+    run = runs[("first", "second").index(best.picture)]
+    masses_TR = np.stack(
+        [run.rows_THP[:, 0][:, run.grid.tokens(region)].sum(axis=1) for region in QUARTERS], axis=1
+    )
+    step, region = np.unravel_index(masses_TR.argmax(), masses_TR.shape)
+    assert (best.region_name, best.token) == (QUARTERS[region].name, run.tokens[step].text)
+    assert best.mass == pytest.approx(examples.masses_T.max())
+    np.testing.assert_allclose(best.map_YX.ravel(), run.rows_THP[step, 0], atol=2e-3)

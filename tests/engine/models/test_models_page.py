@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gazeviz.domain.model_files import PROVEN, REFUSED, TWINS
-from tests.benchmarks.models_page import PAGE, try_family
+from tests.engine.models.models_page import PAGE, try_family
 
 
 def rows_of(first: str) -> list[str]:

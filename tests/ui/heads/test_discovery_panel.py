@@ -71,7 +71,7 @@ def test_every_ranking_of_the_worker_can_be_asked_for(open_panel):
     assert tuple(RANKING_LABELS) == RANKINGS
     stage, panel = open_panel(Script())
     asked = []
-    stage.controller._discovery.begin = lambda strips, by: asked.append((strips, by))
+    stage.controller.discovery.begin = lambda strips, by: asked.append((strips, by))
     for name in RANKINGS:
         press(panel, f"discovery_{name}")
     assert panel.wanted == RANKINGS[1:], "mass was chosen at first"
@@ -140,7 +140,7 @@ def test_a_folder_that_holds_no_strips_is_refused_in_place(open_panel, tmp_path,
 
         raise UserError("The folder holds no strips.", next_step="Put strips into it.")
 
-    stage.controller._discovery.begin = refuse
+    stage.controller.discovery.begin = refuse
     form = child_of(panel, "discoveryStrips")
     assert isinstance(form, StripsForm)
     a_folder = next(action for action in form._source.menu().actions() if action.text() == "a folder")

@@ -260,7 +260,7 @@ def test_a_run_of_the_log_says_why_there_are_no_maps_and_can_be_run_again(stage,
     run = stage.until_ended()
     again = child_of(gallery, "galleryRunAgain")
     assert again.isHidden()
-    stage.until(lambda: not stage.controller.running)
+    stage.until(lambda: not stage.controller.runs.active)
     logged = replace(run, id=900, job=None, worker=0, logged=True)
     stage.model.show_run("steered", logged)
     stage.until(lambda: not stage.model.gallery and not again.isHidden())

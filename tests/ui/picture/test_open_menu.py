@@ -11,13 +11,13 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu
 
 from gazeviz.app.runs.picture_opener import samples
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
-from gazeviz.ui.picture.open_menu import PictureDrop, PictureMenu
+from gazeviz.ui.picture.open_menu import DropWindow, PictureMenu
 from gazeviz.ui.picture.picture_commands import sample_text
 from gazeviz.ui.shell.notice_bar import TokenQuestion
 from gazeviz.ui.shell.session_commands import picture_offers
@@ -33,10 +33,10 @@ class MenuStage:
     def __init__(self, settings: AppSettings, qtbot: PatientBot) -> None:
         self.qtbot, self.settings, self.model = qtbot, settings, SessionModel()
         self.controller = RunController(self.model, lambda listener: FakeBackend(listener, Script()))
-        self.window = QWidget()
+        self.window = DropWindow()
         qtbot.addWidget(self.window)
         self.menu = PictureMenu(self.model, self.controller, settings, self.window)
-        self.drop = PictureDrop(self.window, self.menu)
+        self.window.take_drops(self.menu)
         self.question = TokenQuestion(self.model, self.controller, self.window)
         self.window.resize(800, 400)
         self.question.resize(800, 40)
@@ -76,7 +76,7 @@ def stage(tmp_path: Path, qtbot: PatientBot) -> Iterator[MenuStage]:
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     stage = MenuStage(settings, qtbot)
     yield stage
-    stage.controller.undo_stack.clear()
+    stage.controller.editor.undo_stack.clear()
     stage.controller.shutdown()
 
 
@@ -209,9 +209,9 @@ def enter(stage: MenuStage, data: QMimeData) -> bool:
 def test_a_dropped_file_is_opened(stage: MenuStage, strip: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(strip)), QUrl.fromLocalFile(str(strip.with_name("other.png")))])
-    assert enter(stage, data) and stage.drop.hint.isVisible()
+    assert enter(stage, data) and stage.window.drop_hint.isVisible()
     QApplication.sendEvent(stage.window, QDragLeaveEvent())
-    assert stage.drop.hint.isHidden()
+    assert stage.window.drop_hint.isHidden()
     enter(stage, data)
     drop = QDropEvent(
         QPointF(9, 9),
@@ -221,7 +221,7 @@ def test_a_dropped_file_is_opened(stage: MenuStage, strip: Path) -> None:
         Qt.KeyboardModifier.NoModifier,
     )
     QApplication.sendEvent(stage.window, drop)
-    assert stage.drop.hint.isHidden() and "Only strip.png was opened" in stage.notice
+    assert stage.window.drop_hint.isHidden() and "Only strip.png was opened" in stage.notice
     stage.until_shown("strip.png")
 
 
@@ -230,7 +230,7 @@ def test_words_and_other_files_are_not_taken(stage: MenuStage, tmp_path: Path) -
     words.setText("words")
     other.setUrls([QUrl.fromLocalFile(str(tmp_path / "model.safetensors")), QUrl("https://x.example/a.png")])
     assert not enter(stage, words) and not enter(stage, other)
-    assert stage.drop.hint.isHidden()
+    assert stage.window.drop_hint.isHidden()
 
 
 def open_large(stage: MenuStage, tmp_path: Path) -> None:

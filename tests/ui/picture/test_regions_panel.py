@@ -10,7 +10,16 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent, QEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QWidget,
+)
 
 from gazeviz.app.editing import painting
 from gazeviz.ui.picture.regions_panel import OrderedList, RegionListView
@@ -63,7 +72,7 @@ def test_rows_show_the_cells_that_regions_select_and_follow_painting(stage, view
     stage.model.active_region_id = first
     stage.controller.editor.paint(painting.rectangle((0, 0), (40, 40), SIZE_PX), "Erase", erase=True)
     assert count.text() == "4"
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert count.text() == "8"
 
 
@@ -110,7 +119,7 @@ def test_a_name_is_written_in_its_row(stage, view):
     QTest.keyClicks(line, "Robot")
     QTest.keyClick(line, Qt.Key.Key_Return)
     assert stage.model.regions.of(second).name == "Robot"
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.of(second).name == "Panel 2"
 
 
@@ -134,7 +143,7 @@ def test_eye_and_lock_are_steps_of_undo(stage, view):
     push(view, f"regionLock_{first}")
     region = stage.model.regions.of(first)
     assert (region.visible, region.locked) == (True, False)
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.of(first).locked
 
 
@@ -164,7 +173,7 @@ def test_delete_takes_the_active_region_and_its_neighbour_is_next(stage, view):
     QTest.keyClick(rows(view), Qt.Key.Key_Delete)
     assert stage.model.regions.ids == (one, three)
     assert stage.model.active_region_id == three
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert stage.model.regions.ids == (one, two, three)
 
 
@@ -220,14 +229,16 @@ def test_the_menu_recolours(stage, view):
     assert stage.model.regions.of(stage.model.regions.ids[0]).colour == "#D55E00"
 
 
-def test_regions_go_to_files_and_come_back(stage, view, tmp_path: Path, monkeypatch):
+def test_regions_go_to_files_and_come_back(stage, view, tmp_path: Path, monkeypatch, qtbot: PatientBot):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     view.export_regions("png")
     files = sorted(str(path) for path in tmp_path.glob("*.png"))
     assert len(files) == 3
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (files[:1], ""))
     view.import_regions()
-    assert len(stage.model.regions) == 4
+    assert view.findChild(QPushButton, "stopImport").isVisibleTo(view)
+    qtbot.waitUntil(lambda: len(stage.model.regions) == 4)
+    assert not view.findChild(QPushButton, "stopImport").isVisibleTo(view)
     assert np.array_equal(stage.mask(3), stage.mask(0))
 
 

@@ -43,7 +43,7 @@ def test_a_rectangle_makes_a_region_of_exactly_its_pixels_in_one_step(stage, mou
     mouse.drag((20.3, 10.2), (50, 33), (70.6, 40.9))
     assert np.array_equal(stage.mask(), Region.box("", (20.3, 10.2, 70.6, 40.9), SIZE_PX).mask_HW)
     assert stage.n_steps == 1
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert len(stage.model.regions) == 0
 
 
@@ -62,8 +62,8 @@ def test_each_shape_is_a_region_of_its_own_and_shift_adds_to_the_active_one(stag
     assert [stage.mask(place).sum() for place in (0, 1)] == [100, 200]
     mouse.drag((60, 60), (70, 80), keys=SHIFT)
     assert len(stage.model.regions) == 2 and stage.mask(1).sum() == 200 + 200, "no square: Shift adds"
-    stage.controller.undo_stack.undo()
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert len(stage.model.regions) == 1 and stage.mask().sum() == 100
 
 
@@ -101,8 +101,8 @@ def test_one_drag_of_the_brush_is_one_step(stage, mouse):
     mouse.drag((10, 70), (30, 70))
     assert stage.n_steps == 2
     painted = stage.mask().copy()
-    stage.controller.undo_stack.undo()
-    stage.controller.undo_stack.redo()
+    stage.controller.editor.undo_stack.undo()
+    stage.controller.editor.undo_stack.redo()
     assert np.array_equal(stage.mask(), painted)
 
 
@@ -211,7 +211,7 @@ def test_move_selects_and_then_drags_a_region_as_one_step(stage, mouse):
     mouse.drag((20, 20), (30, 24), (45.2, 33.1))
     assert np.array_equal(stage.mask(), Region.box("", (35, 23, 55, 43), SIZE_PX).mask_HW)
     assert stage.n_steps == steps + 1
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert np.array_equal(stage.mask(), Region.box("", (10, 10, 30, 30), SIZE_PX).mask_HW)
 
 

@@ -75,6 +75,15 @@ def test_the_preview_comes_first_and_follows_what_is_chosen(dialog, qtbot):
     qtbot.waitUntil(lambda: "My title" in part(dialog, QTextBrowser, "reportPreview").toPlainText())
 
 
+def test_paths_of_this_machine_are_told_only_where_that_is_ticked(dialog, store, qtbot):
+    preview = part(dialog, QTextBrowser, "reportPreview")
+    dialog.show_runs([1])
+    assert str(store.path.parent) not in until_previewed(qtbot, dialog)
+    part(dialog, QCheckBox, "reportPaths").setChecked(True)
+    assert dialog.request.paths
+    qtbot.waitUntil(lambda: str(store.path.parent) in preview.toPlainText())
+
+
 def test_the_ticked_formats_are_written(dialog, qtbot, tmp_path):
     dialog.show_session(1)
     until_previewed(qtbot, dialog)

@@ -29,7 +29,9 @@ def test_stars_by_key_and_by_click(browser: SessionBrowser, store: SessionStore,
     qtbot.waitUntil(lambda: not store.list.lines([2])[0].starred)
 
 
-def test_tags_are_typed_ticked_and_found(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
+def test_tags_are_typed_ticked_and_found(
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
+) -> None:
     select(browser, qtbot, 2)
     press(browser.table, qtbot, Qt.Key.Key_T)
     line = child_of(browser, "runNewTag")
@@ -105,7 +107,9 @@ def test_a_verdict_is_given_and_taken_back(
     qtbot.waitUntil(lambda: store.list.lines([2])[0].verdict == "")
 
 
-def test_a_session_is_renamed_in_place(browser: SessionBrowser, store: SessionStore, qtbot: PatientBot) -> None:
+def test_a_session_is_renamed_in_place(
+    browser: SessionBrowser, store: SessionStore, qtbot: PatientBot
+) -> None:
     choose(browser, qtbot, "morning")
     press(browser.sidebar, qtbot, Qt.Key.Key_F2)
     line = child_of(browser.sidebar, "sessionName")

@@ -36,7 +36,9 @@ def test_several_runs_are_selected_compared_and_reported(browser: SessionBrowser
     assert compared.at(0) == [(4, 2)] and reported.at(0) == [(4, 2)]
 
 
-def test_a_lower_view_follows_the_selection_while_it_is_shown(browser: SessionBrowser, qtbot: PatientBot) -> None:
+def test_a_lower_view_follows_the_selection_while_it_is_shown(
+    browser: SessionBrowser, qtbot: PatientBot
+) -> None:
     lower = QWidget()
     browser.set_lower(lower)
     assert lower.isHidden()

@@ -13,7 +13,16 @@ from gazeviz.ui.sessions.run_commands import like_it
 from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS
 from gazeviz.ui.sessions.sessions_page import SessionBrowser
 from tests.app.fixtures.logged_sessions import fill
-from tests.ui.fixtures.browser_stage import Open, choose, click, press, select, shown_ids, shown_texts, until_shown
+from tests.ui.fixtures.browser_stage import (
+    Open,
+    choose,
+    click,
+    press,
+    select,
+    shown_ids,
+    shown_texts,
+    until_shown,
+)
 from tests.ui.fixtures.head_stage import CTRL, LEFT, NO_KEYS
 from tests.ui.fixtures.painting_stage import child_of
 
@@ -75,7 +84,9 @@ def test_typing_finds_and_what_is_no_search_is_said(browser: SessionBrowser, qtb
     assert trouble.isHidden()
 
 
-def test_a_search_is_looked_for_within_the_entry_of_the_shelf(browser: SessionBrowser, qtbot: PatientBot) -> None:
+def test_a_search_is_looked_for_within_the_entry_of_the_shelf(
+    browser: SessionBrowser, qtbot: PatientBot
+) -> None:
     choose(browser, qtbot, "morning")
     browser.look_for("target:Panel")
     until_shown(browser, qtbot, -1, 3, 2)

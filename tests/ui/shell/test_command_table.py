@@ -55,7 +55,7 @@ def logged(
     window.show()
     window.begin()
     stage.controller.run("baseline")
-    stage.until(lambda: not stage.controller.running)
+    stage.until(lambda: not stage.controller.runs.active)
     browser = window.sessions().browser
     window.show_tab("Sessions")
     qtbot.waitUntil(lambda: any(entry.kind == "session" for entry in browser.sidebar.entries))

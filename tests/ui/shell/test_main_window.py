@@ -258,7 +258,7 @@ def test_closing_while_something_runs_asks_and_can_be_taken_back(open_window, op
     stage.until_at_rest()
     window = open_window(stage)
     stage.controller.run("baseline")
-    stage.until(lambda: stage.controller.running)
+    stage.until(lambda: stage.controller.runs.active)
     answer_question("Keep it running")
     assert not window.close()
     assert window.isVisible()
@@ -373,14 +373,14 @@ def logged_window(
 def test_on_the_sessions_tab_space_runs_nothing_and_explore_comes_back_with_its_keys(logged_window, qtbot):
     window, logged = logged_window
     logged.controller.run("baseline")
-    logged.until(lambda: not logged.controller.running)
+    logged.until(lambda: not logged.controller.runs.active)
     n_runs = len(logged.model.runs)
     qtbot.keyClick(window.explore.canvas, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     browser = window.sessions().browser
     qtbot.waitUntil(lambda: browser.table.isVisible())
     qtbot.keyClick(browser.table, Qt.Key.Key_Space)
     qtbot.keyClick(browser.table, Qt.Key.Key_4)
-    assert not logged.controller.running and len(logged.model.runs) == n_runs
+    assert not logged.controller.runs.active and len(logged.model.runs) == n_runs
     qtbot.keyClick(browser.table, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
     qtbot.keyClick(window.explore.canvas, Qt.Key.Key_4)
     assert logged.model.target_region_id == logged.model.regions.ids[3]

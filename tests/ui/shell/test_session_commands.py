@@ -66,7 +66,7 @@ def test_as_many_heads_as_are_chosen_are_taken_from_either_end(stage: Stage, exp
     assert set(stage.model.chosen) == set(ranking.bottom(3))
     offered(stage, explore, "best").run()
     assert set(stage.model.chosen) == set(ranking.top(3))
-    stage.controller.undo_stack.undo()
+    stage.controller.editor.undo_stack.undo()
     assert set(stage.model.chosen) == set(ranking.bottom(3))
 
 

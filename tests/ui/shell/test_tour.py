@@ -77,7 +77,7 @@ def stage(tmp_path: Path, qtbot: PatientBot, monkeypatch: pytest.MonkeyPatch) ->
     settings = AppSettings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     stage = TourStage(settings, qtbot)
     yield stage
-    stage.controller.undo_stack.clear()
+    stage.controller.editor.undo_stack.clear()
     stage.controller.shutdown()
 
 
@@ -142,7 +142,7 @@ def test_running_choosing_and_painting_lead_on(stage: TourStage) -> None:
     stage.until("paint")
     stage.model.note_painted(next(iter(stage.model.regions)).id, (0, 0, 4, 4))
     stage.until("steer")
-    stage.qtbot.waitUntil(lambda: not stage.controller.running)
+    stage.qtbot.waitUntil(lambda: not stage.controller.runs.active)
     assert stage.key == "steer"  # what the first step began and has ended now is not the last step's
     stage.controller.run("steered")
     stage.until("")

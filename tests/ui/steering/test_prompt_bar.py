@@ -170,7 +170,7 @@ def test_what_is_missing_is_said_before_and_after_a_click(stage, bar):
     assert "The prompt is empty." in reason(bar)
     assert run_button(bar).property("kind") == "quiet" and run_button(bar).isEnabled()
     QTest.mouseClick(run_button(bar), LEFT)
-    assert stage.model.notice.sentence == "The prompt is empty." and not stage.controller.running
+    assert stage.model.notice.sentence == "The prompt is empty." and not stage.controller.runs.active
     stage.model.prompt = OPEN_QUESTION
     assert "Run will produce the baseline only. No target: steering is off." in reason(bar)
     assert run_button(bar).property("kind") == "primary"
@@ -201,10 +201,10 @@ def test_the_button_runs_and_then_stops(stage, bar):
     width_px = button.width()
     QTest.mouseClick(button, LEFT)
     stage.until_drawn()
-    assert stage.controller.running and button.label == "Stop" and button.width() == width_px
+    assert stage.controller.runs.active and button.label == "Stop" and button.width() == width_px
     QTest.mouseClick(button, LEFT)
     stage.backend.pace.free()
-    stage.until(lambda: not stage.controller.running)
+    stage.until(lambda: not stage.controller.runs.active)
     stage.until_drawn()
     assert button.label == "Run"
     assert stage.shown("steered").state == "cancelled"
@@ -227,7 +227,7 @@ def test_one_side_can_be_run_alone(stage, bar, which, sides):
     action = bar.findChild(QAction, f"run.{which}")
     assert isinstance(action, QAction)
     action.trigger()
-    stage.until(lambda: not stage.controller.running)
+    stage.until(lambda: not stage.controller.runs.active)
     assert {run.side for run in stage.model.runs.values() if run.side != "glance"} == sides
 
 
@@ -236,12 +236,12 @@ def test_enter_runs_and_shift_enter_begins_a_line(stage, bar):
     bar.focus_prompt()
     QTest.keyClick(bar.edit, Qt.Key.Key_End)
     QTest.keyClick(bar.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
-    assert stage.model.prompt.endswith("\n") and not stage.controller.running
+    assert stage.model.prompt.endswith("\n") and not stage.controller.runs.active
     stage.backend.pace.hold()
     for _ in range(2):
         QTest.keyClick(bar.edit, Qt.Key.Key_Return)
-        assert stage.controller.running, "Enter never stops"
-    stage.controller.stop()
+        assert stage.controller.runs.active, "Enter never stops"
+    stage.controller.runs.stop()
     stage.backend.pace.free()
 
 

@@ -157,12 +157,12 @@ def test_the_note_says_what_is_to_be_known(stage, bar):
 
 def test_a_drag_lays_a_block_and_is_one_step(stage, bar):
     stage.controller.retarget(ids(stage)[3])
-    steps = stage.controller.undo_stack.index()
+    steps = stage.controller.editor.undo_stack.index()
     drag(bar.view, 8, 16)
     assert stage.model.schedule == ((8, ids(stage)[4]), (16, ids(stage)[3])), (
         "the next region, then the target"
     )
-    assert stage.controller.undo_stack.index() == steps + 1 and bar.view.selected == 0
+    assert stage.controller.editor.undo_stack.index() == steps + 1 and bar.view.selected == 0
     drag(bar.view, 30, 24)
     assert stage.model.schedule[2:] == ((24, ids(stage)[4]), (30, ids(stage)[3]))
 
@@ -194,9 +194,9 @@ def test_a_drag_is_shown_before_it_is_made_and_escape_aborts_it(stage, bar):
 
 def test_a_click_changes_nothing_but_the_selection(stage, bar):
     stage.model.schedule = ((0, ids(stage)[0]), (16, ids(stage)[1]))
-    steps = stage.controller.undo_stack.index()
+    steps = stage.controller.editor.undo_stack.index()
     QTest.mouseClick(bar.view, LEFT, PLAIN, place(bar.view, 30))
-    assert bar.view.selected == 1 and stage.controller.undo_stack.index() == steps
+    assert bar.view.selected == 1 and stage.controller.editor.undo_stack.index() == steps
 
 
 def test_the_menu_aims_takes_out_and_clears(stage, bar):

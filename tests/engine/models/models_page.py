@@ -1,6 +1,6 @@
 """The help page of model families: each one's tiny checkpoint is tried, and the page says what it did.
 
-python -m tests.benchmarks.models_page        try all families, write resources/help/models.md
+python -m tests.engine.models.models_page        try all families, write resources/help/models.md
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
 from gazeviz.domain.heads import HeadSet  # noqa: E402
@@ -79,7 +79,8 @@ def _says_what_generate_says(engine: Engine, pixels: np.ndarray) -> bool:
     with torch.no_grad():
         expected = engine.model.generate(**inputs, max_new_tokens=N_TOK, do_sample=False)
     run = engine.generate(pixels, PROMPT, max_new_tokens=N_TOK)
-    return bool(list(run.token_ids) == expected[0, inputs["input_ids"].shape[1] :].tolist())
+    said: list[int] = expected[0, inputs["input_ids"].shape[1] :].tolist()
+    return list(run.token_ids) == said
 
 
 def _steers(engine: Engine, pixels: np.ndarray, heads: HeadSet, target: Region) -> bool:
@@ -144,10 +145,10 @@ def page(tried: list[Tried]) -> str:
 
 ## Families that work
 
-Each was tried with a tiny random checkpoint of its real architecture (transformers {transformers.__version__},
-on the processor): the tokens of an answer are those of `generate()`, steering moved attention onto the
-target, a narration followed its schedule, all heads were ranked. Where image tokens lie was proven for each
-with a picture whose colours are coordinates. Published checkpoints themselves were not run.
+Each was tried with a tiny random checkpoint of its real architecture (transformers
+{transformers.__version__}, on the processor): the tokens of an answer are those of `generate()`, steering
+moved attention onto the target, a narration followed its schedule, all heads were ranked. Where image tokens
+lie was proven for each with a picture whose colours are coordinates. Published checkpoints were not run.
 
 | family | describe | steer | narrate | discover | questions about one picture | heads |
 |---|---|---|---|---|---|---|

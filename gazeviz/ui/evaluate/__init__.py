@@ -1,0 +1,1 @@
+"""The Evaluate tab: experiments, their results while they come, and their answers."""

@@ -1,0 +1,343 @@
+"""The Evaluate tab: the paper's experiments and one's own, what they came to, and every answer.
+
+Loading this module loads pyqtgraph. Running and reading belong to the app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QSplitter,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gazeviz.app.evaluate.evaluations import Evaluations, ExperimentPlan, ExperimentRow, plan_again, plan_for
+from gazeviz.app.runs.run_controller import RunController
+from gazeviz.app.session.session_model import SessionModel
+from gazeviz.app.session.values import Notice
+from gazeviz.domain.experiments.results import EvaluationResult
+from gazeviz.domain.wording import format_duration
+from gazeviz.errors import UserError
+from gazeviz.ui.evaluate.answer_table import FILTERS, AnswerModel
+from gazeviz.ui.evaluate.result_plots import ResultPlot
+from gazeviz.ui.widgets.controls import ChoiceButton, named, push_button, section_title, soft_text
+
+_FIELDS: Final = (
+    ("name", "Name"), ("pictures", "Picture set"), ("heads", "Heads"), ("controls", "Controls"),
+    ("sweep", "Sweep"), ("judge", "Judge"), ("protocol", "Protocol"), ("strength", "Strength"),
+)  # fmt: skip
+_MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "✓", "failed": "!"}
+
+
+class EvaluateView(QWidget):
+    """Experiments, results and answers."""
+
+    def __init__(
+        self,
+        model: SessionModel,
+        controller: RunController,
+        evaluations: Evaluations,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("evaluate")
+        self._model, self._controller, self._evaluations = model, controller, evaluations
+        self._rows: tuple[ExperimentRow, ...] = ()
+        self._result: EvaluationResult | None = None
+        self._warned, self._wanted = False, "all"
+        self.list = named(QListWidget(), "experimentList")
+        self.list.setAccessibleName("Experiments")
+        self.fields = {key: named(QLineEdit(), f"plan_{key}") for key, _ in _FIELDS}
+        self.title, self.status = section_title(""), soft_text("evaluationStatus")
+        self.sentence = soft_text("evaluationSentence")
+        self.progress = named(QProgressBar(), "evaluationProgress")
+        self.run_button = push_button("evaluationRun", "Run", "Run this experiment, or go on with it")
+        self.plot, self.answers = ResultPlot(), AnswerModel()
+        self.filter = ChoiceButton("answerFilter", "Answers", FILTERS)
+        self.verdict = named(QLineEdit(), "answerVerdict")
+        self._put_together()
+        self._connect()
+
+    def _put_together(self) -> None:
+        whole = QSplitter(Qt.Orientation.Horizontal)
+        for part, width in ((self._left(), 260), (self._middle(), 640), (self._right(), 380)):
+            whole.addWidget(part)
+            part.setMinimumWidth(width * 3 // 4)
+        whole.setSizes([260, 640, 380])
+        whole.setStretchFactor(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.addWidget(whole)
+
+    def _left(self) -> QWidget:
+        new = push_button("newExperiment", "New", "Write an experiment of your own")
+        new.clicked.connect(self._new)
+        note = soft_text(
+            "paperNote",
+            "Paper: Qwen3-VL-8B. Another model on other pictures: compare the order, not the digits.",
+        )
+        return _column(section_title("Experiments"), new, self.list, note)
+
+    def _middle(self) -> QWidget:
+        form = QWidget()
+        rows = QVBoxLayout(form)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for start in range(0, len(_FIELDS), 4):
+            line = QHBoxLayout()
+            for key, label in _FIELDS[start : start + 4]:
+                self.fields[key].setAccessibleName(label)
+                self.fields[key].setPlaceholderText("none" if key in ("sweep", "controls") else label)
+                line.addWidget(_column(soft_text(f"label_{key}", label), self.fields[key]))
+            rows.addLayout(line)
+        save = push_button("evaluationExport", "Save figure ...", "Save as SVG, PDF, PNG or CSV")
+        save.clicked.connect(self._export)
+        buttons = QWidget()
+        line = QHBoxLayout(buttons)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.run_button)
+        line.addWidget(self.progress, 1)
+        line.addWidget(save)
+        return _column(self.title, form, buttons, self.status, self.plot, self.sentence)
+
+    def _right(self) -> QWidget:
+        self.table = named(QTableView(), "answerTable")
+        self.table.setAccessibleName("Answers")
+        self.table.setModel(self.answers)
+        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        self.verdict.setPlaceholderText("About region (number, or none), Enter")
+        self.verdict.setAccessibleName("Judge the selected answer: the region that it is about, or none")
+        return _column(section_title("Answers"), self.filter, self.table, self.verdict)
+
+    def _connect(self) -> None:
+        self._evaluations.changed.connect(self._list)
+        self._evaluations.result_found.connect(self._show_result)
+        self._evaluations.failed.connect(self._say)
+        self.list.currentRowChanged.connect(self._choose)
+        self.run_button.clicked.connect(self.run_or_pause)
+        self.filter.chosen.connect(self._filter)
+        self.verdict.returnPressed.connect(self._judge)
+        self._list()
+        self.list.setCurrentRow(0)
+
+    # The list
+
+    def _list(self) -> None:
+        self._rows = self._evaluations.rows()
+        while self.list.count() < len(self._rows):
+            self.list.addItem(QListWidgetItem())
+        while self.list.count() > len(self._rows):
+            self.list.takeItem(self.list.count() - 1)
+        for place, row in enumerate(self._rows):
+            item = self.list.item(place)
+            item.setText(f"{_MARKS.get(row.state, '!')}  {row.title}\n     {self._line(row)}")
+            item.setSizeHint(QSize(0, 44))
+        self._show_state()
+
+    def _line(self, row: ExperimentRow) -> str:
+        parts = [row.state]
+        if row.stored is not None and row.state != "done":
+            parts.append(f"{row.stored.n_done} of {row.stored.n_items}")
+        if row.paper is not None and row.paper.published:
+            parts.append(f"paper {next(iter(row.paper.published.values())):g} ({row.paper.shows})")
+        return " · ".join(parts)
+
+    @property
+    def row(self) -> ExperimentRow | None:
+        """The experiment that is chosen; None while a new one is written."""
+        place = self.list.currentRow()
+        return self._rows[place] if 0 <= place < len(self._rows) else None
+
+    def _choose(self, _place: int) -> None:
+        row = self.row
+        self._show_result(None)
+        if row is None:
+            return
+        plan = plan_again(row.stored) if row.stored is not None else None
+        if plan is None and row.paper is not None:
+            plan = plan_for(row.paper, "builtin:100@7", "mass:10")
+        if plan is not None:
+            self._fill(plan)
+        self._evaluations.watch(row.name)
+        self._show_state()
+
+    def _new(self) -> None:
+        self.list.setCurrentRow(-1)
+        self._fill(ExperimentPlan("my experiment", pictures="builtin:20@7"))
+        self.fields["name"].selectAll()
+        self.fields["name"].setFocus()
+        self._show_state()
+
+    def _fill(self, plan: ExperimentPlan) -> None:
+        for key, _ in _FIELDS:
+            value = ";".join(plan.sweep) if key == "sweep" else getattr(plan, key)
+            self.fields[key].setText(str(value))
+            self.fields[key].setCursorPosition(0)
+
+    def plan(self) -> ExperimentPlan:
+        """What the fields say."""
+        told = {key: field.text().strip() for key, field in self.fields.items()}
+        sweep = tuple(part.strip() for part in told.pop("sweep").split(";") if part.strip())
+        return replace(ExperimentPlan(told.pop("name") or "my experiment"), **told, sweep=sweep)
+
+    # Running
+
+    def run_or_pause(self) -> None:
+        """Pause what this window computes; else run, or go on with, what the fields say."""
+        if self._evaluations.running:
+            self._evaluations.pause()
+            return
+        info = self._model.model_info
+        if info is None:
+            self._say(UserError("There is no model yet.", next_step="Open one: Ctrl+M."))
+            return
+        if not info.device.startswith("cpu") and not self._warned:
+            self._warned = True
+            self._say(
+                UserError(
+                    f"The evaluation loads {info.name} a second time on {info.device}.",
+                    next_step="Press Run again if both fit into its memory.",
+                )
+            )
+            return
+        plan = self.plan()
+        try:
+            self._evaluations.start(plan, str(info.path))
+        except UserError as error:
+            self._say(error)
+            return
+        self._evaluations.watch(plan.name)
+        self._show_state()
+
+    def _say(self, error: UserError) -> None:
+        self._model.notice = Notice("error", error.sentence, error.next_step, "evaluate")
+
+    def _show_state(self) -> None:
+        row, running = self.row, self._evaluations.running
+        stored = row.stored if row is not None else None
+        self.title.setText(row.title if row is not None else "An experiment of your own")
+        going_on = stored is not None and row is not None and row.state != "done"
+        self.run_button.setText("Pause" if running else "Resume" if going_on else "Run")
+        for field in self.fields.values():
+            field.setReadOnly(stored is not None)
+        self.progress.setVisible(stored is not None)
+        words = ["Not run yet." if stored is None else f"{stored.n_done} of {stored.n_items} answers"]
+        if stored is not None:
+            self.progress.setRange(0, max(stored.n_items, 1))
+            self.progress.setValue(stored.n_done)
+            words.append(stored.message)
+        if row is not None and row.seconds_left is not None:
+            words.append(f"{format_duration(row.seconds_left)} left")
+        if running and (row is None or row.name != running):
+            words.append(f"“{running}” is running")
+        self.status.setText(" · ".join(word for word in words if word))
+
+    # Results
+
+    def _show_result(self, result: EvaluationResult | None) -> None:
+        if result is not None and self.row is not None and result.spec.name != self.row.name:
+            return
+        self._result = result
+        self.plot.show_result(result)
+        self.answers.show_answers(result, self._wanted)
+        self.sentence.setText(_sentence(result))
+
+    def _filter(self, wanted: str) -> None:
+        self._wanted = wanted
+        self.filter.set_current(wanted)
+        self.answers.show_answers(self._result, wanted)
+
+    def _judge(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        text = self.verdict.text().strip().lower()
+        if self._result is None or not rows:
+            self._say(UserError("No answer is selected.", next_step="Click one in the table."))
+            return
+        item = self.answers.items[rows[0].row()]
+        if text != "none" and not (text.isdecimal() and 1 <= int(text) <= item.n_regions):
+            self._say(
+                UserError(f"“{text}” is no region.", next_step=f"Write 1 to {item.n_regions}, or none.")
+            )
+            return
+        self._evaluations.judge(self._result, item, None if text == "none" else int(text) - 1)
+        self.verdict.clear()
+
+    def _export(self) -> None:
+        if self._result is None:
+            self._say(UserError("There is no result yet.", next_step="Run the experiment first."))
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save figure", "evaluation.svg", "Figures and data (*.svg *.pdf *.png *.csv)"
+        )
+        if name:
+            self._controller.attempt(lambda: self.export(Path(name)), "evaluate")
+
+    def export(self, path: Path) -> None:
+        """Write the figure that is shown, or its data as CSV; UserErrors of figures and files."""
+        from gazeviz.render import evaluation_figures
+        from gazeviz.render.figures import save
+        from gazeviz.whole_files import written_whole
+
+        if self._result is None:
+            raise UserError("There is no result yet.", next_step="Run the experiment first.")
+        if path.suffix.lower() == ".csv":
+            with written_whole(path, "data") as unfinished:
+                unfinished.write_text(evaluation_figures.data_of(self._result), encoding="utf-8")
+        else:
+            name = "curve" if self._result.spec.axes else "accuracy"
+            save(evaluation_figures.draw(self._result, name), path)
+
+    # Looking at the log only while somebody looks at the tab
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the log from now on."""
+        super().showEvent(event)
+        self._evaluations.show(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Read it no more than a running evaluation needs."""
+        super().hideEvent(event)
+        self._evaluations.show(False)
+
+
+def _sentence(result: EvaluationResult | None) -> str:
+    """What the figures come to, in words."""
+    gaze = result.best_setting() if result is not None else None
+    if result is None or gaze is None:
+        return "Results appear with the first answers."
+    low, high = gaze.interval
+    words = f"{gaze.name}: {100 * gaze.accuracy:.0f} % about the target [{100 * low:.0f}, {100 * high:.0f}]"
+    draws = result.draws(gaze.condition.at)
+    if draws:
+        below = sum(draw.accuracy < gaze.accuracy for draw in draws)
+        words += f"; above {below} of {len(draws)} random draws"
+    if gaze.mass_before is not None and gaze.mass_after is not None:
+        words += f"; mass on target {gaze.mass_before:.2f} → {gaze.mass_after:.2f}"
+    return f"{words}."
+
+
+def _column(*parts: QWidget) -> QWidget:
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part)
+    return whole
