@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
-from gazeviz.commands.steer import add_steering, wish
+from gazeviz.commands.steer import add_steering, described, strength_note, wish
 from gazeviz.commands.terminal import FilesBeside, Terminal, escape
 from gazeviz.domain.prompts import NARRATION_PROMPT
 from gazeviz.errors import UserError
@@ -19,12 +19,8 @@ from gazeviz.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gazeviz.backend.remote.elsewhere import EngineElsewhere
-    from gazeviz.domain.messages import ModelInfo
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run, Step, Trajectory
-    from gazeviz.engine.engine import Engine
-    from gazeviz.engine.models.description import ModelDescription
 
 HELP = "Let the model narrate a strip while the target moves along a schedule of panels."
 
@@ -71,11 +67,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
-        every = turn_tok(str(_told_of(engine).path)) if options.every is None else options.every
+        every = turn_tok(str(described(engine).path)) if options.every is None else options.every
         length = every * len(turns or regions) if options.max_new_tokens is None else options.max_new_tokens
         steering, watched = None, None
         if turns:
             steering = wish(options, engine, turns[0], "moving", Schedule.every(every, turns))
+            if note := strength_note(described(engine).dtype, steering.strength):
+                terminal.note(note)
         else:
             watched = inputs.heads(options, engine, "moving")
         with terminal.progress("narrating") as report:
@@ -130,13 +128,6 @@ def panel_marks(run: Run) -> list[tuple[int, str]]:
         if step.text.strip().lower() == "panel" and after.text.strip().isdigit():
             marks.append((step.index, f"Panel {after.text.strip()}"))
     return marks
-
-
-def _told_of(engine: Engine | EngineElsewhere) -> ModelInfo | ModelDescription:
-    """What is known of the model, here or elsewhere."""
-    from gazeviz.backend.remote.elsewhere import EngineElsewhere
-
-    return engine.info if isinstance(engine, EngineElsewhere) else engine.describe_model()
 
 
 def _at(step: Step) -> str:

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from gazeviz.backend.remote.elsewhere import EngineElsewhere
+    from gazeviz.domain.messages import ModelInfo
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run
     from gazeviz.domain.steering import Schedule, Steering
     from gazeviz.engine.engine import Engine
-    from gazeviz.engine.models.description import Task
+    from gazeviz.engine.models.description import ModelDescription, Task
 
 HELP = "Point chosen heads at a region of the picture, and compare with the baseline."
 MODES = ("boost_suppress", "suppress_image", "suppress_all", "max_suppress_all", "mass", "knock_out")
 SCOPES = ("all_rows", "decode_only", "after_image")
 RULES = ("centre", "share")
+
+
+FLAT_STRENGTH = 1000.0
+"""From here on bfloat16, with 8 bits for a number, keeps steps of 4 and more: no score of a head is left."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +71,23 @@ def add_steering(parser: argparse.ArgumentParser, scope: str = "all_rows") -> No
 def strength_of(text: str) -> float | str:
     """Read a strength: a number, or one of the two named limits."""
     return text if text in ("hard", "hard_uniform") else number_or_error(text, "strength")
+
+
+def described(engine: Engine | EngineElsewhere) -> ModelInfo | ModelDescription:
+    """What is known of a model, here or elsewhere."""
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info if isinstance(engine, EngineElsewhere) else engine.describe_model()
+
+
+def strength_note(dtype: str, strength: float | str) -> str:
+    """What is to be said of a strength that rounding to bfloat16 makes uniform; "" for nothing."""
+    if dtype != "bfloat16" or isinstance(strength, str) or strength < FLAT_STRENGTH:
+        return ""
+    return (
+        f"In bfloat16 a strength of {strength:g} rounds away what heads prefer within the target: the paper's"
+        " runs at such strengths were uniform over it. --strength hard_uniform says so by name."
+    )
 
 
 def wish(
@@ -116,6 +138,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
         steering = wish(options, engine, target, "region" if options.panel is None else "answer")
+        if note := strength_note(described(engine).dtype, steering.strength):
+            terminal.note(note)
         baseline, steered = (
             log.generate(
                 engine, shown, options.prompt, steering=how, max_new_tokens=options.max_new_tokens,

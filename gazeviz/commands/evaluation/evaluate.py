@@ -167,7 +167,14 @@ def measured(
     store = open_log(options, terminal)
     fields = {key: value for key, value in vars(wish).items() if key not in ("protocol", "pictures", "heads")}
 
-    def planned(_spec: EvaluationSpec, n_items: int) -> None:
+    dtype = engine.describe_model().dtype
+
+    def planned(spec: EvaluationSpec, n_items: int) -> None:
+        from gazeviz.commands.steer import strength_note
+
+        said = dict.fromkeys(strength_note(dtype, one.treatment.strength) for one in spec.conditions)
+        for note in filter(None, said):
+            terminal.note(note)
         tell_price(wish.judge, n_items, options.price, terminal, "at most ")
 
     try:
