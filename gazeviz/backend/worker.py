@@ -27,7 +27,9 @@ from gazeviz.domain.experiments.head_messages import (
     CollectExamples,
     ExamplesCollected,
     HeadsMeasured,
+    MeansMeasured,
     MeasureHeads,
+    MeasureMeans,
 )
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.domain.messages import (
@@ -73,10 +75,10 @@ from gazeviz.errors import Cancelled, UserError
 
 
 Urgent = Hello | Retarget | AskMap | AskMass | AskGallery | AskModels
-Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads | CollectExamples
+Work = LoadModel | OpenPicture | Generate | Discover | MeasureHeads | CollectExamples | MeasureMeans
 
 
-_EXCLUSIVE: Final = (LoadModel, Discover, MeasureHeads, CollectExamples)
+_EXCLUSIVE: Final = (LoadModel, Discover, MeasureHeads, CollectExamples, MeasureMeans)
 """What needs the model for itself."""
 
 
@@ -356,6 +358,8 @@ class Worker:
                 self._measure_heads(work)
             case CollectExamples():
                 self._collect_examples(work)
+            case MeasureMeans():
+                self._measure_means(work)
 
     def _load_model(self, request: LoadModel) -> None:
         def progress(text: str, part: float) -> None:
@@ -444,6 +448,16 @@ class Worker:
             cancelled=lambda: self._inbox.is_cancelled(request.job),
         )
         self._say(ExamplesCollected(request.job, examples))
+
+    def _measure_means(self, request: MeasureMeans) -> None:
+        means = self._loaded().measure_means(
+            request.heads,
+            request.pictures,
+            request.prompt,
+            progress=partial(self._tell_progress, request.job, "measuring mean outputs"),
+            cancelled=lambda: self._inbox.is_cancelled(request.job),
+        )
+        self._say(MeansMeasured(request.job, means))
 
     def _tell_progress(self, job: int, text: str, done: int, total: int) -> None:
         self._breathe(job)
