@@ -26,7 +26,7 @@ from gazeviz.domain.experiments.plan import (
 )
 from gazeviz.domain.experiments.treatment import elsewhere
 from gazeviz.domain.prompts import ordinal, panel_questions
-from gazeviz.domain.run import Run, Step
+from gazeviz.domain.run import Run, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.evaluation import derangement_of, words_by_step
 from gazeviz.engine.evaluation.judges import Judge
@@ -172,7 +172,9 @@ class EvaluationRunner:
         wishes: Sequence[Steering | None],
         length: int,
     ) -> list[Run]:
-        more: dict[str, Any] = {} if self.spec.sampling.greedy else {"sampling": self.spec.sampling}
+        more: dict[str, Any] = (
+            {} if self.spec.sampling.effective == Sampling() else {"sampling": self.spec.sampling}
+        )
         return self.engine.generate_many(
             [self.pictures.pictures[picture].image for picture in pictures],
             list(prompts),

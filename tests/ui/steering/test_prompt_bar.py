@@ -157,6 +157,13 @@ def test_tokens_are_drawn_with_temperature_nucleus_and_seed(stage, bar, qtbot):
     settings = stage.model.generation
     assert (settings.temperature, settings.top_p, settings.seed) == pytest.approx((1.2, 0.9, 7))
     assert button.text().startswith(sampling_text(settings)) and "seed 7" in sampling_text(settings)
+    penalty, ngram = child_of(sheet, "repetitionPenalty"), child_of(sheet, "noRepeatNgram")
+    assert isinstance(penalty, QDoubleSpinBox) and isinstance(ngram, QSpinBox)
+    penalty.setValue(1.2)
+    ngram.setValue(3)
+    settings = stage.model.generation
+    assert (settings.repetition_penalty, settings.no_repeat_ngram_tok) == pytest.approx((1.2, 3))
+    assert "less repetition" in button.text()
     greedy = child_of(sheet, "samplingGreedy")
     assert isinstance(greedy, QAbstractButton)
     greedy.click()
