@@ -25,7 +25,7 @@ from gazeviz.domain.experiments.plan import (
     regions_of,
 )
 from gazeviz.domain.experiments.treatment import elsewhere
-from gazeviz.domain.prompts import ordinal, panel_questions
+from gazeviz.domain.prompts import ORDINALS, asked_about, ordinal
 from gazeviz.domain.run import Run, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.evaluation import derangement_of, words_by_step
@@ -157,9 +157,10 @@ class EvaluationRunner:
         ]
 
     def _question(self, condition: Condition, picture: SetPicture, region: int) -> str:
-        if condition.treatment.names_panel:
-            return panel_questions(picture.panels)[region]
-        return condition.prompt or self.spec.protocol.prompt
+        wording = condition.prompt or self.spec.protocol.prompt
+        if condition.treatment.names_panel and wording not in ORDINALS:
+            wording = "words"
+        return asked_about(wording, picture.panels, region)
 
     @property
     def _new_tok(self) -> int:
