@@ -34,6 +34,7 @@ from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, Item
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.prompts import ORDINALS
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import turn_tok
 from gazeviz.domain.run import Sampling
@@ -171,6 +172,12 @@ def plan_of(wish: Wish, heads: Heads, pictures: PictureSet) -> EvaluationSpec:
         new_tok=wish.new_tok or wish.every_tok or usual_tok,
     )
     axes = tuple(SweepAxis.parse(text) for text in wish.sweep)
+    wordings = [protocol.prompt, *(value for axis in axes if axis.name == "wording" for value in axis.values)]
+    if protocol.name == "dynamic" and not set(ORDINALS).isdisjoint(wordings):
+        raise UserError(
+            "A narration is not asked about one panel.",
+            next_step="Name panels in words or as 4th under vqa, static or region.",
+        )
     return EvaluationSpec(
         name=wish.called,
         protocol=protocol,

@@ -79,5 +79,5 @@ def test_the_limit_of_image_tokens_is_the_originals_and_then_the_engines_again(
 def test_other_weights_and_runs_without_a_token_are_refused(engine: Engine, original: Original) -> None:
     with pytest.raises(UserError, match="other weights"):
         replay(replace(original, fingerprint="00"), engine)
-    with pytest.raises(UserError, match="no token to compare"):
+    with pytest.raises(UserError, match="no tokens to compare"):
         replay(replace(original, token_ids=()), engine)
