@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -60,6 +60,7 @@ class EvaluateView(QWidget):
         self._rows: tuple[ExperimentRow, ...] = ()
         self._result: EvaluationResult | None = None
         self._warned, self._wanted = False, "all"
+        self._plan = ExperimentPlan("my experiment")
         self.list = named(QListWidget(), "experimentList")
         self.list.setAccessibleName("Experiments")
         self.fields = {key: named(QLineEdit(), f"plan_{key}") for key, _ in _FIELDS}
@@ -172,11 +173,10 @@ class EvaluateView(QWidget):
         self._show_result(None)
         if row is None:
             return
-        plan = plan_again(row.stored) if row.stored is not None else None
-        if plan is None and row.paper is not None:
-            plan = plan_for(row.paper, "builtin:100@7", "mass:10")
-        if plan is not None:
-            self._fill(plan)
+        if row.stored is not None:
+            self._fill(plan_again(row.stored))
+        elif row.paper is not None:
+            self._fill(plan_for(row.paper, "builtin:100@7", "mass:10"))
         self._evaluations.watch(row.name)
         self._show_state()
 
@@ -188,16 +188,18 @@ class EvaluateView(QWidget):
         self._show_state()
 
     def _fill(self, plan: ExperimentPlan) -> None:
+        self._plan = plan
         for key, _ in _FIELDS:
             value = ";".join(plan.sweep) if key == "sweep" else getattr(plan, key)
             self.fields[key].setText(str(value))
             self.fields[key].setCursorPosition(0)
 
     def plan(self) -> ExperimentPlan:
-        """What the fields say."""
-        told = {key: field.text().strip() for key, field in self.fields.items()}
+        """What the fields say, and beside them what the experiment that they were filled from says."""
+        told: dict[str, Any] = {key: field.text().strip() for key, field in self.fields.items()}
         sweep = tuple(part.strip() for part in told.pop("sweep").split(";") if part.strip())
-        return replace(ExperimentPlan(told.pop("name") or "my experiment"), **told, sweep=sweep)
+        name = told.pop("name") or "my experiment"
+        return replace(self._plan, name=name, **told, sweep=sweep)
 
     # Running
 
