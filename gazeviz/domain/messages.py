@@ -20,7 +20,9 @@ from gazeviz.domain.experiments.head_messages import (
     CollectExamples,
     ExamplesCollected,
     HeadsMeasured,
+    MeansMeasured,
     MeasureHeads,
+    MeasureMeans,
 )
 from gazeviz.domain.grid import Rule, TokenGrid, check_rule
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
@@ -382,6 +384,7 @@ Request: TypeAlias = (
     | Discover
     | MeasureHeads
     | CollectExamples
+    | MeasureMeans
     | AskMap
     | AskMass
     | AskGallery
@@ -620,6 +623,7 @@ Event: TypeAlias = (
     | RankingsFinished
     | HeadsMeasured
     | ExamplesCollected
+    | MeansMeasured
     | MapReady
     | MassReady
     | GalleryReady
@@ -634,6 +638,9 @@ ENDING = (
     PicturePrepared,
     RunFinished,
     RankingsFinished,
+    HeadsMeasured,
+    ExamplesCollected,
+    MeansMeasured,
     MapReady,
     MassReady,
     GalleryReady,

@@ -14,7 +14,9 @@ from gazeviz.domain.experiments.head_messages import (
     CollectExamples,
     ExamplesCollected,
     HeadsMeasured,
+    MeansMeasured,
     MeasureHeads,
+    MeasureMeans,
 )
 from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.grid import TokenGrid
@@ -107,6 +109,7 @@ REQUESTS: tuple[messages.Request, ...] = (
     Discover(4, StripsSource("builtin", 5, 1), ("mass", "causal")),
     CollectExamples(5, Head(1, 2), "builtin:2@7", "What?"),
     MeasureHeads(5, "builtin:2@7", "What?", (HeadSet.of("L0H1"),)),
+    MeasureMeans(5, HEADS, "builtin:2@7", "What?"),
     AskMap(5, 3, (0, 1), HEADS),
     AskMass(6, 3, (0,), np.arange(3)),
     AskGallery(7, 3, (0,), (Head(1, 2),)),
@@ -129,6 +132,7 @@ EVENTS: tuple[messages.Event, ...] = (
     RankingsFinished(4, {"mass": RANKING}),
     HeadsMeasured(5, METRICS_OF_HEADS),
     ExamplesCollected(5, EXAMPLES),
+    MeansMeasured(5, MEANS),
     MapReady(5, ROW_P),
     MassReady(6, np.zeros((3, 4), np.float32)),
     GalleryReady(7, ROW_P[None]),
@@ -201,7 +205,8 @@ def test_every_message_has_a_job(message: messages.Request | messages.Event) -> 
 
 
 def test_ending_events_answer_the_requests_that_open_a_job() -> None:
-    assert set(messages.ENDING) < set(get_args(messages.Event))
+    on_the_way = {Ready, JobProgress, ModelForgotten, StepArrived, RankingPartial, Refused}
+    assert set(messages.ENDING) == set(get_args(messages.Event)) - on_the_way
     assert set(messages.WITHOUT_ANSWER) < set(get_args(messages.Request))
     assert not issubclass(Refused, messages.ENDING)
 
