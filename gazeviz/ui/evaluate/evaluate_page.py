@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.evaluate.answer_opening import AnswerOpener
 from gazeviz.app.evaluate.evaluations import Evaluations, ExperimentPlan, ExperimentRow, plan_again, plan_for
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
@@ -45,7 +46,9 @@ _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "�
 
 
 class EvaluateView(QWidget):
-    """Experiments, results and answers."""
+    """Experiments, results and answers. explore_wanted: an answer is shown in Explore."""
+
+    explore_wanted = Signal()
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class EvaluateView(QWidget):
         self.progress = named(QProgressBar(), "evaluationProgress")
         self.run_button = push_button("evaluationRun", "Run", "Run this experiment, or go on with it")
         self.plot, self.answers = ResultPlot(), AnswerModel()
+        self._opener = AnswerOpener(controller, self)
         self.filter = ChoiceButton("answerFilter", "Answers", FILTERS)
         self.verdict = named(QLineEdit(), "answerVerdict")
         self._put_together()
@@ -137,6 +141,9 @@ class EvaluateView(QWidget):
         self.run_button.clicked.connect(self.run_or_pause)
         self.filter.chosen.connect(self._filter)
         self.verdict.returnPressed.connect(self._judge)
+        self.table.activated.connect(self._open)
+        self._opener.opened.connect(self.explore_wanted)
+        self._opener.failed.connect(self._say)
         self._list()
         self.list.setCurrentRow(0)
 
@@ -282,6 +289,18 @@ class EvaluateView(QWidget):
             return
         self._evaluations.judge(self._result, item, None if text == "none" else int(text) - 1)
         self.verdict.clear()
+
+    def _open(self, index: QModelIndex) -> None:
+        if self._result is None:
+            return
+        try:
+            self._opener.open(self._result, self.answers.items[index.row()])
+        except UserError as error:
+            self._say(error)
+
+    def close_answers(self) -> None:
+        """Open no more answers; waits for the one that is being opened."""
+        self._opener.close()
 
     def _export(self) -> None:
         if self._result is None:
