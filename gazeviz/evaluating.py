@@ -34,6 +34,7 @@ from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, Item
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.prompts import ORDINALS
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import turn_tok
 from gazeviz.domain.run import Sampling
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 RANKING_SET: Final = "builtin:24@0"
 """Strips that a ranking is measured on where the model's folder has none of that name."""
+LANGUAGE_JUDGE: Final = "language model "
+"""How the names of judges at an address begin."""
 _COUNTED: Final = re.compile(r"(.+):(\d{1,6})(?:@(\d{1,9}))?")
 
 Progress = Callable[[str, float], None]
@@ -171,6 +174,12 @@ def plan_of(request: EvaluationRequest, heads: Heads, pictures: PictureSet) -> E
         new_tok=request.new_tok or request.every_tok or usual_tok,
     )
     axes = tuple(SweepAxis.parse(text) for text in request.sweep)
+    wordings = [protocol.prompt, *(value for axis in axes if axis.name == "wording" for value in axis.values)]
+    if protocol.name == "dynamic" and not set(ORDINALS).isdisjoint(wordings):
+        raise UserError(
+            "A narration is not asked about one panel.",
+            next_step="Name panels in words or as 4th under vqa, static or region.",
+        )
     return EvaluationSpec(
         name=request.called,
         protocol=protocol,
@@ -437,6 +446,52 @@ def carried_out(
     result = place.result(judge.name)
     place.end("done" if result.is_complete else "paused", "")
     return result
+
+
+def resumed(
+    log: SessionStore,
+    name: str,
+    engine: Engine,
+    *,
+    judge: str = "",
+    captions: Path | None = None,
+    key: str | None = None,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] | None = None,
+) -> EvaluationResult:
+    """Go on with an evaluation as the log has its plan, heads and draws included: the same rows as ever.
+
+    judge: instead of the one that was asked for; the address of a language model is in no log.
+    UserErrors: the model is another, the pictures have changed; and those of `evaluate`.
+    """
+    from gazeviz.store.evaluations import EvaluationLog
+
+    spec = EvaluationLog(log).result(name).spec
+    model = engine.describe_model()
+    if model.fingerprint != spec.model_fingerprint:
+        raise UserError(
+            f"“{name}” was begun with another model than {model.name}.",
+            next_step="Load that one, or run the experiment anew under another name.",
+        )
+    if not judge and spec.judge.startswith(LANGUAGE_JUDGE):
+        raise UserError(
+            f"“{name}” is judged by a {spec.judge}, and the log does not keep where that is.",
+            next_step="Say it: --judge http://host/v1#MODEL.",
+        )
+    pictures = _same_pictures(spec, engine, captions)
+    judging = judge_of(judge or spec.judge, engine, key)
+    return carried_out(spec, pictures, engine, judging, log, progress, cancelled)
+
+
+def _same_pictures(spec: EvaluationSpec, engine: Engine | None, captions: Path | None) -> PictureSet:
+    """Open an evaluation's set again; UserError where pictures, regions or captions have changed."""
+    pictures = open_pictures(spec.source, engine, captions)
+    if pictures.fingerprint != spec.set_fingerprint:
+        raise UserError(
+            f"The pictures of “{spec.name}” have changed since it was begun.",
+            next_step="Bring them back, with the same captions.",
+        )
+    return pictures
 
 
 class _MemoryPlace:

@@ -144,7 +144,7 @@ class RunLog:
     def picture(self, shown: inputs.NamedPicture) -> str:
         """A picture was opened; returns the digest that runs know it by."""
         from gazeviz.domain.messages import PictureSource
-        from gazeviz.engine.models.description import picture_sha256
+        from gazeviz.imaging import picture_sha256
 
         sha256 = picture_sha256(shown.image)
         if self._store is not None:

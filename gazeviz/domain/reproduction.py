@@ -23,6 +23,9 @@ _PLAIN_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]
 _CODE_COLUMNS: Final = 100
 
 
+_HOLDING_BACK: Final = ("repetition_penalty", "no_repeat_ngram_tok")
+
+
 @dataclass(frozen=True)
 class ReplayRequest:
     """What has to be asked to get a run's tokens again.
@@ -109,7 +112,9 @@ def python_snippet(run: LoggedRun, picture: str | None, log: str | None = None) 
     lines.append(f"    max_new_tokens={request.max_new_tokens},")
     if request.sampling != Sampling():
         how = request.sampling
-        lines.append(f"    sampling=gazeviz.Sampling({how.temperature!r}, {how.top_p!r}, {how.seed!r}),")
+        more = [f"{name}={value!r}" for name, value in how.to_json().items() if name in _HOLDING_BACK]
+        numbers = ", ".join([repr(how.temperature), repr(how.top_p), repr(how.seed), *more])
+        lines.append(f"    sampling=gazeviz.Sampling({numbers}),")
     return "\n".join([*lines, ")", "print(run.text)", "print(run.token_ids)", ""])
 
 
@@ -167,10 +172,15 @@ def _steering_words(steering: Steering) -> list[str]:
 
 
 def _sampling_words(sampling: Sampling) -> list[str]:
-    if sampling.greedy:
-        return []
-    numbers = (_number(sampling.temperature), _number(sampling.top_p), str(sampling.seed))
-    return ["--temperature", numbers[0], "--top-p", numbers[1], "--seed", numbers[2]]
+    words = []
+    if not sampling.greedy:
+        numbers = (_number(sampling.temperature), _number(sampling.top_p), str(sampling.seed))
+        words = ["--temperature", numbers[0], "--top-p", numbers[1], "--seed", numbers[2]]
+    if sampling.repetition_penalty != 1:
+        words += ["--repetition-penalty", _number(sampling.repetition_penalty)]
+    if sampling.no_repeat_ngram_tok:
+        words += ["--no-repeat-ngram", str(sampling.no_repeat_ngram_tok)]
+    return words
 
 
 def _model_words(request: ReplayRequest) -> list[str]:

@@ -26,11 +26,11 @@ from gazeviz.engine.generation.passes import Memory, PromptRunner
 from gazeviz.engine.generation.read_along import Reading, read_along
 from gazeviz.engine.generation.target_tracker import TargetTracker, first_biased_row, plan_for
 from gazeviz.engine.generation.vision_cache import ByteCache
-from gazeviz.engine.models.description import ModelDescription, picture_sha256, request_for
+from gazeviz.engine.models.description import ModelDescription, request_for
 from gazeviz.engine.models.loading import LoadedModel, Progress, load_model
 from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.errors import Cancelled, UserError
-from gazeviz.imaging import Picture, open_picture
+from gazeviz.imaging import Picture, open_picture, picture_sha256
 
 if TYPE_CHECKING:
     from gazeviz.domain.experiments.head_metrics import HeadMetrics

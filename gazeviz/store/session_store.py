@@ -120,6 +120,11 @@ class SessionStore:
         store._folder = folder
         return store
 
+    @property
+    def opening_id(self) -> int:
+        """The number under which the log knows that this process has it open."""
+        return self._opening_id
+
     # Sessions
 
     @property

@@ -124,6 +124,15 @@ def test_a_seeded_draw_says_its_seed() -> None:
     assert "Sampling" not in python_snippet(row(), "strip.png")
 
 
+def test_repetition_held_back_is_said_greedily_too() -> None:
+    held = row(sampling=Sampling(repetition_penalty=1.2, no_repeat_ngram_tok=3))
+    said = options(cli_line(held, "strip.png"))
+    assert (said["--repetition-penalty"], said["--no-repeat-ngram"]) == ("1.2", "3")
+    assert "--temperature" not in said
+    code = python_snippet(held, "strip.png")
+    assert "gazeviz.Sampling(0.0, 1.0, 0, repetition_penalty=1.2, no_repeat_ngram_tok=3)" in code
+
+
 @pytest.mark.parametrize("text", [HOSTILE, "a\tb\x1b[31m", "''", "=1+1", "x" * 3000])
 def test_a_shell_reads_back_exactly_what_was_written(text: str) -> None:
     line = cli_line(row(prompt=text), f"/pictures/{text[:40]}.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -105,7 +106,8 @@ class Samples:
 
     def sampling(self) -> Sampling:
         """A way to choose tokens."""
-        return Sampling(float(self.rng.random()), 1 - float(self.rng.random()), int(self.rng.integers(2**31)))
+        way = Sampling(float(self.rng.random()), 1 - float(self.rng.random()), int(self.rng.integers(2**31)))
+        return replace(way, repetition_penalty=1.2, no_repeat_ngram_tok=3) if way.seed % 2 else way
 
     def spec(self) -> GenerateSpec:
         """What is asked of a run."""

@@ -96,11 +96,15 @@ class GenerationSettings:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_tok: int = 0
 
     @property
     def sampling(self) -> Sampling:
         """As the engine takes it; UserError for values out of range."""
-        return Sampling(self.temperature, self.top_p, self.seed)
+        return Sampling(
+            self.temperature, self.top_p, self.seed, self.repetition_penalty, self.no_repeat_ngram_tok
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument(
         "--sweep", action="append", default=[], metavar="AXIS=VALUES",
-        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=... or wording=a|b; repeat for a second one",
+        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=..., wording=words|nth (the panel named as"
+        " fourth or 4th) or wording=a|b; repeat for a second one",
     )  # fmt: skip
 
 
@@ -97,8 +99,10 @@ def add_price(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Run it, or go on with it, and tell what it came to."""
+def run(
+    options: argparse.Namespace, terminal: Terminal, then: Callable[[EvaluationResult], None] | None = None
+) -> int:
+    """Run it, or go on with it, and tell what it came to; then do what else is to be done with the result."""
     from gazeviz.commands.discover import check_folder
 
     for wanted in options.figure:
@@ -113,6 +117,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     written = write_figures(result, options.figure)
     document = result.to_json() | {"written": [str(path) for path in written]}
     terminal.answer(without_nan(document), *told(result), *(f"wrote {escape(str(path))}" for path in written))
+    if then is not None:
+        then(result)
     return 0
 
 

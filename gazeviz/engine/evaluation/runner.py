@@ -25,8 +25,8 @@ from gazeviz.domain.experiments.plan import (
     regions_of,
 )
 from gazeviz.domain.experiments.treatment import elsewhere
-from gazeviz.domain.prompts import ordinal, panel_questions
-from gazeviz.domain.run import Run, Step
+from gazeviz.domain.prompts import ORDINALS, asked_about, ordinal
+from gazeviz.domain.run import Run, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.evaluation import derangement_of, words_by_step
 from gazeviz.engine.evaluation.judges import Judge
@@ -157,9 +157,10 @@ class EvaluationRunner:
         ]
 
     def _question(self, condition: Condition, picture: SetPicture, region: int) -> str:
-        if condition.treatment.names_panel:
-            return panel_questions(picture.panels)[region]
-        return condition.prompt or self.spec.protocol.prompt
+        wording = condition.prompt or self.spec.protocol.prompt
+        if condition.treatment.names_panel and wording not in ORDINALS:
+            wording = "words"
+        return asked_about(wording, picture.panels, region)
 
     @property
     def _new_tok(self) -> int:
@@ -172,7 +173,9 @@ class EvaluationRunner:
         steerings: Sequence[Steering | None],
         length: int,
     ) -> list[Run]:
-        more: dict[str, Any] = {} if self.spec.sampling.greedy else {"sampling": self.spec.sampling}
+        more: dict[str, Any] = (
+            {} if self.spec.sampling.effective == Sampling() else {"sampling": self.spec.sampling}
+        )
         return self.engine.generate_many(
             [self.pictures.pictures[picture].image for picture in pictures],
             list(prompts),
