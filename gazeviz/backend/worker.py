@@ -290,8 +290,8 @@ class Worker:
         self._inbox = Inbox()
         self._listing = listing
         self._say = MessageSender(channel, self._inbox.close).say
-        self._ear = MessageReader(channel, self._inbox, self._say)
-        self._listener = threading.Thread(target=self._ear.listen, name="worker inbox", daemon=True)
+        self._reader = MessageReader(channel, self._inbox, self._say)
+        self._listener = threading.Thread(target=self._reader.listen, name="worker inbox", daemon=True)
         self._load = load
         self._machine: ModelBackend | None = None
         self._pictures: OrderedDict[str, Any] = OrderedDict()
@@ -304,7 +304,7 @@ class Worker:
         """Work until the conversation ends; returns the exit code."""
         self._listener.start()
         while not self._inbox.closed:
-            self._ear.take_in()
+            self._reader.take_in()
             self._answer_urgent()
             work = self._inbox.next_work(busy=bool(self._answers))
             if work is not None:
@@ -504,7 +504,7 @@ class Worker:
 
     def _revised(self, job: int) -> bool:
         """Follow a target that was due for the token that has just been computed; whether one was."""
-        self._ear.take_in()
+        self._reader.take_in()
         moved, token = False, self._answers[job].kept.n_tok
         while (request := self._inbox.next_overdue(job, token)) is not None:
             moved |= self._move_target(request)
