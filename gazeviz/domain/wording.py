@@ -129,11 +129,18 @@ def format_rule(rule: Rule, share: float) -> str:
 
 
 def format_sampling(sampling: Sampling) -> str:
-    """Return how tokens are chosen: "greedy", or "temperature .8, top-p .9, seed 3"."""
-    if sampling.greedy:
-        return "greedy"
-    temperature, top_p = format_figure(sampling.temperature), format_figure(sampling.top_p)
-    return f"temperature {temperature}, top-p {top_p}, seed {sampling.seed}"
+    """Return how tokens are chosen: "greedy", or "temperature .8, top-p .9, seed 3"; then what holds
+    repetition back: "greedy, repetition penalty 1.2".
+    """
+    words = ["greedy"]
+    if not sampling.greedy:
+        temperature, top_p = format_figure(sampling.temperature), format_figure(sampling.top_p)
+        words = [f"temperature {temperature}", f"top-p {top_p}", f"seed {sampling.seed}"]
+    if sampling.repetition_penalty != 1:
+        words.append(f"repetition penalty {format_figure(sampling.repetition_penalty)}")
+    if sampling.no_repeat_ngram_tok:
+        words.append(f"no {plural(sampling.no_repeat_ngram_tok, 'token')} in a row twice")
+    return ", ".join(words)
 
 
 def format_ranking_name(name: str) -> str:

@@ -224,6 +224,7 @@ class MainWindow(DropWindow):
 
             self._evaluations = Evaluations(self._archive, self)
             self._evaluate = EvaluateView(self._model, self._controller, self._evaluations)
+            self._evaluate.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._evaluate)
         return self._evaluate
 
@@ -320,6 +321,8 @@ class MainWindow(DropWindow):
         self._settings.sync()
         if self._sessions is not None:
             self._sessions.close_log()
+        if self._evaluate is not None:
+            self._evaluate.close_answers()
         if self._evaluations is not None:
             self._evaluations.close()
         if self._archive is not None:
