@@ -116,7 +116,10 @@ def steering_parts(record: RunRecord, cues: RunCues) -> tuple[HeaderPart, ...]:
     logged = f"log, run {record.id} · " if record.logged else ""
     if steering is None:
         return (HeaderPart(f"{logged}no steering"),)
-    parts = [HeaderPart(f"{logged}{plural(len(steering.heads), 'head')} → ")]
+    heads = f"{logged}{plural(len(steering.heads), 'head')}"
+    if steering.mode == "knock_out" and steering.schedule is None:
+        return (HeaderPart(f"{heads} · {format_settings(steering)}"),)  # its target is none of the person's
+    parts = [HeaderPart(f"{heads} → ")]
     names = targets_of(record)
     for place, name in enumerate(names[:_SHOWN_TARGETS]):
         if place:
