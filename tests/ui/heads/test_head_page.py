@@ -1,4 +1,4 @@
-"""The page of one head: opened from grid, gallery and by key; collects, measures, walks, goes back."""
+"""The page of one head: opened from grid, gallery and by key; collects, measures, walks and goes back."""
 
 from __future__ import annotations
 
@@ -176,7 +176,8 @@ def test_a_double_click_in_the_grid_opens_the_page_and_leaves_the_choice(qtbot):
         grid.show()
         chosen = HeadSet((Head(1, 1), Head(2, 2)))
         stage.controller.editor.choose_heads(chosen)
-        opened, mouse, before = [], GridMouse(grid), stage.model.chosen
+        opened: list[object] = []
+        mouse, before = GridMouse(grid), stage.model.chosen
         grid.page_wanted.connect(opened.append)
         mouse.click(Head(3, 3))
         assert stage.model.chosen.heads == (Head(3, 3),)
@@ -202,7 +203,7 @@ def test_a_double_click_on_a_map_asks_for_the_page(qtbot):
     qtbot.addWidget(tile)
     tile.resize(100, 60)
     tile.show()
-    opened = []
+    opened: list[object] = []
     tile.page_wanted.connect(opened.append)
     QTest.mouseDClick(tile, Qt.MouseButton.LeftButton)
     assert opened == [tile.head]
