@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMessageBox,
     QProgressBar,
     QSplitter,
     QTableView,
@@ -32,6 +33,7 @@ from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
 from gazeviz.domain.experiments.results import EvaluationResult
+from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.wording import format_duration
 from gazeviz.errors import UserError
 from gazeviz.ui.evaluate.answer_table import FILTERS, AnswerModel
@@ -62,7 +64,7 @@ class EvaluateView(QWidget):
         self._model, self._controller, self._evaluations = model, controller, evaluations
         self._rows: tuple[ExperimentRow, ...] = ()
         self._result: EvaluationResult | None = None
-        self._warned, self._wanted = False, "all"
+        self._wanted = "all"
         self._plan = ExperimentPlan("my experiment")
         self.list = named(QListWidget(), "experimentList")
         self.list.setAccessibleName("Experiments")
@@ -91,7 +93,7 @@ class EvaluateView(QWidget):
 
     def _left(self) -> QWidget:
         new = push_button("newExperiment", "New", "Write an experiment of your own")
-        new.clicked.connect(self._new)
+        new.clicked.connect(self.new)
         note = soft_text(
             "paperNote",
             "Paper: Qwen3-VL-8B. Another model on other pictures: compare the order, not the digits.",
@@ -110,7 +112,7 @@ class EvaluateView(QWidget):
                 line.addWidget(_column(soft_text(f"label_{key}", label), self.fields[key]))
             rows.addLayout(line)
         save = push_button("evaluationExport", "Save figure ...", "Save as SVG, PDF, PNG or CSV")
-        save.clicked.connect(self._export)
+        save.clicked.connect(self.save_figure)
         buttons = QWidget()
         line = QHBoxLayout(buttons)
         line.setContentsMargins(0, 0, 0, 0)
@@ -162,7 +164,9 @@ class EvaluateView(QWidget):
         self._show_state()
 
     def _line(self, row: ExperimentRow) -> str:
-        parts = [row.state]
+        parts = [row.ours if row.ours and row.state == "done" else row.state]
+        if row.ours and row.state != "done":
+            parts.append(row.ours)
         if row.stored is not None and row.state != "done":
             parts.append(f"{row.stored.n_done} of {row.stored.n_items}")
         if row.paper is not None and row.paper.published:
@@ -187,7 +191,7 @@ class EvaluateView(QWidget):
         self._evaluations.watch(row.name)
         self._show_state()
 
-    def _new(self) -> None:
+    def new(self) -> None:
         self.list.setCurrentRow(-1)
         self._fill(ExperimentPlan("my experiment", pictures="builtin:20@7"))
         self.fields["name"].selectAll()
@@ -215,27 +219,37 @@ class EvaluateView(QWidget):
         if self._evaluations.running:
             self._evaluations.pause()
             return
+        notices.attempt(self._model, self._run, "evaluate")
+
+    def _run(self) -> None:
         info = self._model.model_info
         if info is None:
-            self._say(UserError("There is no model yet.", next_step="Open one: Ctrl+M."))
-            return
-        if not info.device.startswith("cpu") and not self._warned:
-            self._warned = True
-            self._say(
-                UserError(
-                    f"The evaluation loads {info.name} a second time on {info.device}.",
-                    next_step="Press Run again if both fit into its memory.",
-                )
+            raise UserError("There is no model yet.", next_step="Open one: Ctrl+M.")
+        if self._controller.place is not None:
+            raise UserError(
+                f"The model is at {self._controller.place}, and evaluations run on this computer.",
+                next_step="Load the model here, or run gazeviz evaluate on that machine.",
             )
-            return
-        plan = self.plan()
-        try:
+        if info.device.startswith("cpu") or not self._controller.loader.loaded or self._may_load_again(info):
+            plan = self.plan()
             self._evaluations.start(plan, str(info.path))
-        except UserError as error:
-            self._say(error)
-            return
-        self._evaluations.watch(plan.name)
-        self._show_state()
+            self._evaluations.watch(plan.name)
+            self._show_state()
+
+    def _may_load_again(self, info: ModelInfo) -> bool:
+        """Ask before a graphics card holds the model twice; returns whether to go on."""
+        question = QMessageBox(self)
+        question.setObjectName("secondCopyQuestion")
+        question.setWindowTitle("gazeviz")
+        question.setText(f"{info.name} is on {info.device} already; the evaluation loads a second copy.")
+        question.setInformativeText("Unloading it here ends its answers' attention; texts are kept.")
+        unload = question.addButton("Unload here, then run", QMessageBox.ButtonRole.AcceptRole)
+        second = question.addButton("Load a second copy", QMessageBox.ButtonRole.AcceptRole)
+        question.setDefaultButton(question.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+        question.exec()
+        if question.clickedButton() is unload:
+            return self._controller.go_to(None)
+        return question.clickedButton() is second
 
     def _say(self, error: UserError) -> None:
         self._model.notice = Notice("error", error.sentence, error.next_step, "evaluate")
@@ -266,7 +280,7 @@ class EvaluateView(QWidget):
         if result is not None and self.row is not None and result.spec.name != self.row.name:
             return
         self._result = result
-        self.plot.show_result(result)
+        self.plot.show_result(result, self.row.paper if self.row is not None else None)
         self.answers.show_answers(result, self._wanted)
         self.sentence.setText(_sentence(result))
 
@@ -302,7 +316,7 @@ class EvaluateView(QWidget):
         """Open no more answers; waits for the one that is being opened."""
         self._opener.close()
 
-    def _export(self) -> None:
+    def save_figure(self) -> None:
         if self._result is None:
             self._say(UserError("There is no result yet.", next_step="Run the experiment first."))
             return

@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QProcess, Qt
+from PySide6.QtWidgets import QMessageBox
 
 from gazeviz.app.evaluate.evaluations import PERSON, Evaluations, ExperimentPlan, plan_again
 from gazeviz.app.history.log_browser import LogBrowser
+from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.domain.experiments.conditions import Condition, unsteered
@@ -27,6 +30,7 @@ from gazeviz.store.evaluations import EvaluationLog
 from gazeviz.ui.evaluate.evaluate_page import EvaluateView
 from tests.fakes.fake import FakeBackend
 from tests.patience import PatientBot
+from tests.store.samples import tiny_info
 
 TEXTS = ("a cat", "a dog")
 
@@ -87,7 +91,7 @@ def open_mine(page: EvaluateView, qtbot: PatientBot) -> None:
 
 def test_the_papers_experiments_and_ones_own_are_listed(page: EvaluateView) -> None:
     assert page.list.item(0).text().splitlines()[1].strip() == "not run · paper 83.1 (figure 3)"
-    assert "paused · 4 of 6" in page.list.item(9).text()
+    assert "paused" in page.list.item(9).text() and "4 of 6" in page.list.item(9).text()
     assert page.plan().arguments("model", "log.db")[:3] == ["evaluate", "vqa", "--pictures=builtin:100@7"]
 
 
@@ -145,3 +149,44 @@ def test_a_frozen_build_refuses_with_a_sentence(page: EvaluateView, monkeypatch:
     with pytest.raises(UserError, match="no Python"):
         page._evaluations.start(ExperimentPlan("x"), "model")
     assert page._evaluations.running == "" and page._evaluations.findChildren(QProcess) == []
+
+
+def test_a_model_on_another_machine_is_refused(page: EvaluateView) -> None:
+    page._model.model_info = tiny_info()
+    page._controller.place = "ssh://there"
+    page.run_or_pause()
+    assert page._model.notice is not None and "ssh://there" in page._model.notice.sentence
+    assert page._evaluations.running == ""
+
+
+@pytest.mark.parametrize(("answer", "started"), [("Cancel", []), ("Load a second copy", ["/models/toy"])])
+def test_a_second_copy_on_a_graphics_card_is_asked_for(
+    page: EvaluateView, monkeypatch: pytest.MonkeyPatch, answer: str, started: list[str]
+) -> None:
+    page._model.model_info = replace(tiny_info(), device="cuda:0")
+    monkeypatch.setattr(ModelLoader, "loaded", True)
+    begun: list[str] = []
+    monkeypatch.setattr(page._evaluations, "start", lambda plan, path: begun.append(path))
+
+    def click(question: QMessageBox) -> int:
+        assert "second copy" in question.text()
+        next(button for button in question.buttons() if button.text() == answer).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", click)
+    page.run_or_pause()
+    assert begun == started
+
+
+def test_ours_stands_beside_the_papers(page: EvaluateView, qtbot: PatientBot) -> None:
+    qtbot.waitUntil(lambda: "50 %" in page.list.item(9).text())
+    assert "paused · 50 % · 4 of 6" in page.list.item(9).text()
+
+
+def test_an_experiment_that_was_not_run_shows_its_rows_and_the_papers_figures(page: EvaluateView) -> None:
+    page.list.setCurrentRow(0)
+    item = page.plot.plot.getPlotItem()
+    names = [name for _, name in item.getAxis("left")._tickLevels[0]]
+    assert {"gaze", "uniform", "all", "unsteered"} <= set(names)
+    shown = sorted(float(part.data["x"][0]) for part in item.items if isinstance(part, pg.ScatterPlotItem))
+    assert shown == [0.9, 14.6, 83.1]
