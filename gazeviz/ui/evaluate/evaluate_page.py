@@ -36,7 +36,7 @@ from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.wording import format_duration
 from gazeviz.errors import UserError
-from gazeviz.ui.evaluate.answer_table import FILTERS, AnswerModel
+from gazeviz.ui.evaluate.answer_table import FILTERS, TEXT_COLUMN, AnswerModel
 from gazeviz.ui.evaluate.result_plots import ResultPlot
 from gazeviz.ui.widgets.controls import ChoiceButton, named, push_button, section_title, soft_text
 
@@ -44,6 +44,7 @@ _FIELDS: Final = (
     ("name", "Name"), ("pictures", "Picture set"), ("heads", "Heads"), ("controls", "Controls"),
     ("sweep", "Sweep"), ("judge", "Judge"), ("protocol", "Protocol"), ("strength", "Strength"),
 )  # fmt: skip
+_BESIDE_PX: Final = 8
 _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "✓", "failed": "!"}
 
 
@@ -98,7 +99,7 @@ class EvaluateView(QWidget):
             "paperNote",
             "Paper: Qwen3-VL-8B. Another model on other pictures: compare the order, not the digits.",
         )
-        return _column(section_title("Experiments"), new, self.list, note)
+        return _column(section_title("Experiments"), new, self.list, note, beside=True)
 
     def _middle(self) -> QWidget:
         form = QWidget()
@@ -116,10 +117,13 @@ class EvaluateView(QWidget):
         buttons = QWidget()
         line = QHBoxLayout(buttons)
         line.setContentsMargins(0, 0, 0, 0)
+        kept = self.progress.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(kept)
         line.addWidget(self.run_button)
         line.addWidget(self.progress, 1)
         line.addWidget(save)
-        return _column(self.title, form, buttons, self.status, self.plot, self.sentence)
+        return _column(self.title, form, buttons, self.status, self.plot, self.sentence, beside=True)
 
     def _right(self) -> QWidget:
         self.table = named(QTableView(), "answerTable")
@@ -130,10 +134,11 @@ class EvaluateView(QWidget):
         self.table.setShowGrid(False)
         self.table.setTabKeyNavigation(False)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(TEXT_COLUMN, QHeaderView.ResizeMode.Stretch)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verdict.setPlaceholderText("About region (number, or none), Enter")
         self.verdict.setAccessibleName("Judge the selected answer: the region that it is about, or none")
-        return _column(section_title("Answers"), self.filter, self.table, self.verdict)
+        return _column(section_title("Answers"), self.filter, self.table, self.verdict, beside=True)
 
     def _connect(self) -> None:
         self._evaluations.changed.connect(self._list)
@@ -152,7 +157,7 @@ class EvaluateView(QWidget):
     # The list
 
     def _list(self) -> None:
-        self._rows = self._evaluations.rows()
+        before, self._rows = self.row, self._evaluations.rows()
         while self.list.count() < len(self._rows):
             self.list.addItem(QListWidgetItem())
         while self.list.count() > len(self._rows):
@@ -161,6 +166,9 @@ class EvaluateView(QWidget):
             item = self.list.item(place)
             item.setText(f"{_MARKS.get(row.state, '!')}  {row.title}\n     {self._line(row)}")
             item.setSizeHint(QSize(0, 44))
+        now = self.row
+        if before is not None and now is not None and before.stored is None and now.stored is not None:
+            self._fill(plan_again(now.stored))  # it was begun since, here or elsewhere
         self._show_state()
 
     def _line(self, row: ExperimentRow) -> str:
@@ -170,7 +178,7 @@ class EvaluateView(QWidget):
         if row.stored is not None and row.state != "done":
             parts.append(f"{row.stored.n_done} of {row.stored.n_items}")
         if row.paper is not None and row.paper.published:
-            parts.append(f"paper {next(iter(row.paper.published.values())):g} ({row.paper.shows})")
+            parts.append(f"paper {max(row.paper.published.values()):g} ({row.paper.shows})")
         return " · ".join(parts)
 
     @property
@@ -370,10 +378,10 @@ def _sentence(result: EvaluationResult | None) -> str:
     return f"{words}."
 
 
-def _column(*parts: QWidget) -> QWidget:
+def _column(*parts: QWidget, beside: bool = False) -> QWidget:
     whole = QWidget()
     layout = QVBoxLayout(whole)
-    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setContentsMargins(*([_BESIDE_PX, 0] * 2 if beside else [0] * 4))
     for part in parts:
         layout.addWidget(part)
     return whole

@@ -89,7 +89,7 @@ class ResultPlot(QWidget):
         left.setWidth(_AXIS_PX)
         left.setTicks([ticks])
         item.getAxis("bottom").setLabel("about the target, %   (◇ paper; dashed: chance; grey: junk)")
-        item.setXRange(0, 100, padding=0.02)
+        item.setXRange(0, 104, padding=0.02)
         item.setYRange(-0.6, max(n_rows, 1) - 0.4, padding=0)
 
     def _draw_rows(self, result: EvaluationResult, item: Any) -> None:
@@ -154,7 +154,8 @@ class ResultPlot(QWidget):
     def _band(self, item: Any, xs: list[int], low: list[float], high: list[float], colour: QColor) -> None:
         faint = QColor(colour)
         faint.setAlphaF(0.25)
-        edges = [pg.PlotDataItem(xs, one, pen=None) for one in (low, high)]
+        # A curve without a pen has no path, and nothing would be filled.
+        edges = [pg.PlotCurveItem(xs, one, pen=pg.mkPen(0, 0, 0, 0)) for one in (low, high)]
         item.addItem(pg.FillBetweenItem(*edges, brush=faint))
 
 

@@ -28,6 +28,7 @@ from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 from gazeviz.store.evaluations import EvaluationLog
 from gazeviz.ui.evaluate.evaluate_page import EvaluateView
+from gazeviz.ui.widgets import theme
 from tests.fakes.fake import FakeBackend
 from tests.patience import PatientBot
 from tests.store.samples import tiny_info
@@ -60,7 +61,7 @@ def page(store: SessionStore, qtbot: PatientBot) -> Iterator[EvaluateView]:
     archive.close()
 
 
-def write_half_an_evaluation(store: SessionStore) -> None:
+def write_half_an_evaluation(store: SessionStore, name: str = "mine") -> None:
     """Two regions, three conditions; of "gaze" one answer hits and one is the unsteered text."""
     regions = tuple(
         Region.box(f"Panel {k + 1}", (8 * k, 0, 8 * k + 8, 8), (16, 8), "#ff0000") for k in range(2)
@@ -70,7 +71,7 @@ def write_half_an_evaluation(store: SessionStore) -> None:
     heads = HeadSet.of("L0H1", HeadOrigin("top", "mass", 1))
     gaze = Condition("gaze", "gaze", Treatment("top 1 of mass", heads))
     draw = replace(gaze, name="uniform 1", kind="uniform", draw=1)
-    spec = EvaluationSpec("mine", VQA, source, pictures.fingerprint, "f" * 64, (unsteered(), gaze, draw))
+    spec = EvaluationSpec(name, VQA, source, pictures.fingerprint, "f" * 64, (unsteered(), gaze, draw))
     log = EvaluationLog(store)
     number = log.begin(spec, pictures, 6)
     items, said = [], []
@@ -190,3 +191,19 @@ def test_an_experiment_that_was_not_run_shows_its_rows_and_the_papers_figures(pa
     assert {"gaze", "uniform", "all", "unsteered"} <= set(names)
     shown = sorted(float(part.data["x"][0]) for part in item.items if isinstance(part, pg.ScatterPlotItem))
     assert shown == [0.9, 14.6, 83.1]
+
+
+def test_an_experiment_that_was_begun_elsewhere_shows_its_own_settings(
+    page: EvaluateView, store: SessionStore, qtbot: PatientBot
+) -> None:
+    assert page.fields["pictures"].text() == "builtin:100@7"
+    write_half_an_evaluation(store, "paper vqa")
+    page._evaluations.look()
+    qtbot.waitUntil(lambda: page.fields["pictures"].text() == "builtin:1@7")
+    assert page.fields["controls"].text() == "uniform:1" and page.fields["controls"].isReadOnly()
+
+
+def test_a_sweep_is_drawn_with_its_bands(page: EvaluateView, qtbot: PatientBot) -> None:
+    page.plot._band(page.plot.plot.getPlotItem(), [0, 1], [10.0, 20.0], [30.0, 50.0], theme.current().accent)
+    band = next(one for one in page.plot.plot.getPlotItem().items if isinstance(one, pg.FillBetweenItem))
+    assert band.path().boundingRect().height() == 40
