@@ -44,6 +44,7 @@ _FIELDS: Final = (
     ("name", "Name"), ("pictures", "Picture set"), ("heads", "Heads"), ("controls", "Controls"),
     ("sweep", "Sweep"), ("judge", "Judge"), ("protocol", "Protocol"), ("strength", "Strength"),
 )  # fmt: skip
+_VIEWS: Final = (("conditions", "By condition"), ("panels", "By panel"))
 _BESIDE_PX: Final = 8
 _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "✓", "failed": "!"}
 
@@ -75,6 +76,7 @@ class EvaluateView(QWidget):
         self.progress = named(QProgressBar(), "evaluationProgress")
         self.run_button = push_button("evaluationRun", "Run", "Run this experiment, or go on with it")
         self.plot, self.answers = ResultPlot(), AnswerModel()
+        self.view = ChoiceButton("resultView", "Show", _VIEWS)
         self._opener = AnswerOpener(controller, self)
         self.filter = ChoiceButton("answerFilter", "Answers", FILTERS)
         self.verdict = named(QLineEdit(), "answerVerdict")
@@ -87,7 +89,8 @@ class EvaluateView(QWidget):
             whole.addWidget(part)
             part.setMinimumWidth(width * 3 // 4)
         whole.setSizes([260, 640, 380])
-        whole.setStretchFactor(1, 1)
+        whole.setStretchFactor(1, 2)
+        whole.setStretchFactor(2, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.addWidget(whole)
@@ -122,6 +125,7 @@ class EvaluateView(QWidget):
         self.progress.setSizePolicy(kept)
         line.addWidget(self.run_button)
         line.addWidget(self.progress, 1)
+        line.addWidget(self.view)
         line.addWidget(save)
         return _column(self.title, form, buttons, self.status, self.plot, self.sentence, beside=True)
 
@@ -149,6 +153,7 @@ class EvaluateView(QWidget):
         self.filter.chosen.connect(self._filter)
         self.verdict.returnPressed.connect(self._judge)
         self.table.activated.connect(self._open)
+        self.view.chosen.connect(self._show_view)
         self._opener.opened.connect(self.explore_wanted)
         self._opener.failed.connect(self._say)
         self._list()
@@ -291,6 +296,10 @@ class EvaluateView(QWidget):
         self.plot.show_result(result, self.row.paper if self.row is not None else None)
         self.answers.show_answers(result, self._wanted)
         self.sentence.setText(_sentence(result))
+
+    def _show_view(self, view: str) -> None:
+        self.view.set_current(view)
+        self.plot.show_by_panel(view == "panels")
 
     def _filter(self, wanted: str) -> None:
         self._wanted = wanted

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -20,6 +21,8 @@ from gazeviz.ui.widgets import theme
 pg.setConfigOptions(antialias=True, useOpenGL=False)
 
 _AXIS_PX = 170
+_LEAST_SHARE, _BRIGHT = 0.02, 0.6
+"""Cells of fewer answers carry no figure; on brighter ones it is black."""
 
 
 class ResultPlot(QWidget):
@@ -30,6 +33,7 @@ class ResultPlot(QWidget):
         self.setObjectName("resultPlot")
         self._result: EvaluationResult | None = None
         self._paper: PaperExperiment | None = None
+        self._by_panel = False
         self.plot = pg.PlotWidget()
         self.plot.setAccessibleName("Share of answers about the target, by condition")
         item = self.plot.getPlotItem()
@@ -47,6 +51,36 @@ class ResultPlot(QWidget):
         self._result, self._paper = result, paper
         self._draw()
 
+    def show_by_panel(self, on: bool) -> None:
+        """Show which region the answers are about for each target, or the conditions."""
+        self._by_panel = on
+        self._draw()
+
+    def _draw_confusion(self, result: EvaluationResult, item: Any) -> None:
+        """Share of the answers to each target (rows) about each region (columns; the last one: none)."""
+        best = result.best_setting()
+        if best is None:
+            return
+        counts = np.asarray(result.confusion(best.name), dtype=float)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = pg.ImageItem(shares.T, levels=(0.0, 1.0), colorMap=pg.colormap.get("magma"))
+        item.addItem(image)
+        for row, column in zip(*np.nonzero(shares >= _LEAST_SHARE), strict=True):
+            share = shares[row, column]
+            colour = "#000000" if share > _BRIGHT else "#ffffff"
+            text = pg.TextItem(f"{100 * share:.0f}", color=colour, anchor=(0.5, 0.5))
+            text.setPos(column + 0.5, row + 0.5)
+            item.addItem(text)
+        item.invertY(True)
+        item.getAxis("left").setWidth(48)
+        n_targets, n_columns = shares.shape
+        item.getAxis("left").setTicks([[(k + 0.5, str(k + 1)) for k in range(n_targets)]])
+        names = [*(str(k + 1) for k in range(n_columns - 1)), "none"]
+        item.getAxis("bottom").setTicks([[(k + 0.5, name) for k, name in enumerate(names)]])
+        item.getAxis("bottom").setLabel(f"{best.name}: region described, %  (rows: the target)")
+        item.setXRange(0, n_columns, padding=0.01)
+        item.setYRange(0, n_targets, padding=0.01)
+
     def _draw(self) -> None:
         colours, item = theme.current(), self.plot.getPlotItem()
         item.clear()
@@ -58,8 +92,11 @@ class ResultPlot(QWidget):
             axis.setStyle(tickFont=theme.font_ui(11), tickLength=-4)
             axis.setTicks(None)
         result = self._result
+        item.invertY(False)
         if result is None or not result.conditions:
             self._draw_empty(item)
+        elif self._by_panel:
+            self._draw_confusion(result, item)
         elif result.spec.axes:
             self._draw_curve(result, item)
         else:

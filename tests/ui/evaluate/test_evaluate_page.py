@@ -207,3 +207,14 @@ def test_a_sweep_is_drawn_with_its_bands(page: EvaluateView, qtbot: PatientBot) 
     page.plot._band(page.plot.plot.getPlotItem(), [0, 1], [10.0, 20.0], [30.0, 50.0], theme.current().accent)
     band = next(one for one in page.plot.plot.getPlotItem().items if isinstance(one, pg.FillBetweenItem))
     assert band.path().boundingRect().height() == 40
+
+
+def test_by_panel_shows_what_the_answers_to_each_target_are_about(
+    page: EvaluateView, qtbot: PatientBot
+) -> None:
+    open_mine(page, qtbot)
+    page.view.chosen.emit("panels")
+    image = next(one for one in page.plot.plot.getPlotItem().items if isinstance(one, pg.ImageItem))
+    assert image.image.T.tolist() == [[1, 0, 0], [0, 1, 0]]
+    page.view.chosen.emit("conditions")
+    assert not any(isinstance(one, pg.ImageItem) for one in page.plot.plot.getPlotItem().items)
