@@ -1,6 +1,6 @@
 """The engine: one loaded model, and everything that a person can ask of it in one line.
 
-The notebook's and the worker's face of this room. It opens pictures, checks wishes, writes requests that hold
+The notebook's and the worker's face of this room. It opens pictures, checks and writes requests that hold
 all that can change a result, and hands the work to the modules that do it.
 """
 
@@ -372,7 +372,7 @@ class Engine:
         sampling: Sampling,
         tracked: HeadSet,
     ) -> Answer:
-        """A checked wish, with the request that tells all about it."""
+        """A checked request, with the request that tells all about it."""
         self._check(tracked, steering)
         self._check_room(prompted, max_new_tokens)
         request = request_for(

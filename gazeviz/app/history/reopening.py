@@ -193,8 +193,9 @@ class Reopening:
         model.rule, model.share = spec.rule, spec.share
         model.prompt = spec.prompt
         model.generation = GenerationSettings(
-            spec.max_new_tokens, sampling.temperature, sampling.top_p, sampling.seed
-        )
+            spec.max_new_tokens, sampling.temperature, sampling.top_p, sampling.seed,
+            sampling.repetition_penalty, sampling.no_repeat_ngram_tok,
+        )  # fmt: skip
         if steering is not None:
             model.steering = SteeringSettings(
                 steering.mode, steering.strength, steering.alpha, steering.scope

@@ -27,7 +27,7 @@ from gazeviz.domain.messages import (
     Refused,
     Retarget,
     RunFinished,
-    RunSummary,
+    RunResult,
     Side,
     StepArrived,
 )
@@ -309,7 +309,7 @@ class Runner:
             case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
 
-    def _end(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+    def _end(self, record: RunRecord, state: RunState, *, summary: RunResult | None = None,
              message: str = "") -> None:  # fmt: skip
         """Close a run; what waits goes on after one that ended well, and not after one that did not."""
         self._running = None
@@ -326,7 +326,7 @@ class Runner:
         if not self.active:
             self._on_idle()
 
-    def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+    def _close(self, record: RunRecord, state: RunState, *, summary: RunResult | None = None,
                message: str = "") -> None:  # fmt: skip
         close_record(self._model, self._log, record, state, summary=summary, message=message)
 
@@ -358,7 +358,7 @@ def close_record(
     record: RunRecord,
     state: RunState,
     *,
-    summary: RunSummary | None = None,
+    summary: RunResult | None = None,
     message: str = "",
 ) -> None:
     """Say in a record, in the log and on the screen how a run ended."""

@@ -99,9 +99,9 @@ def _done(
     settings.name = name_of(experiment, options)
     if experiment.pictures == "scenes":
         settings.pictures = options.pictures.replace("builtin", "scenes", 1).partition(":2x3")[0]
-    wish = evaluate.spec_of(settings)
+    request = evaluate.spec_of(settings)
     with terminal.progress(experiment.title) as report:
-        result = evaluate.measured(settings, terminal, wish, report, engine)
+        result = evaluate.measured(settings, terminal, request, report, engine)
     if options.out is not None:
         _figures(options.out, experiment, result)
     return _rows(experiment, result)

@@ -10,6 +10,7 @@ from gazeviz.app.evaluate.evaluations import ExperimentPlan, plan_again
 from gazeviz.cli import build_parser
 from gazeviz.commands.evaluation.evaluate import spec_of
 from gazeviz.domain.experiments.conditions import unsteered
+from gazeviz.domain.experiments.picture_set import SetSource
 from gazeviz.domain.experiments.plan import EvaluationSpec
 from gazeviz.domain.experiments.treatment import PROTOCOLS
 from gazeviz.engine.engine import Engine, load
@@ -54,7 +55,8 @@ def test_the_filters_of_a_coco_set_are_in_the_words() -> None:
         smallest_side="12.5", most_regions="3", number="40", seed="2", captions="c.txt",
     )  # fmt: skip
     wish = spec_of(build_parser().parse_args(plan.arguments("m", "l")))
-    stored = EvaluationSpec("coco", PROTOCOLS["region"], wish.pictures, "", "", (unsteered(),), seed=2)
+    source = SetSource.parse(wish.pictures) if isinstance(wish.pictures, str) else wish.pictures
+    stored = EvaluationSpec("coco", PROTOCOLS["region"], source, "", "", (unsteered(),), seed=2)
     again = plan_again(StoredEvaluation(1, "coco", "paused", "", 0, 9, 0.0, stored))
     told = ("categories", "sizes", "smallest_side", "most_regions", "number", "seed")
     assert [getattr(again, one) for one in told] == [getattr(plan, one) for one in told]
