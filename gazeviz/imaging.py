@@ -8,6 +8,7 @@ bytes, a Pillow image, a numpy array, a folder of panels. Every kind of broken o
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import sys
@@ -336,3 +337,8 @@ def _from_array(pixels: NDArray[Any]) -> Image.Image:
         )
     _check_size((pixels.shape[1], pixels.shape[0]), "The array")
     return _scaled(np.ascontiguousarray(pixels), "The array")
+
+
+def picture_sha256(picture: Image.Image) -> str:
+    """Digest of an RGB picture: "WxH:" and its bytes, row by row."""
+    return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()

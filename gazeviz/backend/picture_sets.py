@@ -20,9 +20,8 @@ from gazeviz.domain.evaluation import size_class
 from gazeviz.domain.experiments.picture_set import CocoFilter, PictureSet, SetPicture, SetSource
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout
-from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import UserError
-from gazeviz.imaging import CELL_PX, SUFFIXES, open_picture, pictures_in
+from gazeviz.imaging import CELL_PX, SUFFIXES, open_picture, picture_sha256, pictures_in
 from gazeviz.user_paths import user_path
 
 _COMIC_PANEL: Final = re.compile(r"(\d+)_(\d+)\.jpe?g", re.IGNORECASE)

@@ -180,7 +180,7 @@ class ModelInfo(HoldsArrays):
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunResult:
     """A run that ended.
 
     switches: (step, region name) of every change of target that took effect, "" for none.
@@ -202,7 +202,7 @@ class RunSummary:
     grid: TokenGrid | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, run: Run, seconds: float) -> RunSummary:
+    def of(cls, run: Run, seconds: float) -> RunResult:
         """Sum up a run that took `seconds`."""
         return cls(
             text=run.text,
@@ -519,7 +519,7 @@ class RunFinished:
     """Generate's answer."""
 
     job: int
-    run: RunSummary
+    run: RunResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -685,7 +685,7 @@ class LoggedRun(Protocol):
     @property
     def steps(self) -> Sequence[StepArrived]: ...
     @property
-    def summary(self) -> RunSummary | None: ...
+    def summary(self) -> RunResult | None: ...
     @property
     def message(self) -> str: ...
     @property

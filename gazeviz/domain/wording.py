@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.head_metrics import Metric
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadSet
     from gazeviz.domain.run import Audit, Sampling
@@ -61,6 +62,14 @@ SCOPE_NAMES: Final[Mapping[Scope, str]] = {
     "all_rows": "all rows",
     "decode_only": "answer's rows",
     "after_image": "rows after the picture",
+}
+METRIC_NAMES: Final[Mapping[Metric, str]] = {
+    "image": "on the picture",
+    "sink": "on the first token",
+    "text": "on the prompt's text",
+    "previous": "on the previous token",
+    "entropy": "spread over the picture",
+    "peak": "peak of its map",
 }
 HARD_NAMES: Final[Mapping[Hard, str]] = {"hard": "hard", "hard_uniform": "hard uniform"}
 

@@ -55,7 +55,7 @@ from gazeviz.domain.messages import (
     Refused,
     Retarget,
     RunFinished,
-    RunSummary,
+    RunResult,
     Shutdown,
     StepArrived,
     StripsSource,
@@ -75,7 +75,7 @@ SPEC = GenerateSpec(
     "ab", "?", STEERING, Sampling(0.7, 0.9, 3), 12, HEADS, HeadSet.of("L0H0"), (LEFT, RIGHT), "share", 0.25
 )
 RANKING = HeadRanking("mass", np.arange(12.0).reshape(3, 4), 5)
-RUN = RunSummary(
+RUN = RunResult(
     "a cat", "stop", None, Audit.of(2, 9, 4, Account.of([0.2] * 5, [0.1, 0.1, 0.1, 0.6, 0.1])),
     ((2, "Right"),), 1.5, 3, "f" * 64,
     RunRequest("m", "f", "float32", "cpu", "a", "What?", "ab", (20, 8), (32, 16), STEERING),
@@ -249,5 +249,5 @@ def test_a_summary_says_what_the_run_says() -> None:
         RUN.request, "a cat", (Step(0, 5, "a cat", -0.5),), "stop", RUN.audit, HEADS, None,
         TokenGrid.plain((2, 5), (20, 8), (32, 16)), ((2, "Right"),),
     )  # fmt: skip
-    summary = RunSummary.of(run, 1.5)
+    summary = RunResult.of(run, 1.5)
     assert summary == dataclasses.replace(RUN, n_tok=1, fingerprint="f")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunResult
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import ReplayRequest, cli_line, is_builtin, python_snippet
 from gazeviz.domain.run import Finish, RunRequest, Sampling
@@ -37,7 +37,7 @@ def ended(asked: MadeRun, steering: Steering | None, finish: Finish = "stop", li
         "/other/m", "f0", "bfloat16", "cuda", "sdpa", asked.spec.prompt, "ab", (60, 20), (60, 20), steering,
         max_new_tokens=5, max_image_tokens=limit,
     )  # fmt: skip
-    return replace(asked, summary=RunSummary("t", finish, None, None, (), 1.0, 2, "f0", request))
+    return replace(asked, summary=RunResult("t", finish, None, None, (), 1.0, 2, "f0", request))
 
 
 def options(line: str) -> dict[str, str]:

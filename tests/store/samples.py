@@ -12,7 +12,7 @@ from PIL import Image
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import ORIGIN_KINDS, Head, HeadOrigin, HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunResult, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
 from gazeviz.domain.steering import MODES, SCOPES, Schedule, Steering
@@ -156,9 +156,9 @@ class Samples:
         ledger = Account.of(before, after)
         return Audit(n_heads, n_rows, n_tok, float(before[3]), float(after[3]), ledger)
 
-    def summary(self) -> RunSummary:
+    def summary(self) -> RunResult:
         """What became of a run."""
-        return RunSummary(
+        return RunResult(
             text=self.text(),
             finish=self.one(("stop", "length", "cancelled")),
             junk=self.one((None, "looping", "empty")),

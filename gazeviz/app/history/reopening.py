@@ -58,6 +58,7 @@ class LoggedView:
     records: the run itself first, then the baseline that stood beside it, if there is one.
     rankings: of its model, by name.  max_image_tok: what its picture might cost, None for the usual.
     grid: where its image tokens lie, as it was written down or as far as its own figures prove it.
+    title: what undo calls it; "" is the run's number.
     """
 
     picture: Picture
@@ -66,6 +67,7 @@ class LoggedView:
     rankings: Mapping[str, HeadRanking]
     max_image_tok: int | None = None
     grid: TokenGrid | None = None
+    title: str = ""
 
     @property
     def record(self) -> RunRecord:
@@ -215,7 +217,7 @@ class Reopening:
         if spec.chosen != model.chosen:
             changes.append(ChooseHeadsCommand(model, spec.chosen))
         if changes:
-            stack.beginMacro(f"Open run {view.record.id}")
+            stack.beginMacro(view.title or f"Open run {view.record.id}")
             for change in changes:
                 stack.push(change)
             stack.endMacro()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.domain.messages import GenerateSpec, PictureSource, RunSummary, Side, StepArrived
+from gazeviz.domain.messages import GenerateSpec, PictureSource, RunResult, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope
@@ -203,7 +203,7 @@ class RunRecord:
     job: int | None = None
     worker: int = 0
     steps: list[StepArrived] = field(default_factory=list)
-    summary: RunSummary | None = None
+    summary: RunResult | None = None
     message: str = ""
     logged: bool = False
     special_tokens: Mapping[int, str] = field(default_factory=dict)

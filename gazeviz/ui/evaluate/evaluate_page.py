@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.evaluate.answer_opening import AnswerOpener
 from gazeviz.app.evaluate.evaluations import Evaluations, ExperimentPlan, ExperimentRow, plan_again, plan_for
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
@@ -45,7 +46,9 @@ _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "�
 
 
 class EvaluateView(QWidget):
-    """Experiments, results and answers."""
+    """Experiments, results and answers. explore_wanted: an answer is shown in Explore."""
+
+    explore_wanted = Signal()
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class EvaluateView(QWidget):
         self._rows: tuple[ExperimentRow, ...] = ()
         self._result: EvaluationResult | None = None
         self._warned, self._wanted = False, "all"
+        self._plan = ExperimentPlan("my experiment")
         self.list = named(QListWidget(), "experimentList")
         self.list.setAccessibleName("Experiments")
         self.fields = {key: named(QLineEdit(), f"plan_{key}") for key, _ in _FIELDS}
@@ -68,6 +72,7 @@ class EvaluateView(QWidget):
         self.progress = named(QProgressBar(), "evaluationProgress")
         self.run_button = push_button("evaluationRun", "Run", "Run this experiment, or go on with it")
         self.plot, self.answers = ResultPlot(), AnswerModel()
+        self._opener = AnswerOpener(controller, self)
         self.filter = ChoiceButton("answerFilter", "Answers", FILTERS)
         self.verdict = named(QLineEdit(), "answerVerdict")
         self._put_together()
@@ -136,6 +141,9 @@ class EvaluateView(QWidget):
         self.run_button.clicked.connect(self.run_or_pause)
         self.filter.chosen.connect(self._filter)
         self.verdict.returnPressed.connect(self._judge)
+        self.table.activated.connect(self._open)
+        self._opener.opened.connect(self.explore_wanted)
+        self._opener.failed.connect(self._say)
         self._list()
         self.list.setCurrentRow(0)
 
@@ -172,11 +180,10 @@ class EvaluateView(QWidget):
         self._show_result(None)
         if row is None:
             return
-        plan = plan_again(row.stored) if row.stored is not None else None
-        if plan is None and row.paper is not None:
-            plan = plan_for(row.paper, "builtin:100@7", "mass:10")
-        if plan is not None:
-            self._fill(plan)
+        if row.stored is not None:
+            self._fill(plan_again(row.stored))
+        elif row.paper is not None:
+            self._fill(plan_for(row.paper, "builtin:100@7", "mass:10"))
         self._evaluations.watch(row.name)
         self._show_state()
 
@@ -188,16 +195,18 @@ class EvaluateView(QWidget):
         self._show_state()
 
     def _fill(self, plan: ExperimentPlan) -> None:
+        self._plan = plan
         for key, _ in _FIELDS:
             value = ";".join(plan.sweep) if key == "sweep" else getattr(plan, key)
             self.fields[key].setText(str(value))
             self.fields[key].setCursorPosition(0)
 
     def plan(self) -> ExperimentPlan:
-        """What the fields say."""
-        told = {key: field.text().strip() for key, field in self.fields.items()}
+        """What the fields say, and beside them what the experiment that they were filled from says."""
+        told: dict[str, Any] = {key: field.text().strip() for key, field in self.fields.items()}
         sweep = tuple(part.strip() for part in told.pop("sweep").split(";") if part.strip())
-        return replace(ExperimentPlan(told.pop("name") or "my experiment"), **told, sweep=sweep)
+        name = told.pop("name") or "my experiment"
+        return replace(self._plan, name=name, **told, sweep=sweep)
 
     # Running
 
@@ -280,6 +289,18 @@ class EvaluateView(QWidget):
             return
         self._evaluations.judge(self._result, item, None if text == "none" else int(text) - 1)
         self.verdict.clear()
+
+    def _open(self, index: QModelIndex) -> None:
+        if self._result is None:
+            return
+        try:
+            self._opener.open(self._result, self.answers.items[index.row()])
+        except UserError as error:
+            self._say(error)
+
+    def close_answers(self) -> None:
+        """Open no more answers; waits for the one that is being opened."""
+        self._opener.close()
 
     def _export(self) -> None:
         if self._result is None:

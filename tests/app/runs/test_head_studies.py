@@ -1,4 +1,4 @@
-"""Studies of heads: what was asked of the worker is kept by model and set, can be stopped, and says why not."""
+"""Studies of heads: asked of the worker, kept by model and set; stopped, refused and failed ones say so."""
 
 from __future__ import annotations
 

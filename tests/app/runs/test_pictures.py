@@ -11,9 +11,9 @@ from PIL import Image
 
 from gazeviz.app.runs.picture_opener import panel_folder, picture_data, picture_file, picture_sha256, samples
 from gazeviz.domain.strip import Layout, panel_boxes_px
-from gazeviz.engine.models.description import picture_sha256 as engine_sha256
 from gazeviz.errors import UserError
 from gazeviz.imaging import open_picture
+from gazeviz.imaging import picture_sha256 as engine_sha256
 
 
 def png(pixels: np.ndarray) -> bytes:

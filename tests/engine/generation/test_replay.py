@@ -48,7 +48,7 @@ def test_two_answers_part_at_their_first_difference(
     assert first_difference(before, now) == where
 
 
-def test_the_same_wish_gives_the_same_tokens(engine: Engine, original: Original) -> None:
+def test_the_same_request_gives_the_same_tokens(engine: Engine, original: Original) -> None:
     result = replay(original, engine)
     assert result.same
     assert result.token_ids == original.token_ids

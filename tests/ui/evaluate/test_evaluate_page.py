@@ -88,7 +88,7 @@ def open_mine(page: EvaluateView, qtbot: PatientBot) -> None:
 def test_the_papers_experiments_and_ones_own_are_listed(page: EvaluateView) -> None:
     assert page.list.item(0).text().splitlines()[1].strip() == "not run · paper 83.1 (figure 3)"
     assert "paused · 4 of 6" in page.list.item(9).text()
-    assert page.plan().arguments("model", "log.db")[:4] == ["evaluate", "vqa", "--pictures", "builtin:100@7"]
+    assert page.plan().arguments("model", "log.db")[:3] == ["evaluate", "vqa", "--pictures=builtin:100@7"]
 
 
 def test_half_an_evaluation_shows_what_there_is(page: EvaluateView, qtbot: PatientBot) -> None:
@@ -134,7 +134,10 @@ def test_figures_and_data_are_saved(page: EvaluateView, tmp_path: Path, qtbot: P
 def test_the_plan_of_a_stored_evaluation_is_found_again(store: SessionStore) -> None:
     write_half_an_evaluation(store)
     plan = plan_again(EvaluationLog(store).all()[0])
-    assert plan == ExperimentPlan("mine", "vqa", "builtin:1@7", "mass:1", "uniform:1", (), "exact", "8.0")
+    assert plan == ExperimentPlan(
+        "mine", "vqa", "builtin:1@7", "mass:1", "uniform:1", (), "exact", "8", stored=True
+    )
+    assert plan.arguments("m", "l") == ["resume", "--model=m", "--log=l", "--json", "--", "mine"]
 
 
 def test_a_frozen_build_refuses_with_a_sentence(page: EvaluateView, monkeypatch: pytest.MonkeyPatch) -> None:
