@@ -221,6 +221,7 @@ RANKING_LABELS: Final = {
     "causal": "causal",
     "image_heads": "image heads",
     "localization": "localization",
+    "localization_by_question": "by question",
 }
 """What can be measured, in the order of the form and of the measurement."""
 
@@ -229,7 +230,7 @@ _COSTS: Final = {
     "tracking": "Measured separately: one more forward pass for each strip.",
     "causal": "Measured separately: one backward pass for each strip.",
 }
-_SHARED_COST: Final = "Mass, selectivity, image heads and localization are measured together."
+_SHARED_COST: Final = "Mass, selectivity, image heads and both localizations are measured together."
 
 
 class DiscoveryPanel(QWidget):
