@@ -10,6 +10,7 @@ from gazeviz.app.evaluate.evaluations import ExperimentPlan, plan_again
 from gazeviz.cli import build_parser
 from gazeviz.commands.evaluation.evaluate import spec_of
 from gazeviz.domain.experiments.conditions import unsteered
+from gazeviz.domain.experiments.picture_set import SetSource
 from gazeviz.domain.experiments.plan import EvaluationSpec
 from gazeviz.domain.experiments.treatment import PROTOCOLS
 from gazeviz.engine.engine import Engine, load
@@ -36,8 +37,8 @@ PLANS = (
 def spec(plan: ExperimentPlan, engine: Engine) -> EvaluationSpec:
     """What the command makes of a plan's words."""
     options = build_parser().parse_args(plan.arguments("m", "l"))
-    wish = spec_of(options)
-    return plan_of(wish, Heads(engine), open_pictures(wish.pictures, engine))
+    request = spec_of(options)
+    return plan_of(request, Heads(engine), open_pictures(request.pictures, engine))
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
@@ -53,8 +54,9 @@ def test_the_filters_of_a_coco_set_are_in_the_words() -> None:
         "coco", "region", "coco:a.json:b", categories=("dog", "traffic light"), sizes=("large",),
         smallest_side="12.5", most_regions="3", number="40", seed="2", captions="c.txt",
     )  # fmt: skip
-    wish = spec_of(build_parser().parse_args(plan.arguments("m", "l")))
-    stored = EvaluationSpec("coco", PROTOCOLS["region"], wish.pictures, "", "", (unsteered(),), seed=2)
+    request = spec_of(build_parser().parse_args(plan.arguments("m", "l")))
+    assert isinstance(request.pictures, SetSource)
+    stored = EvaluationSpec("coco", PROTOCOLS["region"], request.pictures, "", "", (unsteered(),), seed=2)
     again = plan_again(StoredEvaluation(1, "coco", "paused", "", 0, 9, 0.0, stored))
     told = ("categories", "sizes", "smallest_side", "most_regions", "number", "seed")
     assert [getattr(again, one) for one in told] == [getattr(plan, one) for one in told]
