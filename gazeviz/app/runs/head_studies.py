@@ -6,6 +6,7 @@ a head, or to a model that is loaded again, asks for nothing twice. Knows no wid
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -56,6 +57,7 @@ class HeadStudies(QObject):
         self._check_free, self._on_idle = check_free, on_idle
         self._job: int | None = None
         self._asked = ("", "")
+        self._begun_s = 0.0
         self._metrics: dict[tuple[str, str], HeadMetrics] = {}
         self._effects: dict[tuple[str, str], dict[str, tuple[HeadEffect, ...]]] = {}
         self._examples: dict[tuple[str, str, Head], HeadExamples] = {}
@@ -73,6 +75,11 @@ class HeadStudies(QObject):
         return self._job is not None
 
     # What was found of the loaded model
+
+    @property
+    def means_fit(self) -> bool:
+        """Whether mean outputs were measured on the loaded model."""
+        return bool(self._means_of) and self._means_of == self._fingerprint()
 
     def metrics(self, pictures: str) -> HeadMetrics | None:
         """All heads over a set; None while they were not measured on it."""
@@ -135,10 +142,15 @@ class HeadStudies(QObject):
             raise UserError("No pictures are named.", next_step=f"Write a set, for example {FIRST_SET}.")
         self.failure = None
         self._asked = self._fingerprint(), named
+        self._begun_s = time.monotonic()
         self._job = self._jobs.ask(lambda job: make(job, named), self._on_event)
         self.pictures = pictures.strip()
         self._model.studying = sentence
         self._show(WorkProgress(0, 0, sentence.removesuffix(".")))
+
+    def _seconds_left(self, done: int, total: int) -> float | None:
+        """As every picture takes about as long as those before; None before the first."""
+        return (time.monotonic() - self._begun_s) / done * (total - done) if done else None
 
     def _show(self, progress: WorkProgress | None) -> None:
         self.progress = self._model.progress = progress
@@ -146,7 +158,8 @@ class HeadStudies(QObject):
     def _on_event(self, event: JobEvent) -> None:
         match event:
             case JobProgress():
-                self._show(WorkProgress(event.done, event.total, event.text, event.seconds_left))
+                left_s = self._seconds_left(event.done, event.total)
+                self._show(WorkProgress(event.done, event.total, event.text, left_s))
             case HeadsMeasured():
                 self._take(event.metrics)
                 self._end()

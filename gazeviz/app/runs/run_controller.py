@@ -283,6 +283,12 @@ class RunController(QObject):
         notices.attempt(self.model, lambda: self._begin(lambda: self.runs.run(which)), "run")
         self._settle()
 
+    def run_regions(self) -> None:
+        """Run the baseline, then one steered answer for every region (see Runner.run_regions)."""
+        self.model.notice = None
+        notices.attempt(self.model, lambda: self._begin(self.runs.run_regions), "run")
+        self._settle()
+
     def repeat(self, spec: GenerateSpec) -> RunRecord | None:
         """Run exactly this, whatever is set now; None where it cannot be, which a notice says."""
         begun = notices.attempt(self.model, lambda: self._begin(lambda: self.runs.repeat(spec)), "run")

@@ -125,6 +125,7 @@ class HeadPage(QWidget):
         self.field = named(QLineEdit(self._studies.pictures), "headPagePictures")
         self.field.setAccessibleName("Pictures that examples and measures are from")
         self.field.setToolTip("builtin:24@7 (number@seed), scenes:60@7, a folder, or coco:FILE.json:FOLDER")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._make_buttons()
         self._notes = {
             name: soft_text(f"{name}Note") for name in ("tokens", "examples", "measures", "matrix", "effects")

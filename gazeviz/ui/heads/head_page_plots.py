@@ -112,7 +112,8 @@ class HeadScatter(QWidget):
         layout.addWidget(section_title("All heads"))
         layout.addLayout(side_by_side(self.menus["x"], self.menus["y"], None))
         layout.addWidget(self.plot, 1)
-        layout.addLayout(side_by_side(self.menus["colour"], self._scale))
+        layout.addLayout(side_by_side(self.menus["colour"], None))
+        layout.addWidget(self._scale)
         layout.addWidget(self._about)
 
     # What is shown
@@ -267,9 +268,9 @@ class HeadScatter(QWidget):
 
 
 def ticks_between(low: float, high: float) -> Sequence[tuple[float, str]]:
-    """Three to six round figures from low to high, as people write them."""
+    """Three to seven round figures from low to high, as people write them."""
     span = (high - low) or 1.0
-    raw = span / 4
+    raw = span / 6
     power = 10.0 ** np.floor(np.log10(raw))
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= raw)
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))

@@ -240,6 +240,7 @@ class MainWindow(DropWindow):
         self._head_page.open_head(head)
         self._stack.setCurrentWidget(self._head_page)
         self.header.show_tab("Explore")
+        self._head_page.setFocus()
         self.actions_.enable(table.OF_EXPLORE, False)
 
     def report(self) -> None:

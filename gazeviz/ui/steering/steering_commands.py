@@ -45,6 +45,9 @@ def way_commands(controller: RunController) -> list[Command]:
         Command("run.steered", "Run the steered answer", "Ctrl+Return",
                 "Run with the chosen heads pointed at the target; the baseline stays as it is.",
                 partial(run, "steered"), not_ready(model, "steered"), label="Steered only"),
+        Command("run.regions", "Run for every region", "Ctrl+Alt+Return",
+                "Run the baseline, then one steered answer for each region; Sessions keeps them all.",
+                controller.run_regions, not_ready(model), label="Steered, for every region"),
     ]  # fmt: skip
 
 

@@ -37,8 +37,8 @@ PLANS = (
 def spec(plan: ExperimentPlan, engine: Engine) -> EvaluationSpec:
     """What the command makes of a plan's words."""
     options = build_parser().parse_args(plan.arguments("m", "l"))
-    request = spec_of(options)
-    return plan_of(request, Heads(engine), open_pictures(request.pictures, engine))
+    wish = spec_of(options)
+    return plan_of(wish, Heads(engine), open_pictures(wish.pictures, engine))
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
@@ -54,9 +54,9 @@ def test_the_filters_of_a_coco_set_are_in_the_words() -> None:
         "coco", "region", "coco:a.json:b", categories=("dog", "traffic light"), sizes=("large",),
         smallest_side="12.5", most_regions="3", number="40", seed="2", captions="c.txt",
     )  # fmt: skip
-    request = spec_of(build_parser().parse_args(plan.arguments("m", "l")))
-    assert isinstance(request.pictures, SetSource)
-    stored = EvaluationSpec("coco", PROTOCOLS["region"], request.pictures, "", "", (unsteered(),), seed=2)
+    wish = spec_of(build_parser().parse_args(plan.arguments("m", "l")))
+    source = SetSource.parse(wish.pictures) if isinstance(wish.pictures, str) else wish.pictures
+    stored = EvaluationSpec("coco", PROTOCOLS["region"], source, "", "", (unsteered(),), seed=2)
     again = plan_again(StoredEvaluation(1, "coco", "paused", "", 0, 9, 0.0, stored))
     told = ("categories", "sizes", "smallest_side", "most_regions", "number", "seed")
     assert [getattr(again, one) for one in told] == [getattr(plan, one) for one in told]
