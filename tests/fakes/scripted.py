@@ -66,7 +66,15 @@ END_ID: Final = 2
 SPECIAL_TOKENS: Final = {END_ID: "<|end|>"}
 """As a tokenizer names them."""
 
-RANKINGS: Final = ("mass", "selectivity", "tracking", "causal", "image_heads", "localization")
+RANKINGS: Final = (
+    "mass",
+    "selectivity",
+    "tracking",
+    "causal",
+    "image_heads",
+    "localization",
+    "localization_by_question",
+)
 
 _N_SAID: Final = len(SAYINGS[0])
 _SINK, _TEXT = 0.25, 0.15  # of every row's attention: first token, prompt text; the rest is the image's

@@ -29,6 +29,8 @@ RANKING_TEXTS: Final = {
     "causal": "How much pointing the head at the panel favours the right answer: a gradient.",
     "image_heads": "Attention to all image tokens, compared within each layer (a published baseline).",
     "localization": "Heads that look at one place, whatever was asked (a published baseline).",
+    "localization_by_question": "Localization with each question's map taken by itself: a variant that"
+    " finds other heads.",
 }
 """What each measured ranking says of a head."""
 GALLERY_COUNTS: Final = (6, 12, 24)
