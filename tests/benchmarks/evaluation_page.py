@@ -37,6 +37,25 @@ PAPER = {
 STABILITY = (5, 10, 25, 50)
 
 
+IN_THE_WINDOW = """\
+## In the window
+
+The Evaluate tab (Alt+3) runs the same experiments, and shows what it or any shell writes into the \
+log. The
+pictures are of 8 strips (`builtin:8@7`), 4 random draws of each kind.
+
+![Experiments with our figure and the paper's, the share of texts about the target by condition \
+with the paper's figures as diamonds, and every answer.](images/evaluate-light.png)
+
+![The same experiment by panel: rows are targets, columns the panels that the texts \
+describe.](images/evaluate-dark.png)
+
+A double click on an answer writes it again in Explore, with its picture, regions, heads and \
+settings.
+`gazeviz resume NAME` goes on with any evaluation of the log by its name alone.
+"""
+
+
 def main() -> None:
     """Measure everything, then write the page."""
     parser = argparse.ArgumentParser()
@@ -90,6 +109,7 @@ def _page(options: argparse.Namespace, pictures: str, engine: Engine, coco: str)
             "# Evaluate: does steering work on this model?",
             "",
             *_told(options, pictures),
+            IN_THE_WINDOW,
             "## All conditions",
             "",
             f"    gazeviz evaluate vqa --pictures {pictures} --heads {HEADS} --name table"
