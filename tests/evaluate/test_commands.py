@@ -43,6 +43,15 @@ def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path:
     listed = answered(gazeviz, "judge", "--list", *log)
     assert listed["evaluations"] == [{"name": "small", "state": "done", "done": 36, "items": 36}]
 
+    out = tmp_path / "report"
+    told = answered(gazeviz, "report", "--evaluation", "small", "--format", "all", "--out", out, *log)
+    assert {Path(path).suffix for path in told["written"]} == {
+        ".html", ".md", ".json", ".csv", ".svg", ".pdf", ".png"
+    }  # fmt: skip
+    page, plan = (out / "evaluation.html").read_text(), json.loads((out / "evaluation.json").read_text())
+    assert "<svg" in page and "gazeviz resume small" in page and "uniform (2 draws)" in page
+    assert len(plan["plan"]["conditions"]) == 6
+
     code, _, err = gazeviz(*asked, "--strength", "4", "--json")
     assert code == 2 and "another evaluation called" in json.loads(err.splitlines()[-1])["error"]
 
