@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gazeviz.commands.evaluation.reproduce import scenes_for
 from tests.command_line import Run, answered, command_line
 
 SMALL = ("--pictures", "builtin:2@91:1x3", "--new-tokens", "3", "--heads", "mass:4")
@@ -139,6 +140,11 @@ def test_what_cannot_be_done_is_said(gazeviz: Run, wrong: tuple[str, ...], said:
     code, _, err = gazeviz("evaluate", "vqa", *SMALL, "--no-log", "--json", *wrong)
     assert code == 2
     assert said in json.loads(err.splitlines()[-1])["error"]
+
+
+def test_photos_of_the_paper_are_scenes_whatever_the_layout_of_the_strips() -> None:
+    assert scenes_for("builtin:6@91:2x3") == "scenes:6@91"
+    assert scenes_for("coco:a.json:photos") == "coco:a.json:photos"
 
 
 def test_heads_are_written_the_same_way_everywhere(gazeviz: Run, tmp_path: Path) -> None:
