@@ -284,7 +284,10 @@ def _room(verdict: "ModelVerdict", dtype: str) -> Iterator[Finding]:
         needs = verdict.needs(wanted)
         if needs is None:
             continue
-        counted = {"loading": needs.load_bytes, "a run": needs.run_bytes, "discovery": needs.discovery_bytes}
+        counted = {
+            "loading": needs.load_bytes, "a run": needs.run_bytes, "discovery": needs.discovery_bytes,
+            "a run that steers every head": needs.widest_run_bytes,
+        }  # fmt: skip
         taken = ", ".join(f"{what} {n_bytes / GIB:.2f}" for what, n_bytes in counted.items())
         free = "free memory unknown" if free_bytes is None else f"{free_bytes / GIB:.2f} GiB free"
         fits = free_bytes is None or needs.most_bytes <= free_bytes

@@ -112,6 +112,8 @@ def format_steering(steering: Steering) -> str:
     """Return heads, target and settings in a line: "10 heads (top 10 of mass) → Panel 4 · ..."."""
     heads, schedule = steering.heads, steering.schedule
     named = str(heads) if len(heads) == 1 else f"{plural(len(heads), 'head')} ({heads.origin})"
+    if steering.mode == "knock_out" and schedule is None:
+        return f"{named} · {format_settings(steering)}"
     moves = schedule is not None and len(set(schedule.regions)) > 1
     where = "a schedule of targets" if moves else steering.target.name
     return f"{named} → {where} · {format_settings(steering)}"

@@ -204,11 +204,11 @@ def _asked(result: EvaluationResult, item: EvaluationItem, shown: SetPicture) ->
         prompt = f"Describe the panels in this order, one short sentence each: {named}."
     if treatment.aim == "elsewhere":
         order = [elsewhere(shown.panels, one) for one in order]
-    wish = replace(treatment, aim="target").steering(shown.panels, order[0], spec.protocol.scope)
-    if wish is not None:
+    steering = replace(treatment, aim="target").steering(shown.panels, order[0], spec.protocol.scope)
+    if steering is not None:
         panels: list[Region] = [shown.panels[one] for one in order]
-        wish = replace(wish, schedule=Schedule.every(spec.protocol.new_tok, panels))
-    return wish, prompt
+        steering = replace(steering, schedule=Schedule.every(spec.protocol.new_tok, panels))
+    return steering, prompt
 
 
 def _as_picture(shown: SetPicture) -> Picture:

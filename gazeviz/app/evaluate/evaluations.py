@@ -92,6 +92,7 @@ class ExperimentRow:
     """One line of the list. paper: None for one's own.  stored: None where it was never run.
 
     state: "not run", "running", "paused", "done" or "failed".
+    ours: what the chosen heads came to, in per cent or as rho; "" where that is not known.
     """
 
     name: str
@@ -100,6 +101,7 @@ class ExperimentRow:
     stored: StoredEvaluation | None
     state: str
     seconds_left: float | None = None
+    ours: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Evaluations(QObject):
         self._archive = archive
         self._stored: dict[str, StoredEvaluation] = {}
         self._pace: dict[str, _Pace] = {}
+        self._ours: dict[str, tuple[str, str]] = {}
         self._watched = ""
         self._shown: tuple[str, int, str] = ("", -1, "")
         self._process: QProcess | None = None
@@ -154,7 +157,7 @@ class Evaluations(QObject):
         if state == "running" and pace is not None and stored is not None and pace.done > pace.first_done:
             speed = (pace.done - pace.first_done) / max(pace.moved_s - pace.first_s, 1e-3)
             left = (stored.n_items - stored.n_done) / speed
-        return ExperimentRow(name, title, paper, stored, state, left)
+        return ExperimentRow(name, title, paper, stored, state, left, self._ours.get(name, ("", ""))[1])
 
     def watch(self, name: str) -> None:
         """Read the results of this one from now on."""
@@ -183,9 +186,30 @@ class Evaluations(QObject):
             elif one.n_done != pace.done:
                 self._pace[one.name] = replace(pace, done=one.n_done, moved_s=now)
         self.changed.emit()
+        self._sum_up()
         watched = self._stored.get(self._watched)
         if watched is not None:
             self._read(watched)
+
+    def _sum_up(self) -> None:
+        """Find out what those at rest came to that have changed since that was asked last."""
+        stamps = {
+            one.name: f"{one.evaluation_id} {one.n_done}"
+            for one in self._stored.values()
+            if one.pid is None and one.n_done
+        }
+        due = [name for name, stamp in stamps.items() if self._ours.get(name, ("", ""))[0] != stamp]
+        if not due:
+            return
+
+        def read(reader: LogReader) -> dict[str, tuple[str, str]]:
+            return {name: (stamps[name], _figure_words(evaluation_result(reader, name))) for name in due}
+
+        self._archive.ask("evaluation figures", read, self._on_summed_up)
+
+    def _on_summed_up(self, found: dict[str, tuple[str, str]]) -> None:
+        self._ours |= found
+        self.changed.emit()
 
     def _read(self, stored: StoredEvaluation, judge: str = "") -> None:
         seen = (stored.name, stored.n_done, stored.state)
@@ -286,6 +310,18 @@ class Evaluations(QObject):
     @property
     def _store(self) -> SessionStore:
         return self._archive.store
+
+
+def _figure_words(result: EvaluationResult) -> str:
+    """The chosen heads' figure at their best setting, as the paper gives its own."""
+    begun = {item.key.condition for item in result.items}
+    gaze = [
+        result.figures_of(one) for one in result.spec.conditions if one.kind == "gaze" and one.name in begun
+    ]
+    if not any(one.n for one in gaze):
+        return ""
+    best = max(gaze, key=lambda one: one.interval[0])
+    return f"{best.accuracy * 100:.0f} %" if best.rho is None else f"ρ {best.rho:.2f}"
 
 
 def name_of(experiment: PaperExperiment) -> str:

@@ -61,7 +61,7 @@ class EvaluationRunner:
     cancelled: Callable[[], bool] | None = None
     shard: tuple[int, int] = (0, 1)
     _plain: dict[tuple[str | None, int, int, int], EvaluationItem] = field(default_factory=dict, repr=False)
-    _said: dict[tuple[int, str], Verdict] = field(default_factory=dict, repr=False)
+    _verdicts: dict[tuple[int, str], Verdict] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.pictures.fingerprint != self.spec.set_fingerprint:
@@ -276,7 +276,7 @@ class EvaluationRunner:
         )
 
     def _judgement(self, item: EvaluationItem) -> Judgement:
-        return judgement_of(item, self.pictures.pictures[item.key.picture], self.judge, self._said)
+        return judgement_of(item, self.pictures.pictures[item.key.picture], self.judge, self._verdicts)
 
     def _latency(self, item: EvaluationItem, run: Run) -> int | None:
         """Tokens of the segment up to and with the first word that only its target calls for."""

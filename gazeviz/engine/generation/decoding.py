@@ -113,7 +113,7 @@ class Speller:
     def __init__(self, tokenizer: Decoder) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
-        self._said = ""
+        self._decoded = ""
 
     @property
     def text(self) -> str:
@@ -127,11 +127,11 @@ class Speller:
         if text.endswith(_UNFINISHED) and not last:
             return ""
         # A decoder may take back what it said (a space before a mark): only what is new can be added.
-        n_kept = len(self._said)
-        while not text.startswith(self._said[:n_kept]):
+        n_kept = len(self._decoded)
+        while not text.startswith(self._decoded[:n_kept]):
             n_kept -= 1
         added = text[n_kept:]
-        self._said = text
+        self._decoded = text
         return added
 
 

@@ -82,9 +82,9 @@ class GalleryMenu(MenuButton):
         self._refresh()
 
     def _refresh(self) -> None:
-        self.set_label(self._said())
+        self.set_label(self._choice_label())
 
-    def _said(self) -> str:
+    def _choice_label(self) -> str:
         choice, n_chosen, ranking = self._model.gallery_choice, len(self._model.chosen), self._model.ranking
         if choice.heads == "best" or not n_chosen:
             return f"best {choice.n} of {ranking.name}" if ranking is not None else f"best {choice.n}"

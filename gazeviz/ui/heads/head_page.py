@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -48,6 +48,8 @@ from gazeviz.ui.widgets.controls import (
 
 LEFT_PX: Final = 300
 RIGHT_PX: Final = 320
+_NARROW_PX: Final = (264, 296)
+_WIDE_FROM_PX: Final = 1200
 HEADER_PX: Final = 56
 _MATRIX_PX: Final = 190
 _BEST: Final = 3
@@ -159,8 +161,8 @@ class HeadPage(QWidget):
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(0)
         left, middle, right = self._left(), _scrolled(self._middle(), "headPageMiddle"), self._right()
-        left.setFixedWidth(LEFT_PX)
-        right.setFixedWidth(RIGHT_PX)
+        self._sides = left, right
+        self._fit_sides()
         for part, stretch in ((left, 0), (hairline(True), 0), (middle, 1), (hairline(True), 0), (right, 0)):
             columns.addWidget(part, stretch)
         layout = QVBoxLayout(self)
@@ -169,6 +171,17 @@ class HeadPage(QWidget):
         layout.addWidget(self._header())
         layout.addWidget(hairline())
         layout.addLayout(columns, 1)
+
+    def _fit_sides(self) -> None:
+        """In a narrow window the columns give way to the middle: two tiles stand beside each other."""
+        widths = (LEFT_PX, RIGHT_PX) if self.width() >= _WIDE_FROM_PX else _NARROW_PX
+        for part, width_px in zip(self._sides, widths, strict=True):
+            part.setFixedWidth(width_px)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the columns their widths."""
+        super().resizeEvent(event)
+        self._fit_sides()
 
     def _header(self) -> QWidget:
         whole = QWidget()
@@ -436,16 +449,20 @@ class HeadPage(QWidget):
             rows += self._effects_of(head, "")
             control = self._control(head)
             if rows and control is not None:
-                rows += self._effects_of(control, f"random {control}, ")
+                rows += self._effects_of(control, "random, ")
         self.effects.show_effects(rows)
         self.effects.setVisible(bool(rows))
         n = rows[0][1].n_pictures if rows else 0
         self._effects_about.set_whole(plural(n, "picture") if rows else "")
         self._notes["effects"].setText(
             "Change in log p, in nats, with 95 % intervals. Knocked out: of the model's own answer. Steered:"
-            " of the target's caption against the others'." if rows
+            f" of the target's caption against the others'.{self._control_words(head)}" if rows
             else "Not measured. Steered alone and knocked out, beside a random other head."
         )  # fmt: skip
+
+    def _control_words(self, head: Head | None) -> str:
+        control = self._control(head) if head is not None else None
+        return f" Random: {control}, the same each time." if control is not None else ""
 
     def _effects_of(self, head: Head, before: str) -> list[tuple[str, HeadEffect]]:
         found = self._studies.effects(HeadSet((head,)), self.pictures)

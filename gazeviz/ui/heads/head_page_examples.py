@@ -21,6 +21,7 @@ from gazeviz.domain.experiments.head_examples import (
 from gazeviz.domain.region import region_colour
 from gazeviz.domain.wording import format_figure, plural
 from gazeviz.render.overlay import attention_rgba
+from gazeviz.ui.heads.gallery import shared_end
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.controls import ElidedLabel, named, section_title, side_by_side, soft
 from gazeviz.ui.widgets.map_painter import dimmed
@@ -163,7 +164,7 @@ class ExampleGroups(QWidget):
                 old.deleteLater()
         if examples is None:
             return
-        highest = max((float(one.map_YX.max(initial=0.0)) for one in examples.examples), default=1.0)
+        highest = shared_end([one.map_YX.ravel() for one in examples.of("top")])
         for group in GROUPS:
             some = examples.of(group)
             if some:

@@ -137,6 +137,7 @@ class MainWindow(DropWindow):
             *(table.runs_commands(self._browser) if logs else ()),
             *(session_commands(self._sidebar) if logs else ()),
             *(table.compare_commands(model, self._comparison) if logs else ()),
+            *(table.evaluate_commands(self._experiments) if logs else ()),
             *table.help_commands(self),
         ]
 
@@ -150,6 +151,10 @@ class MainWindow(DropWindow):
     def _comparison(self) -> CompareView:
         self.show_tab("Sessions")
         return self.sessions().compare
+
+    def _experiments(self) -> EvaluateView:
+        self.show_tab("Evaluate")
+        return self.evaluate()
 
     def _refuse(self, reason: str, about: str) -> None:
         """Say why a key does nothing now."""

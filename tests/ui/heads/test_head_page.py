@@ -122,7 +122,7 @@ def test_an_effect_has_a_random_head_beside_it(stage, page):
     stage.until(lambda: page.effects.rows)
     names = [name for name, _ in page.effects.rows]
     assert names[:2] == ["steered", "knocked out"]
-    assert all(name.startswith("random L") for name in names[2:]) and len(names) == 4
+    assert all(name.startswith("random, ") for name in names[2:]) and len(names) == 4
     of = {str(effect.heads) for _, effect in page.effects.rows}
     assert str(head) in of and len(of) == 2
     page.step(1)
