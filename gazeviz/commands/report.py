@@ -28,6 +28,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's number, a range like 3-8, or last")
     parser.add_argument("--session", metavar="NAME", help="all runs of a session, by name or number")
     parser.add_argument(
+        "--evaluation", metavar="NAME", help="a stored evaluation instead: table, figure, plan"
+    )
+    parser.add_argument(
         "--alone", action="store_true", help="named runs without the baselines that they stand beside"
     )
     parser.add_argument(
@@ -55,6 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Read the runs, write the formats, name the files."""
     formats = formats_of(options.format)
+    if options.evaluation is not None:
+        return _write_evaluation(options, formats, terminal)
     tokens = None if options.tokens is None else tokens_of(options.tokens)
     if not 36 <= options.dpi <= 1200:
         raise UserError(f"A figure cannot have {options.dpi} dpi.", next_step="Choose from 36 to 1200.")
@@ -72,6 +77,29 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if n_more:
         lines.append(f"wrote {n_more} images in {escape(str(options.out))}")
     terminal.answer(document, *lines)
+    return 0
+
+
+def _write_evaluation(options: argparse.Namespace, formats: Sequence[Format], terminal: Terminal) -> int:
+    """Report an evaluation of the log; UserErrors of its name and of what it does not hold."""
+    from gazeviz.render.report.evaluation import EVALUATION_FORMATS, write_evaluation
+    from gazeviz.store.evaluations import evaluation_result
+
+    if options.runs or options.session is not None:
+        raise UserError(
+            "Runs and an evaluation are two reports.", next_step="Name the runs, or the evaluation."
+        )
+    chosen = tuple(name for name in formats if name in EVALUATION_FORMATS)
+    if "pdf" in formats and options.format.strip() != "all":
+        raise UserError(
+            "An evaluation has no PDF pages.",
+            next_step=f"Choose some of: {', '.join(EVALUATION_FORMATS)}; figures are written as PDF, too.",
+        )
+    with logged.open_log(options) as reader:
+        result = evaluation_result(reader, options.evaluation)
+    written = write_evaluation(result, user_path(options.out), chosen)
+    document = {"title": result.spec.name, "evaluation": result.spec.name, "written": list(map(str, written))}
+    terminal.answer(document, *(f"wrote {escape(str(path))}" for path in written))
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gazeviz.commands.evaluation.reproduce import scenes_for
 from tests.command_line import Run, answered, command_line
 
 SMALL = ("--pictures", "builtin:2@91:1x3", "--new-tokens", "3", "--heads", "mass:4")
@@ -42,6 +43,15 @@ def test_an_evaluation_goes_on_is_judged_again_and_drawn(gazeviz: Run, tmp_path:
     assert list(again["kappa"]) == ["exact / lexical"]
     listed = answered(gazeviz, "judge", "--list", *log)
     assert listed["evaluations"] == [{"name": "small", "state": "done", "done": 36, "items": 36}]
+
+    out = tmp_path / "report"
+    told = answered(gazeviz, "report", "--evaluation", "small", "--format", "all", "--out", out, *log)
+    assert {Path(path).suffix for path in told["written"]} == {
+        ".html", ".md", ".json", ".csv", ".svg", ".pdf", ".png"
+    }  # fmt: skip
+    page, plan = (out / "evaluation.html").read_text(), json.loads((out / "evaluation.json").read_text())
+    assert "<svg" in page and "gazeviz resume small" in page and "uniform (2 draws)" in page
+    assert len(plan["plan"]["conditions"]) == 6
 
     code, _, err = gazeviz(*asked, "--strength", "4", "--json")
     assert code == 2 and "another evaluation called" in json.loads(err.splitlines()[-1])["error"]
@@ -130,6 +140,11 @@ def test_what_cannot_be_done_is_said(gazeviz: Run, wrong: tuple[str, ...], said:
     code, _, err = gazeviz("evaluate", "vqa", *SMALL, "--no-log", "--json", *wrong)
     assert code == 2
     assert said in json.loads(err.splitlines()[-1])["error"]
+
+
+def test_photos_of_the_paper_are_scenes_whatever_the_layout_of_the_strips() -> None:
+    assert scenes_for("builtin:6@91:2x3") == "scenes:6@91"
+    assert scenes_for("coco:a.json:photos") == "coco:a.json:photos"
 
 
 def test_heads_are_written_the_same_way_everywhere(gazeviz: Run, tmp_path: Path) -> None:
