@@ -104,6 +104,17 @@ def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 6
     )
     group.add_argument("--top-p", type=float, default=1.0, help="nucleus (top-p) of sampling (default: 1)")
     group.add_argument("--seed", type=int, default=0, help="of sampling (default: 0)")
+    group.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="makes tokens of the prompt and the answer less likely, like 1.2 (default: 1, none)",
+    )
+    group.add_argument(
+        "--no-repeat-ngram", type=int, default=0, metavar="N",
+        help="never write N tokens in a row a second time (default: 0, allowed)",
+    )  # fmt: skip
 
 
 def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
@@ -164,7 +175,9 @@ def sampling(options: argparse.Namespace) -> Sampling:
     """Return how tokens are chosen."""
     from gazeviz.domain.run import Sampling
 
-    return Sampling(options.temperature, options.top_p, options.seed)
+    return Sampling(
+        options.temperature, options.top_p, options.seed, options.repetition_penalty, options.no_repeat_ngram
+    )
 
 
 def picture(named: str) -> NamedPicture:

@@ -220,7 +220,7 @@ class ModelDialog(QDialog):
         self.catalogue = ModelCatalogue(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
-        self._said = soft_text("modelSaid")
+        self._message = soft_text("modelSaid")
         self._memory = MemoryBar()
         self._taken = named(QLabel(), "modelTaken")
         self._progress = named(QProgressBar(), "modelProgress")
@@ -322,7 +322,7 @@ class ModelDialog(QDialog):
         body.addWidget(self._other)
         body.addWidget(self._fetch)
         body.addWidget(self._list, 1)
-        body.addWidget(self._said)
+        body.addWidget(self._message)
         device, dtype = self._device_button, self._dtype_button
         body.addLayout(side_by_side(soft(QLabel("Device")), device, soft(QLabel("Numbers")), dtype, None))
         body.addWidget(self._memory)
@@ -425,9 +425,9 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Searching …" if self.catalogue.looking else "No models found.")
+            self._message.setText("Searching …" if self.catalogue.looking else "No models found.")
         else:
-            self._said.setText(_said_of(chosen))
+            self._message.setText(_message_of(chosen))
         self._memory.show_estimate(taken)
         self._taken.setText(self._taken_text(chosen, taken))
 
@@ -552,7 +552,7 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
     return row
 
 
-def _said_of(model: SidebarModel) -> str:
+def _message_of(model: SidebarModel) -> str:
     """Where a model lies; of one that will not work, why, and what to take instead."""
     if not model.refusal:
         return str(model.folder)
