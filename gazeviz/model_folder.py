@@ -124,7 +124,7 @@ def _no_config(folder: Path, step: str) -> UserError:
             base = ""
         return UserError(
             f"{folder} holds a LoRA adapter, which changes another model{f' ({base})' if base else ''}.",
-            next_step="Merge it into that model with peft (merge_and_unload), save it, and take the result.",
+            next_step='Install peft, which merges it into that model: pip install "gazeviz[lora]".',
         )
     return UserError(f"{folder} is not a model folder: it has no config.json.", next_step=step)
 

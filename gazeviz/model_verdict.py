@@ -7,11 +7,12 @@ Told from files alone, before anything is loaded; asks for no network and import
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from gazeviz.adapter_folder import base_of, is_adapter
 from gazeviz.domain.model_files import (
     ITEM_BYTES,
     PROVEN,
@@ -79,6 +80,8 @@ class ModelVerdict:
 def verdict_on(folder: Path) -> ModelVerdict:
     """Look into a folder of model files; never raises for what is in it."""
     name = folder_name(folder)
+    if is_adapter(folder) and find_spec("peft") is not None:
+        return _of_adapter(folder, name)
     try:
         settings = read_config(folder)
     except UserError as error:
@@ -98,6 +101,17 @@ def verdict_on(folder: Path) -> ModelVerdict:
     missing = _missing_packages(folder, family)
     why, instead = _refusal(folder, settings, family, missing)
     return ModelVerdict(folder, name, family, form, why, instead, missing, weights, sizes)
+
+
+def _of_adapter(folder: Path, name: str) -> ModelVerdict:
+    """What can be said of the model that an adapter changes."""
+    try:
+        base = base_of(folder)
+    except UserError as error:
+        return ModelVerdict(folder, name, "", "LoRA adapter", error.sentence, error.next_step)
+    verdict = verdict_on(base)
+    form = f"LoRA adapter on {verdict.name}, {verdict.form}"
+    return replace(verdict, folder=folder, name=name, form=form)
 
 
 def settings_refusal(settings: Mapping[str, Any]) -> tuple[str, str]:

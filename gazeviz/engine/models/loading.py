@@ -16,10 +16,12 @@ from typing import Any, overload
 
 import torch
 
+from gazeviz.adapter_folder import base_of, is_adapter
 from gazeviz.doctor import memory_bytes, without_gpu
 from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
 from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
+from gazeviz.engine.models.adapters import merge, with_adapter
 from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.families import Family, family_of
 from gazeviz.engine.models.processors import load_processor
@@ -124,7 +126,7 @@ class LoadedModel:
         processor: the checkpoint's own; its image processor is an `ImageTap`.
         tokenizer: the processor's tokenizer.
         family: its row of the family table.
-        path: the folder that it was loaded from.
+        path: the folder that it was loaded from; of a LoRA adapter, the adapter's.
         fingerprint: sha256 (hex) over config and weights; see `fingerprint_of`.
         device: where it computes.
         dtype: of its weights.
@@ -179,7 +181,9 @@ def load_model(
             missing tokenizer or image processor, a device that does not work here.
     """
     tell = progress or (lambda _what, _part: None)
-    folder = find_folder(source)
+    chosen = find_folder(source)
+    adapter = chosen if is_adapter(chosen) else None
+    folder = chosen if adapter is None else base_of(adapter)
     settings = read_config(folder)
     family = family_of(settings)
     check_unquantised(settings)
@@ -197,8 +201,12 @@ def load_model(
     processor = load_processor(folder, config)
     tell("loading the weights", 0.15)
     model = _load_weights(folder, config, number_type, place)
+    if adapter is not None:
+        model = merge(model, adapter).eval().requires_grad_(False)
     tell("fingerprint", 0.85)
     fingerprint = fingerprint_of(folder)
+    if adapter is not None:
+        fingerprint = with_adapter(fingerprint, adapter)
     hook = AttentionHook.attach(model, lambda: _probe(model))
     tell("ready", 1.0)
     return LoadedModel(
@@ -206,7 +214,7 @@ def load_model(
         processor,
         processor.tokenizer,
         family,
-        folder,
+        chosen,
         fingerprint,
         place,
         number_type,
