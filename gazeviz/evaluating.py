@@ -399,7 +399,7 @@ def open_pictures(source: str | SetSource, engine: Engine | None, captions: Path
     """Open a set as the model's image tokens want it, labelled photos included."""
     from gazeviz.app.editing.region_files import read_regions
     from gazeviz.backend.picture_sets import open_set
-    from gazeviz.backend.strips import CELL_PX
+    from gazeviz.imaging import CELL_PX
 
     told = SetSource.parse(source) if isinstance(source, str) else source
     eyes = getattr(getattr(engine, "processor", None), "image_processor", None)
