@@ -34,7 +34,7 @@ from gazeviz.commands import (
 )
 from gazeviz.commands import log as log_command
 from gazeviz.commands import map as map_command
-from gazeviz.commands.evaluation import evaluate, figure, judge, reproduce, sweep
+from gazeviz.commands.evaluation import evaluate, figure, judge, reproduce, resume, sweep
 from gazeviz.commands.machine import doctor, models, worker
 from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import Cancelled, RunError, UserError
@@ -53,6 +53,7 @@ COMMANDS = {
     "heads": heads,
     "evaluate": evaluate,
     "sweep": sweep,
+    "resume": resume,
     "judge": judge,
     "figure": figure,
     "reproduce": reproduce,

@@ -57,6 +57,14 @@ DISTRIBUTIONS = (
 )
 """The packages whose versions decide what works."""
 
+CUDA_LINE = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu130"
+"""What brings a PyTorch with CUDA where PyPI's has none, as on Windows."""
+
+NO_GPU_SUPPORT = "This PyTorch is built without GPU support."
+NO_GPU_FOUND = "PyTorch found no GPU."
+PLAIN_MACHINE = (NO_GPU_SUPPORT, NO_GPU_FOUND)
+"""What is true of a machine without a GPU, where nothing can be done about it: not worth a word a command."""
+
 GIB = 1024**3
 _INSTALL_AGAIN = "Install gazeviz again: pip install -c constraints.txt ."
 
@@ -133,7 +141,7 @@ def _machine() -> Iterator[Finding]:
             "warning" if tight else "ok",
             "Close other programs: loading torch and the built-in model takes about 1 GiB." if tight else "",
         )
-    yield _device()
+    yield from _devices()
 
 
 def gpu_advice() -> str:
@@ -143,33 +151,49 @@ def gpu_advice() -> str:
         return (
             "" if platform.machine() == "arm64" else " On a Mac only Apple's own processors have one for it."
         )
-    if not any(map(which, ("nvidia-smi", "rocminfo"))):
-        return ""
-    return (
-        " Install the build for your GPU: the line for this system stands at"
-        " https://pytorch.org/get-started/locally."
-    )
+    if which("nvidia-smi"):
+        return f" Install the build for it: {CUDA_LINE}"
+    if which("rocminfo"):
+        return " Install the build for AMD GPUs: its line stands at https://pytorch.org/get-started/locally."
+    return ""
 
 
-def _device() -> Finding:
+def without_gpu(built_for: str | None) -> str:
+    """Why a PyTorch built for such a CUDA or ROCm (None: for neither) can use no GPU here, and what would
+    help, as sentences."""
+    if built_for is None:
+        return f"{NO_GPU_SUPPORT}{gpu_advice()}"
+    if any(map(which, ("nvidia-smi", "rocminfo"))):
+        return f"PyTorch, built for {built_for}, reaches no GPU. Update the GPU's driver, then start again."
+    return NO_GPU_FOUND
+
+
+def _devices() -> Iterator[Finding]:
+    """Every GPU that PyTorch can use; where there is none, why."""
     try:
         import torch
     except (ImportError, OSError) as error:
-        return Finding(
+        yield Finding(
             "Machine",
             "device",
             f"torch cannot be loaded: {error}",
             "error",
             "Install torch again: pip install -c constraints.txt torch",
         )
+        return
     if torch.cuda.is_available():
-        free_bytes, total_bytes = torch.cuda.mem_get_info()
-        memory = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
-        return Finding("Machine", "device", f"{torch.cuda.get_device_name()}, {memory}")
+        for number in range(torch.cuda.device_count()):
+            free_bytes, total_bytes = torch.cuda.mem_get_info(number)
+            memory = f"{free_bytes / GIB:.1f} GiB free of {total_bytes / GIB:.1f}"
+            name = torch.cuda.get_device_name(number)
+            yield Finding("Machine", f"device cuda:{number}", f"{name}, {memory}")
+        return
     if torch.backends.mps.is_available():
-        return Finding("Machine", "device", "Apple GPU (mps)")
-    why = "this build of torch has no CUDA" if torch.version.cuda is None else "no CUDA device found"
-    return Finding("Machine", "device", f"processor only: {why}", "note")
+        yield Finding("Machine", "device", "Apple GPU (mps)")
+        return
+    why = without_gpu(torch.version.cuda or getattr(torch.version, "hip", None))
+    sentence, _, step = why.partition(". ")
+    yield Finding("Machine", "device", f"processor only: {sentence.rstrip('.')}", "note", step)
 
 
 def memory_bytes() -> tuple[int | None, int | None]:
@@ -260,7 +284,10 @@ def _room(verdict: "ModelVerdict", dtype: str) -> Iterator[Finding]:
         needs = verdict.needs(wanted)
         if needs is None:
             continue
-        counted = {"loading": needs.load_bytes, "a run": needs.run_bytes, "discovery": needs.discovery_bytes}
+        counted = {
+            "loading": needs.load_bytes, "a run": needs.run_bytes, "discovery": needs.discovery_bytes,
+            "a run that steers every head": needs.widest_run_bytes,
+        }  # fmt: skip
         taken = ", ".join(f"{what} {n_bytes / GIB:.2f}" for what, n_bytes in counted.items())
         free = "free memory unknown" if free_bytes is None else f"{free_bytes / GIB:.2f} GiB free"
         fits = free_bytes is None or needs.most_bytes <= free_bytes

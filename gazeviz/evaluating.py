@@ -34,6 +34,7 @@ from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, Item
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Protocol, Treatment
 from gazeviz.domain.heads import HeadRanking, HeadSet
+from gazeviz.domain.prompts import ORDINALS
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import turn_tok
 from gazeviz.domain.run import Sampling
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 RANKING_SET: Final = "builtin:24@0"
 """Strips that a ranking is measured on where the model's folder has none of that name."""
+LANGUAGE_JUDGE: Final = "language model "
+"""How the names of judges at an address begin."""
 _COUNTED: Final = re.compile(r"(.+):(\d{1,6})(?:@(\d{1,9}))?")
 
 Progress = Callable[[str, float], None]
@@ -129,7 +132,7 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Wish:
+class EvaluationRequest:
     """An evaluation as a person asks for it: the command's options, the notebook's arguments."""
 
     protocol: str
@@ -155,63 +158,71 @@ class Wish:
         return self.name or f"{self.protocol} on {self.pictures} with {self.heads}"
 
 
-def plan_of(wish: Wish, heads: Heads, pictures: PictureSet) -> EvaluationSpec:
-    """Turn a wish into a plan; UserErrors of heads, controls and sweeps."""
-    if wish.protocol not in PROTOCOLS:
+def plan_of(request: EvaluationRequest, heads: Heads, pictures: PictureSet) -> EvaluationSpec:
+    """Turn a request into a plan; UserErrors of heads, controls and sweeps."""
+    if request.protocol not in PROTOCOLS:
         raise UserError(
-            f"There is no protocol “{wish.protocol}”.", next_step=f"Choose among {', '.join(PROTOCOLS)}."
+            f"There is no protocol “{request.protocol}”.", next_step=f"Choose among {', '.join(PROTOCOLS)}."
         )
-    protocol: Protocol = PROTOCOLS[wish.protocol]
+    protocol: Protocol = PROTOCOLS[request.protocol]
     usual_tok = protocol.new_tok
     if protocol.name == "dynamic":
         usual_tok = turn_tok(str(heads.engine.describe_model().path))
     protocol = replace(
         protocol,
-        prompt=wish.prompt or protocol.prompt,
-        new_tok=wish.new_tok or wish.every_tok or usual_tok,
+        prompt=request.prompt or protocol.prompt,
+        new_tok=request.new_tok or request.every_tok or usual_tok,
     )
-    axes = tuple(SweepAxis.parse(text) for text in wish.sweep)
+    axes = tuple(SweepAxis.parse(text) for text in request.sweep)
+    wordings = [protocol.prompt, *(value for axis in axes if axis.name == "wording" for value in axis.values)]
+    if protocol.name == "dynamic" and not set(ORDINALS).isdisjoint(wordings):
+        raise UserError(
+            "A narration is not asked about one panel.",
+            next_step="Name panels in words or as 4th under vqa, static or region.",
+        )
     return EvaluationSpec(
-        name=wish.called,
+        name=request.called,
         protocol=protocol,
         source=pictures.source,
         set_fingerprint=pictures.fingerprint,
         model_fingerprint=heads.engine.describe_model().fingerprint,
-        conditions=_conditions(wish, heads, axes),
-        judge=wish.judge,
-        sampling=wish.sampling,
+        conditions=_conditions(request, heads, axes),
+        judge=request.judge,
+        sampling=request.sampling,
         axes=axes,
-        seed=wish.seed,
+        seed=request.seed,
     )
 
 
-def _conditions(wish: Wish, heads: Heads, axes: Sequence[SweepAxis]) -> tuple[Condition, ...]:
-    controls, found = controls_of(wish.controls), [unsteered()]
+def _conditions(request: EvaluationRequest, heads: Heads, axes: Sequence[SweepAxis]) -> tuple[Condition, ...]:
+    controls, found = controls_of(request.controls), [unsteered()]
     wordings = next((axis.values for axis in axes if axis.name == "wording"), ())
     found += [unsteered(wording, (("wording", wording),)) for wording in wordings]
     for number, at in enumerate(places(axes)):
         # What a setting does not change is measured once, at the first one.
         wanted = controls if number == 0 else [one for one in controls if one.kind in (*DRAWN, "lowest")]
-        found += _at(wish, heads, at, wanted)
+        found += _at(request, heads, at, wanted)
     return tuple(found)
 
 
-def _at(wish: Wish, heads: Heads, at: At, controls: Sequence[Control]) -> tuple[Condition, ...]:
+def _at(
+    request: EvaluationRequest, heads: Heads, at: At, controls: Sequence[Control]
+) -> tuple[Condition, ...]:
     told = dict(at)
-    named, _, count = wish.heads.rpartition(":")
-    text = wish.heads
+    named, _, count = request.heads.rpartition(":")
+    text = request.heads
     if "top" in told or "ranking" in told:
         text = f"{told.get('ranking', named or 'mass')}:{told.get('top', count)}"
-    chosen, ranking = heads.read(text, wish.like)
-    strength = told.get("strength", wish.strength)
+    chosen, ranking = heads.read(text, request.like)
+    strength = told.get("strength", request.strength)
     treatment = Treatment(
         str(chosen.origin),
         chosen,
-        mode=told.get("mode", wish.mode),  # type: ignore[arg-type]
+        mode=told.get("mode", request.mode),  # type: ignore[arg-type]
         strength=strength if strength in HARD else _number(strength),
-        scope=wish.scope,  # type: ignore[arg-type]
+        scope=request.scope,  # type: ignore[arg-type]
     )
-    made = conditions_for(treatment, ranking, controls, first_seed=wish.seed, suffix=place_text(at), at=at)
+    made = conditions_for(treatment, ranking, controls, first_seed=request.seed, suffix=place_text(at), at=at)
     return tuple(replace(one, prompt=told["wording"]) for one in made) if "wording" in told else made
 
 
@@ -362,7 +373,7 @@ def evaluate(
     protocol: vqa, static, dynamic or region.  pictures: a set, or how one is written.  heads: mass:10,
     FILE:10, random:10@seed, all, or a list.  engine: left out, the built-in model.  log: where it is kept and
     gone on with under its name; None keeps nothing.  planned: told the plan and how many answers it has
-    before the first is written.  options: those of `Wish` (controls, sweep, judge ...).
+    before the first is written.  options: those of `EvaluationRequest` (controls, sweep, judge ...).
     Raises UserErrors, and Cancelled; what was done until then is in the log.
     """
     from gazeviz.engine.engine import load
@@ -372,12 +383,12 @@ def evaluate(
     assert not isinstance(source, PictureSet)
     if isinstance(options.get("sweep"), str):
         options["sweep"] = (options["sweep"],)
-    wish = Wish(protocol, source, heads, **options)
+    request = EvaluationRequest(protocol, source, heads, **options)
     engine = engine or load()
     if opened is None:
         opened = open_pictures(source, engine, captions)
-    spec = plan_of(wish, Heads(engine, rank_on, progress), opened)
-    judge = judge_of(wish.judge, engine, key)
+    spec = plan_of(request, Heads(engine, rank_on, progress), opened)
+    judge = judge_of(request.judge, engine, key)
     spec = replace(spec, judge=judge.name)
     if planned is not None:
         planned(spec, opened.n_regions * len(spec.conditions))
@@ -435,6 +446,52 @@ def carried_out(
     result = place.result(judge.name)
     place.end("done" if result.is_complete else "paused", "")
     return result
+
+
+def resumed(
+    log: SessionStore,
+    name: str,
+    engine: Engine,
+    *,
+    judge: str = "",
+    captions: Path | None = None,
+    key: str | None = None,
+    progress: Progress = _silent,
+    cancelled: Callable[[], bool] | None = None,
+) -> EvaluationResult:
+    """Go on with an evaluation as the log has its plan, heads and draws included: the same rows as ever.
+
+    judge: instead of the one that was asked for; the address of a language model is in no log.
+    UserErrors: the model is another, the pictures have changed; and those of `evaluate`.
+    """
+    from gazeviz.store.evaluations import EvaluationLog
+
+    spec = EvaluationLog(log).result(name).spec
+    model = engine.describe_model()
+    if model.fingerprint != spec.model_fingerprint:
+        raise UserError(
+            f"“{name}” was begun with another model than {model.name}.",
+            next_step="Load that one, or run the experiment anew under another name.",
+        )
+    if not judge and spec.judge.startswith(LANGUAGE_JUDGE):
+        raise UserError(
+            f"“{name}” is judged by a {spec.judge}, and the log does not keep where that is.",
+            next_step="Say it: --judge http://host/v1#MODEL.",
+        )
+    pictures = _same_pictures(spec, engine, captions)
+    judging = judge_of(judge or spec.judge, engine, key)
+    return carried_out(spec, pictures, engine, judging, log, progress, cancelled)
+
+
+def _same_pictures(spec: EvaluationSpec, engine: Engine | None, captions: Path | None) -> PictureSet:
+    """Open an evaluation's set again; UserError where pictures, regions or captions have changed."""
+    pictures = open_pictures(spec.source, engine, captions)
+    if pictures.fingerprint != spec.set_fingerprint:
+        raise UserError(
+            f"The pictures of “{spec.name}” have changed since it was begun.",
+            next_step="Bring them back, with the same captions.",
+        )
+    return pictures
 
 
 class _MemoryPlace:

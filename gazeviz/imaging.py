@@ -8,6 +8,7 @@ bytes, a Pillow image, a numpy array, a folder of panels. Every kind of broken o
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import sys
@@ -32,10 +33,14 @@ FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "J
 SUFFIXES: Final = (
     ".png", ".jpg", ".jpeg", ".mpo", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".j2k",
 )  # fmt: skip
-GUTTER_PX: Final = 8
+CELL_PX: Final = 32
+"""Pixels of an image token's side where the model does not say."""
+PANEL_HEIGHT_PX: Final = 256
+"""Height of strips that are joined from panels, as published."""
 _MAX_PANELS: Final = 24
 _PANEL_NAME: Final = re.compile(r"\D*(\d+)\D*")
 
+Box = tuple[int, int, int, int]
 Picture = str | Path | Image.Image | np.ndarray[Any, Any]
 
 MAX_PICTURE_PX = 64_000_000
@@ -130,11 +135,11 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=_panel_order)
 
 
-def panel_strip(folder: Path) -> tuple[Image.Image, int]:
-    """Put the pictures of a folder (p1, p2 ... pN) side by side, all as high as the lowest.
+def panel_strip(folder: Path) -> tuple[Image.Image, tuple[Box, ...]]:
+    """Put the pictures of a folder (p1, p2 ... pN) edge to edge.
 
-    Returns the strip and N. UserErrors for a folder that is missing or holds fewer than two pictures or too
-    many, and of the pictures.
+    Returns the strip and the panels' boxes. UserErrors for a folder that is missing or holds fewer than two
+    pictures or too many, and of the pictures.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", next_step="Choose a folder of panels.")
@@ -144,7 +149,7 @@ def panel_strip(folder: Path) -> tuple[Image.Image, int]:
             f"The folder {folder.name} holds {len(paths)} pictures; a strip has 2 to {_MAX_PANELS} panels.",
             next_step="Put one picture per panel into it: p1.png, p2.png ...",
         )
-    return _side_by_side([open_picture(path) for path in paths]), len(paths)
+    return edge_to_edge([open_picture(path) for path in paths])
 
 
 def _panel_order(path: Path) -> tuple[int, str]:
@@ -152,16 +157,22 @@ def _panel_order(path: Path) -> tuple[int, str]:
     return (int(match[1]) if match else 10**9, path.name)
 
 
-def _side_by_side(panels: Sequence[Image.Image]) -> Image.Image:
-    """Panels of one size, undistorted, with a white gutter that is part of each one's even share."""
-    height_px = min(panel.height for panel in panels)
-    width_px = max(max(1, round(panel.width * height_px / panel.height)) for panel in panels)
-    cell_px = width_px + GUTTER_PX
-    strip = Image.new("RGB", (cell_px * len(panels), height_px + GUTTER_PX), "white")
-    for place, panel in enumerate(panels):
-        fitted = ImageOps.pad(panel, (width_px, height_px), Image.Resampling.LANCZOS, "white")
-        strip.paste(fitted, (place * cell_px + GUTTER_PX // 2, GUTTER_PX // 2))
-    return strip
+def edge_to_edge(
+    panels: Sequence[Image.Image], *, height_px: int = PANEL_HEIGHT_PX, cell_px: int = CELL_PX
+) -> tuple[Image.Image, tuple[Box, ...]]:
+    """Put panels side by side as the gaze-heads code does: all `height_px` high, each width its own, rounded
+    to a multiple of the cell; no gutter.
+
+    Returns the strip and each panel's box (x0, y0, x1, y1); one cell is the least width.
+    """
+    widths = [max(1, round(panel.width * height_px / panel.height / cell_px)) * cell_px for panel in panels]
+    strip = Image.new("RGB", (sum(widths), height_px))
+    boxes, left = [], 0
+    for panel, width in zip(panels, widths, strict=True):
+        strip.paste(panel.resize((width, height_px), Image.Resampling.LANCZOS), (left, 0))
+        boxes.append((left, 0, left + width, height_px))
+        left += width
+    return strip, tuple(boxes)
 
 
 def _check_file(path: Path) -> None:
@@ -326,3 +337,8 @@ def _from_array(pixels: NDArray[Any]) -> Image.Image:
         )
     _check_size((pixels.shape[1], pixels.shape[0]), "The array")
     return _scaled(np.ascontiguousarray(pixels), "The array")
+
+
+def picture_sha256(picture: Image.Image) -> str:
+    """Digest of an RGB picture: "WxH:" and its bytes, row by row."""
+    return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()

@@ -16,6 +16,7 @@ from gazeviz.domain.model_files import (
     ITEM_BYTES,
     PROVEN,
     REFUSED,
+    TEXT_TOK,
     TWINS,
     ModelSizes,
     Needs,
@@ -62,12 +63,12 @@ class ModelVerdict:
         """Whether it will load, where the memory for it is there."""
         return not self.why
 
-    def needs(self, dtype: str, n_image_tok: int = 1280) -> Needs | None:
+    def needs(self, dtype: str, n_image_tok: int = 1280, n_text_tok: int = TEXT_TOK) -> Needs | None:
         """What it takes as one of `ITEM_BYTES`, or "auto" (as stored); None where its weights are unknown."""
         if self.weights is None:
             return None
         item_bytes = ITEM_BYTES.get(dtype) or ITEM_BYTES.get(self.weights.dtype, 4)
-        return Needs.of(self.weights.bytes_as(item_bytes), self.sizes, item_bytes, n_image_tok)
+        return Needs.of(self.weights.bytes_as(item_bytes), self.sizes, item_bytes, n_image_tok, n_text_tok)
 
     def fitting_dtypes(self, free_bytes: int, dtypes: Sequence[str] = tuple(ITEM_BYTES)) -> tuple[str, ...]:
         """The number types in which it fits into so much memory, in the order given."""

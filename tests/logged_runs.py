@@ -79,6 +79,6 @@ def as_png(image: Image.Image) -> bytes:
 
 def sha256_of(image: Image.Image) -> str:
     """A picture's name in requests: as RunRequest.image_sha256."""
-    from gazeviz.engine.models.description import picture_sha256
+    from gazeviz.imaging import picture_sha256
 
     return picture_sha256(image.convert("RGB"))

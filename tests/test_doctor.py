@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 
 from gazeviz import doctor
 
@@ -86,3 +87,37 @@ def test_it_names_the_folder_of_the_session_log(
     assert finding.value == str(tmp_path / "not" / "yet") and finding.state == "ok"
     monkeypatch.setattr("os.access", lambda *_: False)
     assert by_name(doctor.examine(untrained_model))["session log in"].state == "error"
+
+
+def fake_devices(monkeypatch: pytest.MonkeyPatch, *free_gib: int) -> None:
+    """So many NVIDIA GPUs with so much free memory each; none without numbers."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(free_gib))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(free_gib))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"GPU {number}")
+    memory = [(gib * doctor.GIB, 80 * doctor.GIB) for gib in free_gib]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: memory[number])
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_every_gpu_is_listed(untrained_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_devices(monkeypatch, 5, 70)
+    found = by_name(doctor.examine(untrained_model))
+    assert found["device cuda:0"].value == "GPU 0, 5.0 GiB free of 80.0"
+    assert found["device cuda:1"].value == "GPU 1, 70.0 GiB free of 80.0"
+    assert "70.00 GiB free" in found["on cuda:1 as float32"].value
+
+
+@pytest.mark.parametrize("system", ["win32", "linux"])
+def test_the_line_that_brings_cuda_is_named_where_a_gpu_is(
+    system: str, untrained_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_devices(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", None, raising=False)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(doctor, "which", lambda name: name if name == "nvidia-smi" else None)
+    (device,) = doctor._devices()
+    assert device.value == "processor only: This PyTorch is built without GPU support"
+    assert device.next_step == f"Install the build for it: {doctor.CUDA_LINE}"
+    monkeypatch.setattr(doctor, "which", lambda _name: None)
+    assert [device.next_step for device in doctor._devices()] == [""]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gazeviz.backend.engine_adapter import ModelBackend, StreamLike
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.domain.messages import GenerateSpec, RunFinished, RunSummary, Side, StepArrived
+from gazeviz.domain.messages import GenerateSpec, RunFinished, RunResult, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.engine.generation.observer import StepObserver
 from gazeviz.errors import UserError
@@ -173,7 +173,7 @@ class AnswerJob:
         grid: TokenGrid,
         revised: Callable[[], bool] | None = None,
     ) -> None:
-        """Check the wish; UserErrors of Engine.stream, and for regions of another picture."""
+        """Check the request; UserErrors of Engine.stream, and for regions of another picture."""
         heads = machine.all_heads()
         self.job = job
         self.kept = KeptRun(spec.side, heads, spec.chosen, machine.info().shape_LH)
@@ -216,7 +216,7 @@ class AnswerJob:
     def finished(self) -> RunFinished:
         """What became of it."""
         run = self._stream.run()
-        return RunFinished(self.job, RunSummary.of(run, time.perf_counter() - self._started_s))
+        return RunFinished(self.job, RunResult.of(run, time.perf_counter() - self._started_s))
 
     def _begin(self, spec: GenerateSpec) -> StreamLike:
         stream = self._machine.stream(self._picture, spec, self._machine.all_heads())

@@ -32,6 +32,7 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Run, Step
+from gazeviz.domain.steering import HeadMeans
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -106,6 +107,17 @@ class ModelBackend(Protocol):
         cancelled: Callable[[], bool],
     ) -> HeadExamples:
         """Describe a set of pictures and collect one head's examples."""
+
+    def measure_means(
+        self,
+        heads: HeadSet,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMeans:
+        """Measure what heads put out on average over a set of pictures."""
 
     def release_memory(self) -> None: ...
 
@@ -238,6 +250,23 @@ class EngineAdapter:
             self._engine, opened, prompt, head, names=[one.name for one in opened], measured_on=str(source),
             progress=progress, cancelled=cancelled,
         )  # fmt: skip
+
+    def measure_means(
+        self,
+        heads: HeadSet,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMeans:
+        """Open the set and measure; UserErrors of the set and of gazeviz.engine.discovery.head_metrics."""
+        from gazeviz.backend.picture_sets import open_set
+        from gazeviz.domain.experiments.picture_set import SetSource
+
+        return self._engine.head_means(
+            open_set(SetSource.parse(pictures)), heads, prompt=prompt, progress=progress, cancelled=cancelled
+        )
 
     def release_memory(self) -> None:
         """Give back what can be given back; the model stays."""

@@ -15,14 +15,13 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from gazeviz.backend.strips import CELL_PX, folder_strips, joined_panels
+from gazeviz.backend.strips import folder_strips, joined_panels
 from gazeviz.domain.evaluation import size_class
 from gazeviz.domain.experiments.picture_set import CocoFilter, PictureSet, SetPicture, SetSource
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout
-from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import UserError
-from gazeviz.imaging import SUFFIXES, open_picture, pictures_in
+from gazeviz.imaging import CELL_PX, SUFFIXES, open_picture, picture_sha256, pictures_in
 from gazeviz.user_paths import user_path
 
 _COMIC_PANEL: Final = re.compile(r"(\d+)_(\d+)\.jpe?g", re.IGNORECASE)

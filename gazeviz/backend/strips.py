@@ -19,11 +19,8 @@ from gazeviz.domain.messages import StripsSource
 from gazeviz.domain.region import Region, region_colour
 from gazeviz.domain.strip import Layout, Strip, gutters, panel_regions
 from gazeviz.errors import UserError
-from gazeviz.imaging import SUFFIXES, open_picture, pictures_in
+from gazeviz.imaging import CELL_PX, PANEL_HEIGHT_PX, SUFFIXES, edge_to_edge, open_picture, pictures_in
 
-CELL_PX: Final = 32
-"""Pixels of an image token's side where the model does not say."""
-HEIGHT_PX: Final = 256
 CONTENTS_FILE: Final = "samples.json"
 
 
@@ -61,20 +58,13 @@ def folder_strips(folder: Path, n: int | None = None, layout: Layout | None = No
 
 
 def joined_panels(
-    panels: Sequence[Image.Image], *, height_px: int = HEIGHT_PX, cell_px: int = CELL_PX
+    panels: Sequence[Image.Image], *, height_px: int = PANEL_HEIGHT_PX, cell_px: int = CELL_PX
 ) -> tuple[Image.Image, tuple[Region, ...]]:
-    """Put panels edge to edge: all `height_px` high, each width its own, rounded to a multiple of the cell.
-
-    Returns the strip and its panels as regions; one cell is the least width.
-    """
-    widths = [max(1, round(panel.width * height_px / panel.height / cell_px)) * cell_px for panel in panels]
-    strip = Image.new("RGB", (sum(widths), height_px))
-    edges = np.concatenate([[0], np.cumsum(widths)]).tolist()
-    for panel, width, left in zip(panels, widths, edges[:-1], strict=True):
-        strip.paste(panel.resize((width, height_px), Image.Resampling.LANCZOS), (left, 0))
+    """The strip of `gazeviz.imaging.edge_to_edge`, and its panels as regions."""
+    strip, boxes = edge_to_edge(panels, height_px=height_px, cell_px=cell_px)
     regions = tuple(
-        Region.box(f"Panel {k + 1}", (edges[k], 0, edges[k + 1], height_px), strip.size, region_colour(k))
-        for k in range(len(panels))
+        Region.box(f"Panel {number + 1}", box, strip.size, region_colour(number))
+        for number, box in enumerate(boxes)
     )
     return strip, regions
 

@@ -70,9 +70,9 @@ def _keep(log: RunLog, engine: Engine, demo: Demonstration, name: str) -> None:
     baseline = log.finished(demo.baseline, shown, strip.panels)
     steered = log.finished(demo.shown, shown, strip.panels)
     log.finished(demo.narration, shown, strip.panels)
-    log.verdict(baseline, _said(demo.baseline_verdict.chosen), None, judge)
+    log.verdict(baseline, _panel_label(demo.baseline_verdict.chosen), None, judge)
     answer = demo.answers[TURNS[0] - 1]
-    log.verdict(steered, _said(answer.chosen), answer.described, judge)
+    log.verdict(steered, _panel_label(answer.chosen), answer.described, judge)
 
 
 def _made(folder: Path) -> Path:
@@ -163,17 +163,17 @@ def _answers(demo: Demonstration) -> RenderableType:
     """Baseline and steered answers beside the true captions, each with the exact judge's verdict."""
     from gazeviz.domain.wording import format_figure
 
-    rows = [("baseline", "", escape(demo.baseline.text), _said(demo.baseline_verdict.chosen), "")]
+    rows = [("baseline", "", escape(demo.baseline.text), _panel_label(demo.baseline_verdict.chosen), "")]
     for caption, answer in zip(demo.strip.captions, demo.answers, strict=True):
         mark = "[green]✓[/]" if answer.described else "[red]✗[/]"
-        judged = f"{mark} {answer.junk or _said(answer.chosen)}{', complete' if answer.right else ''}"
+        judged = f"{mark} {answer.junk or _panel_label(answer.chosen)}{', complete' if answer.right else ''}"
         before, after = (format_figure(mass or 0.0) for mass in (answer.mass_before, answer.mass_after))
         target = f"→ panel {answer.target + 1}"
         rows.append((target, caption, escape(answer.text), judged, f"{before} → {after}"))
     return table(("", "what is drawn there", "answer", "exact judge", "mass on target"), rows)
 
 
-def _said(chosen: int | None) -> str:
+def _panel_label(chosen: int | None) -> str:
     return "no one panel" if chosen is None else f"panel {chosen + 1}"
 
 

@@ -53,8 +53,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     names = tuple(dict.fromkeys(name.strip() for name in options.by.split(",") if name.strip()))
     outputs = {name: _per_ranking(options.out, name, names) for name in names}
-    for path in (*outputs.values(), options.figure, options.matrix):
-        check_folder(path)
+    _check_options(options, names, tuple(outputs.values()))
     strips = inputs.strips(options.strips, options.layout)
     if options.matrix is not None and len({len(strip.panels) for strip in strips}) > 1:
         raise UserError(
@@ -63,6 +62,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         )
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
+        _check_top(options, _shape_of(engine))
         rankings = _measured(engine, options, strips, names, terminal)
         for ranking in rankings.values():
             log.ranking(ranking, engine)
@@ -86,6 +86,46 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
+def _check_options(
+    options: argparse.Namespace, names: tuple[str, ...], outputs: tuple[Path | None, ...]
+) -> None:
+    """Refuse before minutes of measuring what could not be done with the rankings."""
+    from gazeviz.engine.discovery.discovery import KINDS, RANKINGS
+    from gazeviz.render.figures import SUFFIXES
+
+    unknown = [name for name in names if name not in RANKINGS]
+    if unknown or not names:
+        raise UserError(
+            f"There is no head ranking “{unknown[0]}”." if unknown else "No head ranking is chosen.",
+            next_step=f"Choose among: {', '.join(RANKINGS)}.",
+        )
+    for path in (*outputs, options.figure, options.matrix):
+        check_folder(path)
+        if path is not None and is_folder(user_path(path)):
+            raise UserError(f"{path} is a folder.", next_step="Name a file in it.")
+    for path in (options.figure, options.matrix):
+        if path is not None and path.suffix.lower() not in SUFFIXES:
+            raise UserError(
+                f"A figure cannot be written as {path.name}.",
+                next_step=f"End its name in {', '.join(SUFFIXES)}.",
+            )
+    if options.matrix is not None and set(names) <= set(KINDS["effects"]):
+        raise UserError(
+            f"The ranking “{names[0]}” has no matrices.", next_step="Omit --matrix, or measure mass as well."
+        )
+    if options.top is not None and options.top < 1:
+        raise UserError(f"{options.top} heads cannot be listed.", next_step="Ask for one or more: --top 10.")
+
+
+def _check_top(options: argparse.Namespace, shape_LH: tuple[int, int]) -> None:
+    n_heads = shape_LH[0] * shape_LH[1]
+    if options.top is not None and options.top > n_heads:
+        raise UserError(
+            f"{options.top} heads cannot be listed: the model has {n_heads}.",
+            next_step=f"Ask for at most {n_heads}.",
+        )
+
+
 def _saved(ranking: HeadRanking, path: Path) -> Path:
     ranking.save(path)
     return path
@@ -95,6 +135,12 @@ def _path_of(engine: Engine | EngineElsewhere) -> str:
     from gazeviz.backend.remote.elsewhere import EngineElsewhere
 
     return engine.info.path if isinstance(engine, EngineElsewhere) else str(engine.describe_model().path)
+
+
+def _shape_of(engine: Engine | EngineElsewhere) -> tuple[int, int]:
+    from gazeviz.backend.remote.elsewhere import EngineElsewhere
+
+    return engine.info.shape_LH if isinstance(engine, EngineElsewhere) else engine.shape_LH
 
 
 def _measured(
@@ -168,10 +214,11 @@ def _write_figures(
     from gazeviz.render import figures
 
     ranking = next(iter(rankings.values()))
+    drawn = next((one for one in rankings.values() if one.matrix_LHRR is not None), ranking)
     if options.figure is not None:
         files.write(lambda: figures.save(figures.head_grid(ranking, ranking.top(n_top)), options.figure))
     if options.matrix is not None:
-        files.write(lambda: figures.save(figures.head_matrix(ranking, ranking.order()[0]), options.matrix))
+        files.write(lambda: figures.save(figures.head_matrix(drawn, drawn.order()[0]), options.matrix))
 
 
 def _told(rankings: Mapping[str, HeadRanking], n_top: int) -> list[RenderableType]:

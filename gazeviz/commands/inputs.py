@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +104,17 @@ def add_sampling(parser: argparse.ArgumentParser, max_new_tokens: int | None = 6
     )
     group.add_argument("--top-p", type=float, default=1.0, help="nucleus (top-p) of sampling (default: 1)")
     group.add_argument("--seed", type=int, default=0, help="of sampling (default: 0)")
+    group.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="makes tokens of the prompt and the answer less likely, like 1.2 (default: 1, none)",
+    )
+    group.add_argument(
+        "--no-repeat-ngram", type=int, default=0, metavar="N",
+        help="never write N tokens in a row a second time (default: 0, allowed)",
+    )  # fmt: skip
 
 
 def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
@@ -128,10 +139,16 @@ def load_engine(options: argparse.Namespace, terminal: Terminal) -> Engine:
                 f"A picture cannot cost {limit_tok} image tokens.", next_step="Choose one or more."
             )
         engine.max_image_tokens = limit_tok
-    why_not_gpu = engine.describe_model().why_not_gpu
-    if why_not_gpu:
-        terminal.note(why_not_gpu)
+    say_why_not_gpu(engine.describe_model().why_not_gpu, "", terminal.note)
     return engine
+
+
+def say_why_not_gpu(reason: str | None, whose: str, note: Callable[[str], None]) -> None:
+    """Say it where something can be done about it: not at every command on a machine without a GPU."""
+    from gazeviz.doctor import PLAIN_MACHINE
+
+    if reason and reason not in PLAIN_MACHINE:
+        note(f"{whose}{reason}")
 
 
 def open_engine(options: argparse.Namespace, terminal: Terminal) -> Engine | EngineElsewhere:
@@ -150,8 +167,7 @@ def open_engine(options: argparse.Namespace, terminal: Terminal) -> Engine | Eng
             progress=report,
         )  # fmt: skip
     engine.max_image_tokens = limit_tok
-    if engine.info.why_not_gpu:
-        terminal.note(f"{options.worker}: {engine.info.why_not_gpu}")
+    say_why_not_gpu(engine.info.why_not_gpu, f"{options.worker}: ", terminal.note)
     return engine
 
 
@@ -159,7 +175,9 @@ def sampling(options: argparse.Namespace) -> Sampling:
     """Return how tokens are chosen."""
     from gazeviz.domain.run import Sampling
 
-    return Sampling(options.temperature, options.top_p, options.seed)
+    return Sampling(
+        options.temperature, options.top_p, options.seed, options.repetition_penalty, options.no_repeat_ngram
+    )
 
 
 def picture(named: str) -> NamedPicture:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gazeviz.commands import inputs
 from gazeviz.commands.discover import check_folder
 from gazeviz.commands.run_log import open_run_log
-from gazeviz.commands.steer import add_steering, described, strength_note, wish
+from gazeviz.commands.steer import add_steering, described, steering_asked, strength_note
 from gazeviz.commands.terminal import FilesBeside, Terminal, escape
 from gazeviz.domain.prompts import NARRATION_PROMPT
 from gazeviz.errors import UserError
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         length = every * len(turns or regions) if options.max_new_tokens is None else options.max_new_tokens
         steering, watched = None, None
         if turns:
-            steering = wish(options, engine, turns[0], "moving", Schedule.every(every, turns))
+            steering = steering_asked(options, engine, turns[0], "moving", Schedule.every(every, turns))
             if note := strength_note(described(engine).dtype, steering.strength):
                 terminal.note(note)
         else:

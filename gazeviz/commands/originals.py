@@ -94,7 +94,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
     versions = {str(name): str(value) for name, value in request.get("versions", {}).items()}
     return Original(
         int(run["id"]),
-        _wish(run, model),
+        _request(run, model),
         picture,
         str(run["model"]["fingerprint"]),
         ids,
@@ -103,7 +103,7 @@ def _original(run: Mapping[str, Any], pictures: Mapping[str, Any], model: str | 
     )
 
 
-def _wish(run: Mapping[str, Any], model: str | None) -> ReplayRequest:
+def _request(run: Mapping[str, Any], model: str | None) -> ReplayRequest:
     from gazeviz.domain.run import Sampling
     from gazeviz.domain.steering import Steering
 

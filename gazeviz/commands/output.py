@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from gazeviz.domain.run import Audit, Run, Step
     from gazeviz.store.reader import StoredRun, StoredSession
-    from gazeviz.store.run_query import RunLine
+    from gazeviz.store.run_query import RunRow
     from gazeviz.store.upkeep import LogStats
 
 
@@ -138,7 +138,7 @@ def session_document(session: StoredSession) -> dict[str, Any]:
     return asdict(session)
 
 
-def line_document(line: RunLine) -> dict[str, Any]:
+def line_document(line: RunRow) -> dict[str, Any]:
     """Return a row of the list as JSON holds it."""
     return asdict(line)
 
@@ -151,7 +151,7 @@ def session_table(sessions: Sequence[StoredSession]) -> RenderableType:
     return table(("session", "started", "runs", "name", "note"), rows, right=(0, 2))
 
 
-def run_table(lines: Sequence[RunLine]) -> RenderableType:
+def run_table(lines: Sequence[RunRow]) -> RenderableType:
     """Return the rows of the list as a table."""
     rows = [
         (
@@ -172,7 +172,7 @@ def run_table(lines: Sequence[RunLine]) -> RenderableType:
     return table(columns, rows, right=(0,))
 
 
-def _target(line: RunLine) -> str:
+def _target(line: RunRow) -> str:
     if not line.target:
         return "[dim]none[/]"
     colour = line.target_colour if _is_colour(line.target_colour) else None
@@ -184,7 +184,7 @@ def _is_colour(text: object) -> bool:
     return isinstance(text, str) and re.fullmatch("#[0-9a-fA-F]{6}", text) is not None
 
 
-def _outcome(line: RunLine) -> str:
+def _outcome(line: RunRow) -> str:
     text = escape(_short(line.text.strip(), _TEXT_LETTERS))
     if line.state != "done":
         return f"{text} [red]{escape(line.state)}[/]".strip()
@@ -199,7 +199,7 @@ def _short(text: str, letters: int) -> str:
 # One run
 
 
-def stored_run_document(run: StoredRun, line: RunLine) -> dict[str, Any]:
+def stored_run_document(run: StoredRun, line: RunRow) -> dict[str, Any]:
     """Return a run as JSON holds it: the row of the list, what was asked, every token with its masses."""
     summary, spec = run.summary, run.spec
     return {
@@ -229,7 +229,7 @@ def stored_run_document(run: StoredRun, line: RunLine) -> dict[str, Any]:
     }
 
 
-def run_parts(run: StoredRun, line: RunLine) -> list[RenderableType]:
+def run_parts(run: StoredRun, line: RunRow) -> list[RenderableType]:
     """Return a run as people read it."""
     rows = [(f"[dim]{name}[/]", value) for name, value in _facts(run, line) if value]
     parts: list[RenderableType] = [
@@ -243,7 +243,7 @@ def run_parts(run: StoredRun, line: RunLine) -> list[RenderableType]:
     return [*parts, ""]
 
 
-def _facts(run: StoredRun, line: RunLine) -> list[tuple[str, str]]:
+def _facts(run: StoredRun, line: RunRow) -> list[tuple[str, str]]:
     spec, summary = run.spec, run.summary
     how = format_sampling(spec.sampling)
     seconds = "" if line.seconds is None else f", {format_duration(line.seconds)}"
@@ -265,7 +265,7 @@ def _facts(run: StoredRun, line: RunLine) -> list[tuple[str, str]]:
     ]
 
 
-def _tinted(run: StoredRun, line: RunLine) -> Text:
+def _tinted(run: StoredRun, line: RunRow) -> Text:
     """The text, each token in the colour of the region that its heads look at most."""
     from rich.text import Text
 

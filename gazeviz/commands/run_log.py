@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gazeviz.backend.remote.elsewhere import EngineElsewhere, StreamElsewhere
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadRanking, HeadSet
-    from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
+    from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunResult, Side, StepArrived
     from gazeviz.domain.region import Region
     from gazeviz.domain.run import Run, Sampling, Step
     from gazeviz.domain.steering import Steering
@@ -144,7 +144,7 @@ class RunLog:
     def picture(self, shown: inputs.NamedPicture) -> str:
         """A picture was opened; returns the digest that runs know it by."""
         from gazeviz.domain.messages import PictureSource
-        from gazeviz.engine.models.description import picture_sha256
+        from gazeviz.imaging import picture_sha256
 
         sha256 = picture_sha256(shown.image)
         if self._store is not None:
@@ -175,7 +175,7 @@ class RunLog:
         """
         from gazeviz.backend.remote.elsewhere import EngineElsewhere
         from gazeviz.domain.heads import HeadSet
-        from gazeviz.domain.messages import RunSummary
+        from gazeviz.domain.messages import RunResult
 
         chosen = track if track is not None else steering.heads if steering else HeadSet(())
         control = self._control_of(chosen)
@@ -209,7 +209,7 @@ class RunLog:
         # A worker elsewhere sends the rows of the chosen heads alone.
         watched_beside = control is not None and set(control) <= set(whole.tracked)
         self.control = whole.watching(control) if control is not None and watched_beside else None
-        self._ended(run_id, "done", RunSummary.of(run, time.perf_counter() - began_s), "")
+        self._ended(run_id, "done", RunResult.of(run, time.perf_counter() - began_s), "")
         self._judge(run_id, watched.spec(run.request.image_sha256), rows, shown)
         return run
 
@@ -226,7 +226,7 @@ class RunLog:
         """Log a run that is over already; returns its number, None where nothing is logged."""
         if self._store is None or self._info is None:
             return None
-        from gazeviz.domain.messages import RunSummary
+        from gazeviz.domain.messages import RunResult
 
         control = self._control_of(run.tracked)
         watched = _Watched(_Over(run), run.tracked, control, run.request.steering, regions)
@@ -234,7 +234,7 @@ class RunLog:
         for step in run.tokens:
             self._step(run_id, watched.row(step))
         seconds = sum(step.ms for step in run.tokens) / 1000
-        self._ended(run_id, "done", RunSummary.of(run, seconds), "")
+        self._ended(run_id, "done", RunResult.of(run, seconds), "")
         return run_id
 
     def verdict(self, run_id: int | None, verdict: str, ok: bool | None, judge: str) -> None:
@@ -273,7 +273,7 @@ class RunLog:
         if run_id is not None:
             self._write(lambda store: store.step_appended(run_id, row))
 
-    def _ended(self, run_id: int | None, state: str, summary: RunSummary | None, message: str) -> None:
+    def _ended(self, run_id: int | None, state: str, summary: RunResult | None, message: str) -> None:
         if run_id is not None:
             self._write(lambda store: store.run_ended(run_id, state, summary, message).result())
 

@@ -90,7 +90,7 @@ def strength_note(dtype: str, strength: float | str) -> str:
     )
 
 
-def wish(
+def steering_asked(
     options: argparse.Namespace,
     engine: Engine | EngineElsewhere,
     target: Region,
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     sampling = inputs.sampling(options)
     with open_run_log(options, terminal) as log:
         engine = log.open_engine(options)
-        steering = wish(options, engine, target, "region" if options.panel is None else "answer")
+        steering = steering_asked(options, engine, target, "region" if options.panel is None else "answer")
         if note := strength_note(described(engine).dtype, steering.strength):
             terminal.note(note)
         baseline, steered = (

@@ -20,7 +20,9 @@ from gazeviz.domain.experiments.head_messages import (
     CollectExamples,
     ExamplesCollected,
     HeadsMeasured,
+    MeansMeasured,
     MeasureHeads,
+    MeasureMeans,
 )
 from gazeviz.domain.grid import Rule, TokenGrid, check_rule
 from gazeviz.domain.heads import Head, HeadRanking, HeadSet
@@ -178,7 +180,7 @@ class ModelInfo(HoldsArrays):
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunResult:
     """A run that ended.
 
     switches: (step, region name) of every change of target that took effect, "" for none.
@@ -200,7 +202,7 @@ class RunSummary:
     grid: TokenGrid | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, run: Run, seconds: float) -> RunSummary:
+    def of(cls, run: Run, seconds: float) -> RunResult:
         """Sum up a run that took `seconds`."""
         return cls(
             text=run.text,
@@ -382,6 +384,7 @@ Request: TypeAlias = (
     | Discover
     | MeasureHeads
     | CollectExamples
+    | MeasureMeans
     | AskMap
     | AskMass
     | AskGallery
@@ -516,7 +519,7 @@ class RunFinished:
     """Generate's answer."""
 
     job: int
-    run: RunSummary
+    run: RunResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -620,6 +623,7 @@ Event: TypeAlias = (
     | RankingsFinished
     | HeadsMeasured
     | ExamplesCollected
+    | MeansMeasured
     | MapReady
     | MassReady
     | GalleryReady
@@ -634,6 +638,9 @@ ENDING = (
     PicturePrepared,
     RunFinished,
     RankingsFinished,
+    HeadsMeasured,
+    ExamplesCollected,
+    MeansMeasured,
     MapReady,
     MassReady,
     GalleryReady,
@@ -678,7 +685,7 @@ class LoggedRun(Protocol):
     @property
     def steps(self) -> Sequence[StepArrived]: ...
     @property
-    def summary(self) -> RunSummary | None: ...
+    def summary(self) -> RunResult | None: ...
     @property
     def message(self) -> str: ...
     @property

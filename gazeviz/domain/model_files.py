@@ -89,7 +89,12 @@ def takes_pictures(settings: Mapping[str, Any]) -> bool:
 TEXT_TOK: Final = 512
 """Text tokens counted besides the image tokens: prompt and answer."""
 OVERHEAD: Final = 1.1
-"""Allocator slack and small buffers."""
+"""Slack of allocators around what comes and goes; weights stay, and are exact."""
+LOADING_BYTES: Final = 14 * 2**20
+RUNNING_BYTES: Final = 38 * 2**20
+"""Modules and buffers that come with a first model and with its first answer, of any size (measured)."""
+USUAL_HEADS: Final = 10
+"""Steered heads of a usual run."""
 SCORES_AT_ONCE: Final = 1 << 24
 """Attention scores that the engine holds at once while it steers."""
 ROW_BYTES: Final = 128 * 2**20
@@ -224,9 +229,10 @@ class ModelSizes:
         tower = n_tok * self.patches_per_tok * 12 * self.vision_width * item_bytes
         return max(language, tower) + 2 * 4 * n_logits * self.vocabulary
 
-    def reweighting_bytes(self, n_tok: int) -> int:
-        """Scores and weights of a steered layer in float32: at most so many are held at once."""
-        return 4 * 4 * min(SCORES_AT_ONCE, self.n_heads * n_tok * n_tok)
+    def reweighting_bytes(self, n_tok: int, n_heads: int) -> int:
+        """Scores and weights of a layer with so many steered heads, in float32: at most so many are held at
+        once."""
+        return 4 * 4 * min(SCORES_AT_ONCE, n_heads * n_tok * n_tok)
 
 
 @dataclass(frozen=True)
@@ -234,38 +240,48 @@ class Needs:
     """What a model takes at most while it is loaded, answers about a picture, and its heads are ranked.
 
     Weights are part of each. Beside the program itself, whose libraries take about half a gigabyte.
+    widest_run_bytes: of a run that steers every head.
     """
 
     load_bytes: int
     run_bytes: int
     discovery_bytes: int
+    widest_run_bytes: int
 
     @classmethod
     def of(
-        cls, weights_bytes: int, sizes: ModelSizes | None, item_bytes: int, n_image_tok: int = 1280
+        cls,
+        weights_bytes: int,
+        sizes: ModelSizes | None,
+        item_bytes: int,
+        n_image_tok: int = 1280,
+        n_text_tok: int = TEXT_TOK,
     ) -> Needs:
-        """Estimate for one picture of `n_image_tok`; without sizes the weights alone are counted.
+        """Estimate for one picture of `n_image_tok`, and so much prompt and answer; without sizes the
+        weights alone are counted.
 
-        A run: the picture's keys and values twice (the kept prefix and the answer's own), the pass, steered
-        scores, and the picture as the model takes it. A discovery: keys and values, the questions together,
-        and the recorded rows of all heads (twice while they are joined).
+        A run: the picture's keys and values twice (the kept prefix and the answer's own), the pass, the
+        picture as the model takes it, and the scores of `USUAL_HEADS` spread over the layers; the widest run
+        steers every head. A discovery: keys and values of the picture and of the questions together, and the
+        recorded rows of all heads (twice while they are joined).
         """
-        load = int(OVERHEAD * weights_bytes)
+        load = weights_bytes + LOADING_BYTES
         if sizes is None:
-            return cls(load, load, load)
-        n_tok = n_image_tok + TEXT_TOK
-        cache = sizes.cache_bytes(n_tok, item_bytes)
-        passing = sizes.activation_bytes(n_tok, item_bytes)
+            return cls(load, load, load, load)
+        n_tok = n_image_tok + n_text_tok
         pixels = 4 * n_image_tok * sizes.patches_per_tok * 2 * 3 * 16 * 16
+        shared = weights_bytes + RUNNING_BYTES + 2 * sizes.cache_bytes(n_tok, item_bytes)
+        shared += sizes.activation_bytes(n_tok, item_bytes) + pixels
         rows = 2 * min(ROW_BYTES, 4 * sizes.n_layers * sizes.n_heads * QUESTIONS * n_image_tok)
-        run = weights_bytes + 2 * cache + passing + pixels + sizes.reweighting_bytes(n_tok)
-        discovery = weights_bytes + cache + passing + pixels + rows
-        return cls(load, int(OVERHEAD * run), int(OVERHEAD * discovery))
+        usual = sizes.reweighting_bytes(n_tok, min(sizes.n_heads, -(-USUAL_HEADS // sizes.n_layers)))
+        widest = sizes.reweighting_bytes(n_tok, sizes.n_heads)
+        return cls(load, shared + usual, shared + rows, shared + widest)
 
     @property
     def most_bytes(self) -> int:
-        """The largest of them."""
-        return max(self.load_bytes, self.run_bytes, self.discovery_bytes)
+        """The largest of them, with the allocators' slack: what has to be free."""
+        most = max(self.run_bytes, self.discovery_bytes, self.widest_run_bytes)
+        return self.load_bytes + int(OVERHEAD * (most - self.load_bytes))
 
 
 def needed_bytes(

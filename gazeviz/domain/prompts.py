@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from gazeviz.errors import UserError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gazeviz.domain.steering import Scope
 
 
+Ordinals: TypeAlias = Literal["words", "nth"]
+ORDINALS: Final[tuple[Ordinals, ...]] = get_args(Ordinals)
+"""How a panel is named: "fourth", as in the paper's text, or "4th", as in its code."""
 ROW_QUESTION: Final = (
     "Look carefully at this {count}-panel comic strip."
     " What is happening in the {ordinal} panel from the left? Answer briefly."
@@ -38,6 +41,7 @@ class Preset:
         (gazeviz.domain.prompts.panel_questions).
     scope: which rows the published experiment steers.
     new_tok: its longest answer; each_panel: for each panel, that is.
+    ordinals: how the direct question names its panel.
     does: what it shows, in a sentence.
     """
 
@@ -48,6 +52,7 @@ class Preset:
     new_tok: int
     does: str
     each_panel: bool = False
+    ordinals: Ordinals = "words"
 
     def length_tok(self, n_panels: int) -> int:
         """New tokens for a picture of so many panels (0 where it has none)."""
@@ -66,6 +71,10 @@ DIRECT: Final = Preset(
     "direct", "Direct", None, "all_rows", 15,
     "Names the panel in words: what heads are ranked by, and what steering has to hold against.",
 )  # fmt: skip
+DIRECT_NTH: Final = Preset(
+    "direct_nth", "Direct, as “4th”", None, "all_rows", 15,
+    "Names the panel as 1st to 6th, which some models read better than words.", ordinals="nth",
+)  # fmt: skip
 NARRATION: Final = Preset(
     "narration", "Narration", NARRATION_PROMPT, "decode_only", 50,
     "Describes panel after panel, while the target may move.", each_panel=True,
@@ -81,9 +90,11 @@ LIST: Final = Preset(
     "Lists what is in the picture: steered, what is in the target.",
 )  # fmt: skip
 PRESETS: Final[Mapping[str, Preset]] = {
-    preset.key: preset for preset in (AMBIGUOUS, MAIN_EVENT, DIRECT, NARRATION, PART, LIST)
+    preset.key: preset for preset in (AMBIGUOUS, MAIN_EVENT, DIRECT, DIRECT_NTH, NARRATION, PART, LIST)
 }
 """In the order of menus."""
+DIRECTS: Final = (DIRECT, DIRECT_NTH)
+"""Those that are put for each panel."""
 
 
 # How a model is asked about the panels of a strip.
@@ -95,22 +106,41 @@ _ORDINALS: Final = (
     "first", "second", "third", "fourth", "fifth", "sixth",
     "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
 )  # fmt: skip
+_PLACES: Final = ("{ordinal}", "{nth}", "{number}")
 _COUNTS: Final = (
     "one", "two", "three", "four", "five", "six",
     "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
 
 
-def panel_questions(panels: Sequence[Region], question: str | None = None) -> tuple[str, ...]:
-    """The question about each panel, in words; "from the left" is said of panels in one row only.
+def asked_about(wording: str, panels: Sequence[Region], panel: int) -> str:
+    """The question that a wording puts about one of the panels, counted from 0.
 
+    wording: "words" or "nth" for the direct question; one of one's own that names the panel by {ordinal},
+    {nth} or {number}; anything else is asked as it is.  UserError as `panel_questions`.
+    """
+    if wording in ORDINALS:
+        return panel_questions(panels, ordinals="nth" if wording == "nth" else "words")[panel]
+    if any(place in wording for place in _PLACES):
+        return panel_questions(panels, wording)[panel]
+    return wording
+
+
+def panel_questions(
+    panels: Sequence[Region], question: str | None = None, ordinals: Ordinals = "words"
+) -> tuple[str, ...]:
+    """The question about each panel; "from the left" is said of panels in one row only.
+
+    question: of one's own.  ordinals: how the usual one names the panel.
     UserError for a question of one's own that has no place for the panel, or one that is not known.
     """
-    wording = question or (ROW_QUESTION if _in_one_row(panels) else GRID_QUESTION)
+    usual = ROW_QUESTION if _in_one_row(panels) else GRID_QUESTION
+    wording = question or (usual.replace("{ordinal}", "{nth}") if ordinals == "nth" else usual)
     count = _COUNTS[len(panels) - 1] if len(panels) <= len(_COUNTS) else str(len(panels))
     try:
         texts = tuple(
-            wording.format(ordinal=ordinal(k + 1), number=k + 1, count=count) for k in range(len(panels))
+            wording.format(ordinal=ordinal(k + 1), nth=nth(k + 1), number=k + 1, count=count)
+            for k in range(len(panels))
         )
     except (KeyError, IndexError, ValueError) as error:
         raise _unusable(wording) from error
@@ -122,7 +152,8 @@ def panel_questions(panels: Sequence[Region], question: str | None = None) -> tu
 def _unusable(wording: str) -> UserError:
     return UserError(
         f"The question “{wording}” cannot be put for each panel.",
-        next_step="Write {ordinal} (first, second ...) or {number} (1, 2 ...) where the panel is named.",
+        next_step="Write {ordinal} (first, second ...), {nth} (1st, 2nd ...) or {number} (1, 2 ...) where the"
+        " panel is named.",
     )
 
 
@@ -130,6 +161,11 @@ def ordinal(number: int) -> str:
     """ "first" to "twelfth", then "13th", "21st", "22nd" ..."""
     if number <= len(_ORDINALS):
         return _ORDINALS[number - 1]
+    return nth(number)
+
+
+def nth(number: int) -> str:
+    """ "1st", "2nd", "3rd", "4th" ... "11th" ... "21st" ..."""
     teens = 10 < number % 100 < 20
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 

@@ -23,6 +23,9 @@ _PLAIN_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]
 _CODE_COLUMNS: Final = 100
 
 
+_HOLDING_BACK: Final = ("repetition_penalty", "no_repeat_ngram_tok")
+
+
 @dataclass(frozen=True)
 class ReplayRequest:
     """What has to be asked to get a run's tokens again.
@@ -72,17 +75,17 @@ def cli_line(run: LoggedRun, picture: str | None, mask: str | None = None, log: 
     What no other command can say (a painted target without a mask file, a schedule, a picture that lies in
     the log alone) is `gazeviz replay`, which reads the log.
     """
-    wish = ReplayRequest.of(run)
-    target = _target_words(wish.steering, mask)
+    request = ReplayRequest.of(run)
+    target = _target_words(request.steering, mask)
     if picture is None or target is None:
         where = [] if log is None else ["--log", log]
         return " ".join(_quoted(word) for word in ("gazeviz", "replay", str(run.id), *where))
-    command = "describe" if wish.steering is None else "steer"
-    words = ["gazeviz", command, _as_operand(picture), *_option("-p", "--prompt", wish.prompt)]
-    if wish.steering is not None:
-        words += ["--heads", str(wish.steering.heads), *target, *_steering_words(wish.steering)]
-    words += ["--max-new-tokens", str(wish.max_new_tokens), *_sampling_words(wish.sampling)]
-    words += _model_words(wish)
+    command = "describe" if request.steering is None else "steer"
+    words = ["gazeviz", command, _as_operand(picture), *_option("-p", "--prompt", request.prompt)]
+    if request.steering is not None:
+        words += ["--heads", str(request.steering.heads), *target, *_steering_words(request.steering)]
+    words += ["--max-new-tokens", str(request.max_new_tokens), *_sampling_words(request.sampling)]
+    words += _model_words(request)
     return " ".join(_quoted(word) for word in words)
 
 
@@ -91,25 +94,27 @@ def python_snippet(run: LoggedRun, picture: str | None, log: str | None = None) 
 
     picture: the file to open; where there is none, the log has it.  log: its file, None for the usual one.
     """
-    wish = ReplayRequest.of(run)
-    arguments = [] if wish.model_path is None else [repr(wish.model_path)]
-    arguments += [f"device={wish.device!r}", f"dtype={wish.dtype!r}"]
-    if wish.max_image_tok is not None:
-        arguments.append(f"max_image_tokens={wish.max_image_tok}")
+    request = ReplayRequest.of(run)
+    arguments = [] if request.model_path is None else [repr(request.model_path)]
+    arguments += [f"device={request.device!r}", f"dtype={request.dtype!r}"]
+    if request.max_image_tok is not None:
+        arguments.append(f"max_image_tokens={request.max_image_tok}")
     lines = ["import gazeviz", "", f"engine = gazeviz.load({', '.join(arguments)})"]
-    if wish.steering is not None:
-        lines += _steering_code(wish.steering)
+    if request.steering is not None:
+        lines += _steering_code(request.steering)
     opened = repr(picture)
     if picture is None:
         opened = "picture"
         where = "" if log is None else f", log={log!r}"
         lines.append(f"picture = gazeviz.logged_picture({run.spec.picture_sha256!r}{where})")
     lines += ["run = engine.generate(", f"    {opened},"]
-    lines += [f"    {wish.prompt!r},", *(["    steering=steering,"] if wish.steering else [])]
-    lines.append(f"    max_new_tokens={wish.max_new_tokens},")
-    if wish.sampling != Sampling():
-        how = wish.sampling
-        lines.append(f"    sampling=gazeviz.Sampling({how.temperature!r}, {how.top_p!r}, {how.seed!r}),")
+    lines += [f"    {request.prompt!r},", *(["    steering=steering,"] if request.steering else [])]
+    lines.append(f"    max_new_tokens={request.max_new_tokens},")
+    if request.sampling != Sampling():
+        how = request.sampling
+        more = [f"{name}={value!r}" for name, value in how.to_json().items() if name in _HOLDING_BACK]
+        numbers = ", ".join([repr(how.temperature), repr(how.top_p), repr(how.seed), *more])
+        lines.append(f"    sampling=gazeviz.Sampling({numbers}),")
     return "\n".join([*lines, ")", "print(run.text)", "print(run.token_ids)", ""])
 
 
@@ -167,16 +172,23 @@ def _steering_words(steering: Steering) -> list[str]:
 
 
 def _sampling_words(sampling: Sampling) -> list[str]:
-    if sampling.greedy:
-        return []
-    numbers = (_number(sampling.temperature), _number(sampling.top_p), str(sampling.seed))
-    return ["--temperature", numbers[0], "--top-p", numbers[1], "--seed", numbers[2]]
+    words = []
+    if not sampling.greedy:
+        numbers = (_number(sampling.temperature), _number(sampling.top_p), str(sampling.seed))
+        words = ["--temperature", numbers[0], "--top-p", numbers[1], "--seed", numbers[2]]
+    if sampling.repetition_penalty != 1:
+        words += ["--repetition-penalty", _number(sampling.repetition_penalty)]
+    if sampling.no_repeat_ngram_tok:
+        words += ["--no-repeat-ngram", str(sampling.no_repeat_ngram_tok)]
+    return words
 
 
-def _model_words(wish: ReplayRequest) -> list[str]:
-    words = [] if wish.model_path is None else ["--model", wish.model_path]
-    words += ["--device", wish.device, "--dtype", wish.dtype]
-    return words + ([] if wish.max_image_tok is None else ["--max-image-tokens", str(wish.max_image_tok)])
+def _model_words(request: ReplayRequest) -> list[str]:
+    words = [] if request.model_path is None else ["--model", request.model_path]
+    words += ["--device", request.device, "--dtype", request.dtype]
+    return words + (
+        [] if request.max_image_tok is None else ["--max-image-tokens", str(request.max_image_tok)]
+    )
 
 
 def _option(short: str, long: str, value: str) -> list[str]:

@@ -30,12 +30,19 @@ _NO_HEADS = HeadSet(())
 class Sampling:
     """How the next token is chosen: temperature 0 takes the likeliest, else a seeded nucleus draw.
 
-    Raises UserError for a negative or infinite temperature and a top_p outside (0, 1].
+    repetition_penalty: what the logits of tokens of the prompt and of the answer so far are divided by, or
+        multiplied by where negative (Keskar et al. 2019, arXiv 1909.05858); 1 changes nothing.
+    no_repeat_ngram_tok: so many tokens in a row that the prompt or the answer holds are never written again;
+        0 forbids nothing.
+    Raises UserError for a negative or infinite temperature, a top_p outside (0, 1], a penalty that is not
+    above 0 and a negative number of tokens.
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_tok: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -44,15 +51,32 @@ class Sampling:
             )
         if not 0 < self.top_p <= 1:
             raise UserError(f"top_p cannot be {self.top_p}.", next_step="Choose above 0 and up to 1.")
+        if not 0 < self.repetition_penalty < float("inf"):
+            raise UserError(
+                f"The repetition penalty cannot be {self.repetition_penalty}.",
+                next_step="Choose 1 for none, or above 1, like 1.2.",
+            )
+        if self.no_repeat_ngram_tok < 0:
+            raise UserError(
+                f"The n-gram that is not repeated cannot be {self.no_repeat_ngram_tok} tokens long.",
+                next_step="Choose 0 for none, or a length like 3.",
+            )
 
     @property
     def greedy(self) -> bool:
         """Whether the likeliest token is always taken, so that the seed does not matter."""
         return self.temperature == 0
 
+    @property
+    def effective(self) -> Sampling:
+        """Without the settings that change nothing here, so that ways equal in effect are equal."""
+        return replace(self, top_p=1.0, seed=0) if self.greedy else self
+
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as a JSON object."""
-        return dict(vars(self))
+        """Return the fields as a JSON object; what holds repetition back only where it is used, so that plans
+        and logs from before these settings keep their words."""
+        off = {"repetition_penalty": 1.0, "no_repeat_ngram_tok": 0}
+        return {name: value for name, value in vars(self).items() if off.get(name) != value}
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,7 +143,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Steering:
-    """A wish: point these heads at that region.
+    """A request: point these heads at that region.
 
     strength: beta >= 0, the bias in units of the scaled attention scores; or
         "hard": the exact limit of beta -> infinity, a softmax restricted to the keys of the row's highest
@@ -194,11 +194,11 @@ class Steering:
                 )
 
     def with_target(self, region: Region) -> Steering:
-        """Return the same wish for another region."""
+        """Return the same steering for another region."""
         return replace(self, target=region)
 
     def beginning_at(self, region: Region | None) -> Steering:
-        """Return the same wish with another first target (None: none); what was laid out for later stays."""
+        """Return it with another first target (None: none); what was laid out for later stays."""
         later = tuple(turn for turn in (self.schedule.switches if self.schedule else ()) if turn[0] > 0)
         if region is None:
             return replace(self, schedule=Schedule(((0, None), *later)))

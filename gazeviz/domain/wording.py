@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from gazeviz.domain.experiments.head_metrics import Metric
     from gazeviz.domain.grid import Rule
     from gazeviz.domain.heads import HeadSet
     from gazeviz.domain.run import Audit, Sampling
@@ -62,6 +63,14 @@ SCOPE_NAMES: Final[Mapping[Scope, str]] = {
     "decode_only": "answer's rows",
     "after_image": "rows after the picture",
 }
+METRIC_NAMES: Final[Mapping[Metric, str]] = {
+    "image": "on the picture",
+    "sink": "on the first token",
+    "text": "on the prompt's text",
+    "previous": "on the previous token",
+    "entropy": "spread over the picture",
+    "peak": "peak of its map",
+}
 HARD_NAMES: Final[Mapping[Hard, str]] = {"hard": "hard", "hard_uniform": "hard uniform"}
 
 
@@ -103,6 +112,8 @@ def format_steering(steering: Steering) -> str:
     """Return heads, target and settings in a line: "10 heads (top 10 of mass) → Panel 4 · ..."."""
     heads, schedule = steering.heads, steering.schedule
     named = str(heads) if len(heads) == 1 else f"{plural(len(heads), 'head')} ({heads.origin})"
+    if steering.mode == "knock_out" and schedule is None:
+        return f"{named} · {format_settings(steering)}"
     moves = schedule is not None and len(set(schedule.regions)) > 1
     where = "a schedule of targets" if moves else steering.target.name
     return f"{named} → {where} · {format_settings(steering)}"
@@ -120,11 +131,18 @@ def format_rule(rule: Rule, share: float) -> str:
 
 
 def format_sampling(sampling: Sampling) -> str:
-    """Return how tokens are chosen: "greedy", or "temperature .8, top-p .9, seed 3"."""
-    if sampling.greedy:
-        return "greedy"
-    temperature, top_p = format_figure(sampling.temperature), format_figure(sampling.top_p)
-    return f"temperature {temperature}, top-p {top_p}, seed {sampling.seed}"
+    """Return how tokens are chosen: "greedy", or "temperature .8, top-p .9, seed 3"; then what holds
+    repetition back: "greedy, repetition penalty 1.2".
+    """
+    words = ["greedy"]
+    if not sampling.greedy:
+        temperature, top_p = format_figure(sampling.temperature), format_figure(sampling.top_p)
+        words = [f"temperature {temperature}", f"top-p {top_p}", f"seed {sampling.seed}"]
+    if sampling.repetition_penalty != 1:
+        words.append(f"repetition penalty {format_figure(sampling.repetition_penalty)}")
+    if sampling.no_repeat_ngram_tok:
+        words.append(f"no {plural(sampling.no_repeat_ngram_tok, 'token')} in a row twice")
+    return ", ".join(words)
 
 
 def format_ranking_name(name: str) -> str:

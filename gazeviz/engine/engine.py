@@ -1,6 +1,6 @@
 """The engine: one loaded model, and everything that a person can ask of it in one line.
 
-The notebook's and the worker's face of this room. It opens pictures, checks wishes, writes requests that hold
+The notebook's and the worker's face of this room. It opens pictures, checks and writes requests that hold
 all that can change a result, and hands the work to the modules that do it.
 """
 
@@ -26,11 +26,11 @@ from gazeviz.engine.generation.passes import Memory, PromptRunner
 from gazeviz.engine.generation.read_along import Reading, read_along
 from gazeviz.engine.generation.target_tracker import TargetTracker, first_biased_row, plan_for
 from gazeviz.engine.generation.vision_cache import ByteCache
-from gazeviz.engine.models.description import ModelDescription, picture_sha256, request_for
+from gazeviz.engine.models.description import ModelDescription, request_for
 from gazeviz.engine.models.loading import LoadedModel, Progress, load_model
 from gazeviz.engine.models.prompt import MAX_IMAGE_TOKENS, Prepared, prepare
 from gazeviz.errors import Cancelled, UserError
-from gazeviz.imaging import Picture, open_picture
+from gazeviz.imaging import Picture, open_picture, picture_sha256
 
 if TYPE_CHECKING:
     from gazeviz.domain.experiments.head_metrics import HeadMetrics
@@ -372,7 +372,7 @@ class Engine:
         sampling: Sampling,
         tracked: HeadSet,
     ) -> Answer:
-        """A checked wish, with the request that tells all about it."""
+        """A checked request, with the request that tells all about it."""
         self._check(tracked, steering)
         self._check_room(prompted, max_new_tokens)
         request = request_for(

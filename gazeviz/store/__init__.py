@@ -6,5 +6,5 @@ neither the app nor the engine.
 
 from gazeviz.store.run_query import Match as Match
 from gazeviz.store.run_query import RunFilter as RunFilter
-from gazeviz.store.run_query import RunLine as RunLine
+from gazeviz.store.run_query import RunRow as RunRow
 from gazeviz.store.session_store import SessionStore as SessionStore

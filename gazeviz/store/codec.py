@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunResult, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
 from gazeviz.domain.steering import HARD, HeadMeans, Schedule, Steering
@@ -127,7 +127,7 @@ def spec_of(text: str, find: Find) -> GenerateSpec:
     )
 
 
-def summary_text(summary: RunSummary, refer: Refer, refer_grid: Callable[[TokenGrid], str]) -> str:
+def summary_text(summary: RunResult, refer: Refer, refer_grid: Callable[[TokenGrid], str]) -> str:
     """Write what became of a run, its token grid by its digest."""
     return dumps(
         {
@@ -140,10 +140,10 @@ def summary_text(summary: RunSummary, refer: Refer, refer_grid: Callable[[TokenG
     )
 
 
-def summary_of(text: str, find: Find, find_grid: Callable[[str], TokenGrid]) -> RunSummary:
+def summary_of(text: str, find: Find, find_grid: Callable[[str], TokenGrid]) -> RunResult:
     """Read what `summary_text` wrote; logs of the first schema know no grids."""
     data = json.loads(text)
-    return RunSummary(
+    return RunResult(
         **{
             **data,
             "audit": data["audit"] and _audit_of(data["audit"]),

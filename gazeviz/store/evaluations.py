@@ -17,6 +17,7 @@ from gazeviz.domain.experiments.picture_set import PictureSet
 from gazeviz.domain.experiments.plan import EvaluationItem, EvaluationSpec, ItemKey, Judgement
 from gazeviz.domain.experiments.results import EvaluationResult
 from gazeviz.errors import UserError
+from gazeviz.store import openings
 from gazeviz.store.reader import LogReader
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ FIRST_WITH_EVALUATIONS: Final = 4
 
 @dataclass(frozen=True)
 class StoredEvaluation:
-    """An evaluation as the log lists it. state: "running", "paused", "done" or "failed"."""
+    """An evaluation as the log lists it.
+
+    state: "running", "paused", "done" or "failed".  pid: of a living process of this machine that computes
+    it, None where there is none: one that is "running" without it was interrupted.
+    """
 
     evaluation_id: int
     name: str
@@ -41,6 +46,7 @@ class StoredEvaluation:
     starred: bool = False
     note: str = ""
     tags: tuple[str, ...] = ()
+    pid: int | None = None
 
 
 class EvaluationLog:
@@ -56,6 +62,7 @@ class EvaluationLog:
         """
 
         def write(connection: sqlite3.Connection) -> int:
+            openings.takes_up(connection, self._store.opening_id, spec.name)
             found = connection.execute(
                 "SELECT id, digest, deleted_s FROM evaluations WHERE name = ?", (spec.name,)
             ).fetchone()
@@ -153,12 +160,16 @@ def evaluations(reader: LogReader) -> tuple[StoredEvaluation, ...]:
     tags: dict[int, list[str]] = {}
     for evaluation_id, tag in reader.rows("SELECT evaluation_id, tag FROM evaluation_tags ORDER BY tag"):
         tags.setdefault(evaluation_id, []).append(tag)
+    rows = reader.rows(_LISTED)
+    # Asking for processes costs a program's start on some systems.
+    computed = openings.who_computes(reader) if any(row[2] == "running" for row in rows) else {}
     return tuple(
         StoredEvaluation(
             row[0], row[1], row[2], row[3], row[4], row[5], row[6],
             EvaluationSpec.from_json(json.loads(row[7])), bool(row[8]), row[9], tuple(tags.get(row[0], ())),
+            computed.get(row[1]) if row[2] == "running" else None,
         )
-        for row in reader.rows(_LISTED)
+        for row in rows
     )  # fmt: skip
 
 

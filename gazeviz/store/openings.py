@@ -12,11 +12,16 @@ import sqlite3
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gazeviz.store.reader import LogReader
 
 UNFINISHED: Final = ("queued", "loading", "running")
 LOST_MESSAGE: Final = "The program that ran it ended before it was done."
 CLOSED_MESSAGE: Final = "The log was closed before it was done."
+_COMPUTES: Final = " computes "
+"""Stands in a program's line between it and the evaluation that it took up."""
 
 
 def begin(connection: sqlite3.Connection, program: str) -> int:
@@ -32,6 +37,28 @@ def end(connection: sqlite3.Connection, opening_id: int) -> None:
     """Write down that the log is closed; a run that is left unfinished is lost."""
     _lose(connection, opening_id, CLOSED_MESSAGE)
     connection.execute("UPDATE openings SET closed_s = ? WHERE id = ?", (time.time(), opening_id))
+
+
+def takes_up(connection: sqlite3.Connection, opening_id: int, evaluation: str) -> None:
+    """Write down which evaluation this process computes, with the program that has the log open."""
+    connection.execute(
+        "UPDATE openings SET program = CASE WHEN instr(program, ?1) = 0 THEN program"
+        " ELSE substr(program, 1, instr(program, ?1) - 1) END || ?1 || ?2 WHERE id = ?3",
+        (_COMPUTES, evaluation, opening_id),
+    )
+
+
+def who_computes(reader: LogReader) -> dict[str, int]:
+    """Evaluations that living processes of this machine took up last, each with a process's number."""
+    rows = reader.rows(
+        "SELECT program, pid, process_began, host FROM openings WHERE closed_s IS NULL AND instr(program, ?)",
+        (_COMPUTES,),
+    )
+    return {
+        program.partition(_COMPUTES)[2]: pid
+        for program, pid, began, host in rows
+        if host == socket.gethostname() and is_alive(pid, began)
+    }
 
 
 def mark_lost(connection: sqlite3.Connection) -> int:

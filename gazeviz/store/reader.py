@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunSummary, Side, StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, PictureSource, RunResult, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import short_path
 from gazeviz.domain.strip import Layout
@@ -161,7 +161,7 @@ class StoredRun:
         return self._reader.steps(self.id)
 
     @cached_property
-    def summary(self) -> RunSummary | None:
+    def summary(self) -> RunResult | None:
         """What became of it; None while it runs, and where it did not end by itself."""
         summary = self._reader.summary(self.id)
         if summary is None or self._with_paths:
@@ -327,7 +327,7 @@ class LogReader:
         with self._understood(f"run {run_id}"):
             return spec_of(text, self.region)
 
-    def summary(self, run_id: int) -> RunSummary | None:
+    def summary(self, run_id: int) -> RunResult | None:
         """What became of a run."""
         (text,) = self.one("SELECT summary FROM run_records WHERE run_id = ?", run_id)
         with self._understood(f"run {run_id}"):

@@ -194,7 +194,7 @@ class RunFilter:
 
 
 @dataclass(frozen=True)
-class RunLine:
+class RunRow:
     """A run as a list shows it: nothing of it has to be decoded.
 
     heads, target, mode, strength: in words, "" for a baseline.  tags: in alphabetical order.
@@ -242,7 +242,7 @@ LINE_SQL: Final = f"""SELECT runs.id, runs.session_id, sessions.name, side, stat
     verdict_ok, replayed_s, replay_same, starred,
     (SELECT group_concat(tag, char(31)) FROM (SELECT tag FROM run_tags WHERE run_id = runs.id ORDER BY tag)),
     notes.text FROM runs {" ".join(_JOINS.values())}"""
-"""The columns of RunLine, in its order."""
+"""The columns of RunRow, in its order."""
 
 
 def order_sql(sort: SortKey, descending: bool) -> str:
@@ -381,7 +381,7 @@ class RunList:
         ((text,),) = self._reader.rows(f"SELECT group_concat(pair, ' ') FROM ({pairs})", values)
         return np.fromstring(text or "", dtype=np.int64, sep=" ").reshape(-1, 2)
 
-    def lines(self, ids: Sequence[int] | NDArray[np.int64]) -> list[RunLine]:
+    def lines(self, ids: Sequence[int] | NDArray[np.int64]) -> list[RunRow]:
         """The rows of some runs, in the order asked for; a run that is gone by now is left out."""
         numbers = [int(run_id) for run_id in ids]
         rows = self._reader.rows(f"{LINE_SQL} WHERE runs.id IN ({', '.join('?' * len(numbers))})", numbers)
@@ -396,7 +396,7 @@ class RunList:
         limit: int = 100,
         sort: SortKey = "started",
         descending: bool = True,
-    ) -> list[RunLine]:
+    ) -> list[RunRow]:
         """Some rows of the list."""
         sql, values = self._listing(wanted, sort, descending)
         rows = self._reader.rows(f"{sql} LIMIT ? OFFSET ?", [*values, limit, offset])
@@ -443,8 +443,8 @@ class RunList:
         return f"SELECT runs.id {where} {order}", values
 
 
-def _line(row: tuple[Any, ...]) -> RunLine:
-    fields = dict(zip(RunLine.__dataclass_fields__, row, strict=True))
+def _line(row: tuple[Any, ...]) -> RunRow:
+    fields = dict(zip(RunRow.__dataclass_fields__, row, strict=True))
     for name in ("session", "message", "model", "picture", "prompt", "heads", "target", "mode", "strength",
                  "text", "verdict", "note"):  # fmt: skip
         fields[name] = text_of(fields[name] or "")
@@ -454,4 +454,4 @@ def _line(row: tuple[Any, ...]) -> RunLine:
     fields["n_heads"], fields["n_tok"] = fields["n_heads"] or 0, fields["n_tok"] or 0
     fields["starred"] = bool(fields["starred"])
     fields["tags"] = tuple(fields["tags"].split(TAG_SEPARATOR)) if fields["tags"] else ()
-    return RunLine(**fields)
+    return RunRow(**fields)

@@ -27,7 +27,7 @@ from gazeviz.domain.messages import (
     GenerateSpec,
     ModelInfo,
     PictureSource,
-    RunSummary,
+    RunResult,
     RunVerdict,
     Side,
     StepArrived,
@@ -119,6 +119,11 @@ class SessionStore:
         store._connection.execute("PRAGMA synchronous = OFF")  # nothing has to survive a power cut
         store._folder = folder
         return store
+
+    @property
+    def opening_id(self) -> int:
+        """The number under which the log knows that this process has it open."""
+        return self._opening_id
 
     # Sessions
 
@@ -327,7 +332,7 @@ class SessionStore:
         self,
         run_id: int,
         state: str,
-        summary: RunSummary | None,
+        summary: RunResult | None,
         message: str,
         verdict: RunVerdict | None = None,
     ) -> Future[None]:
@@ -626,7 +631,7 @@ def _remove_empty(path: Path) -> None:
                 path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def _summary_columns(summary: RunSummary) -> dict[str, Any]:
+def _summary_columns(summary: RunResult) -> dict[str, Any]:
     audit, steering = summary.audit, summary.request.steering
     return {
         "text": text_cell(summary.text),

@@ -61,43 +61,43 @@ def test_heads_and_cells_that_are_not_there_are_refused() -> None:
 
 
 def test_two_runs_of_each_side_are_kept() -> None:
-    shelf = AttentionCache()
+    cache = AttentionCache()
     sides: tuple[Side, ...] = ("baseline", "steered", "baseline", "glance", "baseline")
     for job, side in enumerate(sides, start=1):
-        shelf.open(job, kept(recorded(1), side))
+        cache.open(job, kept(recorded(1), side))
     for job in (2, 3, 4, 5):
-        assert shelf.run(job).n_tok == 1
+        assert cache.run(job).n_tok == 1
     with pytest.raises(UserError, match="no longer in memory"):
-        shelf.run(1)
+        cache.run(1)
 
 
 def test_over_the_budget_the_earliest_tokens_of_the_oldest_run_go() -> None:
     row_bytes = 3 * 10 * 2
-    shelf = AttentionCache(budget_bytes=6 * row_bytes)
-    shelf.open(1, kept(recorded(4)))
-    shelf.open(2, kept(recorded(4), "steered"))
-    shelf.fit()
-    assert (shelf.run(1).n_tok, shelf.run(2).n_tok) == (2, 4)
-    shelf.run(1).map_P((3,), None)
+    cache = AttentionCache(budget_bytes=6 * row_bytes)
+    cache.open(1, kept(recorded(4)))
+    cache.open(2, kept(recorded(4), "steered"))
+    cache.fit()
+    assert (cache.run(1).n_tok, cache.run(2).n_tok) == (2, 4)
+    cache.run(1).map_P((3,), None)
     with pytest.raises(UserError, match="token 1"):
-        shelf.run(1).map_P((1,), None)
+        cache.run(1).map_P((1,), None)
 
 
 def test_the_last_token_stays_however_small_the_budget() -> None:
-    shelf = AttentionCache(budget_bytes=1)
-    shelf.open(1, kept(recorded(4)))
-    shelf.fit()
-    assert shelf.run(1).n_tok == 1
-    shelf.run(1).map_P((3,), None)
+    cache = AttentionCache(budget_bytes=1)
+    cache.open(1, kept(recorded(4)))
+    cache.fit()
+    assert cache.run(1).n_tok == 1
+    cache.run(1).map_P((3,), None)
 
 
 def test_runs_can_be_forgotten() -> None:
-    shelf = AttentionCache()
-    shelf.open(1, kept(recorded(1)))
-    shelf.open(2, kept(recorded(1)))
-    shelf.forget(1)
+    cache = AttentionCache()
+    cache.open(1, kept(recorded(1)))
+    cache.open(2, kept(recorded(1)))
+    cache.forget(1)
     with pytest.raises(UserError, match="no longer in memory"):
-        shelf.run(1)
-    shelf.clear()
+        cache.run(1)
+    cache.clear()
     with pytest.raises(UserError, match="no longer in memory"):
-        shelf.run(2)
+        cache.run(2)

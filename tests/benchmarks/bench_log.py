@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from gazeviz.domain.heads import HeadOrigin, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunResult
 from gazeviz.domain.run import Account, Audit, RunRequest
 from gazeviz.domain.steering import Steering
 from gazeviz.domain.strip import Layout, panel_regions
@@ -79,7 +79,7 @@ def sentence(rng: random.Random) -> str:
     return f"{rng.choice(COLOURS)} {rng.choice(ANIMALS)} {rng.choice(DEEDS)} {rng.choice(PLACES)}."
 
 
-def one_run(rng: random.Random) -> tuple[GenerateSpec, RunSummary]:
+def one_run(rng: random.Random) -> tuple[GenerateSpec, RunResult]:
     """A run as a person or a sweep makes them; a fifth are baselines."""
     target, heads = rng.choice(PANELS), rng.choice(HEADS)
     strength = rng.choice((2.0, 4.0, 8.0, 8.0, 16.0, "hard"))
@@ -98,7 +98,7 @@ def one_run(rng: random.Random) -> tuple[GenerateSpec, RunSummary]:
     )  # fmt: skip
     audit = Audit.of(3, 22, 12, ledger) if steering else None
     junk = "looping" if text.startswith("at at") else None
-    return spec, RunSummary(text, "stop", junk, audit, (), 0.4, N_TOK, "f00d" * 16, request)  # type: ignore[arg-type]
+    return spec, RunResult(text, "stop", junk, audit, (), 0.4, N_TOK, "f00d" * 16, request)  # type: ignore[arg-type]
 
 
 def fill(path: Path, n_runs: int) -> float:

@@ -209,6 +209,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=FULL_ANSWERS)
     parser.add_argument("--steps", type=int, default=FULL_STEPS)
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="NAME", help="disk, regions, files, undo, answers"
+    )
     options = parser.parse_args()
     application = QApplication.instance() or QApplication(["bench", "-platform", "offscreen"])
     full = (options.answers, options.steps) == (FULL_ANSWERS, FULL_STEPS)
@@ -221,6 +224,8 @@ def main() -> int:
             "answers": ("A thousand answers", lambda: answers(options.answers)),
         }
         for name, (title, measure) in measures.items():
+            if options.only and name not in options.only:
+                continue
             found = measure()
             print(found, flush=True)
             if full:

@@ -225,6 +225,14 @@ REFUSED: dict[str, tuple[Sequence[str | Path], str]] = {
     "no strips": (("discover", "--strips", "builtin:0"), "number of strips"),
     "no folder of strips": (("discover", "--strips", "nowhere"), "nowhere"),
     "unknown ranking": (("discover", "--strips", "builtin:1", "--by", "beauty"), "beauty"),
+    "ranking without matrices": (
+        ("discover", "--strips", "builtin:1", "--by", "causal", "--matrix", "m.svg"), "no matrices"
+    ),
+    "no kind of figure": (("discover", "--strips", "builtin:1", "--figure", "g.gif"), "g.gif"),
+    "no heads to list": (("discover", "--strips", "builtin:1", "--top", "0"), "cannot be listed"),
+    "more heads to list than there are": (
+        ("discover", "--strips", "builtin:500", "--top", "9999"), "cannot be listed"
+    ),
     "folder of the output is missing": (("discover", "--out", "nowhere/r.json"), "nowhere"),
     "token in words": (("map", "builtin:0", "--heads", "L4H1", "--token", "x", "--out", "m.png"), "x"),
     "token beyond": (("map", "builtin:0", "--heads", "L4H1", "--token", "999", "--out", "m.png"), "no such"),

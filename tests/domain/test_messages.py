@@ -14,7 +14,9 @@ from gazeviz.domain.experiments.head_messages import (
     CollectExamples,
     ExamplesCollected,
     HeadsMeasured,
+    MeansMeasured,
     MeasureHeads,
+    MeasureMeans,
 )
 from gazeviz.domain.experiments.head_metrics import METRICS, HeadEffect, HeadMetrics
 from gazeviz.domain.grid import TokenGrid
@@ -53,7 +55,7 @@ from gazeviz.domain.messages import (
     Refused,
     Retarget,
     RunFinished,
-    RunSummary,
+    RunResult,
     Shutdown,
     StepArrived,
     StripsSource,
@@ -73,7 +75,7 @@ SPEC = GenerateSpec(
     "ab", "?", STEERING, Sampling(0.7, 0.9, 3), 12, HEADS, HeadSet.of("L0H0"), (LEFT, RIGHT), "share", 0.25
 )
 RANKING = HeadRanking("mass", np.arange(12.0).reshape(3, 4), 5)
-RUN = RunSummary(
+RUN = RunResult(
     "a cat", "stop", None, Audit.of(2, 9, 4, Account.of([0.2] * 5, [0.1, 0.1, 0.1, 0.6, 0.1])),
     ((2, "Right"),), 1.5, 3, "f" * 64,
     RunRequest("m", "f", "float32", "cpu", "a", "What?", "ab", (20, 8), (32, 16), STEERING),
@@ -107,6 +109,7 @@ REQUESTS: tuple[messages.Request, ...] = (
     Discover(4, StripsSource("builtin", 5, 1), ("mass", "causal")),
     CollectExamples(5, Head(1, 2), "builtin:2@7", "What?"),
     MeasureHeads(5, "builtin:2@7", "What?", (HeadSet.of("L0H1"),)),
+    MeasureMeans(5, HEADS, "builtin:2@7", "What?"),
     AskMap(5, 3, (0, 1), HEADS),
     AskMass(6, 3, (0,), np.arange(3)),
     AskGallery(7, 3, (0,), (Head(1, 2),)),
@@ -129,6 +132,7 @@ EVENTS: tuple[messages.Event, ...] = (
     RankingsFinished(4, {"mass": RANKING}),
     HeadsMeasured(5, METRICS_OF_HEADS),
     ExamplesCollected(5, EXAMPLES),
+    MeansMeasured(5, MEANS),
     MapReady(5, ROW_P),
     MassReady(6, np.zeros((3, 4), np.float32)),
     GalleryReady(7, ROW_P[None]),
@@ -201,7 +205,8 @@ def test_every_message_has_a_job(message: messages.Request | messages.Event) -> 
 
 
 def test_ending_events_answer_the_requests_that_open_a_job() -> None:
-    assert set(messages.ENDING) < set(get_args(messages.Event))
+    on_the_way = {Ready, JobProgress, ModelForgotten, StepArrived, RankingPartial, Refused}
+    assert set(messages.ENDING) == set(get_args(messages.Event)) - on_the_way
     assert set(messages.WITHOUT_ANSWER) < set(get_args(messages.Request))
     assert not issubclass(Refused, messages.ENDING)
 
@@ -244,5 +249,5 @@ def test_a_summary_says_what_the_run_says() -> None:
         RUN.request, "a cat", (Step(0, 5, "a cat", -0.5),), "stop", RUN.audit, HEADS, None,
         TokenGrid.plain((2, 5), (20, 8), (32, 16)), ((2, "Right"),),
     )  # fmt: skip
-    summary = RunSummary.of(run, 1.5)
+    summary = RunResult.of(run, 1.5)
     assert summary == dataclasses.replace(RUN, n_tok=1, fingerprint="f")

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gazeviz.domain.model_files import (
+    LOADING_BYTES,
     PROVEN,
     REFUSED,
     ModelSizes,
+    Needs,
     family_name,
     needed_bytes,
     stored_weights,
@@ -105,7 +107,15 @@ def test_sizes_are_found_at_the_top_and_missing_ones_are_made_of_others() -> Non
 
 def test_without_sizes_the_weights_alone_are_counted() -> None:
     sizes = ModelSizes.of_settings(TEXT)
-    assert needed_bytes(1000, None, 2) == 1100
+    assert needed_bytes(1000, None, 2) == 1000 + LOADING_BYTES
     assert (
         needed_bytes(1000, sizes, 2, 64) < needed_bytes(1000, sizes, 2, 1280) < needed_bytes(1000, sizes, 4)
     )
+
+
+def test_a_run_grows_with_text_picture_and_steered_heads() -> None:
+    sizes = ModelSizes.of_settings(TEXT)
+    short, usual, large = (Needs.of(1000, sizes, 4, *tok) for tok in ((64, 20), (64, 512), (1280, 512)))
+    assert short.load_bytes == usual.load_bytes == large.load_bytes
+    assert short.run_bytes < usual.run_bytes < large.run_bytes <= large.widest_run_bytes <= large.most_bytes
+    assert short.discovery_bytes < usual.discovery_bytes < large.discovery_bytes

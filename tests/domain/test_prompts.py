@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gazeviz.domain.prompts import NARRATION, PRESETS, panel_questions
+from gazeviz.domain.prompts import NARRATION, PRESETS, asked_about, nth, panel_questions
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import SCOPES
 from gazeviz.domain.strip import Layout, panel_regions
@@ -60,10 +60,23 @@ def test_a_question_that_cannot_tell_the_panels_apart_is_refused(question: str):
         panel_questions(ROW, question)
 
 
+def test_panels_are_named_in_figures_too():
+    questions = panel_questions(ROW, ordinals="nth")
+    assert "the 4th panel from the left" in questions[3] and "six-panel" in questions[0]
+    assert [nth(number) for number in (1, 2, 3, 11, 22)] == ["1st", "2nd", "3rd", "11th", "22nd"]
+
+
+def test_a_wording_is_put_about_a_panel_where_it_names_one():
+    assert asked_about("words", ROW, 3) == panel_questions(ROW)[3]
+    assert asked_about("nth", ROW, 3) == panel_questions(ROW, ordinals="nth")[3]
+    assert asked_about("The {nth} panel?", ROW, 1) == "The 2nd panel?"
+    assert asked_about("What is {here}?", ROW, 1) == "What is {here}?"
+
+
 def test_every_preset_can_be_found_and_told_apart():
     assert [preset.key for preset in PRESETS.values()] == list(PRESETS)
     presets = PRESETS.values()
-    for texts in ([preset.name for preset in presets], [preset.wording for preset in presets]):
+    for texts in ([preset.name for preset in presets], [preset.wording or preset.key for preset in presets]):
         assert len(set(texts)) == len(PRESETS)
     assert all(preset.scope in SCOPES and preset.new_tok > 1 for preset in PRESETS.values())
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunResult
 from gazeviz.domain.region import Region
 from gazeviz.domain.reproduction import ReplayRequest, cli_line, is_builtin, python_snippet
 from gazeviz.domain.run import Finish, RunRequest, Sampling
@@ -37,7 +37,7 @@ def ended(asked: MadeRun, steering: Steering | None, finish: Finish = "stop", li
         "/other/m", "f0", "bfloat16", "cuda", "sdpa", asked.spec.prompt, "ab", (60, 20), (60, 20), steering,
         max_new_tokens=5, max_image_tokens=limit,
     )  # fmt: skip
-    return replace(asked, summary=RunSummary("t", finish, None, None, (), 1.0, 2, "f0", request))
+    return replace(asked, summary=RunResult("t", finish, None, None, (), 1.0, 2, "f0", request))
 
 
 def options(line: str) -> dict[str, str]:
@@ -122,6 +122,15 @@ def test_a_seeded_draw_says_its_seed() -> None:
     assert (said["--temperature"], said["--top-p"], said["--seed"]) == ("0.7", "0.9", "11")
     assert "gazeviz.Sampling(0.7, 0.9, 11)" in python_snippet(drawn, "strip.png")
     assert "Sampling" not in python_snippet(row(), "strip.png")
+
+
+def test_repetition_held_back_is_said_greedily_too() -> None:
+    held = row(sampling=Sampling(repetition_penalty=1.2, no_repeat_ngram_tok=3))
+    said = options(cli_line(held, "strip.png"))
+    assert (said["--repetition-penalty"], said["--no-repeat-ngram"]) == ("1.2", "3")
+    assert "--temperature" not in said
+    code = python_snippet(held, "strip.png")
+    assert "gazeviz.Sampling(0.0, 1.0, 0, repetition_penalty=1.2, no_repeat_ngram_tok=3)" in code
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "a\tb\x1b[31m", "''", "=1+1", "x" * 3000])

@@ -54,11 +54,23 @@ class TestSampling:
 
     @pytest.mark.parametrize(
         "values", [{"temperature": -1}, {"temperature": float("nan")}, {"temperature": float("inf")},
-                   {"top_p": 0}, {"top_p": 1.1}, {"top_p": float("nan")}],
+                   {"top_p": 0}, {"top_p": 1.1}, {"top_p": float("nan")},
+                   {"repetition_penalty": 0}, {"repetition_penalty": float("nan")},
+                   {"no_repeat_ngram_tok": -1}],
     )  # fmt: skip
     def test_out_of_range_is_refused(self, values):
         with pytest.raises(UserError, match="cannot be"):
             Sampling(**values)
+
+    def test_plans_from_before_keep_their_words(self):
+        assert Sampling().to_json() == {"temperature": 0.0, "top_p": 1.0, "seed": 0}
+        held = Sampling(repetition_penalty=1.2, no_repeat_ngram_tok=3)
+        assert Sampling(**held.to_json()) == held
+
+    def test_what_changes_nothing_is_equal_in_effect(self):
+        assert Sampling(seed=3).effective == Sampling(top_p=0.5).effective == Sampling()
+        assert Sampling(repetition_penalty=1.2).effective != Sampling()
+        assert Sampling(0.5, seed=3).effective != Sampling(0.5).effective
 
 
 class TestMassByRegion:

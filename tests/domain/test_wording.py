@@ -146,7 +146,11 @@ def test_what_a_run_was_asked_for_is_said_in_a_line() -> None:
     assert format_steering(STEERING) == "L3H1 → here · boost/suppress · 8 · all rows"
     many = replace(STEERING, heads=HeadSet((Head(0, 1), Head(0, 2)), HeadOrigin("top", "mass", 2)))
     assert format_steering(many).startswith("2 heads (top 2 of mass) → here · ")
+    out = replace(STEERING, mode="knock_out")
+    assert format_steering(out) == "L3H1 · knock out · output zero · all rows"
     assert format_rule("centre", 0.5) == "by centre" and format_rule("share", 0.5) == "by .5 of a cell's area"
     assert format_sampling(Sampling()) == "greedy"
     assert format_sampling(Sampling(0.8, 0.9, 3)) == "temperature .8, top-p .9, seed 3"
+    held = Sampling(repetition_penalty=1.2, no_repeat_ngram_tok=3)
+    assert format_sampling(held) == "greedy, repetition penalty 1.2, no 3 tokens in a row twice"
     assert format_ranking_name("image_heads") == "image heads" and format_heads(HeadSet(())) == "all heads"

@@ -17,8 +17,8 @@ from gazeviz.domain.run import RunRequest, Sampling
 from gazeviz.domain.steering import Steering
 from gazeviz.engine.engine import NO_HEADS, Engine, load
 from gazeviz.engine.generation.read_along import run_map
-from gazeviz.engine.models.description import picture_sha256
 from gazeviz.errors import Cancelled, UserError
+from gazeviz.imaging import picture_sha256
 from gazeviz.testbed.world.world import DrawnStrip
 from tests.engine.fixtures.random_comic import random_comic_model, strips
 

@@ -54,7 +54,7 @@ def test_two_workers_come_to_the_same_rows(gazeviz: Run, tmp_path: Path) -> None
     together = answered(gazeviz, *asked, "--log", tmp_path / "two.db", "--workers", "2")
     assert together == alone
     code, _, err = gazeviz(*asked, "--no-log", "--workers", "2", "--json")
-    assert code == 2 and "meet in the log" in json.loads(err.splitlines()[-1])["error"]
+    assert code == 2 and "share the work through the log" in json.loads(err.splitlines()[-1])["error"]
 
 
 def test_a_sweep_has_a_curve_and_recommends(gazeviz: Run, tmp_path: Path) -> None:
@@ -77,6 +77,35 @@ def test_wordings_are_each_held_against_their_own_unsteered_answers(gazeviz: Run
     assert kinds.count("unsteered") == 3 and kinds.count("gaze") == 2
 
 
+def test_the_best_of_a_sweep_is_kept_for_the_window(gazeviz: Run, tmp_path: Path) -> None:
+    from gazeviz.store import SessionStore
+
+    log, asked = tmp_path / "log.db", ("sweep", "top=2,4", *SMALL, "--controls", "none", "--name", "k")
+    swept = answered(gazeviz, *asked, "--save-preset", "--log", log)
+    store = SessionStore(log)
+    try:
+        kept = store.reader.head_sets(swept["model_fingerprint"])
+    finally:
+        store.close()
+    assert list(kept) == ["best of sweep k"]
+    gaze = [one for one in swept["conditions"] if one["kind"] == "gaze"]
+    best = max(gaze, key=lambda one: (one["interval"][0], -one["heads"]))
+    assert len(kept["best of sweep k"]) == best["heads"]
+    code, _, err = gazeviz(*asked, "--save-preset", "--no-log", "--json")
+    assert code == 2 and "kept in the log" in json.loads(err.splitlines()[-1])["error"]
+
+
+def test_panels_named_in_words_and_in_figures_are_wordings(gazeviz: Run, tmp_path: Path) -> None:
+    found = answered(
+        gazeviz, "sweep", "wording=words|nth", *SMALL, "--controls", "none", "--log", tmp_path / "w.db"
+    )  # fmt: skip
+    names = {one["name"] for one in found["conditions"]}
+    assert {"gaze wording=words", "gaze wording=nth", "unsteered wording=nth"} <= names
+    by_name = {one["name"]: one["accuracy"] for one in found["conditions"]}
+    # The question names the panel itself, so the texts describe it without steering.
+    assert by_name["unsteered wording=words"] > by_name["unsteered"]
+
+
 def test_the_paper_is_listed_and_what_needs_no_answers_is_shown(gazeviz: Run, tmp_path: Path) -> None:
     log = ("--log", tmp_path / "log.db")
     listed = answered(gazeviz, "reproduce", "--list", *log)
@@ -94,7 +123,7 @@ def test_the_paper_is_listed_and_what_needs_no_answers_is_shown(gazeviz: Run, tm
         (("--controls", "some"), "no control"),
         (("--judge", "oracle"), "no judge"),
         (("--pictures", "builtin:x"), "no picture set"),
-        (("--shard", "9/8"), "no part"),
+        (("--shard", "9/8"), "not a shard"),
     ],
 )
 def test_what_cannot_be_done_is_said(gazeviz: Run, wrong: tuple[str, ...], said: str) -> None:

@@ -32,7 +32,16 @@ from gazeviz.domain.messages import (
 )
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, Finish, Run, RunRequest, Step
-from gazeviz.domain.steering import DECODED, FIRST, OTHER_IMAGE, PROMPT_TEXT, TARGET, Schedule, Steering
+from gazeviz.domain.steering import (
+    DECODED,
+    FIRST,
+    OTHER_IMAGE,
+    PROMPT_TEXT,
+    TARGET,
+    HeadMeans,
+    Schedule,
+    Steering,
+)
 from gazeviz.errors import Cancelled, UserError
 
 SHAPE_LH: Final = (8, 8)
@@ -57,7 +66,15 @@ END_ID: Final = 2
 SPECIAL_TOKENS: Final = {END_ID: "<|end|>"}
 """As a tokenizer names them."""
 
-RANKINGS: Final = ("mass", "selectivity", "tracking", "causal", "image_heads", "localization")
+RANKINGS: Final = (
+    "mass",
+    "selectivity",
+    "tracking",
+    "causal",
+    "image_heads",
+    "localization",
+    "localization_by_question",
+)
 
 _N_SAID: Final = len(SAYINGS[0])
 _SINK, _TEXT = 0.25, 0.15  # of every row's attention: first token, prompt text; the rest is the image's
@@ -233,6 +250,24 @@ class ScriptedModel:
         )  # fmt: skip
         masses = np.array([look.mass for look in looks], dtype=np.float32)
         return HeadExamples(head, pictures, prompt, 4, masses, shown)
+
+    def measure_means(
+        self,
+        heads: HeadSet,
+        pictures: str,
+        prompt: str,
+        *,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> HeadMeans:
+        """Four pictures; each head puts out its own number, four times."""
+        for done in range(1, 5):
+            if cancelled():
+                raise Cancelled("The measurement of mean outputs was cancelled.")
+            self._script.wait(self._script.strip_s)
+            progress(done, 4)
+        rows = np.repeat([[8 * head.layer + head.index] for head in heads], 4, axis=1)
+        return HeadMeans(HeadSet(heads.heads), 4, rows.astype("<f4").tobytes(), pictures)
 
     def release_memory(self) -> None:
         """There is none to release."""

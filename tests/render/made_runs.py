@@ -8,7 +8,7 @@ import numpy as np
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import HeadOrigin, HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunSummary, Side, StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, RunResult, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest
 from gazeviz.domain.steering import Steering
@@ -37,7 +37,7 @@ class MadeRun:
     id: int
     spec: GenerateSpec
     steps: tuple[StepArrived, ...]
-    summary: RunSummary | None = None
+    summary: RunResult | None = None
     state: str = "done"
     message: str = ""
     session_id: int = 1
@@ -100,7 +100,7 @@ def made_run(
     )  # fmt: skip
     ledger = Account.of([0.1, 0.2, 0.4, 0.2, 0.1], [0.05, 0.1, 0.05, 0.7, 0.1])
     audit = Audit.of(2, 30, 16, ledger) if steering else None
-    summary = RunSummary("".join(texts), "stop", None, audit, (), 0.5, len(texts), "f0f0", request)
+    summary = RunResult("".join(texts), "stop", None, audit, (), 0.5, len(texts), "f0f0", request)
     return MadeRun(number, spec, steps, summary)
 
 

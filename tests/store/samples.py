@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from gazeviz.domain.grid import TokenGrid
 from gazeviz.domain.heads import ORIGIN_KINDS, Head, HeadOrigin, HeadRanking, HeadSet
-from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunSummary, StepArrived
+from gazeviz.domain.messages import GenerateSpec, ModelInfo, Recommended, RunResult, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Account, Audit, RunRequest, Sampling
 from gazeviz.domain.steering import MODES, SCOPES, Schedule, Steering
@@ -105,7 +106,8 @@ class Samples:
 
     def sampling(self) -> Sampling:
         """A way to choose tokens."""
-        return Sampling(float(self.rng.random()), 1 - float(self.rng.random()), int(self.rng.integers(2**31)))
+        way = Sampling(float(self.rng.random()), 1 - float(self.rng.random()), int(self.rng.integers(2**31)))
+        return replace(way, repetition_penalty=1.2, no_repeat_ngram_tok=3) if way.seed % 2 else way
 
     def spec(self) -> GenerateSpec:
         """What is asked of a run."""
@@ -154,9 +156,9 @@ class Samples:
         ledger = Account.of(before, after)
         return Audit(n_heads, n_rows, n_tok, float(before[3]), float(after[3]), ledger)
 
-    def summary(self) -> RunSummary:
+    def summary(self) -> RunResult:
         """What became of a run."""
-        return RunSummary(
+        return RunResult(
             text=self.text(),
             finish=self.one(("stop", "length", "cancelled")),
             junk=self.one((None, "looping", "empty")),

@@ -9,7 +9,7 @@ import pytest
 
 from gazeviz.domain.answer_text import Junk
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.messages import GenerateSpec, RunSummary
+from gazeviz.domain.messages import GenerateSpec, RunResult
 from gazeviz.domain.region import Region
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.errors import UserError
@@ -24,7 +24,7 @@ CAT = Region("The cat", ~np.eye(8, dtype=bool), "#0072B2")
 HEADS = HeadSet.of("L0H0")
 
 
-def summary(text: str, junk: Junk | None = None, seconds: float = 1.0) -> RunSummary:
+def summary(text: str, junk: Junk | None = None, seconds: float = 1.0) -> RunResult:
     base = Samples(2).summary()
     request = replace(base.request, steering=None)
     return replace(base, text=text, junk=junk, seconds=seconds, n_tok=len(text.split()), request=request)

@@ -13,7 +13,7 @@ import pytest
 
 from gazeviz.app.report.sources import logged_grid
 from gazeviz.domain.grid import TokenGrid, even_boxes
-from gazeviz.domain.messages import GenerateSpec, RunSummary
+from gazeviz.domain.messages import GenerateSpec, RunResult
 from gazeviz.store import SessionStore
 from gazeviz.store.faults import LogFault
 from gazeviz.store.reader import LogReader
@@ -39,7 +39,7 @@ def spec(picture: str = PICTURE) -> GenerateSpec:
     return GenerateSpec(picture_sha256=picture, prompt="What is there?")
 
 
-def summary(grid: TokenGrid | None) -> RunSummary:
+def summary(grid: TokenGrid | None) -> RunResult:
     return replace(Samples(3).summary(), grid=grid)
 
 

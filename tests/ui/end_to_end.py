@@ -47,6 +47,8 @@ def main(folder: Path) -> None:
         what = session.first_start() | session.steer_to_a_painted_rectangle() | session.move_the_target()
         session.show_looks(application)
         what |= session.look_at_the_log(application)
+        what |= session.read_one_head(application)
+        what |= session.knock_heads_out()
     finally:
         window.close()
     folder.mkdir(parents=True, exist_ok=True)
@@ -174,6 +176,79 @@ class Session:
             "reopened": [texts[first], reopened.text],
             "reopened_prompt": [asked[first], model.prompt],
         }
+
+    def read_one_head(self, application: QApplication) -> dict[str, object]:
+        """The best head's page by a double click: examples over four strips, a dot, and back."""
+        hand, model = self._hand, self._model
+        hand.until(lambda: model.worker_state == "ready", "the worker is free")
+        assert model.ranking is not None
+        head, chosen = model.ranking.order()[0], model.chosen
+        grid = self._window.explore.head_panel.grid
+        hand.double_click(grid, grid.view.box(head).center())
+        hand.until(lambda: _child(self._window, "headPage").isVisible(), "the page is shown")
+        hand.click("headPagePictures")
+        hand.key("ctrl+a")
+        hand.type("builtin:4@7")
+        hand.click("headPageCollect")
+        studies = self._controller.studies
+        hand.until(lambda: studies.examples(head, "builtin:4@7"), "the examples are collected")
+        hand.click("headPageMeasure")
+        hand.until(lambda: studies.metrics("builtin:4@7"), "the heads are measured")
+        for choice in ("light", "dark"):
+            theme.apply(application, choice)
+            hand.rest(0.5)
+            hand.picture(self._folder / f"head-page-{choice}.png")
+        examples = studies.examples(head, "builtin:4@7")
+        assert examples is not None
+        hand.click("headPageNext")
+        walked = model.studied_head
+        hand.click("headPageBack")
+        hand.until(self._window.explore.isVisible, "the picture is shown again")
+        return {
+            "head_tokens": int(examples.masses_T.size),
+            "head_examples": {group: len(examples.of(group)) for group in ("top", "middle", "low")},
+            "head_walked": [str(model.ranking.order()[1]), str(walked)],
+            "choice_kept": chosen.heads == model.chosen.heads,
+        }
+
+    def knock_heads_out(self) -> dict[str, object]:
+        """Without a target, the chosen heads' outputs are replaced by zero, then by their means."""
+        hand, model = self._hand, self._model
+        hand.click(self._canvas, QPointF(6, 6))
+        hand.key("0")
+        hand.click("steerFold")
+        self._choose_entry("steerMode", "knock out")
+        texts = [self._steered_now().text]
+        hand.click("knockOutPictures")
+        hand.key("ctrl+a")
+        hand.type("builtin:4@7")
+        hand.click("knockOutMeasure")
+        hand.until(lambda: model.steering.means is not None, "the means are measured")
+        hand.until(lambda: model.worker_state == "ready", "the worker is free")
+        record = self._steered_now()
+        hand.picture(self._folder / "knocked-out.png")
+        steering = record.spec.steering
+        assert steering is not None
+        return {
+            "knocked_out": [*texts, record.text],
+            "knock_out_mode": steering.mode,
+            "knock_out_target": model.target_region_id,
+            "knock_out_means": steering.means.measured_on if steering.means is not None else None,
+        }
+
+    def _steered_now(self) -> RunRecord:
+        before = set(self._model.runs)
+        self._hand.click(self._canvas, QPointF(6, 6))
+        self._hand.key("ctrl+Return")
+        self._hand.until(lambda: set(self._model.runs) - before, "a run is asked for")
+        return self._ended("steered")
+
+    def _choose_entry(self, button: str, text: str) -> None:
+        self._hand.click(button)
+        menu = QApplication.activePopupWidget()
+        assert menu is not None, f"the menu {button} is open"
+        action = next(action for action in menu.actions() if action.text() == text)
+        self._hand.click(menu, QPointF(menu.actionGeometry(action).center()))  # type: ignore[attr-defined]
 
     def _reopen(self, table: QTableView, run_id: int) -> None:
         """Double-click the oldest run, which stands last."""

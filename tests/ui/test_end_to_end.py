@@ -87,3 +87,16 @@ def test_the_screen_was_seen_in_both_themes_and_sizes(what: dict[str, Any], fold
         edge = shot.convert("L").crop((width_px // 2, 4, width_px // 2 + 1, 5)).tobytes()[0]
     assert len(colours) > 200
     assert (edge > 200) == name.startswith("light")
+
+
+def test_the_page_of_a_head_shows_what_was_collected_and_leaves_the_choice(what: dict[str, Any]) -> None:
+    assert what["head_examples"]["top"] and what["head_examples"]["low"] == 6
+    assert what["head_tokens"] >= 30
+    expected, walked = what["head_walked"]
+    assert walked == expected and what["choice_kept"]
+
+
+def test_heads_are_knocked_out_without_a_target(what: dict[str, Any]) -> None:
+    assert what["knock_out_mode"] == "knock_out" and what["knock_out_target"] is None
+    assert what["knock_out_means"] == "builtin:4@7"
+    assert all(text.strip() and text != what["baseline"] for text in what["knocked_out"])

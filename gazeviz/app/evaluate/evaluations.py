@@ -10,16 +10,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from gazeviz.app.history.log_browser import LogBrowser
+from gazeviz.domain.experiments.conditions import Condition
 from gazeviz.domain.experiments.paper import EXPERIMENTS, PaperExperiment
+from gazeviz.domain.experiments.picture_set import SetSource
 from gazeviz.domain.experiments.plan import EvaluationItem, Judgement
 from gazeviz.domain.experiments.results import EvaluationResult
+from gazeviz.domain.experiments.treatment import PROTOCOLS, Treatment
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 from gazeviz.store.evaluations import EvaluationLog, StoredEvaluation, evaluation_result, evaluations
@@ -27,14 +30,17 @@ from gazeviz.store.reader import LogReader
 
 LOOK_EVERY_MS: Final = 1000
 _STOP_MS: Final = 5000
-_STALE_S: Final = 15.0
-"""An evaluation that says it runs and gets no answer for so long was interrupted."""
 PERSON: Final = "person"
 
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """What is asked of `gazeviz evaluate`, in its own words; name: of the evaluation in the log."""
+    """What is asked of `gazeviz evaluate`, in its own words.
+
+    name: of the evaluation in the log.  "" is what the protocol, or the command, has by itself.
+    categories, sizes, smallest_side, most_regions, number: of a COCO set (number: of comics, too).
+    stored: whether the log has its plan already, which is then gone on with as it stands.
+    """
 
     name: str
     protocol: str = "vqa"
@@ -45,17 +51,40 @@ class ExperimentPlan:
     judge: str = "exact"
     strength: str = "8"
     prompt: str = ""
+    mode: str = "boost_suppress"
+    scope: str = ""
+    tokens: str = ""
+    seed: str = "0"
+    like: str = ""
+    categories: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    smallest_side: str = ""
+    most_regions: str = ""
+    number: str = ""
+    captions: str = ""
+    stored: bool = False
 
     def arguments(self, model_path: str, log: str) -> list[str]:
         """The command line behind `python -m gazeviz`."""
-        words = [
-            "evaluate", self.protocol, "--pictures", self.pictures, "--heads", self.heads,
-            "--controls", self.controls or "none", "--judge", self.judge, "--strength", self.strength,
-            "--name", self.name, "--model", model_path, "--log", log, "--json",
-        ]  # fmt: skip
-        for axis in self.sweep:
-            words += ["--sweep", axis]
-        return [*words, "--prompt", self.prompt] if self.prompt else words
+        places = [f"--model={model_path}", f"--log={log}", "--json"]
+        if self.stored:
+            words = ["resume", *places]
+            if "://" in self.judge:
+                words.append(f"--judge={self.judge}")
+            if self.captions:
+                words.append(f"--captions={self.captions}")
+            return [*words, "--", self.name]
+        told = {
+            "pictures": self.pictures, "heads": self.heads, "controls": self.controls or "none",
+            "judge": self.judge, "strength": self.strength, "name": self.name, "mode": self.mode,
+            "prompt": self.prompt, "scope": self.scope, "new-tokens": self.tokens, "seed": self.seed,
+            "like": self.like, "smallest-side": self.smallest_side, "most-regions": self.most_regions,
+            "number": self.number, "captions": self.captions,
+        }  # fmt: skip
+        words = [f"--{key}={value}" for key, value in told.items() if value]
+        for option, values in (("sweep", self.sweep), ("category", self.categories), ("size", self.sizes)):
+            words += [f"--{option}={value}" for value in values]
+        return ["evaluate", self.protocol, *words, *places]
 
 
 @dataclass(frozen=True)
@@ -63,6 +92,7 @@ class ExperimentRow:
     """One line of the list. paper: None for one's own.  stored: None where it was never run.
 
     state: "not run", "running", "paused", "done" or "failed".
+    ours: what the chosen heads came to, in per cent or as rho; "" where that is not known.
     """
 
     name: str
@@ -71,6 +101,7 @@ class ExperimentRow:
     stored: StoredEvaluation | None
     state: str
     seconds_left: float | None = None
+    ours: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +129,7 @@ class Evaluations(QObject):
         self._archive = archive
         self._stored: dict[str, StoredEvaluation] = {}
         self._pace: dict[str, _Pace] = {}
+        self._ours: dict[str, tuple[str, str]] = {}
         self._watched = ""
         self._shown: tuple[str, int, str] = ("", -1, "")
         self._process: QProcess | None = None
@@ -119,13 +151,13 @@ class Evaluations(QObject):
         pace = self._pace.get(name)
         if name == self._running:
             state = "running"
-        elif state == "running" and (pace is None or time.monotonic() - pace.moved_s > _STALE_S):
+        elif state == "running" and stored is not None and stored.pid is None:
             state = "paused"  # whoever ran it was ended, and could not say so
         left = None
         if state == "running" and pace is not None and stored is not None and pace.done > pace.first_done:
             speed = (pace.done - pace.first_done) / max(pace.moved_s - pace.first_s, 1e-3)
             left = (stored.n_items - stored.n_done) / speed
-        return ExperimentRow(name, title, paper, stored, state, left)
+        return ExperimentRow(name, title, paper, stored, state, left, self._ours.get(name, ("", ""))[1])
 
     def watch(self, name: str) -> None:
         """Read the results of this one from now on."""
@@ -154,9 +186,30 @@ class Evaluations(QObject):
             elif one.n_done != pace.done:
                 self._pace[one.name] = replace(pace, done=one.n_done, moved_s=now)
         self.changed.emit()
+        self._sum_up()
         watched = self._stored.get(self._watched)
         if watched is not None:
             self._read(watched)
+
+    def _sum_up(self) -> None:
+        """Find out what those at rest came to that have changed since that was asked last."""
+        stamps = {
+            one.name: f"{one.evaluation_id} {one.n_done}"
+            for one in self._stored.values()
+            if one.pid is None and one.n_done
+        }
+        due = [name for name, stamp in stamps.items() if self._ours.get(name, ("", ""))[0] != stamp]
+        if not due:
+            return
+
+        def read(reader: LogReader) -> dict[str, tuple[str, str]]:
+            return {name: (stamps[name], _figure_words(evaluation_result(reader, name))) for name in due}
+
+        self._archive.ask("evaluation figures", read, self._on_summed_up)
+
+    def _on_summed_up(self, found: dict[str, tuple[str, str]]) -> None:
+        self._ours |= found
+        self.changed.emit()
 
     def _read(self, stored: StoredEvaluation, judge: str = "") -> None:
         seen = (stored.name, stored.n_done, stored.state)
@@ -176,10 +229,21 @@ class Evaluations(QObject):
         """The name of the one that this window computes; "" for none."""
         return self._running
 
+    @property
+    def process_id(self) -> int:
+        """The number of the process that computes it; 0 for none."""
+        return self._process.processId() if self._process is not None else 0
+
     def start(self, plan: ExperimentPlan, model_path: str) -> None:
         """Begin, or go on with what the log has under the plan's name; UserErrors."""
         if self._running:
             raise UserError(f"“{self._running}” is still running.", next_step="Pause it first.")
+        stored = self._stored.get(plan.name)
+        if stored is not None and stored.pid is not None:
+            raise UserError(
+                f"“{plan.name}” is computed by another program (process {stored.pid}).",
+                next_step="Watch it here; to stop it, press Ctrl+C there.",
+            )
         if getattr(sys, "frozen", False):
             raise UserError(
                 "This build of gazeviz has no Python to compute evaluations with.",
@@ -248,6 +312,18 @@ class Evaluations(QObject):
         return self._archive.store
 
 
+def _figure_words(result: EvaluationResult) -> str:
+    """The chosen heads' figure at their best setting, as the paper gives its own."""
+    begun = {item.key.condition for item in result.items}
+    gaze = [
+        result.figures_of(one) for one in result.spec.conditions if one.kind == "gaze" and one.name in begun
+    ]
+    if not any(one.n for one in gaze):
+        return ""
+    best = max(gaze, key=lambda one: one.interval[0])
+    return f"{best.accuracy * 100:.0f} %" if best.rho is None else f"ρ {best.rho:.2f}"
+
+
 def name_of(experiment: PaperExperiment) -> str:
     """What `gazeviz reproduce` calls its evaluation in the log."""
     return f"paper {experiment.name}"
@@ -263,30 +339,62 @@ def plan_for(experiment: PaperExperiment, pictures: str, heads: str) -> Experime
     )  # fmt: skip
 
 
-def plan_again(stored: StoredEvaluation) -> ExperimentPlan | None:
-    """The plan that goes on with an evaluation of the log; None where its heads are not of a ranking."""
-    spec = stored.spec
-    gaze = [one for one in spec.conditions if one.kind == "gaze"]
-    if not gaze or gaze[0].treatment.heads is None:
-        return None
-    origin = gaze[0].treatment.heads.origin
-    counts: Mapping[str, int] = _draws(stored)
-    others = [
-        one.kind for one in spec.conditions if not one.is_draw and one.kind not in ("gaze", "unsteered")
-    ]
-    controls = [f"{kind}:{n}" for kind, n in counts.items()] + list(dict.fromkeys(others))
-    heads = ",".join(str(head) for head in gaze[0].treatment.heads.heads)
-    if origin.ranking and origin.n:
-        heads = f"{origin.ranking}:{origin.n}"
+def plan_again(stored: StoredEvaluation) -> ExperimentPlan:
+    """The plan of an evaluation of the log in the words of a person, who reads it and may copy it.
+
+    To go on with the evaluation no word of it is needed: its plan is in the log.
+    """
+    spec, protocol = stored.spec, PROTOCOLS[stored.spec.protocol.name]
+    gaze = next((one.treatment for one in spec.conditions if one.kind == "gaze"), None)
+    wanted = spec.source.filter
+    usual_tok = protocol.new_tok
     return ExperimentPlan(
-        spec.name, spec.protocol.name, str(spec.source), heads, ",".join(controls),
-        tuple(str(axis) for axis in spec.axes), spec.judge, f"{gaze[0].treatment.strength}",
+        spec.name, protocol.name, str(spec.source), _heads_words(gaze), _control_words(spec.conditions),
+        tuple(str(axis) for axis in spec.axes), spec.judge, _number(gaze.strength if gaze else 8.0),
+        prompt="" if spec.protocol.prompt == protocol.prompt else spec.protocol.prompt,
+        mode=gaze.mode if gaze else "boost_suppress",
+        scope=(gaze.scope if gaze else None) or "",
+        tokens="" if spec.protocol.new_tok == usual_tok else str(spec.protocol.new_tok),
+        seed=str(spec.seed),
+        categories=wanted.categories,
+        sizes=wanted.sizes,
+        smallest_side=_number(wanted.smallest_side_px) if wanted.smallest_side_px else "",
+        most_regions=str(wanted.most_regions or ""),
+        number=str((wanted.pictures if spec.source.kind == "coco" else _windows(spec.source)) or ""),
+        stored=True,
     )  # fmt: skip
 
 
-def _draws(stored: StoredEvaluation) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for one in stored.spec.conditions:
+def _windows(source: SetSource) -> int | None:
+    return source.n if source.kind == "folder" else None
+
+
+def _heads_words(gaze: Treatment | None) -> str:
+    """The chosen heads as `--heads` takes them: by their ranking, by their draw, or one by one."""
+    if gaze is None or gaze.heads is None:
+        return ""
+    origin = gaze.heads.origin
+    if origin.kind == "top" and origin.ranking and origin.n:
+        return f"{origin.ranking}:{origin.n}"
+    if origin.kind == "random" and origin.n and origin.pool in (None, "all"):
+        return f"random:{origin.n}@{origin.seed or 0}"
+    return "all" if origin.kind == "all" else ",".join(str(head) for head in gaze.heads.heads)
+
+
+def _control_words(conditions: Sequence[Condition]) -> str:
+    """The controls as `--controls` takes them, each kind of draw with its number and its layers."""
+    words: dict[str, str] = {}
+    for one in conditions:
+        if one.kind in ("gaze", "unsteered"):
+            continue
+        words[one.kind] = one.kind
         if one.is_draw:
-            counts[one.kind] = max(counts.get(one.kind, 0), one.draw or 0)
-    return counts
+            n = max(other.draw or 0 for other in conditions if other.kind == one.kind)
+            pool = (one.treatment.heads.origin.pool if one.treatment.heads else None) or ""
+            layers = f"@{pool.removeprefix('layers ')}" if one.kind == "range" else ""
+            words[one.kind] = f"{one.kind}:{n}{layers}"
+    return ",".join(words.values())
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

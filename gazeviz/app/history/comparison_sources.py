@@ -24,7 +24,7 @@ from gazeviz.errors import UserError
 from gazeviz.imaging import open_encoded
 from gazeviz.render.report.report import Sources
 from gazeviz.store.reader import LogReader, StoredSession
-from gazeviz.store.run_query import RunFilter, RunLine, RunList
+from gazeviz.store.run_query import RunFilter, RunList, RunRow
 
 _T = TypeVar("_T")
 _WIDEST_PX: Final = 1200
@@ -98,7 +98,7 @@ def read_sessions(reader: LogReader, first: int, second: int) -> SessionsCompare
     return SessionsCompared(sessions[first], sessions[second], pairing)
 
 
-def _lines_of(reader: LogReader, session_id: int) -> list[RunLine]:
+def _lines_of(reader: LogReader, session_id: int) -> list[RunRow]:
     """A session's rows, the oldest first."""
     runs = RunList(reader)
     ids = runs.ids(RunFilter(session_id=session_id), descending=False)

@@ -33,8 +33,8 @@ from gazeviz.store.run_query import SORT_KEYS as SORT_KEYS
 from gazeviz.store.run_query import Match as Match
 from gazeviz.store.run_query import RunCounts as RunCounts
 from gazeviz.store.run_query import RunFilter as RunFilter
-from gazeviz.store.run_query import RunLine as RunLine
 from gazeviz.store.run_query import RunList
+from gazeviz.store.run_query import RunRow as RunRow
 from gazeviz.store.run_query import SortKey as SortKey
 
 # What a person does to runs of the log, each with what takes it back.
@@ -202,7 +202,7 @@ class Listing:
     request: RunQuery
     ids_N: NDArray[np.int64]
     sessions_N: NDArray[np.int64]
-    first: tuple[RunLine, ...] = ()
+    first: tuple[RunRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class LogBrowser(QObject):
 
     changed = Signal(object)
     listed = Signal(object)  # Listing
-    lines_found = Signal(object)  # tuple[RunLine, ...]
+    lines_found = Signal(object)  # tuple[RunRow, ...]
     overview_found = Signal(object)  # Overview
     facts_found = Signal(object)  # RunFacts
     text_found = Signal(str, str)  # "shell" or "python"; what can be pasted

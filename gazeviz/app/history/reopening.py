@@ -58,6 +58,7 @@ class LoggedView:
     records: the run itself first, then the baseline that stood beside it, if there is one.
     rankings: of its model, by name.  max_image_tok: what its picture might cost, None for the usual.
     grid: where its image tokens lie, as it was written down or as far as its own figures prove it.
+    title: what undo calls it; "" is the run's number.
     """
 
     picture: Picture
@@ -66,6 +67,7 @@ class LoggedView:
     rankings: Mapping[str, HeadRanking]
     max_image_tok: int | None = None
     grid: TokenGrid | None = None
+    title: str = ""
 
     @property
     def record(self) -> RunRecord:
@@ -191,8 +193,9 @@ class Reopening:
         model.rule, model.share = spec.rule, spec.share
         model.prompt = spec.prompt
         model.generation = GenerationSettings(
-            spec.max_new_tokens, sampling.temperature, sampling.top_p, sampling.seed
-        )
+            spec.max_new_tokens, sampling.temperature, sampling.top_p, sampling.seed,
+            sampling.repetition_penalty, sampling.no_repeat_ngram_tok,
+        )  # fmt: skip
         if steering is not None:
             model.steering = SteeringSettings(
                 steering.mode, steering.strength, steering.alpha, steering.scope
@@ -214,7 +217,7 @@ class Reopening:
         if spec.chosen != model.chosen:
             changes.append(ChooseHeadsCommand(model, spec.chosen))
         if changes:
-            stack.beginMacro(f"Open run {view.record.id}")
+            stack.beginMacro(view.title or f"Open run {view.record.id}")
             for change in changes:
                 stack.push(change)
             stack.endMacro()

@@ -33,7 +33,7 @@ from gazeviz.errors import UserError
 from gazeviz.render.overlay import overlay_picture
 from gazeviz.store.connection import default_path
 from gazeviz.store.reader import LogReader, StoredRun
-from gazeviz.store.run_query import RunLine, RunList
+from gazeviz.store.run_query import RunList, RunRow
 
 PICTURE_PX: Final = (680, 400)
 """The picture beside the list is not larger than this."""
@@ -50,7 +50,7 @@ class RunFacts:
     trouble: why a part of the run cannot be read, "" where all can.
     """
 
-    line: RunLine
+    line: RunRow
     rows: tuple[tuple[str, str], ...]
     picture_HW3: NDArray[np.uint8] | None
     picture_note: str
@@ -104,14 +104,14 @@ def _picture_path(reader: LogReader, run_id: int) -> str | None:
     return None
 
 
-def _light_rows(line: RunLine) -> Iterator[tuple[str, str]]:
+def _light_rows(line: RunRow) -> Iterator[tuple[str, str]]:
     """What the list itself knows."""
     yield "Model", f"{line.model} · {line.model_fingerprint[:8]}"
     yield "Prompt", line.prompt
     yield "State", " · ".join(part for part in (line.state, line.message) if part)
 
 
-def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
+def _rows(run: StoredRun, line: RunRow) -> Iterator[tuple[str, str]]:
     spec, summary = run.spec, run.summary
     request = summary.request if summary else None
     steering = request.steering if request else spec.steering
@@ -134,7 +134,7 @@ def _rows(run: StoredRun, line: RunLine) -> Iterator[tuple[str, str]]:
     yield "Session", line.session
 
 
-def _outcome(line: RunLine) -> Iterator[tuple[str, str]]:
+def _outcome(line: RunRow) -> Iterator[tuple[str, str]]:
     if line.mass_before is not None and line.mass_after is not None:
         yield "Mass on target", format_change(line.mass_before, line.mass_after)
     parts = [line.state, plural(line.n_tok, "token")]
@@ -144,7 +144,7 @@ def _outcome(line: RunLine) -> Iterator[tuple[str, str]]:
     yield "Asked", format_timestamp(line.started_s)
 
 
-def _target_words(steering: Steering, line: RunLine, request: RunRequest | None) -> str:
+def _target_words(steering: Steering, line: RunRow, request: RunRequest | None) -> str:
     cells = {name: len(tokens) for name, tokens in request.target_tokens} if request else {}
     n_cells = cells.get(steering.target.name)
     counted = (

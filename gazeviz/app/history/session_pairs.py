@@ -15,7 +15,7 @@ from gazeviz.domain.evaluation import words_of
 
 
 class ListedRun(Protocol):
-    """A run as a list shows it (gazeviz.store.RunLine). heads, target, mode, strength: "" for a baseline."""
+    """A run as a list shows it (gazeviz.store.RunRow). heads, target, mode, strength: "" for a baseline."""
 
     @property
     def id(self) -> int: ...

@@ -24,7 +24,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.doctor import memory_bytes
 from gazeviz.domain.messages import ModelsListed
-from gazeviz.domain.model_files import ITEM_BYTES, ModelSizes, StoredWeights, needed_bytes
+from gazeviz.domain.model_files import ITEM_BYTES, TEXT_TOK, ModelSizes, Needs, StoredWeights
 from gazeviz.errors import UserError
 from gazeviz.model_folder import find_folder, folder_name
 from gazeviz.model_verdict import ModelVerdict, verdict_on
@@ -138,7 +138,12 @@ class Estimate:
 
     place: Device
     dtype: str
-    needed_bytes: int
+    needs: Needs
+
+    @property
+    def needed_bytes(self) -> int:
+        """What has to be free there."""
+        return self.needs.most_bytes
 
     @property
     def fits(self) -> bool | None:
@@ -147,8 +152,20 @@ class Estimate:
         return None if free_bytes is None else self.needed_bytes <= free_bytes
 
 
+@dataclass(frozen=True)
+class PromptLength:
+    """How long the prompt is that memory is estimated for, and how long the answer to it may be."""
+
+    n_image_tok: int = 1280
+    n_text_tok: int = TEXT_TOK
+
+
 def estimate(
-    model: SidebarModel, places: Sequence[Device], device: str = "auto", dtype: str = "auto"
+    model: SidebarModel,
+    places: Sequence[Device],
+    device: str = "auto",
+    dtype: str = "auto",
+    asked: PromptLength = PromptLength(),
 ) -> Estimate | None:
     """Return what a model would take; None where its weights are unknown, or the place is.
 
@@ -160,27 +177,35 @@ def estimate(
         return None
     if device != "auto":
         named = [place for place in places if place.device == device]
-        return _taken(model, named[0], dtype) if named else None
-    gpus = [_taken(model, place, dtype) for place in places if place.device != "cpu"]
+        return _taken(model, named[0], dtype, asked) if named else None
+    gpus = [_taken(model, place, dtype, asked) for place in places if place.device != "cpu"]
     fitting = [taken for taken in gpus if taken.fits is not False]
     if fitting:
         return max(fitting, key=lambda taken: taken.place.free_bytes or 0)
     processor = next((place for place in places if place.device == "cpu"), None)
     if processor is None:
         return None
-    usual = _taken(model, processor, dtype)
+    usual = _taken(model, processor, dtype, asked)
     if usual.fits is False and dtype == "auto" and model.dtype in ITEM_BYTES:
-        as_stored = _taken(model, processor, model.dtype)
+        as_stored = _taken(model, processor, model.dtype, asked)
         return as_stored if as_stored.fits else usual
     return usual
 
 
-def _taken(model: SidebarModel, place: Device, dtype: str) -> Estimate:
+def estimates(
+    model: SidebarModel, places: Sequence[Device], dtype: str, asked: PromptLength
+) -> tuple[Estimate, ...]:
+    """What a model would take at each place; none where its weights are unknown."""
+    return tuple(_taken(model, place, dtype, asked) for place in places) if model.weights else ()
+
+
+def _taken(model: SidebarModel, place: Device, dtype: str, asked: PromptLength) -> Estimate:
     assert model.weights is not None
     name = dtype if dtype != "auto" else "float32" if place.device == "cpu" else model.dtype
     item_bytes = ITEM_BYTES.get(name, 4)
-    need = needed_bytes(model.weights.bytes_as(item_bytes), model.sizes, item_bytes)
-    return Estimate(place, name, need)
+    weights_bytes = model.weights.bytes_as(item_bytes)
+    needs = Needs.of(weights_bytes, model.sizes, item_bytes, asked.n_image_tok, asked.n_text_tok)
+    return Estimate(place, name, needs)
 
 
 def look_into(folder: Path, source: str | None, origin: Origin) -> SidebarModel:

@@ -82,11 +82,13 @@ def picture_data(
 
 
 def panel_folder(folder: Path) -> Picture:
-    """Open the pictures of a folder (p1, p2 ... pN) as one strip; UserErrors of pictures.panel_strip."""
-    strip, n_panels = panel_strip(folder)
+    """Open the pictures of a folder (p1, p2 ... pN) as one strip; UserErrors of imaging.panel_strip."""
+    strip, boxes = panel_strip(folder)
+    even = len({right - left for left, _, right, _ in boxes}) == 1
+    layout = Layout(1, len(boxes), () if even else boxes)
     buffer = io.BytesIO()
     strip.save(buffer, "PNG", compress_level=1)
-    return picture_data(buffer.getvalue(), folder.name, Layout(1, n_panels))
+    return picture_data(buffer.getvalue(), folder.name, layout)
 
 
 def samples() -> tuple[Sample, ...]:

@@ -14,7 +14,7 @@ from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import ModelInfo, Recommended
-from gazeviz.domain.prompts import PRESETS, ROW_QUESTION, Preset, panel_questions
+from gazeviz.domain.prompts import DIRECTS, PRESETS, ROW_QUESTION, Ordinals, Preset, panel_questions
 from gazeviz.domain.steering import Scope
 from gazeviz.errors import UserError
 
@@ -27,10 +27,10 @@ def panels_of(model: SessionModel) -> tuple[EditableRegion, ...]:
     return tuple(region for region in model.regions.painted() if region.panel_box_px is not None)
 
 
-def questions_of(model: SessionModel) -> tuple[str, ...]:
+def questions_of(model: SessionModel, ordinals: Ordinals = "words") -> tuple[str, ...]:
     """The direct question about each panel; () for a picture without panels."""
-    panels = panels_of(model)
-    return panel_questions([panel.as_region() for panel in panels]) if panels else ()
+    panels = [panel.as_region() for panel in panels_of(model)]
+    return panel_questions(panels, ordinals=ordinals) if panels else ()
 
 
 def ask(model: SessionModel, preset: Preset, panel: int = 0) -> None:
@@ -42,7 +42,7 @@ def ask(model: SessionModel, preset: Preset, panel: int = 0) -> None:
     if preset.wording is not None:
         prompt = preset.wording
     else:
-        questions = questions_of(model)
+        questions = questions_of(model, preset.ordinals)
         if panel >= len(questions):
             raise UserError(
                 "The direct question names a panel, and the picture has none.",
@@ -100,8 +100,8 @@ def preset_asked(model: SessionModel) -> Preset | None:
     """The preset that the prompt is; None for one's own words."""
     prompt = model.prompt.strip()
     found = next((preset for preset in PRESETS.values() if preset.wording == prompt), None)
-    if found is None and prompt.startswith(_DIRECT_BEGINNING) and prompt in questions_of(model):
-        return PRESETS["direct"]
+    if found is None and prompt.startswith(_DIRECT_BEGINNING):
+        return next((one for one in DIRECTS if prompt in questions_of(model, one.ordinals)), None)
     return found
 
 

@@ -82,6 +82,8 @@ def _missing_for_any(model: SessionModel) -> _Missing | None:
         return OTHER_MODEL, f"Load {model.model_info.name} to run it again."
     if model.measured_rankings:
         return "The heads are being measured.", "Wait for it to finish, or cancel it."
+    if model.studying:
+        return model.studying, "Wait for it to finish, or cancel it."
     if model.picture is None:
         return "There is no picture.", "Open a picture first."
     if model.grid is None:

@@ -31,7 +31,7 @@ AskWhich: TypeAlias = Callable[[tuple[str, ...]], str]
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _ImportRequest:
     """What is to be read for which picture."""
 
     paths: tuple[Path, ...]
@@ -47,7 +47,7 @@ class RegionImport(QObject):
 
     changed = Signal()
     _told = Signal(int, int)
-    _read = Signal(object, object)  # the wish; FoundRegions, or what was raised
+    _read = Signal(object, object)  # the request; FoundRegions, or what was raised
 
     def __init__(self, model: SessionModel, editor: RegionEditor) -> None:
         super().__init__(model)
@@ -55,7 +55,7 @@ class RegionImport(QObject):
         self._pool = ThreadPoolExecutor(1, "region reader")
         self._stop = Event()
         self._told_s = 0.0
-        self._wish: _Wish | None = None
+        self._request: _ImportRequest | None = None
         self.progress: WorkProgress | None = None
         self.ask_which_picture: AskWhich | None = None
         self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
@@ -66,11 +66,11 @@ class RegionImport(QObject):
         picture = self._model.picture
         if picture is None:
             raise UserError("There is no picture.", next_step="Open its picture first.")
-        if self._wish is not None:
+        if self._request is not None:
             raise UserError(
                 "Regions are being imported already.", next_step="Wait until they are there, or stop it."
             )
-        self._start(_Wish(tuple(paths), picture, entry))
+        self._start(_ImportRequest(tuple(paths), picture, entry))
 
     def cancel(self) -> None:
         """Stop reading at the next shape; nothing is added."""
@@ -81,20 +81,20 @@ class RegionImport(QObject):
         self.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(self, wish: _Wish) -> None:
-        self._wish = wish
+    def _start(self, request: _ImportRequest) -> None:
+        self._request = request
         self._stop.clear()
-        self._show(WorkProgress(0, 0, f"Reading {wish.paths[0].name}"))
-        self._pool.submit(self._work, wish)
+        self._show(WorkProgress(0, 0, f"Reading {request.paths[0].name}"))
+        self._pool.submit(self._work, request)
 
-    def _work(self, wish: _Wish) -> None:
+    def _work(self, request: _ImportRequest) -> None:
         """Read, in the thread; whatever happens is handed to the screen."""
-        named = wish.picture.source.path or wish.picture.name
+        named = request.picture.source.path or request.picture.name
         try:
-            found = read_regions(wish.paths, wish.picture.size_px, named, wish.entry, self._watch)
-            self._read.emit(wish, found.needed(wish.paths[0].name))
+            found = read_regions(request.paths, request.picture.size_px, named, request.entry, self._watch)
+            self._read.emit(request, found.needed(request.paths[0].name))
         except Exception as error:  # noqa: BLE001 - raised again in the thread of the screen
-            self._read.emit(wish, error)
+            self._read.emit(request, error)
 
     def _watch(self, done: int, total: int) -> None:
         if self._stop.is_set():
@@ -105,34 +105,34 @@ class RegionImport(QObject):
             self._told.emit(done, total)
 
     def _on_told(self, done: int, total: int) -> None:
-        if self._wish is not None:
-            text = f"Reading {self._wish.paths[0].name}: {done:,} of {total:,} shapes"
+        if self._request is not None:
+            text = f"Reading {self._request.paths[0].name}: {done:,} of {total:,} shapes"
             self._show(WorkProgress(done, total, text))
 
     def _show(self, progress: WorkProgress | None) -> None:
         self.progress = progress
         self.changed.emit()
 
-    def _on_read(self, wish: _Wish, outcome: FoundRegions | Exception) -> None:
-        self._wish = None
+    def _on_read(self, request: _ImportRequest, outcome: FoundRegions | Exception) -> None:
+        self._request = None
         self._show(None)
         if self._stop.is_set() or isinstance(outcome, Cancelled):
             return
-        if isinstance(outcome, WhichPicture) and self.ask_which_picture is not None and not wish.entry:
+        if isinstance(outcome, WhichPicture) and self.ask_which_picture is not None and not request.entry:
             meant = self.ask_which_picture(outcome.names)
             if meant:
-                self._start(_Wish(wish.paths, wish.picture, meant))
+                self._start(_ImportRequest(request.paths, request.picture, meant))
                 return
         if isinstance(outcome, Exception) and not isinstance(outcome, UserError):
             raise outcome
-        notices.attempt(self._model, lambda: self._add(wish, outcome), "regions")
+        notices.attempt(self._model, lambda: self._add(request, outcome), "regions")
 
-    def _add(self, wish: _Wish, outcome: FoundRegions | Exception) -> None:
+    def _add(self, request: _ImportRequest, outcome: FoundRegions | Exception) -> None:
         if isinstance(outcome, Exception):
             raise outcome
-        if self._model.picture is not wish.picture:
+        if self._model.picture is not request.picture:
             raise UserError(
-                f"Another picture was opened while {wish.paths[0].name} was read.",
+                f"Another picture was opened while {request.paths[0].name} was read.",
                 next_step="Import it again where it belongs.",
             )
         self._editor.add_regions(outcome.regions)

@@ -21,6 +21,7 @@ from gazeviz.app.history.reopening import LoggedView, Reopening
 from gazeviz.app.runs.attention_queries import MapQuestions
 from gazeviz.app.runs.discovery import Discovery
 from gazeviz.app.runs.first_token import FirstTokenPreview
+from gazeviz.app.runs.head_studies import HeadStudies
 from gazeviz.app.runs.model_loader import ModelLoader
 from gazeviz.app.runs.picture_opener import PictureOpener, panel_folder, picture_data, picture_file
 from gazeviz.app.runs.readiness import LOADING, OTHER_MODEL
@@ -116,7 +117,7 @@ class RunController(QObject):
 
     editor: regions and strokes; its calls raise UserErrors, see `notices.attempt`.
     heads: choosing heads; its calls raise UserErrors, too.
-    runs, loader, pictures, discovery, maps: what is under way of each kind, and how it is stopped.
+    runs, loader, pictures, discovery, studies, maps: what is under way of each kind, and how it is stopped.
     """
 
     _heard = Signal(object)
@@ -143,6 +144,7 @@ class RunController(QObject):
         self._settling = model.frames.part(self, self._settle)
         self.runs = Runner(model, log, jobs, self._settling.request)
         self.discovery = Discovery(model, log, jobs, self._settle)
+        self.studies = HeadStudies(model, jobs, self._check_free, self._settle, self)
         self._glance = FirstTokenPreview(model, log, jobs, self._is_free)
         self._reopening = Reopening(model, self.editor, self.loader, self.pictures, lambda: self.busy)
         self.maps = MapQuestions(model, jobs)
@@ -161,7 +163,7 @@ class RunController(QObject):
     @property
     def busy(self) -> bool:
         """Whether closing the app now would end something that somebody waits for."""
-        return self.runs.active or self.discovery.active
+        return self.runs.active or self.discovery.active or self.studies.active
 
     @property
     def regions_unsaved(self) -> bool:
@@ -240,6 +242,7 @@ class RunController(QObject):
         """Load a model in the place of the one that is loaded; runs and measurements are stopped."""
         self.runs.stop()
         self.discovery.cancel()
+        self.studies.cancel()
         self.loader.want(source, device, dtype)
         if self._ready:
             self.loader.load()
@@ -278,6 +281,12 @@ class RunController(QObject):
         """Run the baseline, the steered answer, or both one after the other (see Runner.run)."""
         self.model.notice = None
         notices.attempt(self.model, lambda: self._begin(lambda: self.runs.run(which)), "run")
+        self._settle()
+
+    def run_regions(self) -> None:
+        """Run the baseline, then one steered answer for every region (see Runner.run_regions)."""
+        self.model.notice = None
+        notices.attempt(self.model, lambda: self._begin(self.runs.run_regions), "run")
         self._settle()
 
     def repeat(self, spec: GenerateSpec) -> RunRecord | None:
@@ -385,6 +394,8 @@ class RunController(QObject):
             raise UserError(sentence, next_step="Load it first: Ctrl+M.")
         if self.discovery.active:
             raise UserError("The heads are being measured.", next_step="Wait for it to finish, or cancel it.")
+        if self.studies.active:
+            raise UserError(self.model.studying, next_step="Wait for it to finish, or cancel it.")
 
     def _is_free(self) -> bool:
         """Whether the worker has a model and nothing to do."""
@@ -399,6 +410,7 @@ class RunController(QObject):
         backend = backend_maker(place)(self._heard.emit)
         self.runs.stop()
         self.discovery.cancel()
+        self.studies.cancel()
         self._backend.stop()
         self._jobs.cancel_all()
         self._spotlight.end()

@@ -27,7 +27,7 @@ from gazeviz.domain.messages import (
     Refused,
     Retarget,
     RunFinished,
-    RunSummary,
+    RunResult,
     Side,
     StepArrived,
 )
@@ -88,6 +88,14 @@ class SpecMaker:
         if region is None:
             return None
         return self._checked(region.as_region())
+
+    def steered_to(self, region_ids: Sequence[int]) -> list[GenerateSpec]:
+        """The prompt once for each region, the chosen heads pointed at it throughout."""
+        first = self.steered()
+        assert first.steering is not None
+        steering = replace(first.steering, schedule=None)
+        targets = [target for one in region_ids if (target := self.target(one)) is not None]
+        return [replace(first, steering=replace(steering, target=target)) for target in targets]
 
     def _steering(self) -> Steering:
         model, settings = self._model, self._model.steering
@@ -180,6 +188,25 @@ class Runner:
                 )
         self._begin(specs)
 
+    def run_regions(self) -> None:
+        """Run the baseline, then a steered answer for each painted region, shown one after the other.
+
+        Each is a run of its own in the log. UserErrors of `run`, and where no region is painted.
+        """
+        if self.active:
+            raise UserError("A run is in progress.", next_step="Stop it, or wait for it to finish.")
+        model = self._model
+        if not len(model.chosen):
+            raise UserError("No head is selected.", next_step="Choose heads to steer.")
+        painted = [region.id for region in model.regions.painted()]
+        if not painted:
+            raise UserError("Nothing is painted yet.", next_step="Paint a region, or choose a layout.")
+        if not model.has_aim:
+            model.target_region_id = painted[0]
+        baseline = self._specs.baseline()
+        specs = [] if self._is_shown(baseline) else [baseline]
+        self._begin([*specs, *self._specs.steered_to(painted)])
+
     def repeat(self, spec: GenerateSpec) -> None:
         """Run exactly this, whatever is set now; UserErrors of `run`."""
         if self.active:
@@ -245,7 +272,8 @@ class Runner:
         self._waiting += records
         model.cursor = None
         self._begin_next()
-        for record in records:
+        first = {record.side: record for record in reversed(records)}
+        for record in (*records, *first.values()):  # of several on one side all are known, the first is seen
             model.show_run(record.side, record)
 
     def _begin_next(self) -> RunRecord | None:
@@ -281,7 +309,7 @@ class Runner:
             case WorkerEnded():
                 self._end(record, "lost", message=loss_message(event, record))
 
-    def _end(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+    def _end(self, record: RunRecord, state: RunState, *, summary: RunResult | None = None,
              message: str = "") -> None:  # fmt: skip
         """Close a run; what waits goes on after one that ended well, and not after one that did not."""
         self._running = None
@@ -293,11 +321,12 @@ class Runner:
             self._close(other, "cancelled", message="The previous run did not finish.")
         next_record = self._begin_next()
         if next_record is not None:
+            self._model.show_run(next_record.side, next_record)
             self._model.note_run(next_record.id)
         if not self.active:
             self._on_idle()
 
-    def _close(self, record: RunRecord, state: RunState, *, summary: RunSummary | None = None,
+    def _close(self, record: RunRecord, state: RunState, *, summary: RunResult | None = None,
                message: str = "") -> None:  # fmt: skip
         close_record(self._model, self._log, record, state, summary=summary, message=message)
 
@@ -329,7 +358,7 @@ def close_record(
     record: RunRecord,
     state: RunState,
     *,
-    summary: RunSummary | None = None,
+    summary: RunResult | None = None,
     message: str = "",
 ) -> None:
     """Say in a record, in the log and on the screen how a run ended."""

@@ -109,6 +109,8 @@ class SessionModel(QObject):
     worker_state = Watched[WorkerState]("none", "worker_changed")
     worker_message = Watched[str]("", "worker_changed")
     progress = Watched[WorkProgress | None](None, "worker_changed")
+    studying = Watched[str]("", "worker_changed")
+    """What is measured of heads over pictures now, in a sentence; "" for nothing."""
 
     # The picture, and how the model takes it
     picture = Watched[Picture | None](None, "picture_changed")
@@ -138,6 +140,8 @@ class SessionModel(QObject):
     look_at = Watched[LookAt | None](None, "metric_changed")
     chosen = Watched[HeadSet](HeadSet(()), "chosen_changed")
     hovered_head = Watched[Head | None](None, "hovered_head_changed")
+    studied_head = Watched[Head | None](None, "hovered_head_changed")
+    """The head whose page is open, or was opened last."""
 
     # What is asked for
     prompt = Watched[str]("", "prompt_changed")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazeviz.domain.heads import Head, HeadSet
-from gazeviz.domain.messages import GenerateSpec, PictureSource, RunSummary, Side, StepArrived
+from gazeviz.domain.messages import GenerateSpec, PictureSource, RunResult, Side, StepArrived
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Sampling
 from gazeviz.domain.steering import Hard, HeadMeans, Mode, Scope
@@ -96,11 +96,15 @@ class GenerationSettings:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_tok: int = 0
 
     @property
     def sampling(self) -> Sampling:
         """As the engine takes it; UserError for values out of range."""
-        return Sampling(self.temperature, self.top_p, self.seed)
+        return Sampling(
+            self.temperature, self.top_p, self.seed, self.repetition_penalty, self.no_repeat_ngram_tok
+        )
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ class RunRecord:
     job: int | None = None
     worker: int = 0
     steps: list[StepArrived] = field(default_factory=list)
-    summary: RunSummary | None = None
+    summary: RunResult | None = None
     message: str = ""
     logged: bool = False
     special_tokens: Mapping[int, str] = field(default_factory=dict)

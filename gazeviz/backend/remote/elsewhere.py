@@ -224,7 +224,7 @@ class EngineElsewhere:
 
     def _opened(self, image: Image) -> str:
         """The digest of a picture that the worker has open; it travels once."""
-        from gazeviz.engine.models.description import picture_sha256
+        from gazeviz.imaging import picture_sha256
 
         sha256 = picture_sha256(image)
         if sha256 not in self._grids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gazeviz.domain.experiments.plan import EvaluationSpec
     from gazeviz.domain.experiments.results import EvaluationResult
     from gazeviz.engine.engine import Engine
-    from gazeviz.evaluating import Wish
+    from gazeviz.evaluating import EvaluationRequest
     from gazeviz.store import SessionStore
 
 HELP = "Measure whether steering works, against random heads and every other control."
@@ -32,7 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument(
         "--sweep", action="append", default=[], metavar="AXIS=VALUES",
-        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=... or wording=a|b; repeat for a second one",
+        help="top=5,10,20, strength=1,8,hard, mode=..., ranking=..., wording=words|nth (the panel named as"
+        " fourth or 4th) or wording=a|b; repeat for a second one",
     )  # fmt: skip
 
 
@@ -97,32 +99,36 @@ def add_price(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Run it, or go on with it, and tell what it came to."""
+def run(
+    options: argparse.Namespace, terminal: Terminal, then: Callable[[EvaluationResult], None] | None = None
+) -> int:
+    """Run it, or go on with it, and tell what it came to; then do what else is to be done with the result."""
     from gazeviz.commands.discover import check_folder
 
     for wanted in options.figure:
         check_folder(Path(wanted.partition("=")[2]))
-    wish = spec_of(options)
+    request = spec_of(options)
     if options.workers > 1:
         from gazeviz.commands.evaluation.workers import compute_in_parts
 
-        compute_in_parts(options, wish, terminal, compute_part)
-    with terminal.progress(wish.called) as report:
-        result = measured(options, terminal, wish, report)
+        compute_in_parts(options, request, terminal, compute_part)
+    with terminal.progress(request.called) as report:
+        result = measured(options, terminal, request, report)
     written = write_figures(result, options.figure)
     document = result.to_json() | {"written": [str(path) for path in written]}
     terminal.answer(without_nan(document), *told(result), *(f"wrote {escape(str(path))}" for path in written))
+    if then is not None:
+        then(result)
     return 0
 
 
-def spec_of(options: argparse.Namespace) -> Wish:
-    """Turn options into a wish; UserErrors of sets."""
+def spec_of(options: argparse.Namespace) -> EvaluationRequest:
+    """Turn options into a request; UserErrors of sets."""
     from gazeviz.domain.experiments.conditions import CONTROLS
-    from gazeviz.evaluating import Wish
+    from gazeviz.evaluating import EvaluationRequest
 
     controls = CONTROLS if options.controls is None else options.controls
-    return Wish(
+    return EvaluationRequest(
         protocol=options.protocol,
         pictures=_source(options),
         heads=options.heads,
@@ -158,14 +164,20 @@ def _source(options: argparse.Namespace) -> Any:
 
 
 def measured(
-    options: argparse.Namespace, terminal: Terminal, wish: Wish, report: Report, engine: Engine | None = None
+    options: argparse.Namespace,
+    terminal: Terminal,
+    request: EvaluationRequest,
+    report: Report,
+    engine: Engine | None = None,
 ) -> EvaluationResult:
-    """Run a wish with the log that the options name; says what to do to go on where it is stopped."""
+    """Run a request with the log that the options name; says what to do to go on where it is stopped."""
     from gazeviz.evaluating import evaluate
 
     engine = engine or inputs.load_engine(options, terminal)
     store = open_log(options, terminal)
-    fields = {key: value for key, value in vars(wish).items() if key not in ("protocol", "pictures", "heads")}
+    fields = {
+        key: value for key, value in vars(request).items() if key not in ("protocol", "pictures", "heads")
+    }
 
     dtype = engine.describe_model().dtype
 
@@ -175,12 +187,12 @@ def measured(
         said = dict.fromkeys(strength_note(dtype, one.treatment.strength) for one in spec.conditions)
         for note in filter(None, said):
             terminal.note(note)
-        tell_price(wish.judge, n_items, options.price, terminal, "at most ")
+        tell_price(request.judge, n_items, options.price, terminal, "at most ")
 
     try:
         return evaluate(
-            wish.protocol, wish.pictures, wish.heads, engine=engine, log=store, progress=report,
-            rank_on=options.rank_on, captions=options.captions, key=judge_key(wish.judge),
+            request.protocol, request.pictures, request.heads, engine=engine, log=store, progress=report,
+            rank_on=options.rank_on, captions=options.captions, key=judge_key(request.judge),
             shard=shard_of(options.shard), planned=planned, **fields,
         ).result  # fmt: skip
     except (Cancelled, KeyboardInterrupt):
@@ -192,13 +204,13 @@ def measured(
             store.close()
 
 
-def compute_part(options: dict[str, Any], wish: Wish, shard: str, threads: int) -> None:
+def compute_part(options: dict[str, Any], request: EvaluationRequest, shard: str, threads: int) -> None:
     """What a worker does: its part of the items, into the log."""
     import torch
 
     torch.set_num_threads(threads)
     given = argparse.Namespace(**{**options, "shard": shard, "workers": 1})
-    measured(given, Terminal(quiet=True), wish, lambda _what, _part: None)
+    measured(given, Terminal(quiet=True), request, lambda _what, _part: None)
 
 
 def open_log(options: argparse.Namespace, terminal: Terminal) -> SessionStore | None:

@@ -98,13 +98,21 @@ def _done(
     settings.judge = experiment.judge if options.judge == "exact" else options.judge
     settings.name = name_of(experiment, options)
     if experiment.pictures == "scenes":
-        settings.pictures = options.pictures.replace("builtin", "scenes", 1).partition(":2x3")[0]
-    wish = evaluate.spec_of(settings)
+        settings.pictures = scenes_for(options.pictures)
+    request = evaluate.spec_of(settings)
     with terminal.progress(experiment.title) as report:
-        result = evaluate.measured(settings, terminal, wish, report, engine)
+        result = evaluate.measured(settings, terminal, request, report, engine)
     if options.out is not None:
         _figures(options.out, experiment, result)
     return _rows(experiment, result)
+
+
+def scenes_for(pictures: str) -> str:
+    """As many drawn scenes of the same seed, where the set is drawn strips; any other set as it is."""
+    from gazeviz.domain.experiments.picture_set import SetSource
+
+    source = SetSource.parse(pictures)
+    return f"scenes:{source.n}@{source.seed}" if source.kind == "builtin" else pictures
 
 
 def _rows(experiment: PaperExperiment, result: EvaluationResult) -> Rows:

@@ -15,13 +15,15 @@ from gazeviz.commands.terminal import Terminal
 from gazeviz.errors import UserError
 
 if TYPE_CHECKING:
-    from gazeviz.evaluating import Wish
+    from gazeviz.evaluating import EvaluationRequest
 
-PartOf: TypeAlias = "Callable[[dict[str, Any], Wish, str, int], None]"
+PartOf: TypeAlias = "Callable[[dict[str, Any], EvaluationRequest, str, int], None]"
 """Gets options, what is wished for, the part as "1/2", and how many threads it may use."""
 
 
-def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal, part_of: PartOf) -> None:
+def compute_in_parts(
+    options: argparse.Namespace, request: EvaluationRequest, terminal: Terminal, part_of: PartOf
+) -> None:
     """Let `options.workers` processes compute an evaluation, and wait for them; says how many were lost.
 
     part_of: computes one part; called in a new process. UserError without a log, in which the parts meet.
@@ -35,7 +37,7 @@ def compute_in_parts(options: argparse.Namespace, wish: Wish, terminal: Terminal
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // n)
     processes = [
-        context.Process(target=part_of, args=(vars(options), wish, f"{part}/{n}", threads), daemon=True)
+        context.Process(target=part_of, args=(vars(options), request, f"{part}/{n}", threads), daemon=True)
         for part in range(1, n + 1)
     ]
     try:

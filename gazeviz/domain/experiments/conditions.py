@@ -41,7 +41,8 @@ class Condition:
     """One line of an evaluation.
 
     name: unique in its evaluation; "gaze" are the chosen heads. draw: which of several random draws (from 1).
-    at: its place on the axes of a sweep, () where nothing is swept. prompt: instead of the protocol's.
+    at: its place on the axes of a sweep, () where nothing is swept. prompt: instead of the protocol's,
+    see `gazeviz.domain.prompts.asked_about`.
     """
 
     name: str

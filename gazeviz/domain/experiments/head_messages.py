@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gazeviz.domain.experiments.head_examples import HeadExamples
 from gazeviz.domain.experiments.head_metrics import HeadMetrics
 from gazeviz.domain.heads import Head, HeadSet
+from gazeviz.domain.steering import HeadMeans
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class CollectExamples:
 
 
 @dataclass(frozen=True)
+class MeasureMeans:
+    """Measure what heads put out on average over a set of pictures; answered by MeansMeasured."""
+
+    job: int
+    heads: HeadSet
+    pictures: str
+    prompt: str
+
+
+@dataclass(frozen=True)
 class HeadsMeasured:
     """MeasureHeads' answer."""
 
@@ -50,3 +61,11 @@ class ExamplesCollected:
 
     job: int
     examples: HeadExamples
+
+
+@dataclass(frozen=True)
+class MeansMeasured:
+    """MeasureMeans' answer."""
+
+    job: int
+    means: HeadMeans

@@ -63,7 +63,7 @@ class Treatment:
     names_panel: bool = False
 
     def steering(self, regions: Sequence[Region], target: int, scope: Scope) -> Steering | None:
-        """The wish for one region of a picture; None for a treatment that steers nothing."""
+        """The steering of one region of a picture; None for a treatment that steers nothing."""
         if self.heads is None:
             return None
         aimed_at = elsewhere(regions, target) if self.aim == "elsewhere" else target

@@ -120,12 +120,12 @@ class Examiner:
             orders = [
                 derangement_of(first_index + index, len(self.items[index].panels), seed) for index in part
             ]
-            wishes = [
+            steerings = [
                 self._along(treatment, index, order, every_tok)
                 for index, order in zip(part, orders, strict=True)
             ]
             for index, order, run in zip(
-                part, orders, self._runs_along(part, wishes, every_tok), strict=True
+                part, orders, self._runs_along(part, steerings, every_tok), strict=True
             ):
                 segments += self._segments(index, order, run, every_tok)
         seconds = time.monotonic() - started
@@ -140,7 +140,7 @@ class Examiner:
     def _runs(self, treatment: Treatment, cells: Sequence[tuple[int, int]]) -> list[Run]:
         items = [self.items[index] for index, _ in cells]
         targets = [region for _, region in cells]
-        wishes = [
+        steerings = [
             treatment.steering(item.panels, region, self.protocol.scope)
             for item, region in zip(items, targets, strict=True)
         ]
@@ -151,7 +151,7 @@ class Examiner:
         return self.engine.generate_many(
             [item.image for item in items],
             questions,
-            wishes,
+            steerings,
             max_new_tokens=self.new_tok or self.protocol.new_tok,
             cancelled=self.cancelled,
         )
@@ -191,11 +191,11 @@ class Examiner:
 
     def _along(self, treatment: Treatment, index: int, order: Sequence[int], every_tok: int) -> Steering:
         panels = self.items[index].panels
-        wish = treatment.steering(panels, order[0], DYNAMIC.scope)
-        assert wish is not None  # narrate() refuses treatments without heads
-        return replace(wish, schedule=Schedule.every(every_tok, [panels[panel] for panel in order]))
+        steering = treatment.steering(panels, order[0], DYNAMIC.scope)
+        assert steering is not None  # narrate() refuses treatments without heads
+        return replace(steering, schedule=Schedule.every(every_tok, [panels[panel] for panel in order]))
 
-    def _runs_along(self, part: Sequence[int], wishes: Sequence[Steering], every_tok: int) -> list[Run]:
+    def _runs_along(self, part: Sequence[int], steerings: Sequence[Steering], every_tok: int) -> list[Run]:
         """The narrations of a part, together where as many panels ask for as many tokens."""
         runs: dict[int, Run] = {}
         lengths = {index: every_tok * len(self.items[index].panels) for index in part}
@@ -204,7 +204,7 @@ class Examiner:
             written = self.engine.generate_many(
                 [self.items[part[place]].image for place in chosen],
                 self.question,
-                [wishes[place] for place in chosen],
+                [steerings[place] for place in chosen],
                 max_new_tokens=length,
                 cancelled=self.cancelled,
             )

@@ -25,8 +25,8 @@ from gazeviz.domain.experiments.plan import (
     regions_of,
 )
 from gazeviz.domain.experiments.treatment import elsewhere
-from gazeviz.domain.prompts import ordinal, panel_questions
-from gazeviz.domain.run import Run, Step
+from gazeviz.domain.prompts import ORDINALS, asked_about, ordinal
+from gazeviz.domain.run import Run, Sampling, Step
 from gazeviz.domain.steering import Schedule, Steering
 from gazeviz.engine.evaluation.evaluation import derangement_of, words_by_step
 from gazeviz.engine.evaluation.judges import Judge
@@ -61,7 +61,7 @@ class EvaluationRunner:
     cancelled: Callable[[], bool] | None = None
     shard: tuple[int, int] = (0, 1)
     _plain: dict[tuple[str | None, int, int, int], EvaluationItem] = field(default_factory=dict, repr=False)
-    _said: dict[tuple[int, str], Verdict] = field(default_factory=dict, repr=False)
+    _verdicts: dict[tuple[int, str], Verdict] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.pictures.fingerprint != self.spec.set_fingerprint:
@@ -140,12 +140,12 @@ class EvaluationRunner:
 
     def _answered(self, block: ItemBlock) -> list[tuple[EvaluationItem, Run]]:
         condition, pictures = block.condition, self.pictures.pictures
-        wishes = [
+        steerings = [
             condition.treatment.steering(pictures[picture].panels, region, self.spec.protocol.scope)
             for picture, region in block.cells
         ]
         prompts = [self._question(condition, pictures[picture], region) for picture, region in block.cells]
-        runs = self._written([picture for picture, _ in block.cells], prompts, wishes, self._new_tok)
+        runs = self._written([picture for picture, _ in block.cells], prompts, steerings, self._new_tok)
         return [
             (
                 self._item(
@@ -157,9 +157,10 @@ class EvaluationRunner:
         ]
 
     def _question(self, condition: Condition, picture: SetPicture, region: int) -> str:
-        if condition.treatment.names_panel:
-            return panel_questions(picture.panels)[region]
-        return condition.prompt or self.spec.protocol.prompt
+        wording = condition.prompt or self.spec.protocol.prompt
+        if condition.treatment.names_panel and wording not in ORDINALS:
+            wording = "words"
+        return asked_about(wording, picture.panels, region)
 
     @property
     def _new_tok(self) -> int:
@@ -169,14 +170,16 @@ class EvaluationRunner:
         self,
         pictures: Sequence[int],
         prompts: Sequence[str],
-        wishes: Sequence[Steering | None],
+        steerings: Sequence[Steering | None],
         length: int,
     ) -> list[Run]:
-        more: dict[str, Any] = {} if self.spec.sampling.greedy else {"sampling": self.spec.sampling}
+        more: dict[str, Any] = (
+            {} if self.spec.sampling.effective == Sampling() else {"sampling": self.spec.sampling}
+        )
         return self.engine.generate_many(
             [self.pictures.pictures[picture].image for picture in pictures],
             list(prompts),
-            list(wishes),
+            list(steerings),
             max_new_tokens=length,
             cancelled=self.cancelled,
             **more,
@@ -220,9 +223,9 @@ class EvaluationRunner:
         lengths = {picture: len(self._order(picture)) for picture in block.pictures}
         for n_panels in sorted(set(lengths.values())):
             pictures = [picture for picture in block.pictures if lengths[picture] == n_panels]
-            wishes = [self._along(block.condition, picture) for picture in pictures]
+            steerings = [self._along(block.condition, picture) for picture in pictures]
             prompts = [self._order_in_words(block.condition, picture) for picture in pictures]
-            runs = self._written(pictures, prompts, wishes, self._new_tok * n_panels)
+            runs = self._written(pictures, prompts, steerings, self._new_tok * n_panels)
             for picture, run in zip(pictures, runs, strict=True):
                 items += [(item, run) for item in self._segments(block.condition, picture, run)]
         return items
@@ -231,10 +234,12 @@ class EvaluationRunner:
         panels, order = self.pictures.pictures[picture].panels, self._order(picture)
         if condition.treatment.aim == "elsewhere":
             order = tuple(elsewhere(panels, target) for target in order)
-        wish = replace(condition.treatment, aim="target").steering(panels, order[0], self.spec.protocol.scope)
-        if wish is None:
+        steering = replace(condition.treatment, aim="target").steering(
+            panels, order[0], self.spec.protocol.scope
+        )
+        if steering is None:
             return None
-        return replace(wish, schedule=Schedule.every(self._new_tok, [panels[panel] for panel in order]))
+        return replace(steering, schedule=Schedule.every(self._new_tok, [panels[panel] for panel in order]))
 
     def _order_in_words(self, condition: Condition, picture: int) -> str:
         if not condition.treatment.names_panel:
@@ -271,7 +276,7 @@ class EvaluationRunner:
         )
 
     def _judgement(self, item: EvaluationItem) -> Judgement:
-        return judgement_of(item, self.pictures.pictures[item.key.picture], self.judge, self._said)
+        return judgement_of(item, self.pictures.pictures[item.key.picture], self.judge, self._verdicts)
 
     def _latency(self, item: EvaluationItem, run: Run) -> int | None:
         """Tokens of the segment up to and with the first word that only its target calls for."""
@@ -294,10 +299,10 @@ def narration_of(spec: EvaluationSpec, pictures: PictureSet, picture: int) -> tu
     condition = next(one for one in spec.conditions if one.kind == "gaze")
     panels = pictures.pictures[picture].panels
     order = derangement_of(picture, len(panels), spec.seed)
-    wish = condition.treatment.steering(panels, order[0], spec.protocol.scope)
-    assert wish is not None
+    steering = condition.treatment.steering(panels, order[0], spec.protocol.scope)
+    assert steering is not None
     moving = Schedule.every(spec.protocol.new_tok, [panels[panel] for panel in order])
-    return replace(wish, schedule=moving), spec.protocol.new_tok * len(order)
+    return replace(steering, schedule=moving), spec.protocol.new_tok * len(order)
 
 
 def judge_items(

@@ -18,7 +18,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
+from transformers import (
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from gazeviz.domain.region import Region
 from gazeviz.domain.run import Finish, Run, RunRequest, Sampling, Step
@@ -56,28 +62,44 @@ class Picker:
     """Chooses the tokens of one sequence, greedily or by sampling.
 
     Parity: on one device, `torch.manual_seed(seed)` and `model.generate(do_sample=True, temperature=...,
-    top_p=..., top_k=0)` draw the same tokens, because the warpers are transformers' own in its order and each
-    token costs one `torch.multinomial` draw from a generator seeded alike. A checkpoint's other generation
-    settings (repetition penalty, top-k) are deliberately left out: they would change what the model says for
-    reasons no run records.
+    top_p=..., top_k=0, repetition_penalty=..., no_repeat_ngram_size=...)` draw the same tokens, because the
+    processors are transformers' own in its order, see the prompt's ids as there, and each token costs one
+    `torch.multinomial` draw from a generator seeded alike. A checkpoint's own generation settings (repetition
+    penalty, top-k) are deliberately left out: they would change what the model says for reasons no run
+    records.
+
+    prompt_ids_1N: the prompt, whose tokens count as said.
     """
 
-    def __init__(self, sampling: Sampling, device: torch.device) -> None:
+    def __init__(self, sampling: Sampling, prompt_ids_1N: torch.Tensor, device: torch.device) -> None:
         self._greedy = sampling.temperature == 0.0
         self._warpers = LogitsProcessorList()
+        if sampling.repetition_penalty != 1.0:
+            self._warpers.append(RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty)))
+        if sampling.no_repeat_ngram_tok:
+            self._warpers.append(NoRepeatNGramLogitsProcessor(sampling.no_repeat_ngram_tok))
+        self._looks_back = bool(self._warpers)
         if not self._greedy and sampling.temperature != 1.0:
             self._warpers.append(TemperatureLogitsWarper(float(sampling.temperature)))
         if not self._greedy and sampling.top_p < 1.0:
             self._warpers.append(TopPLogitsWarper(top_p=float(sampling.top_p)))
         self._generator = torch.Generator(device).manual_seed(sampling.seed)
-        self._no_ids: Any = torch.empty((1, 0), dtype=torch.long, device=device)
+        # Neither temperature nor top-p looks at the tokens so far: alone, they get none.
+        self._ids_1N: Any = prompt_ids_1N[:, : None if self._looks_back else 0].to(device)
 
     def pick(self, logits_V: torch.Tensor) -> int:
         """The next token's id, from float32 logits of one sequence."""
-        if self._greedy:
-            return int(logits_V.argmax())
-        # Neither temperature nor top-p looks at the tokens so far, so the warpers get none.
-        scores_1V = self._warpers(self._no_ids, logits_V[None])
+        if self._ids_1N.numel() and self._ids_1N.max() >= len(logits_V):
+            # The place holder of a picture may have no logit of its own.
+            self._ids_1N = self._ids_1N[:, self._ids_1N[0] < len(logits_V)]
+        # Given a copy: the step's log-probability is the model's own, whatever a processor writes into it.
+        scores_1V = self._warpers(self._ids_1N, logits_V[None].clone()) if self._warpers else logits_V[None]
+        token_id = int(scores_1V.argmax()) if self._greedy else self._drawn(scores_1V)
+        if self._looks_back:
+            self._ids_1N = torch.cat([self._ids_1N, self._ids_1N.new_tensor([[token_id]])], dim=1)
+        return token_id
+
+    def _drawn(self, scores_1V: torch.Tensor) -> int:
         return int(torch.multinomial(scores_1V.softmax(-1), num_samples=1, generator=self._generator))
 
 
@@ -91,7 +113,7 @@ class Speller:
     def __init__(self, tokenizer: Decoder) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
-        self._said = ""
+        self._decoded = ""
 
     @property
     def text(self) -> str:
@@ -105,11 +127,11 @@ class Speller:
         if text.endswith(_UNFINISHED) and not last:
             return ""
         # A decoder may take back what it said (a space before a mark): only what is new can be added.
-        n_kept = len(self._said)
-        while not text.startswith(self._said[:n_kept]):
+        n_kept = len(self._decoded)
+        while not text.startswith(self._decoded[:n_kept]):
             n_kept -= 1
         added = text[n_kept:]
-        self._said = text
+        self._decoded = text
         return added
 
 
@@ -123,7 +145,7 @@ class Answer:
         self.tally = AuditSum()
         self.finish: Finish | None = None
         self.value_norms_HP: NDArray[np.float32] | None = None
-        self._picker = Picker(request.sampling, loaded.device)
+        self._picker = Picker(request.sampling, prompt.input_ids, loaded.device)
         self._speller = Speller(loaded.tokenizer)
         self._stop_ids = stop_ids(loaded)
         self._steps: list[Step] = []

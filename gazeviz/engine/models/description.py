@@ -5,7 +5,6 @@ Knows the loaded model and prepared prompts; runs nothing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,11 +21,10 @@ from gazeviz.domain.run import RunRequest, Sampling
 from gazeviz.domain.steering import Hard, Mode, Scope, Steering
 from gazeviz.engine.attention.hook import ATTENTION_NAME
 from gazeviz.errors import UserError
+from gazeviz.imaging import picture_sha256
 from gazeviz.model_folder import folder_name
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from gazeviz.engine.models.loading import LoadedModel
     from gazeviz.engine.models.prompt import Prepared
 
@@ -200,11 +198,6 @@ def request_for(
         max_image_tokens=model.max_image_tokens,
         versions=library_versions(),
     )
-
-
-def picture_sha256(picture: Image.Image) -> str:
-    """Digest of an RGB picture: "WxH:" and its bytes, row by row."""
-    return hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any, overload
 
 import torch
 
-from gazeviz.doctor import gpu_advice, memory_bytes
+from gazeviz.doctor import memory_bytes, without_gpu
 from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
 from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
@@ -248,7 +248,7 @@ def _automatic_device(folder: Path, dtype: torch.dtype | None) -> tuple[torch.de
     """The GPU with the most free memory if the model fits there, else the CPU and the reason."""
     gpus = _gpus()
     if not gpus:
-        return torch.device("cpu"), without_gpu()
+        return torch.device("cpu"), without_gpu(torch.version.cuda or getattr(torch.version, "hip", None))
     free, _, gpu = max((free_memory(gpu), -place, gpu) for place, gpu in enumerate(gpus))
     need = estimate_memory(folder, dtype)
     if need <= free:
@@ -264,14 +264,6 @@ def _gpus() -> list[torch.device]:
         n_gpus = torch.cuda.device_count()
         return [torch.device("cuda", i) for i in range(n_gpus)] if n_gpus > 1 else [torch.device("cuda")]
     return [torch.device("mps")] if torch.backends.mps.is_available() else []
-
-
-def without_gpu() -> str:
-    """Why PyTorch can use no GPU here, and what would bring one, as sentences."""
-    built_for = torch.version.cuda or getattr(torch.version, "hip", None)
-    if built_for is not None:
-        return "PyTorch found no GPU, or no working driver for it."
-    return f"This PyTorch is built without GPU support.{gpu_advice()}"
 
 
 def _fit_into_memory(

@@ -216,7 +216,7 @@ def _maps_figure(entry: ReportedRun, tokens: Sequence[int] | None) -> Iterator[N
     wanted = telling_tokens(entry) if tokens is None else [index for index in tokens if index < len(steps)]
     if not wanted:
         return
-    read = ", ".join(f"{index} {_said(entry, steps[index])}" for index in wanted)
+    read = ", ".join(f"{index} {_token_label(entry, steps[index])}" for index in wanted)
     title = f"Run {entry.run.id}, {one_line(side_words(entry.run.side, entry.steering), 40)}"
     yield NamedFigure(
         f"run-{entry.run.id}-maps",
@@ -237,7 +237,7 @@ def _drawn_maps(
 ) -> Figure:
     steps = entry.run.steps
     maps = [
-        TokenMap(f"token {index} {_said(entry, steps[index])}", grid.picture_map(steps[index].map_P))
+        TokenMap(f"token {index} {_token_label(entry, steps[index])}", grid.picture_map(steps[index].map_P))
         for index in wanted
     ]
     shown = [
@@ -249,7 +249,7 @@ def _drawn_maps(
     return overlay_strip(picture.image, maps, [region for _, region in shown], title, theme, numbers)
 
 
-def _said(entry: ReportedRun, step: StepArrived) -> str:
+def _token_label(entry: ReportedRun, step: StepArrived) -> str:
     return quoted_token(one_line(step.text), step.token_id, entry.run.model.special_tokens)
 
 

@@ -63,8 +63,9 @@ def runs_csv(report: Report) -> str:
     columns = (
         "run", "case", "side", "state", "model", "fingerprint", "device", "dtype", "picture",
         "picture_sha256", "prompt", "text", "junk", "heads_watched", "heads_steered", "target", "mode",
-        "strength", "alpha", "scope", "rule", "temperature", "top_p", "seed", "max_new_tokens", "tokens",
-        "seconds", "mass_before", "mass_after", "started_s", "note", "verdict", "command",
+        "strength", "alpha", "scope", "rule", "temperature", "top_p", "seed",
+        "repetition_penalty", "no_repeat_ngram_tok", "max_new_tokens", "tokens", "seconds",
+        "mass_before", "mass_after", "started_s", "note", "verdict", "command",
     )  # fmt: skip
     rows = [_run_row(entry, case.number) for case in report.cases for entry in case.entries]
     return csv_text(columns, rows)
@@ -181,7 +182,8 @@ def _run_row(entry: ReportedRun, case: int) -> list[object]:
         str(steering.heads) if steering else None,
         steering and steering.target.name, steering and steering.mode, steering and steering.strength,
         steering and steering.alpha, steering and steering.scope, steering and steering.rule,
-        spec.sampling.temperature, spec.sampling.top_p, spec.sampling.seed, spec.max_new_tokens,
+        spec.sampling.temperature, spec.sampling.top_p, spec.sampling.seed, spec.sampling.repetition_penalty,
+        spec.sampling.no_repeat_ngram_tok, spec.max_new_tokens,
         len(run.steps), summary and summary.seconds, audit and audit.mass_before,
         audit and audit.mass_after, run.started_s, entry.note, entry.verdict, entry.cli,
     ]  # fmt: skip

@@ -116,7 +116,10 @@ def steering_parts(record: RunRecord, cues: RunCues) -> tuple[HeaderPart, ...]:
     logged = f"log, run {record.id} · " if record.logged else ""
     if steering is None:
         return (HeaderPart(f"{logged}no steering"),)
-    parts = [HeaderPart(f"{logged}{plural(len(steering.heads), 'head')} → ")]
+    heads = f"{logged}{plural(len(steering.heads), 'head')}"
+    if steering.mode == "knock_out" and steering.schedule is None:
+        return (HeaderPart(f"{heads} · {format_settings(steering)}"),)  # its target is none of the person's
+    parts = [HeaderPart(f"{heads} → ")]
     names = targets_of(record)
     for place, name in enumerate(names[:_SHOWN_TARGETS]):
         if place:
@@ -143,7 +146,7 @@ def header_tip(record: RunRecord) -> str:
 def token_tip(record: RunRecord, index: int, cues: RunCues) -> str:
     """What is known about a token, as rich text: what it is, how probable, how long, and where it looks."""
     step = record.steps[index]
-    head = f"<b>Token {index}</b> &nbsp;<code>{escape(_said(record, step))}</code>"
+    head = f"<b>Token {index}</b> &nbsp;<code>{escape(_shown_token(record, step))}</code>"
     if not step.text:
         head += f"<br>adds no text: {_why_no_text(record, step)}"
     took = format_duration(step.ms / 1000)
@@ -216,13 +219,13 @@ def tokens_table(record: RunRecord, cues: RunCues) -> str:
     lines = ["\t".join(("token", "id", "text", "logprob", "ms", "target", *(c.name for c in cues.regions)))]
     for step in record.steps:
         masses = (f"{mass:.4f}" for mass in step.masses_R.tolist())
-        cells = (str(step.index), str(step.token_id), _said(record, step), f"{step.logprob:.4f}",
+        cells = (str(step.index), str(step.token_id), _shown_token(record, step), f"{step.logprob:.4f}",
                  f"{step.ms:.1f}", step.target or "", *masses)  # fmt: skip
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
 
 
-def _said(record: RunRecord, step: StepArrived) -> str:
+def _shown_token(record: RunRecord, step: StepArrived) -> str:
     """A token with what cannot be seen written out, between quotes that do not look like its own."""
     text = step.text.encode("unicode_escape").decode("ascii") if _hidden(step.text) else step.text
     return quoted_token(text, step.token_id, record.special_tokens)

@@ -310,9 +310,11 @@ class TranscriptColumn(QWidget):
         """Outline the cursor's tokens, or the newest one if it is what everything shows."""
         mark = self._mark()
         self.flow.mark(mark)
-        self.flow.setAccessibleDescription(self._said_of(mark) if mark is not None and mark.pinned else "")
+        self.flow.setAccessibleDescription(
+            self._description_of(mark) if mark is not None and mark.pinned else ""
+        )
 
-    def _said_of(self, mark: Mark) -> str:
+    def _description_of(self, mark: Mark) -> str:
         """The tokens under the cursor, for whoever cannot see them."""
         record, cues = self._record, self._cues
         steps = record.steps[mark.first : mark.last + 1] if record is not None else []

@@ -8,7 +8,8 @@ from gazeviz.domain.experiments.plan import EvaluationItem, ItemKey, Judgement
 from gazeviz.domain.experiments.results import EvaluationResult
 
 FILTERS = (("all", "All"), ("misses", "Misses"), ("junk", "Junk"), ("unchanged", "Unchanged"))
-_COLUMNS = ("Picture", "Target", "Condition", "Text", "About", "Hit")
+_COLUMNS = ("No.", "To", "Text", "About", "Condition")
+TEXT_COLUMN = 2
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -47,7 +48,7 @@ class AnswerModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.items)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - as Qt declares it
-        """Picture, target, condition, text, region described, hit."""
+        """Picture, target, text, whether it is about that, condition."""
         return 0 if parent.isValid() else len(_COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> str | None:
@@ -64,7 +65,7 @@ class AnswerModel(QAbstractTableModel):
             return None
         said, key = self._judged.get(item.key), item.key
         about = "not judged" if said is None else "none" if said.chosen is None else str(said.chosen + 1)
-        hit = "junk" if item.junk else "unchanged" if item.unchanged else "yes" if self.is_hit(item) else "no"
-        return (str(key.picture + 1), str(key.target + 1), key.condition, item.text, about, hit)[
-            index.column()
-        ]
+        mark = "junk" if item.junk else "unchanged" if item.unchanged else ""
+        if not mark:
+            mark = about if said is None else f"{'✓' if self.is_hit(item) else '✗'} {about}"
+        return (str(key.picture + 1), str(key.target + 1), item.text, mark, key.condition)[index.column()]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMessageBox,
     QProgressBar,
     QSplitter,
     QTableView,
@@ -25,15 +26,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gazeviz.app.evaluate.answer_opening import AnswerOpener
 from gazeviz.app.evaluate.evaluations import Evaluations, ExperimentPlan, ExperimentRow, plan_again, plan_for
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import Notice
 from gazeviz.domain.experiments.results import EvaluationResult
+from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.wording import format_duration
 from gazeviz.errors import UserError
-from gazeviz.ui.evaluate.answer_table import FILTERS, AnswerModel
+from gazeviz.ui.evaluate.answer_table import FILTERS, TEXT_COLUMN, AnswerModel
 from gazeviz.ui.evaluate.result_plots import ResultPlot
 from gazeviz.ui.widgets.controls import ChoiceButton, named, push_button, section_title, soft_text
 
@@ -41,11 +44,15 @@ _FIELDS: Final = (
     ("name", "Name"), ("pictures", "Picture set"), ("heads", "Heads"), ("controls", "Controls"),
     ("sweep", "Sweep"), ("judge", "Judge"), ("protocol", "Protocol"), ("strength", "Strength"),
 )  # fmt: skip
+_VIEWS: Final = (("conditions", "By condition"), ("panels", "By panel"))
+_BESIDE_PX: Final = 8
 _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "✓", "failed": "!"}
 
 
 class EvaluateView(QWidget):
-    """Experiments, results and answers."""
+    """Experiments, results and answers. explore_wanted: an answer is shown in Explore."""
+
+    explore_wanted = Signal()
 
     def __init__(
         self,
@@ -59,7 +66,8 @@ class EvaluateView(QWidget):
         self._model, self._controller, self._evaluations = model, controller, evaluations
         self._rows: tuple[ExperimentRow, ...] = ()
         self._result: EvaluationResult | None = None
-        self._warned, self._wanted = False, "all"
+        self._wanted = "all"
+        self._plan = ExperimentPlan("my experiment")
         self.list = named(QListWidget(), "experimentList")
         self.list.setAccessibleName("Experiments")
         self.fields = {key: named(QLineEdit(), f"plan_{key}") for key, _ in _FIELDS}
@@ -68,6 +76,8 @@ class EvaluateView(QWidget):
         self.progress = named(QProgressBar(), "evaluationProgress")
         self.run_button = push_button("evaluationRun", "Run", "Run this experiment, or go on with it")
         self.plot, self.answers = ResultPlot(), AnswerModel()
+        self.view = ChoiceButton("resultView", "Show", _VIEWS)
+        self._opener = AnswerOpener(controller, self)
         self.filter = ChoiceButton("answerFilter", "Answers", FILTERS)
         self.verdict = named(QLineEdit(), "answerVerdict")
         self._put_together()
@@ -79,19 +89,20 @@ class EvaluateView(QWidget):
             whole.addWidget(part)
             part.setMinimumWidth(width * 3 // 4)
         whole.setSizes([260, 640, 380])
-        whole.setStretchFactor(1, 1)
+        whole.setStretchFactor(1, 2)
+        whole.setStretchFactor(2, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.addWidget(whole)
 
     def _left(self) -> QWidget:
         new = push_button("newExperiment", "New", "Write an experiment of your own")
-        new.clicked.connect(self._new)
+        new.clicked.connect(self.new)
         note = soft_text(
             "paperNote",
             "Paper: Qwen3-VL-8B. Another model on other pictures: compare the order, not the digits.",
         )
-        return _column(section_title("Experiments"), new, self.list, note)
+        return _column(section_title("Experiments"), new, self.list, note, beside=True)
 
     def _middle(self) -> QWidget:
         form = QWidget()
@@ -105,14 +116,18 @@ class EvaluateView(QWidget):
                 line.addWidget(_column(soft_text(f"label_{key}", label), self.fields[key]))
             rows.addLayout(line)
         save = push_button("evaluationExport", "Save figure ...", "Save as SVG, PDF, PNG or CSV")
-        save.clicked.connect(self._export)
+        save.clicked.connect(self.save_figure)
         buttons = QWidget()
         line = QHBoxLayout(buttons)
         line.setContentsMargins(0, 0, 0, 0)
+        kept = self.progress.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(kept)
         line.addWidget(self.run_button)
         line.addWidget(self.progress, 1)
+        line.addWidget(self.view)
         line.addWidget(save)
-        return _column(self.title, form, buttons, self.status, self.plot, self.sentence)
+        return _column(self.title, form, buttons, self.status, self.plot, self.sentence, beside=True)
 
     def _right(self) -> QWidget:
         self.table = named(QTableView(), "answerTable")
@@ -123,10 +138,11 @@ class EvaluateView(QWidget):
         self.table.setShowGrid(False)
         self.table.setTabKeyNavigation(False)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(TEXT_COLUMN, QHeaderView.ResizeMode.Stretch)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verdict.setPlaceholderText("About region (number, or none), Enter")
         self.verdict.setAccessibleName("Judge the selected answer: the region that it is about, or none")
-        return _column(section_title("Answers"), self.filter, self.table, self.verdict)
+        return _column(section_title("Answers"), self.filter, self.table, self.verdict, beside=True)
 
     def _connect(self) -> None:
         self._evaluations.changed.connect(self._list)
@@ -136,13 +152,17 @@ class EvaluateView(QWidget):
         self.run_button.clicked.connect(self.run_or_pause)
         self.filter.chosen.connect(self._filter)
         self.verdict.returnPressed.connect(self._judge)
+        self.table.activated.connect(self._open)
+        self.view.chosen.connect(self._show_view)
+        self._opener.opened.connect(self.explore_wanted)
+        self._opener.failed.connect(self._say)
         self._list()
         self.list.setCurrentRow(0)
 
     # The list
 
     def _list(self) -> None:
-        self._rows = self._evaluations.rows()
+        before, self._rows = self.row, self._evaluations.rows()
         while self.list.count() < len(self._rows):
             self.list.addItem(QListWidgetItem())
         while self.list.count() > len(self._rows):
@@ -151,14 +171,19 @@ class EvaluateView(QWidget):
             item = self.list.item(place)
             item.setText(f"{_MARKS.get(row.state, '!')}  {row.title}\n     {self._line(row)}")
             item.setSizeHint(QSize(0, 44))
+        now = self.row
+        if before is not None and now is not None and before.stored is None and now.stored is not None:
+            self._fill(plan_again(now.stored))  # it was begun since, here or elsewhere
         self._show_state()
 
     def _line(self, row: ExperimentRow) -> str:
-        parts = [row.state]
+        parts = [row.ours if row.ours and row.state == "done" else row.state]
+        if row.ours and row.state != "done":
+            parts.append(row.ours)
         if row.stored is not None and row.state != "done":
             parts.append(f"{row.stored.n_done} of {row.stored.n_items}")
         if row.paper is not None and row.paper.published:
-            parts.append(f"paper {next(iter(row.paper.published.values())):g} ({row.paper.shows})")
+            parts.append(f"paper {max(row.paper.published.values()):g} ({row.paper.shows})")
         return " · ".join(parts)
 
     @property
@@ -172,15 +197,14 @@ class EvaluateView(QWidget):
         self._show_result(None)
         if row is None:
             return
-        plan = plan_again(row.stored) if row.stored is not None else None
-        if plan is None and row.paper is not None:
-            plan = plan_for(row.paper, "builtin:100@7", "mass:10")
-        if plan is not None:
-            self._fill(plan)
+        if row.stored is not None:
+            self._fill(plan_again(row.stored))
+        elif row.paper is not None:
+            self._fill(plan_for(row.paper, "builtin:100@7", "mass:10"))
         self._evaluations.watch(row.name)
         self._show_state()
 
-    def _new(self) -> None:
+    def new(self) -> None:
         self.list.setCurrentRow(-1)
         self._fill(ExperimentPlan("my experiment", pictures="builtin:20@7"))
         self.fields["name"].selectAll()
@@ -188,16 +212,18 @@ class EvaluateView(QWidget):
         self._show_state()
 
     def _fill(self, plan: ExperimentPlan) -> None:
+        self._plan = plan
         for key, _ in _FIELDS:
             value = ";".join(plan.sweep) if key == "sweep" else getattr(plan, key)
             self.fields[key].setText(str(value))
             self.fields[key].setCursorPosition(0)
 
     def plan(self) -> ExperimentPlan:
-        """What the fields say."""
-        told = {key: field.text().strip() for key, field in self.fields.items()}
+        """What the fields say, and beside them what the experiment that they were filled from says."""
+        told: dict[str, Any] = {key: field.text().strip() for key, field in self.fields.items()}
         sweep = tuple(part.strip() for part in told.pop("sweep").split(";") if part.strip())
-        return replace(ExperimentPlan(told.pop("name") or "my experiment"), **told, sweep=sweep)
+        name = told.pop("name") or "my experiment"
+        return replace(self._plan, name=name, **told, sweep=sweep)
 
     # Running
 
@@ -206,27 +232,37 @@ class EvaluateView(QWidget):
         if self._evaluations.running:
             self._evaluations.pause()
             return
+        notices.attempt(self._model, self._run, "evaluate")
+
+    def _run(self) -> None:
         info = self._model.model_info
         if info is None:
-            self._say(UserError("There is no model yet.", next_step="Open one: Ctrl+M."))
-            return
-        if not info.device.startswith("cpu") and not self._warned:
-            self._warned = True
-            self._say(
-                UserError(
-                    f"The evaluation loads {info.name} a second time on {info.device}.",
-                    next_step="Press Run again if both fit into its memory.",
-                )
+            raise UserError("There is no model yet.", next_step="Open one: Ctrl+M.")
+        if self._controller.place is not None:
+            raise UserError(
+                f"The model is at {self._controller.place}, and evaluations run on this computer.",
+                next_step="Load the model here, or run gazeviz evaluate on that machine.",
             )
-            return
-        plan = self.plan()
-        try:
+        if info.device.startswith("cpu") or not self._controller.loader.loaded or self._may_load_again(info):
+            plan = self.plan()
             self._evaluations.start(plan, str(info.path))
-        except UserError as error:
-            self._say(error)
-            return
-        self._evaluations.watch(plan.name)
-        self._show_state()
+            self._evaluations.watch(plan.name)
+            self._show_state()
+
+    def _may_load_again(self, info: ModelInfo) -> bool:
+        """Ask before a graphics card holds the model twice; returns whether to go on."""
+        question = QMessageBox(self)
+        question.setObjectName("secondCopyQuestion")
+        question.setWindowTitle("gazeviz")
+        question.setText(f"{info.name} is on {info.device} already; the evaluation loads a second copy.")
+        question.setInformativeText("Unloading it here ends its answers' attention; texts are kept.")
+        unload = question.addButton("Unload here, then run", QMessageBox.ButtonRole.AcceptRole)
+        second = question.addButton("Load a second copy", QMessageBox.ButtonRole.AcceptRole)
+        question.setDefaultButton(question.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+        question.exec()
+        if question.clickedButton() is unload:
+            return self._controller.go_to(None)
+        return question.clickedButton() is second
 
     def _say(self, error: UserError) -> None:
         self._model.notice = Notice("error", error.sentence, error.next_step, "evaluate")
@@ -257,9 +293,13 @@ class EvaluateView(QWidget):
         if result is not None and self.row is not None and result.spec.name != self.row.name:
             return
         self._result = result
-        self.plot.show_result(result)
+        self.plot.show_result(result, self.row.paper if self.row is not None else None)
         self.answers.show_answers(result, self._wanted)
         self.sentence.setText(_sentence(result))
+
+    def _show_view(self, view: str) -> None:
+        self.view.set_current(view)
+        self.plot.show_by_panel(view == "panels")
 
     def _filter(self, wanted: str) -> None:
         self._wanted = wanted
@@ -281,7 +321,19 @@ class EvaluateView(QWidget):
         self._evaluations.judge(self._result, item, None if text == "none" else int(text) - 1)
         self.verdict.clear()
 
-    def _export(self) -> None:
+    def _open(self, index: QModelIndex) -> None:
+        if self._result is None:
+            return
+        try:
+            self._opener.open(self._result, self.answers.items[index.row()])
+        except UserError as error:
+            self._say(error)
+
+    def close_answers(self) -> None:
+        """Open no more answers; waits for the one that is being opened."""
+        self._opener.close()
+
+    def save_figure(self) -> None:
         if self._result is None:
             self._say(UserError("There is no result yet.", next_step="Run the experiment first."))
             return
@@ -335,10 +387,10 @@ def _sentence(result: EvaluationResult | None) -> str:
     return f"{words}."
 
 
-def _column(*parts: QWidget) -> QWidget:
+def _column(*parts: QWidget, beside: bool = False) -> QWidget:
     whole = QWidget()
     layout = QVBoxLayout(whole)
-    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setContentsMargins(*([_BESIDE_PX, 0] * 2 if beside else [0] * 4))
     for part in parts:
         layout.addWidget(part)
     return whole

@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from gazeviz.domain.experiments.conditions import SweepAxis, controls_of
+from gazeviz.domain.experiments.paper import PaperExperiment
 from gazeviz.domain.experiments.results import ConditionFigures, EvaluationResult
 from gazeviz.ui.widgets import theme
 
 pg.setConfigOptions(antialias=True, useOpenGL=False)
 
 _AXIS_PX = 170
+_LEAST_SHARE, _BRIGHT = 0.02, 0.6
+"""Cells of fewer answers carry no figure; on brighter ones it is black."""
 
 
 class ResultPlot(QWidget):
@@ -27,6 +32,8 @@ class ResultPlot(QWidget):
         super().__init__(parent)
         self.setObjectName("resultPlot")
         self._result: EvaluationResult | None = None
+        self._paper: PaperExperiment | None = None
+        self._by_panel = False
         self.plot = pg.PlotWidget()
         self.plot.setAccessibleName("Share of answers about the target, by condition")
         item = self.plot.getPlotItem()
@@ -39,10 +46,40 @@ class ResultPlot(QWidget):
         theme.changed.connect(self._draw)
         self._draw()
 
-    def show_result(self, result: EvaluationResult | None) -> None:
-        """Draw what is there of an evaluation; None draws nothing."""
-        self._result = result
+    def show_result(self, result: EvaluationResult | None, paper: PaperExperiment | None = None) -> None:
+        """Draw what is there of an evaluation, the paper's figures as diamonds; None draws those alone."""
+        self._result, self._paper = result, paper
         self._draw()
+
+    def show_by_panel(self, on: bool) -> None:
+        """Show which region the answers are about for each target, or the conditions."""
+        self._by_panel = on
+        self._draw()
+
+    def _draw_confusion(self, result: EvaluationResult, item: Any) -> None:
+        """Share of the answers to each target (rows) about each region (columns; the last one: none)."""
+        best = result.best_setting()
+        if best is None:
+            return
+        counts = np.asarray(result.confusion(best.name), dtype=float)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = pg.ImageItem(shares.T, levels=(0.0, 1.0), colorMap=pg.colormap.get("magma"))
+        item.addItem(image)
+        for row, column in zip(*np.nonzero(shares >= _LEAST_SHARE), strict=True):
+            share = shares[row, column]
+            colour = "#000000" if share > _BRIGHT else "#ffffff"
+            text = pg.TextItem(f"{100 * share:.0f}", color=colour, anchor=(0.5, 0.5))
+            text.setPos(column + 0.5, row + 0.5)
+            item.addItem(text)
+        item.invertY(True)
+        item.getAxis("left").setWidth(48)
+        n_targets, n_columns = shares.shape
+        item.getAxis("left").setTicks([[(k + 0.5, str(k + 1)) for k in range(n_targets)]])
+        names = [*(str(k + 1) for k in range(n_columns - 1)), "none"]
+        item.getAxis("bottom").setTicks([[(k + 0.5, name) for k, name in enumerate(names)]])
+        item.getAxis("bottom").setLabel(f"{best.name}: region described, %  (rows: the target)")
+        item.setXRange(0, n_columns, padding=0.01)
+        item.setYRange(0, n_targets, padding=0.01)
 
     def _draw(self) -> None:
         colours, item = theme.current(), self.plot.getPlotItem()
@@ -55,12 +92,42 @@ class ResultPlot(QWidget):
             axis.setStyle(tickFont=theme.font_ui(11), tickLength=-4)
             axis.setTicks(None)
         result = self._result
+        item.invertY(False)
         if result is None or not result.conditions:
-            return
-        if result.spec.axes:
+            self._draw_empty(item)
+        elif self._by_panel:
+            self._draw_confusion(result, item)
+        elif result.spec.axes:
             self._draw_curve(result, item)
         else:
             self._draw_rows(result, item)
+
+    def _draw_empty(self, item: Any) -> None:
+        """The rows that there will be, with the paper's figures where it has them."""
+        names = _expected(self._paper) if self._paper is not None else []
+        for place, name in enumerate(reversed(names)):
+            self._diamond(item, name, place)
+        self._show_axes(item, [(place, name) for place, name in enumerate(reversed(names))], len(names))
+
+    def _diamond(self, item: Any, name: str, y: float) -> None:
+        """The paper's figure of a row; rho has an axis of its own there, and is no share."""
+        value = self._paper.published.get(name.rsplit(" (", 1)[0]) if self._paper is not None else None
+        if value is None or (self._paper is not None and self._paper.protocol == "dynamic"):
+            return
+        colours = theme.current()
+        item.addItem(
+            pg.ScatterPlotItem(
+                x=[value], y=[y], symbol="d", size=12, pen=_pen(colours.ink, 2), brush=colours.panel
+            )
+        )
+
+    def _show_axes(self, item: Any, ticks: list[tuple[float, str]], n_rows: int) -> None:
+        left = item.getAxis("left")
+        left.setWidth(_AXIS_PX)
+        left.setTicks([ticks])
+        item.getAxis("bottom").setLabel("about the target, %   (◇ paper; dashed: chance; grey: junk)")
+        item.setXRange(0, 104, padding=0.02)
+        item.setYRange(-0.6, max(n_rows, 1) - 0.4, padding=0)
 
     def _draw_rows(self, result: EvaluationResult, item: Any) -> None:
         colours, rows = theme.current(), result.table()
@@ -79,14 +146,10 @@ class ResultPlot(QWidget):
                 self._line(item, [100 * row["low"], 100 * row["high"]], [y, y], colour, 2)
                 self._dots(item, [100 * row["accuracy"]], [y], colour, 10)
             self._line(item, [0, 100 * row["junk"]], [y - 0.4, y - 0.4], colours.line, 3)
+            self._diamond(item, name, y)
         chance = pg.InfiniteLine(100 * result.conditions[0].chance, pen=_pen(colours.soft, 1, dashed=True))
         item.addItem(chance)
-        left = item.getAxis("left")
-        left.setWidth(_AXIS_PX)
-        left.setTicks([ticks])
-        item.getAxis("bottom").setLabel("answers about the target, %  (dashed: chance; grey bar: junk)")
-        item.setXRange(0, 100, padding=0.02)
-        item.setYRange(-0.6, len(rows) - 0.4, padding=0)
+        self._show_axes(item, ticks, len(rows))
 
     def _draw_curve(self, result: EvaluationResult, item: Any) -> None:
         colours = theme.current()
@@ -128,8 +191,17 @@ class ResultPlot(QWidget):
     def _band(self, item: Any, xs: list[int], low: list[float], high: list[float], colour: QColor) -> None:
         faint = QColor(colour)
         faint.setAlphaF(0.25)
-        edges = [pg.PlotDataItem(xs, one, pen=None) for one in (low, high)]
+        # A curve without a pen has no path, and nothing would be filled.
+        edges = [pg.PlotCurveItem(xs, one, pen=pg.mkPen(0, 0, 0, 0)) for one in (low, high)]
         item.addItem(pg.FillBetweenItem(*edges, brush=faint))
+
+
+def _expected(paper: PaperExperiment) -> list[str]:
+    """The names of the rows that an experiment will have."""
+    at = [f" {axis.name}={value}" for axis in map(SweepAxis.parse, paper.sweep) for value in axis.values]
+    kinds = ["gaze", *(str(one.kind) for one in controls_of(paper.controls))]
+    rows = ["gaze" + place for place in at] if at else kinds
+    return [*rows, "unsteered"]
 
 
 def _drawn(result: EvaluationResult, row: str) -> tuple[ConditionFigures, ...]:

@@ -221,6 +221,7 @@ RANKING_LABELS: Final = {
     "causal": "causal",
     "image_heads": "image heads",
     "localization": "localization",
+    "localization_by_question": "by question",
 }
 """What can be measured, in the order of the form and of the measurement."""
 
@@ -229,7 +230,7 @@ _COSTS: Final = {
     "tracking": "Measured separately: one more forward pass for each strip.",
     "causal": "Measured separately: one backward pass for each strip.",
 }
-_SHARED_COST: Final = "Mass, selectivity, image heads and localization are measured together."
+_SHARED_COST: Final = "Mass, selectivity, image heads and both localizations are measured together."
 
 
 class DiscoveryPanel(QWidget):
@@ -248,7 +249,7 @@ class DiscoveryPanel(QWidget):
         tip = "Stop measuring; what was measured so far is kept under a name that says so"
         self._cancel = push_button("discoveryCancel", "Cancel", tip, spoken="Cancel")
         self._bar = named(QProgressBar(), "discoveryBar")
-        self._said = soft_text("discoverySaid")
+        self._message = soft_text("discoverySaid")
         content = named(QWidget(), "discoveryContent")
         self.fold = FoldOut("Measure heads", "discoveryFold", content)
         self._lay_out(content)
@@ -286,7 +287,7 @@ class DiscoveryPanel(QWidget):
         row.addWidget(self._bar, 1)
         row.addStretch(0)
         layout.addLayout(row)
-        layout.addWidget(self._said)
+        layout.addWidget(self._message)
         layout.addWidget(DiscoveryResult(self._model))
 
     def _listen(self) -> None:
@@ -337,8 +338,8 @@ class DiscoveryPanel(QWidget):
         else:
             text = why_not or self._outcome.text
             self.fold.set_title("Measure heads")
-        self._said.setText(text)
-        self._said.setVisible(bool(text))
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
 
     def _show_progress(self) -> str:
         """Move the bar; returns how far it is in words."""

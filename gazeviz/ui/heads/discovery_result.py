@@ -41,12 +41,12 @@ class HeadMatrix(QWidget):
         self.setObjectName("headMatrix")
         self._model = model
         self._cells = MatrixCells()
-        self._name, self._said = named(QLabel(), "matrixHead"), soft_text("matrixSaid")
+        self._name, self._message = named(QLabel(), "matrixHead"), soft_text("matrixSaid")
         self._name.setProperty("role", "strong")
         self._scale = ColourScale("matrixScale")
         beside = QVBoxLayout()
         beside.setSpacing(theme.SPACE)
-        for widget in (self._name, self._said, self._scale):
+        for widget in (self._name, self._message, self._scale):
             beside.addWidget(widget)
         beside.addStretch(1)
         row = QHBoxLayout(self)
@@ -68,7 +68,7 @@ class HeadMatrix(QWidget):
         matrix_RR = ranking.matrix_LHRR[head.layer, head.index]
         rank = f"#{ranking.rank_of(head)}"
         self._name.setText(f"{head} · {rank}")
-        self._said.setText(matrix_text(matrix_RR))
+        self._message.setText(matrix_text(matrix_RR))
         self._scale.set_ends(0.0, float(matrix_RR.max()))
         self._cells.show_matrix(matrix_RR)
         self._cells.setAccessibleName(f"{head}: {matrix_text(matrix_RR)}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -82,9 +82,9 @@ class GalleryMenu(MenuButton):
         self._refresh()
 
     def _refresh(self) -> None:
-        self.set_label(self._said())
+        self.set_label(self._choice_label())
 
-    def _said(self) -> str:
+    def _choice_label(self) -> str:
         choice, n_chosen, ranking = self._model.gallery_choice, len(self._model.chosen), self._model.ranking
         if choice.heads == "best" or not n_chosen:
             return f"best {choice.n} of {ranking.name}" if ranking is not None else f"best {choice.n}"
@@ -99,7 +99,9 @@ _MOST_HEIGHT_PX = 112
 
 
 class Gallery(QWidget):
-    """Title, choice of heads, legend and maps."""
+    """Title, choice of heads, legend and maps. Signal `page_wanted(head)`: a map was double-clicked."""
+
+    page_wanted = Signal(object)
 
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,6 +118,7 @@ class Gallery(QWidget):
         self._again = push_button("galleryRunAgain", "Run again", tip, spoken="Run again to see single heads")
         self._again.clicked.connect(self._on_again)
         self._tiles = TileGrid(model, controller)
+        self._tiles.page_wanted.connect(self.page_wanted)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
@@ -213,6 +216,8 @@ class Gallery(QWidget):
 
 class TileGrid(QWidget):
     """The maps in as many columns as the picture's shape allows."""
+
+    page_wanted = Signal(object)
 
     def __init__(self, model: SessionModel, controller: RunController) -> None:
         super().__init__()
@@ -326,9 +331,11 @@ class TileGrid(QWidget):
         tile.setToolTip(
             "This head's attention to the picture at the tokens that are shown.\n"
             "Point: its map over the picture. Click or Enter: keep it there until the next click.\n"
+            "Double click: the page of the head. "
             "Ctrl+click: add the head to the choice, or remove it."
         )
         tile.pointed.connect(lambda here: self._on_pointed(tile, here))
+        tile.page_wanted.connect(self.page_wanted)
         tile.taken.connect(lambda choose: self._on_clicked(tile.head, choose))
         tile.step_wanted.connect(lambda down, right: self._on_step(tile, down, right))
         return tile

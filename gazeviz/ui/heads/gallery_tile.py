@@ -59,6 +59,7 @@ class MapTile(QAbstractButton):
 
     pointed = Signal(bool)
     taken = Signal(bool)  # by a click or Enter; whether with Ctrl
+    page_wanted = Signal(object)
     step_wanted = Signal(int, int)  # rows down, columns to the right
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -101,6 +102,10 @@ class MapTile(QAbstractButton):
         self._with_ctrl = bool(event.modifiers() & CTRL)
         super().mouseReleaseEvent(event)
         self._with_ctrl = False
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ask for the head's page."""
+        self.page_wanted.emit(self.head)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Tell that the pointer is here."""

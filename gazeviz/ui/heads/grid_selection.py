@@ -78,6 +78,7 @@ class GridSelection:
         self._gesture = Gesture()
         self._drag: _HeadDrag | None = None
         self._extending: _HeadDrag | None = None
+        self._released: _HeadDrag | None = None
         self.focus = Head(0, 0)
 
     @property
@@ -112,7 +113,12 @@ class GridSelection:
 
     def release(self) -> None:
         """Keep what is chosen now."""
-        self._drag = None
+        self._released, self._drag = self._drag, None
+
+    def take_back(self) -> None:
+        """A second click follows the first, so that the first one chose nothing: a part of its undo step."""
+        if self._released is not None:
+            self._choose(self._released.before)
 
     def abort(self) -> bool:
         """Go back to what was chosen before the drag; returns whether there was one."""

@@ -11,12 +11,14 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.values import GalleryHeads
+from gazeviz.domain.heads import Head
 from gazeviz.domain.wording import format_ranking_name
 from gazeviz.ui.widgets.command import Command, Entry, Heading
-from gazeviz.ui.widgets.reasons import first_of, no_chosen_head, no_model, no_ranking
+from gazeviz.ui.widgets.reasons import Reason, first_of, no_chosen_head, no_model, no_ranking
 from gazeviz.ui.widgets.region_badge import badge_icon
 
 if TYPE_CHECKING:
+    from gazeviz.ui.heads.head_page import HeadPage
     from gazeviz.ui.heads.heads_panel import ChoiceBar
     from gazeviz.ui.heads.ranking_bar import RankingBar
 
@@ -27,6 +29,8 @@ RANKING_TEXTS: Final = {
     "causal": "How much pointing the head at the panel favours the right answer: a gradient.",
     "image_heads": "Attention to all image tokens, compared within each layer (a published baseline).",
     "localization": "Heads that look at one place, whatever was asked (a published baseline).",
+    "localization_by_question": "Localization with each question's map taken by itself: a variant that"
+    " finds other heads.",
 }
 """What each measured ranking says of a head."""
 GALLERY_COUNTS: Final = (6, 12, 24)
@@ -84,6 +88,73 @@ def ranking_file_commands(model: SessionModel, bar: RankingBar) -> list[Command]
                 bar.ask_to_import, no_model(model)),
         Command("heads.export_ranking", "Export the head ranking ...", "",
                 "Write the shown ranking in the published format.", bar.ask_to_export, no_ranking(model)),
+    ]  # fmt: skip
+
+
+def open_page_command(model: SessionModel, open_page: Callable[[Head], object]) -> Command:
+    """The page of the head that is meant."""
+
+    def run() -> None:
+        head = meant_head(model)
+        if head is not None:
+            open_page(head)
+
+    return Command("heads.page", "Open a head's page", "Ctrl+E",
+                   "Read one head: where it looks over many pictures, and what answers owe to it.",
+                   run, no_model(model))  # fmt: skip
+
+
+def meant_head(model: SessionModel) -> Head | None:
+    """The head pointed at; else the one studied last, the best chosen one, the ranking's best, the first."""
+    info, ranking = model.model_info, model.ranking
+    if info is None:
+        return None
+    order = ranking.order() if ranking is not None else ()
+    best_chosen = next((head for head in order if head in model.chosen), None)
+    candidates = (model.hovered_head, model.studied_head, best_chosen, *model.chosen.heads[:1], *order[:1])
+    n_layers, n_heads = info.shape_LH
+    there = (head for head in candidates if head and head.layer < n_layers and head.index < n_heads)
+    return next((head for head in there if info.heads_present_LH[head.layer, head.index]), Head(0, 0))
+
+
+def page_commands(page: Callable[[], HeadPage | None]) -> list[Command]:
+    """What can be done on the page of a head. page: None while it was never opened."""
+
+    def open_one() -> HeadPage:
+        found = page()
+        if found is None:
+            raise RuntimeError("no page of a head is open")  # enabled_when has said so before
+        return found
+
+    def closed() -> str | None:
+        found = page()
+        return None if found is not None and found.isVisible() else "Open the page of a head first: Ctrl+E."
+
+    def no_head() -> str | None:
+        found = page()
+        return None if found is None or found.head is not None else "No model is loaded. Open one: Ctrl+M."
+
+    def stopped() -> str | None:
+        found = page()
+        return None if found is None or not found.studying else "Something is being measured. Stop it first."
+
+    there: Reason = first_of(closed, no_head)
+    return [
+        Command("head.previous", "Previous head", "Alt+Up", "Go to the head one rank higher.",
+                lambda: open_one().step(-1), there),
+        Command("head.next", "Next head", "Alt+Down", "Go to the head one rank lower.",
+                lambda: open_one().step(1), there),
+        Command("head.steer_alone", "Steer this head alone", "",
+                "Choose it alone and go back to the picture.", lambda: open_one().steer_alone(), there),
+        Command("head.collect", "Collect its examples, or stop", "",
+                "Describe every picture of the set and keep where this head looks.",
+                lambda: open_one().collect_or_stop(), there),
+        Command("head.measure", "Measure all heads over pictures", "",
+                "Fills the measures and the axes of the plot of all heads.",
+                lambda: open_one().measure_all(), first_of(there, stopped)),
+        Command("head.effect", "Measure what answers owe to it", "",
+                "Knock it out and steer it alone, beside a random other head.",
+                lambda: open_one().measure_head(), first_of(there, stopped)),
     ]  # fmt: skip
 
 

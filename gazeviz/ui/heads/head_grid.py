@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, QSizeF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -56,7 +56,7 @@ _LINE_PX: Final = 12
 _DIGIT_PX: Final = 6
 GRID_TIP: Final = (
     "Click a head to choose it, drag over several, Shift adds, Ctrl takes away.\n"
-    "Numbers choose whole layers and columns. Ctrl and wheel zoom; arrows and Enter work, too."
+    "Double-click: its page. Numbers choose layers and columns. Ctrl and wheel zoom; arrows, Enter work, too."
 )
 _STEPS: Final = (1, 4, 8, 16, 32)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -345,7 +345,9 @@ _WHEEL_NOTCH: Final = 120
 
 
 class HeadGrid(QWidget):
-    """Shows the heads and chooses them."""
+    """Shows the heads and chooses them. Signal `page_wanted(head)`: by a double click."""
+
+    page_wanted = Signal(object)
 
     def __init__(self, model: SessionModel, controller: RunController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -485,8 +487,9 @@ class HeadGrid(QWidget):
             draw_lit_numbers(painter, self.view, hovered)
         painter.setClipRect(self.view.area.adjusted(-3, -3, 3, 3))
         self._draw_rectangle(painter)
-        if hovered is not None and self._has(hovered):
-            draw_ring(painter, self.view.box(hovered), Qt.GlobalColor.white)
+        for head, colour in ((self._model.studied_head, colours.accent), (hovered, Qt.GlobalColor.white)):
+            if head is not None and self._has(head):
+                draw_ring(painter, self.view.box(head), colour)
         if self.hasFocus() and self._by_keys:
             draw_ring(painter, self.view.box(self._hand.focus).adjusted(-2, -2, 2, 2), colours.accent)
 
@@ -562,6 +565,13 @@ class HeadGrid(QWidget):
             self.update()
         else:
             event.ignore()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Open the page of a head, with the choice as it was before the first click."""
+        head = self.view.head_at(event.position())
+        if head is not None and self._has(head) and self.present_LH[head.layer, head.index]:
+            self._hand.take_back()
+            self.page_wanted.emit(head)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Hover, drag a rectangle, or move the view."""

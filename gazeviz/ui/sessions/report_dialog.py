@@ -213,10 +213,10 @@ class ReportDialog(QDialog):
         self._bar = named(QProgressBar(), "reportProgress")
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Figures drawn")
-        self._said = named(QLabel(), "reportSaid")
-        self._said.setWordWrap(True)
-        self._said.setTextFormat(Qt.TextFormat.PlainText)
-        self._said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._message = named(QLabel(), "reportSaid")
+        self._message.setWordWrap(True)
+        self._message.setTextFormat(Qt.TextFormat.PlainText)
+        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._show_files = push_button(
             "reportShow", "Open it", "Open the page, or the folder of the report", kind="flat"
         )
@@ -260,7 +260,7 @@ class ReportDialog(QDialog):
         upper.addWidget(column)
         upper.addWidget(hairline(vertical=True))
         upper.addLayout(right, 1)
-        foot = side_by_side(self._said, self._show_files, self._stop, self._close, self._write)
+        foot = side_by_side(self._message, self._show_files, self._stop, self._close, self._write)
         foot.setStretch(0, 1)
         foot.setContentsMargins(16, 2 * theme.SPACE, 16, 3 * theme.SPACE)
         self._bar.setFixedHeight(3)
@@ -406,7 +406,7 @@ class ReportDialog(QDialog):
     # What is said
 
     def _say(self, sentence: str) -> None:
-        self._said.setText(sentence)
+        self._message.setText(sentence)
 
     def _refresh(self) -> None:
         """What can be done now, and what it would do."""

@@ -9,7 +9,7 @@ from typing import Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
-from gazeviz.app.history.log_browser import RunLine
+from gazeviz.app.history.log_browser import RunRow
 from gazeviz.render.style import one_line
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import Command, add_commands
@@ -26,7 +26,7 @@ _COLUMNS: Final = {
 _QUOTES: Final = frozenset('"“”')
 
 
-def like_it(line: RunLine, key: str) -> tuple[str, str] | None:
+def like_it(line: RunRow, key: str) -> tuple[str, str] | None:
     """How runs with the same value in a column are called and searched for; None where they cannot be."""
     if key == "star":
         return ("Only starred runs", "is:starred") if line.starred else None
@@ -52,7 +52,9 @@ def run_menu(
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if likeness is not None:
         label, typed = likeness
-        like = Command("like.value", label, "", "List only runs with the same value.", lambda: look_for(typed))
+        like = Command(
+            "like.value", label, "", "List only runs with the same value.", lambda: look_for(typed)
+        )
         add_commands(menu, (like, None))
     add_commands(menu, commands)
     return menu

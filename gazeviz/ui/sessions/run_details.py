@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gazeviz.app.history.log_browser import LogBrowser, Overview, RunLine
+from gazeviz.app.history.log_browser import LogBrowser, Overview, RunRow
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
@@ -127,7 +127,7 @@ class TagRow(QWidget):
         layout.setAlignment(self.button, Qt.AlignmentFlag.AlignLeft)
         archive.overview_found.connect(self._on_overview_found)
 
-    def show_runs(self, run_ids: Sequence[int], lines: Sequence[RunLine]) -> None:
+    def show_runs(self, run_ids: Sequence[int], lines: Sequence[RunRow]) -> None:
         """Be about some runs. lines: what is known of them."""
         if tuple(run_ids) != self._ids:
             self.new.hide()
@@ -236,7 +236,7 @@ class RunDetails(QWidget):
         """The runs that it is about."""
         return self._ids
 
-    def show_runs(self, run_ids: Sequence[int], lines: Sequence[RunLine] = (), deleted: bool = False) -> None:
+    def show_runs(self, run_ids: Sequence[int], lines: Sequence[RunRow] = (), deleted: bool = False) -> None:
         """Show a run, or what can be done with several. lines: what the table knows of them."""
         run_ids = tuple(run_ids)
         another = run_ids != self._ids

@@ -40,7 +40,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from gazeviz.app.history.log_browser import Listing, LogBrowser, RunLine, SortKey, StoredSession
+from gazeviz.app.history.log_browser import Listing, LogBrowser, RunRow, SortKey, StoredSession
 from gazeviz.domain.wording import plural
 from gazeviz.ui.sessions.run_table_model import PLACES, RUN_COLUMNS, Index, RowPlan, RunRows
 from gazeviz.ui.sessions.run_text import session_title
@@ -187,7 +187,7 @@ class RowPainter:
         else:
             self._draw_text(painter, place, line, key)
 
-    def _draw_text(self, painter: QPainter, place: QRect, line: RunLine, key: str) -> None:
+    def _draw_text(self, painter: QPainter, place: QRect, line: RunRow, key: str) -> None:
         colours = theme.current()
         strong = key == "verdict" and line.verdict_ok is True
         painter.setFont(_font(key in _MONO, 600 if strong else 400))
@@ -196,7 +196,7 @@ class RowPainter:
         alignment = Qt.AlignmentFlag.AlignCenter if key == "star" else _MIDDLE
         _draw_elided(painter, QRectF(place), self._rows.text(line.id, key), alignment)
 
-    def _draw_target(self, painter: QPainter, place: QRect, line: RunLine) -> None:
+    def _draw_target(self, painter: QPainter, place: QRect, line: RunRow) -> None:
         """The region's colour, and its name as the second cue."""
         colours, colour = theme.current(), QColor(line.target_colour or "")
         painter.setPen(Qt.PenStyle.NoPen)
@@ -207,7 +207,7 @@ class RowPainter:
         words = QRectF(place).adjusted(16, 0, 0, 0)
         _draw_elided(painter, words, self._rows.text(line.id, "target"), _MIDDLE)
 
-    def _draw_picture(self, painter: QPainter, place: QRect, line: RunLine) -> None:
+    def _draw_picture(self, painter: QPainter, place: QRect, line: RunRow) -> None:
         pixmap = self._picture(line.image_sha256, place.width())
         if pixmap is None:
             painter.setFont(theme.font_ui(12))

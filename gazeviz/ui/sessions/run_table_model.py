@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
-from gazeviz.app.history.log_browser import Listing, LogBrowser, RunLine, SortKey, StoredSession
+from gazeviz.app.history.log_browser import Listing, LogBrowser, RunRow, SortKey, StoredSession
 from gazeviz.ui.sessions.run_text import cell_texts, group_sentence, run_sentence
 
 Index = QModelIndex | QPersistentModelIndex
@@ -137,7 +137,7 @@ class RunRows(QAbstractTableModel):
         self.plan = RowPlan()
         self.sessions: dict[int, StoredSession] = {}
         self.folded: set[int] = set()
-        self._lines: dict[int, RunLine] = {}
+        self._lines: dict[int, RunRow] = {}
         self._texts: dict[int, dict[str, str]] = {}
         self._stale: set[int] = set()
         self._gone: set[int] = set()
@@ -158,7 +158,7 @@ class RunRows(QAbstractTableModel):
         if len(self.plan):
             self.wanting.emit()
 
-    def line(self, run_id: int) -> RunLine | None:
+    def line(self, run_id: int) -> RunRow | None:
         """What is known of a run; None while nothing is."""
         line = self._lines.get(run_id)
         if (line is None or run_id in self._stale) and run_id not in self._gone:
@@ -189,11 +189,11 @@ class RunRows(QAbstractTableModel):
             self._texts[run_id] = cell_texts(line)
         return self._texts[run_id][key]
 
-    def _on_lines_found(self, lines: tuple[RunLine, ...]) -> None:
+    def _on_lines_found(self, lines: tuple[RunRow, ...]) -> None:
         self._gone |= set(self._asked) - {line.id for line in lines}
         self.learn(lines)
 
-    def learn(self, lines: Iterable[RunLine]) -> None:
+    def learn(self, lines: Iterable[RunRow]) -> None:
         """Take what is known of some runs."""
         lines = tuple(lines)
         changed = [line.id for line in lines if line != self._lines.pop(line.id, None)]
@@ -267,7 +267,7 @@ class RunRows(QAbstractTableModel):
         return None
 
 
-def _tip(line: RunLine, key: str) -> str | None:
+def _tip(line: RunRow, key: str) -> str | None:
     """What does not fit into a cell, as plain text."""
     whole = {
         "prompt": line.prompt, "text": line.text, "heads": line.heads, "note": line.note,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gazeviz.app.history.log_browser import RunLine, StoredSession
+from gazeviz.app.history.log_browser import RunRow, StoredSession
 from gazeviz.domain.wording import (
     format_change,
     format_duration,
@@ -18,7 +18,7 @@ _LONGEST: Final = 200
 _DASH: Final = "\N{EN DASH}"
 
 
-def cell_texts(line: RunLine) -> dict[str, str]:
+def cell_texts(line: RunRow) -> dict[str, str]:
     """A run's text in every column."""
     return {
         "star": "★" if line.starred else "",
@@ -42,7 +42,7 @@ def cell_texts(line: RunLine) -> dict[str, str]:
     }
 
 
-def verdict_words(line: RunLine) -> str:
+def verdict_words(line: RunRow) -> str:
     """What a judge says; else what is known without one."""
     if line.verdict:
         return one_line(line.verdict, 40) + (" ✓" if line.verdict_ok else "")
@@ -53,14 +53,14 @@ def verdict_words(line: RunLine) -> str:
     return "baseline" if line.side == "baseline" else _DASH
 
 
-def mass_words(line: RunLine) -> str:
+def mass_words(line: RunRow) -> str:
     """Mass on the target before and after."""
     if line.mass_before is None or line.mass_after is None:
         return ""
     return format_change(line.mass_before, line.mass_after)
 
 
-def run_sentence(line: RunLine) -> str:
+def run_sentence(line: RunRow) -> str:
     """A run in one sentence, for a screen reader."""
     what = f"steered to {line.target}" if line.side == "steered" else "baseline"
     starred = ", starred" if line.starred else ""

@@ -28,8 +28,8 @@ from gazeviz.app.history.log_browser import (
     LogBrowser,
     Overview,
     RunFilter,
-    RunLine,
     RunQuery,
+    RunRow,
     SortKey,
 )
 from gazeviz.app.runs.run_controller import RunController
@@ -458,7 +458,7 @@ class SessionBrowser(QWidget):
             self._on_selection_settled(self.selected_ids)
         self.menu_of(line, column).popup(at)
 
-    def menu_of(self, line: RunLine, column: str) -> QMenu:
+    def menu_of(self, line: RunRow, column: str) -> QMenu:
         """What the right button offers on a run, in a column."""
         return run_menu(self, self._offered, like_it(line, column), self.look_for)
 

@@ -45,6 +45,7 @@ from gazeviz.ui.widgets.reasons import (
 
 if TYPE_CHECKING:
     from gazeviz.ui.compare.compare_page import CompareView
+    from gazeviz.ui.evaluate.evaluate_page import EvaluateView
     from gazeviz.ui.picture.canvas import ImageCanvas
     from gazeviz.ui.picture.open_menu import PictureMenu
     from gazeviz.ui.sessions.sessions_page import SessionBrowser
@@ -453,6 +454,19 @@ def compare_commands(model: SessionModel, compare: Callable[[], CompareView]) ->
                 "Pair their runs by prompt and target.", lambda: compare().show_newest_sessions()),
         Command("compare.close", "Close the comparison", "", "Return to the list of runs.",
                 lambda: compare().clear()),
+    ]  # fmt: skip
+
+
+def evaluate_commands(page: Callable[[], EvaluateView]) -> list[Command]:
+    """Experiments. page: makes the Evaluate tab where it is not there yet, and shows it."""
+    return [
+        Command("evaluate.run", "Run or pause the experiment", "Ctrl+Alt+E",
+                "Run the chosen experiment, go on with it, or pause the one that runs.",
+                lambda: page().run_or_pause()),
+        Command("evaluate.new", "New experiment", "Ctrl+Alt+N", "Write an experiment of your own.",
+                lambda: page().new()),
+        Command("evaluate.save_figure", "Save the experiment's figure ...", "Ctrl+Alt+S",
+                "Save its figure as SVG, PDF or PNG, or its data as CSV.", lambda: page().save_figure()),
     ]  # fmt: skip
 
 

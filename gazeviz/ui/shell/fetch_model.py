@@ -47,7 +47,7 @@ class FetchModel(QWidget):
         self._progress.setRange(0, _STEPS)
         self._progress.setTextVisible(False)
         self._progress.setAccessibleName("Progress of the download")
-        self._said = soft_text("fetchModelSaid")
+        self._message = soft_text("fetchModelSaid")
         for button in (self._look, self._get, self._stop):
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
@@ -70,7 +70,7 @@ class FetchModel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE)
         column.addLayout(row)
-        column.addWidget(self._said)
+        column.addWidget(self._message)
         column.addWidget(self._progress)
 
     def _connect(self) -> None:
@@ -119,8 +119,8 @@ class FetchModel(QWidget):
         self.fetched.emit(folder)
 
     def _say(self, sentence: str) -> None:
-        self._said.setText(sentence)
-        self._said.setVisible(bool(sentence))
+        self._message.setText(sentence)
+        self._message.setVisible(bool(sentence))
 
     def _show_state(self) -> None:
         """Which buttons are of use now."""
@@ -131,4 +131,4 @@ class FetchModel(QWidget):
         self._get.setVisible(self._offered and not busy)
         self._stop.setVisible(busy)
         self._progress.setVisible(busy and self._offered)
-        self._said.setVisible(bool(self._said.text()))
+        self._message.setVisible(bool(self._message.text()))

@@ -27,6 +27,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings, ThemeChoice
 from gazeviz.app.session.values import Notice
+from gazeviz.ui.heads.head_commands import open_page_command, page_commands
 from gazeviz.ui.picture.open_menu import DropWindow, PictureMenu
 from gazeviz.ui.sessions.session_commands import session_commands
 from gazeviz.ui.shell import commands as table
@@ -44,8 +45,10 @@ from gazeviz.ui.widgets.controls import hairline
 
 if TYPE_CHECKING:
     from gazeviz.app.evaluate.evaluations import Evaluations
+    from gazeviz.domain.heads import Head
     from gazeviz.ui.compare.compare_page import CompareView
     from gazeviz.ui.evaluate.evaluate_page import EvaluateView
+    from gazeviz.ui.heads.head_page import HeadPage
     from gazeviz.ui.sessions.sessions_page import SessionBrowser
     from gazeviz.ui.sessions.sidebar import Sidebar
     from gazeviz.ui.shell.command_palette import CommandPalette
@@ -78,6 +81,7 @@ class MainWindow(DropWindow):
         self._sessions: SessionsView | None = None
         self._evaluate: EvaluateView | None = None
         self._evaluations: Evaluations | None = None
+        self._head_page: HeadPage | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(self.explore)
         self._menu = QMenu(self)
@@ -111,6 +115,8 @@ class MainWindow(DropWindow):
 
     def _connect(self) -> None:
         self.header.tab_wanted.connect(self.show_tab)
+        for part in (self.explore.head_panel.grid, self.explore.gallery):
+            part.page_wanted.connect(self.open_head)
         self.header.model_wanted.connect(self.choose_model)
         self.header.palette_wanted.connect(self.show_palette)
         self._model.picture_changed.connect(self._name_window)
@@ -124,11 +130,14 @@ class MainWindow(DropWindow):
         return [
             *table.file_commands(model, self.pictures, self._settings, self),
             *table.explore_commands(model, controller, self.explore),
+            open_page_command(model, self.open_head),
+            *page_commands(lambda: self._head_page),
             *table.view_commands(model, self.explore.canvas, self.explore),
             *table.window_commands(self, logs=logs),
             *(table.runs_commands(self._browser) if logs else ()),
             *(session_commands(self._sidebar) if logs else ()),
             *(table.compare_commands(model, self._comparison) if logs else ()),
+            *(table.evaluate_commands(self._experiments) if logs else ()),
             *table.help_commands(self),
         ]
 
@@ -142,6 +151,10 @@ class MainWindow(DropWindow):
     def _comparison(self) -> CompareView:
         self.show_tab("Sessions")
         return self.sessions().compare
+
+    def _experiments(self) -> EvaluateView:
+        self.show_tab("Evaluate")
+        return self.evaluate()
 
     def _refuse(self, reason: str, about: str) -> None:
         """Say why a key does nothing now."""
@@ -216,8 +229,24 @@ class MainWindow(DropWindow):
 
             self._evaluations = Evaluations(self._archive, self)
             self._evaluate = EvaluateView(self._model, self._controller, self._evaluations)
+            self._evaluate.explore_wanted.connect(partial(self.show_tab, "Explore"))
             self._stack.addWidget(self._evaluate)
         return self._evaluate
+
+    def open_head(self, head: Head) -> None:
+        """Show the page of a head in the place of the picture; Explore is the way back."""
+        if self._head_page is None:
+            from gazeviz.ui.heads.head_page import HeadPage
+
+            self._head_page = HeadPage(self._model, self._controller)
+            self._head_page.back_wanted.connect(partial(self.show_tab, "Explore"))
+            self._stack.addWidget(self._head_page)
+            _keep_focus_from_buttons(self)
+        self._head_page.open_head(head)
+        self._stack.setCurrentWidget(self._head_page)
+        self.header.show_tab("Explore")
+        self._head_page.setFocus()
+        self.actions_.enable(table.OF_EXPLORE, False)
 
     def report(self) -> None:
         """Report the runs of this session."""
@@ -297,6 +326,8 @@ class MainWindow(DropWindow):
         self._settings.sync()
         if self._sessions is not None:
             self._sessions.close_log()
+        if self._evaluate is not None:
+            self._evaluate.close_answers()
         if self._evaluations is not None:
             self._evaluations.close()
         if self._archive is not None:

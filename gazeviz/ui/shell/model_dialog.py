@@ -32,8 +32,10 @@ from gazeviz.app.runs.model_catalogue import (
     Estimate,
     ModelCatalogue,
     Origin,
+    PromptLength,
     SidebarModel,
     estimate,
+    estimates,
 )
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session.session_model import SessionModel
@@ -100,6 +102,18 @@ def taken_text(taken: Estimate | None) -> str:
         return f"{need} on {where}; free memory there is unknown."
     verdict = "" if taken.fits else " It will probably not fit."
     return f"{need}, {format_memory(free_bytes)} free on {where}.{verdict}"
+
+
+def parts_text(taken: Estimate, what: str) -> str:
+    """What a place would give to loading, a run of `what` and a ranking, of what is free there."""
+    needs, free_bytes = taken.needs, taken.place.free_bytes
+    name = "Processor" if taken.place.device == "cpu" else taken.place.name
+    free = "unknown" if free_bytes is None else format_memory(free_bytes)
+    return (
+        f"{name}, {taken.dtype}: loading {format_memory(needs.load_bytes)},"
+        f" a run of {what} {format_memory(needs.run_bytes)},"
+        f" ranking heads {format_memory(needs.discovery_bytes)}; free: {free}"
+    )
 
 
 class ModelRowDelegate(QStyledItemDelegate):
@@ -206,7 +220,7 @@ class ModelDialog(QDialog):
         self.catalogue = ModelCatalogue(settings, self)
         """What is listed."""
         self._list = named(QListWidget(), "modelList")
-        self._said = soft_text("modelSaid")
+        self._message = soft_text("modelSaid")
         self._memory = MemoryBar()
         self._taken = named(QLabel(), "modelTaken")
         self._progress = named(QProgressBar(), "modelProgress")
@@ -308,7 +322,7 @@ class ModelDialog(QDialog):
         body.addWidget(self._other)
         body.addWidget(self._fetch)
         body.addWidget(self._list, 1)
-        body.addWidget(self._said)
+        body.addWidget(self._message)
         device, dtype = self._device_button, self._dtype_button
         body.addLayout(side_by_side(soft(QLabel("Device")), device, soft(QLabel("Numbers")), dtype, None))
         body.addWidget(self._memory)
@@ -387,7 +401,13 @@ class ModelDialog(QDialog):
             expected = estimate(before, places) if before is not None else None
             if expected is not None and expected.place.device != info.device:
                 device = "cpu"  # a GPU that the last model would have fitted into was not used
-        return estimate(model, places, device, self._dtype)
+        return estimate(model, places, device, self._dtype, self._asked())
+
+    def _asked(self) -> PromptLength:
+        """The picture and prompt that are on the screen; the usual ones where there are none."""
+        grid, prompt = self._model.grid, self._model.prompt
+        n_text_tok = len(prompt.encode()) // 3 + 40 + self._model.generation.max_new_tokens
+        return PromptLength(grid.n_tokens, n_text_tok) if grid is not None else PromptLength()
 
     def _offer_places(self, places: tuple[Device, ...]) -> None:
         offered = [(place.device, _place_text(place)) for place in places]
@@ -405,9 +425,9 @@ class ModelDialog(QDialog):
         taken = self._estimate(chosen) if chosen else None
         self._load.setEnabled(chosen is not None and not chosen.refusal)
         if chosen is None:
-            self._said.setText("Searching …" if self.catalogue.looking else "No models found.")
+            self._message.setText("Searching …" if self.catalogue.looking else "No models found.")
         else:
-            self._said.setText(_said_of(chosen))
+            self._message.setText(_message_of(chosen))
         self._memory.show_estimate(taken)
         self._taken.setText(self._taken_text(chosen, taken))
 
@@ -416,7 +436,11 @@ class ModelDialog(QDialog):
             return ""
         info = self._model.model_info
         why_not = info.why_not_gpu if info is not None and self._device == "auto" else None
-        return " ".join(filter(None, (taken_text(taken), why_not)))
+        what = "a large picture" if self._model.grid is None else "this picture and prompt"
+        places = self.catalogue.listing.places
+        parts = estimates(chosen, places, self._dtype, self._asked())
+        lines = [parts_text(part, what) for part in parts]
+        return "\n".join([" ".join(filter(None, (taken_text(taken), why_not))), *lines])
 
     def _on_device(self, device: str) -> None:
         self._device = device
@@ -499,7 +523,7 @@ class MemoryBar(QWidget):
         text = taken_text(taken)
         self.setAccessibleName(text)
         self.setToolTip(
-            f"{text}\nWeights are exact; cache and activations are estimated for 1280 image tokens.\n"
+            f"{text}\nWeights are exact; cache and activations are estimated, with every head steered.\n"
             "PyTorch itself needs a few hundred MiB more."
         )
         self.update()
@@ -528,7 +552,7 @@ def _row_of(item: QListWidgetItem) -> ModelRow:
     return row
 
 
-def _said_of(model: SidebarModel) -> str:
+def _message_of(model: SidebarModel) -> str:
     """Where a model lies; of one that will not work, why, and what to take instead."""
     if not model.refusal:
         return str(model.folder)

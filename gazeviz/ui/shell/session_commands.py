@@ -13,6 +13,7 @@ from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
 from gazeviz.app.session.settings import AppSettings
+from gazeviz.domain.prompts import DIRECTS
 from gazeviz.domain.wording import plural
 from gazeviz.ui.heads.head_commands import gallery_commands, place_commands, ranking_commands
 from gazeviz.ui.picture.picture_commands import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def offers(model: SessionModel, controller: RunController, explore: ExploreView) -> list[Command]:
     """Questions about panels, rankings and head sets, as the session is now."""
     found = (
-        *panel_question_commands(model, controller),
+        *(one for direct in DIRECTS for one in panel_question_commands(model, controller, direct)),
         *ranking_commands(model, explore.head_panel.ranking_bar),
         *place_commands(model, controller),
         *gallery_commands(model),

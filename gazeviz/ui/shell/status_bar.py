@@ -74,6 +74,8 @@ class StatusBar(QWidget):
     def _on_cancel(self) -> None:
         if self._model.measured_rankings:
             self._controller.discovery.cancel()
+        elif self._model.studying:
+            self._controller.studies.cancel()
         else:
             self._controller.loader.cancel()
 
@@ -92,7 +94,9 @@ class StatusBar(QWidget):
             self._cancel.setEnabled(progress.text != STOPPING)
             self._bar.setRange(0, progress.total)
             self._bar.setValue(progress.done)
-            self._left.setText(time_left(progress, in_percent=not model.measured_rankings))
+            self._left.setText(
+                time_left(progress, in_percent=not (model.measured_rankings or model.studying))
+            )
         self._why.set_whole(place_text(model.model_info))
 
     def _show_speed(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -227,7 +228,7 @@ class SamplingButton(QPushButton):
 
 
 class SamplingSheet(Popover):
-    """Greedy or drawn; temperature, top-p and seed of the draw."""
+    """Greedy or drawn; temperature, top-p and seed of the draw; what holds repetition back in both."""
 
     def __init__(self, model: SessionModel, parent: QWidget) -> None:
         super().__init__("samplingSheet", parent)
@@ -248,24 +249,27 @@ class SamplingSheet(Popover):
         self._seed = named(WholeNumberBox(), "samplingSeed")
         self._seed.setRange(0, _MAX_SEED)
         _plain(self._seed, "Seed of the draw: the same seed gives the same text")
+        self._penalty = _decimal(
+            "repetitionPenalty", 0.05, 10.0, 0.05,
+            "Repetition penalty: above 1 makes tokens of the prompt and the answer less likely; 1 for none",
+        )  # fmt: skip
+        self._ngram = named(WholeNumberBox(), "noRepeatNgram")
+        self._ngram.setRange(0, 20)
+        self._ngram.setSpecialValueText("off")
+        _plain(self._ngram, "Never write so many tokens in a row a second time; 0 turns it off")
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(2 * theme.SPACE)
         layout.addWidget(self._greedy)
         layout.addWidget(self._drawn)
-        layout.addLayout(self._make_form())
-        self._connect()
-
-    def _make_form(self) -> QFormLayout:
-        form = QFormLayout()
-        form.setContentsMargins(20, 0, 0, 0)
-        for text, control in (
-            ("Temperature", self._temperature),
-            ("Top-p", self._top_p),
-            ("Seed", self._seed),
-        ):
-            form.addRow(soft(QLabel(text)), control)
-        return form
+        draw = (("Temperature", self._temperature), ("Top-p", self._top_p), ("Seed", self._seed))
+        layout.addLayout(_form(draw, indent_px=20))
+        both = (("Repetition penalty", self._penalty), ("No repeated n-gram", self._ngram))
+        layout.addLayout(_form(both, indent_px=0))
 
     def _connect(self) -> None:
         self._greedy.clicked.connect(lambda: self._set(temperature=0.0))
@@ -275,6 +279,8 @@ class SamplingSheet(Popover):
              shown=lambda value: value or self._temperature.value())  # fmt: skip
         bind(self._model, "generation.top_p", changed, self._top_p)
         bind(self._model, "generation.seed", changed, self._seed)
+        bind(self._model, "generation.repetition_penalty", changed, self._penalty)
+        bind(self._model, "generation.no_repeat_ngram_tok", changed, self._ngram)
         self._model.generation_changed.connect(self._refresh)
         self._refresh()
 
@@ -291,12 +297,22 @@ class SamplingSheet(Popover):
 
 def sampling_text(settings: GenerationSettings) -> str:
     """How tokens are chosen, short."""
-    if settings.temperature == 0:
-        return "Greedy"
-    parts = [f"T {format_figure(settings.temperature)}"]
-    if settings.top_p < 1:
-        parts.append(f"p {format_figure(settings.top_p)}")
-    return " · ".join([*parts, f"seed {settings.seed}"])
+    parts = ["Greedy"]
+    if settings.temperature:
+        parts = [f"T {format_figure(settings.temperature)}"]
+        parts += [f"p {format_figure(settings.top_p)}"] if settings.top_p < 1 else []
+        parts.append(f"seed {settings.seed}")
+    if settings.repetition_penalty != 1 or settings.no_repeat_ngram_tok:
+        parts.append("less repetition")
+    return " · ".join(parts)
+
+
+def _form(rows: Sequence[tuple[str, QWidget]], indent_px: int) -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(indent_px, 0, 0, 0)
+    for text, control in rows:
+        form.addRow(soft(QLabel(text)), control)
+    return form
 
 
 def _radio(name: str, text: str, tip: str) -> QRadioButton:

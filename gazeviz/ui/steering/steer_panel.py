@@ -26,6 +26,7 @@ from gazeviz.app.session.values import SteeringSettings
 from gazeviz.domain.messages import ModelInfo
 from gazeviz.domain.steering import Hard
 from gazeviz.domain.wording import MODE_NAMES, SCOPE_NAMES, format_settings, format_strength, plural
+from gazeviz.ui.steering.knock_out_bar import KnockOutBar
 from gazeviz.ui.steering.prompt_bar import set_kind
 from gazeviz.ui.steering.schedule_editor import ScheduleBar
 from gazeviz.ui.steering.steer_text import (
@@ -235,6 +236,7 @@ class SteerPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 4)
         layout.setSpacing(2 * theme.SPACE)
         layout.addWidget(SteerDetails(self._model))
+        layout.addWidget(KnockOutBar(self._model, self._controller))
         layout.addWidget(hairline())
         layout.addWidget(self.schedule)
         details.hide()

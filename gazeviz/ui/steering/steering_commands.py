@@ -11,7 +11,7 @@ from gazeviz.app.runs import presets
 from gazeviz.app.runs.run_controller import RunController
 from gazeviz.app.session import notices
 from gazeviz.app.session.session_model import SessionModel
-from gazeviz.domain.prompts import PRESETS, Preset
+from gazeviz.domain.prompts import DIRECT, DIRECTS, PRESETS, Preset
 from gazeviz.domain.wording import plural
 from gazeviz.ui.widgets import theme
 from gazeviz.ui.widgets.command import Command, Entry, Submenu, always
@@ -45,6 +45,9 @@ def way_commands(controller: RunController) -> list[Command]:
         Command("run.steered", "Run the steered answer", "Ctrl+Return",
                 "Run with the chosen heads pointed at the target; the baseline stays as it is.",
                 partial(run, "steered"), not_ready(model, "steered"), label="Steered only"),
+        Command("run.regions", "Run for every region", "Ctrl+Alt+Return",
+                "Run the baseline, then one steered answer for each region; Sessions keeps them all.",
+                controller.run_regions, not_ready(model), label="Steered, for every region"),
     ]  # fmt: skip
 
 
@@ -65,12 +68,14 @@ def preset_commands(model: SessionModel, controller: RunController) -> list[Comm
     ]  # fmt: skip
 
 
-def panel_question_commands(model: SessionModel, controller: RunController) -> list[Command]:
-    """The direct question about each panel."""
-    named = zip(presets.panels_of(model), presets.questions_of(model), strict=True)
-    direct = PRESETS["direct"]
+def panel_question_commands(
+    model: SessionModel, controller: RunController, direct: Preset = DIRECT
+) -> list[Command]:
+    """The direct question about each panel, named in words or as "4th"."""
+    named = zip(presets.panels_of(model), presets.questions_of(model, direct.ordinals), strict=True)
+    id_, more = ("panel", "") if direct.ordinals == "words" else ("nth_panel", ", in figures")
     return [
-        Command(f"ask.panel_{place + 1}", f"Ask about {panel.name}", "", _preset_tip(direct, question),
+        Command(f"ask.{id_}_{place + 1}", f"Ask about {panel.name}{more}", "", _preset_tip(direct, question),
                 _asker(model, controller, direct, place), label=f"About {panel.name}")
         for place, (panel, question) in enumerate(named)
     ]  # fmt: skip
@@ -79,10 +84,13 @@ def panel_question_commands(model: SessionModel, controller: RunController) -> l
 def preset_menu(model: SessionModel, controller: RunController) -> list[Entry]:
     """The presets; the direct question leads to one for each panel, if there are any."""
     entries: list[Entry] = []
+    directs = {f"ask.{preset.key}": preset for preset in DIRECTS}
     for command in preset_commands(model, controller):
-        if command.id == "ask.direct" and presets.questions_of(model):
-            about = partial(panel_question_commands, model, controller)
-            entries.append(Submenu("askAboutPanel", PRESETS["direct"].name, about))
+        direct = directs.get(command.id)
+        if direct is not None and presets.questions_of(model):
+            about = partial(panel_question_commands, model, controller, direct)
+            menu = "askAboutPanel" if direct is DIRECT else "askAboutNthPanel"
+            entries.append(Submenu(menu, direct.name, about))
         else:
             entries.append(command)
     return entries

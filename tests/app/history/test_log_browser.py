@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazeviz.app.history.log_browser import LogBrowser, Overview, RunFilter, RunLine, RunQuery
+from gazeviz.app.history.log_browser import LogBrowser, Overview, RunFilter, RunQuery, RunRow
 from gazeviz.app.history.run_details import RunFacts
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
@@ -39,14 +39,14 @@ def listed(archive: LogBrowser, qtbot: PatientBot, typed: str = "", **request: o
     return [int(run_id) for run_id in heard.args[0].ids_N]
 
 
-def lines(archive: LogBrowser, qtbot: PatientBot, *ids: int) -> tuple[RunLine, ...]:
+def lines(archive: LogBrowser, qtbot: PatientBot, *ids: int) -> tuple[RunRow, ...]:
     with qtbot.waitSignal(archive.lines_found) as heard:
         archive.ask_lines(ids)
-    found: tuple[RunLine, ...] = heard.args[0]
+    found: tuple[RunRow, ...] = heard.args[0]
     return found
 
 
-def line(archive: LogBrowser, qtbot: PatientBot, run_id: int) -> RunLine:
+def line(archive: LogBrowser, qtbot: PatientBot, run_id: int) -> RunRow:
     return lines(archive, qtbot, run_id)[0]
 
 

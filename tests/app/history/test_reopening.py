@@ -28,7 +28,7 @@ def other_path(tmp_path: Path) -> Path:
 def test_a_run_is_shown_as_it_was_without_a_worker(open_session, strip_path, qtbot):
     first = open_session()
     first.start(strip_path)
-    first.model.generation = GenerationSettings(9, 0.5, 0.9, 3)
+    first.model.generation = GenerationSettings(9, 0.5, 0.9, 3, 1.2, 3)
     first.model.steering = SteeringSettings("suppress_image", 5.0, 0.9, "decode_only")
     first.controller.editor.lay_out_targets(((3, first.model.regions.ids[4]),), "plan")
     baseline_id, steered_id = first.run()
@@ -45,7 +45,7 @@ def test_a_run_is_shown_as_it_was_without_a_worker(open_session, strip_path, qtb
     assert (model.prompt, model.chosen, model.generation) == (
         prompt,
         chosen,
-        GenerationSettings(9, 0.5, 0.9, 3),
+        GenerationSettings(9, 0.5, 0.9, 3, 1.2, 3),
     )
     assert model.steering == SteeringSettings("suppress_image", 5.0, 0.9, "decode_only")
     assert model.picture.layout == Layout(1, N_PANELS) and len(model.regions) == N_PANELS

@@ -11,9 +11,9 @@ from PIL import Image
 
 from gazeviz.app.runs.picture_opener import panel_folder, picture_data, picture_file, picture_sha256, samples
 from gazeviz.domain.strip import Layout, panel_boxes_px
-from gazeviz.engine.models.description import picture_sha256 as engine_sha256
 from gazeviz.errors import UserError
 from gazeviz.imaging import open_picture
+from gazeviz.imaging import picture_sha256 as engine_sha256
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -67,12 +67,21 @@ def test_a_folder_of_panels_becomes_a_strip_in_the_order_of_their_numbers(tmp_pa
         size = (60, 40) if number != 2 else (30, 80)
         Image.new("RGB", size, (20 * number, 0, 0)).save(folder / f"p{number}.png")
     picture = panel_folder(folder)
-    assert picture.name == "my story" and picture.layout == Layout(1, 3)
-    boxes = panel_boxes_px(Layout(1, 3), *picture.size_px)
+    assert picture.name == "my story" and picture.layout is not None and picture.layout.n == 3
+    boxes = panel_boxes_px(picture.layout, *picture.size_px)
+    # 256 px high, each its own width rounded to cells of 32 px, edge to edge.
+    assert boxes == ((0, 0, 384, 256), (384, 0, 480, 256), (480, 0, 864, 256))
+    assert picture.size_px == (864, 256)
     centres = [picture.pixels_HW3[(y0 + y1) // 2, (x0 + x1) // 2, 0] for x0, y0, x1, y1 in boxes]
     assert centres == [20, 40, 200]
-    x0, _, x1, _ = boxes[1]
-    assert (picture.pixels_HW3[20, [x0 + 6, x1 - 6]] == 255).all(), "a tall panel is not stretched"
+
+
+def test_panels_of_one_size_are_an_even_layout(tmp_path: Path):
+    for number in range(1, 7):
+        Image.new("RGB", (1024, 1024), "red").save(tmp_path / f"p{number}.png")
+    picture = panel_folder(tmp_path)
+    assert picture.layout == Layout(1, 6) and picture.size_px == (1536, 256)
+    assert (picture.pixels_HW3 == [255, 0, 0]).all(), "no white between the panels"
 
 
 def test_a_folder_that_is_no_strip_is_refused(tmp_path: Path):

@@ -376,3 +376,36 @@ def test_where_captions_are_known_the_log_is_told_what_a_text_is_about(stage, st
     stage.controller.run("baseline")
     stage.until(lambda: bool(logged_verdicts(stage.log)))
     assert logged_verdicts(stage.log) == [(stage.shown("baseline").id, "Panel 1", None, "captions")]
+
+
+def test_a_steered_answer_for_every_region(stage):
+    stage.model.chosen = HeadSet(GAZE_HEADS)
+    shown = []
+    stage.model.run_changed.connect(
+        lambda run_id: shown.append(run_id) if run_id == stage.model.steered_run_id else None
+    )
+    stage.controller.run_regions()
+    stage.until(lambda: not stage.controller.runs.active)
+    records = list(dict.fromkeys(shown))
+    assert len(records) == N_PANELS
+    assert [stage.model.runs[run_id].text for run_id in records] == SAID[:N_PANELS]
+    targets = [stage.controller.log.run(run_id).spec.steering.target.name for run_id in records]
+    assert targets == [region.name for region in stage.model.regions]
+    assert stage.shown("baseline").text == SAID[0]
+
+
+def test_every_region_is_stopped_at_once(stage):
+    stage.model.chosen = HeadSet(GAZE_HEADS)
+    stage.controller.run_regions()
+    stage.until(lambda: stage.model.run_of("baseline") is not None)
+    stage.controller.runs.stop()
+    stage.until(lambda: not stage.controller.runs.active)
+    stage.controller.run()
+    stage.until_ended("steered")
+
+
+def test_every_region_needs_heads_and_regions(stage):
+    stage.model.chosen = HeadSet(())
+    stage.controller.run_regions()
+    assert stage.model.notice.sentence == "No head is selected."
+    assert not stage.controller.runs.active

@@ -59,6 +59,38 @@ class TestAgainstGenerate:
             assert list(run.token_ids) == tokens
             np.testing.assert_allclose([step.logprob for step in run.tokens], logprobs, atol=1e-5)
 
+    @pytest.mark.parametrize("penalty, ngram_tok", [(1.5, 0), (0.7, 0), (1.0, 2), (1.3, 3)])
+    @pytest.mark.parametrize("drawn", [False, True])
+    def test_repetition_held_back(
+        self, engine: TinyEngine, penalty: float, ngram_tok: int, drawn: bool
+    ) -> None:
+        how = (
+            {"do_sample": True, "temperature": 3.0, "top_p": 0.9, "top_k": 0}
+            if drawn
+            else {"do_sample": False}
+        )
+        torch.manual_seed(4)
+        tokens, logprobs = oracle(
+            engine, PICTURES[1], PROMPT, repetition_penalty=penalty, no_repeat_ngram_size=ngram_tok, **how
+        )
+        way = Sampling(3.0 if drawn else 0.0, 0.9, 4, penalty, ngram_tok)
+        run = engine.generate(PICTURES[1], PROMPT, max_new_tokens=N, sampling=way)
+        assert list(run.token_ids) == tokens
+        np.testing.assert_allclose([step.logprob for step in run.tokens], logprobs, atol=1e-5)
+
+    def test_holding_back_changes_a_looping_answer(self, qwen: TinyEngine) -> None:
+        free = qwen.generate(PICTURES[0], PROMPT, max_new_tokens=N)
+        held = qwen.generate(PICTURES[0], PROMPT, max_new_tokens=N, sampling=Sampling(no_repeat_ngram_tok=1))
+        assert len(set(held.token_ids)) == len(held.token_ids)
+        assert held.token_ids != free.token_ids
+
+    def test_each_answer_of_a_batch_has_its_own_past(self, qwen: TinyEngine) -> None:
+        way = Sampling(repetition_penalty=1.4, no_repeat_ngram_tok=2)
+        prompts = [PROMPT, PROMPT + " Why?"]
+        alone = [qwen.generate(PICTURES[1], text, max_new_tokens=N, sampling=way) for text in prompts]
+        both = qwen.generate_many([PICTURES[1]] * 2, prompts, [None] * 2, max_new_tokens=N, sampling=way)
+        assert [run.token_ids for run in both] == [run.token_ids for run in alone]
+
     def test_seeds_differ_and_leave_the_global_numbers_alone(self, qwen: TinyEngine) -> None:
         torch.manual_seed(0)
         expected = torch.rand(3)

@@ -48,7 +48,7 @@ def test_two_answers_part_at_their_first_difference(
     assert first_difference(before, now) == where
 
 
-def test_the_same_wish_gives_the_same_tokens(engine: Engine, original: Original) -> None:
+def test_the_same_request_gives_the_same_tokens(engine: Engine, original: Original) -> None:
     result = replay(original, engine)
     assert result.same
     assert result.token_ids == original.token_ids
@@ -79,5 +79,5 @@ def test_the_limit_of_image_tokens_is_the_originals_and_then_the_engines_again(
 def test_other_weights_and_runs_without_a_token_are_refused(engine: Engine, original: Original) -> None:
     with pytest.raises(UserError, match="other weights"):
         replay(replace(original, fingerprint="00"), engine)
-    with pytest.raises(UserError, match="no token to compare"):
+    with pytest.raises(UserError, match="no tokens to compare"):
         replay(replace(original, token_ids=()), engine)

@@ -262,7 +262,7 @@ def test_gpu_support_that_could_be_had_is_named(checkpoint: Path, monkeypatch: p
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(doctor, "which", lambda name: name if name == "nvidia-smi" else None)
     reason = choose_device("auto", checkpoint)[1]
-    assert reason is not None and reason.endswith("https://pytorch.org/get-started/locally.")
+    assert reason is not None and reason.endswith(f"Install the build for it: {doctor.CUDA_LINE}")
 
 
 def test_auto_says_why_there_is_no_gpu(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,9 @@ def test_auto_says_why_there_is_no_gpu(checkpoint: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(doctor, "which", lambda _name: None)
     assert choose_device("auto", checkpoint)[1] == "This PyTorch is built without GPU support."
     monkeypatch.setattr(torch.version, "cuda", "12.8")
-    assert choose_device("auto", checkpoint)[1] == "PyTorch found no GPU, or no working driver for it."
+    assert choose_device("auto", checkpoint)[1] == "PyTorch found no GPU."
+    monkeypatch.setattr(doctor, "which", lambda name: name if name == "nvidia-smi" else None)
+    assert "Update the GPU's driver" in str(choose_device("auto", checkpoint)[1])
 
 
 def test_a_model_too_large_for_the_device_is_a_sentence(

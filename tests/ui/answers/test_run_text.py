@@ -67,6 +67,7 @@ def said(made: RunRecord) -> str:
         ({"strength": "hard_uniform", "scope": "decode_only"},
          "2 heads → Panel 2 · boost/suppress · hard uniform · answer's rows"),
         ({"mode": "mass", "alpha": 0.9}, "2 heads → Panel 2 · fixed share .9 · all rows"),
+        ({"mode": "knock_out"}, "2 heads · knock out · output zero · all rows"),
         ({"heads": HeadSet.of("L0H1")}, "1 head → Panel 2 · boost/suppress · 8 · all rows"),
     ],
 )  # fmt: skip

@@ -160,7 +160,8 @@ def test_rankings_are_chosen_and_say_how_they_were_measured(stage, panel):
     assert stage.model.ranking_name == "image_heads"
     assert words(panel, "splitHalf") == "no split-half" and words(panel, "rankingMeasured") == "from a file"
     assert set(RANKING_TEXTS) == {
-        "mass", "selectivity", "tracking", "causal", "image_heads", "localization"
+        "mass", "selectivity", "tracking", "causal", "image_heads", "localization",
+        "localization_by_question",
     }  # fmt: skip
     assert child_of(panel, "rankingMenu").toolTip() == RANKING_TEXTS["image_heads"]
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QDoubleSpinBox, QPushButton, QSpi
 
 from gazeviz.app.session.values import GenerationSettings
 from gazeviz.domain.heads import HeadSet
-from gazeviz.domain.prompts import NARRATION, NARRATION_PROMPT, OPEN_QUESTION, PRESETS
+from gazeviz.domain.prompts import DIRECT_NTH, NARRATION, NARRATION_PROMPT, OPEN_QUESTION, PRESETS
 from gazeviz.ui.steering.prompt_bar import MOST_LINES, PromptBar, RunButton, SamplingButton, sampling_text
 from gazeviz.ui.widgets.controls import ElidedLabel, MenuButton
 from tests.app.fixtures.staging import N_PANELS, OpenStage, Stage, until_drawn
@@ -111,6 +111,9 @@ def test_the_direct_question_is_put_for_each_panel(stage, bar):
     actions[direct[3]].trigger()
     assert "fourth panel" in stage.model.prompt
     assert "fourth panel" in actions[direct[3]].toolTip()
+    actions["ask.nth_panel_4"].trigger()
+    assert "the 4th panel" in stage.model.prompt
+    assert preset_menu(bar).text().startswith(DIRECT_NTH.name)
 
 
 def test_without_panels_the_direct_question_says_why_not(stage, bar):
@@ -122,7 +125,7 @@ def test_without_panels_the_direct_question_says_why_not(stage, bar):
 def test_every_preset_says_what_it_sets(bar):
     for action in preset_actions(bar).values():
         assert "tokens" in action.toolTip() and "rows" in action.toolTip()
-    assert len(PRESETS) == 6
+    assert len(PRESETS) == 7
 
 
 def test_the_length_is_bound_both_ways(stage, bar):
@@ -157,6 +160,13 @@ def test_tokens_are_drawn_with_temperature_nucleus_and_seed(stage, bar, qtbot):
     settings = stage.model.generation
     assert (settings.temperature, settings.top_p, settings.seed) == pytest.approx((1.2, 0.9, 7))
     assert button.text().startswith(sampling_text(settings)) and "seed 7" in sampling_text(settings)
+    penalty, ngram = child_of(sheet, "repetitionPenalty"), child_of(sheet, "noRepeatNgram")
+    assert isinstance(penalty, QDoubleSpinBox) and isinstance(ngram, QSpinBox)
+    penalty.setValue(1.2)
+    ngram.setValue(3)
+    settings = stage.model.generation
+    assert (settings.repetition_penalty, settings.no_repeat_ngram_tok) == pytest.approx((1.2, 3))
+    assert "less repetition" in button.text()
     greedy = child_of(sheet, "samplingGreedy")
     assert isinstance(greedy, QAbstractButton)
     greedy.click()
