@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,9 +25,34 @@ def unsteered(measurement: Measurement) -> Figures:
     """What the model can do by itself: direct questions, narrations, lists of objects; and its habit."""
     named = Treatment("panel named in the prompt", names_panel=True)
     layouts = measurement.plan.layouts
-    direct = {_label(one): measurement.evaluate(named, one, "direct questions").figures() for one in layouts}
+    judged = {one: measurement.evaluate(named, one, "direct questions") for one in layouts}
+    direct = {_label(one): evaluation.figures() for one, evaluation in judged.items()}
     told = {_label(one): _told(measurement, one) for one in layouts}
-    return {"direct": direct, "narration": told, "scenes": _listed(measurement), "habit": _habit(measurement)}
+    return {
+        "direct": direct,
+        "misread": misread({one: evaluation.answers for one, evaluation in judged.items()}),
+        "narration": told,
+        "scenes": _listed(measurement),
+        "habit": _habit(measurement),
+    }
+
+
+def misread(judged: Mapping[Pictures, Sequence[JudgedAnswer]]) -> Figures:
+    """Whether wrong answers to direct questions are spread evenly or belong to a few combinations.
+
+    "missed": all wrong answers; "triples": [colour, character and action in one text, wrong answers, answers]
+    of those that were wrong in at least half of their answers, most often wrong first.
+    """
+    asked, missed = Counter[str](), Counter[str]()
+    for pictures, answers in judged.items():
+        strips = pictures.draw()
+        for answer in answers:
+            caption = strips[answer.item - pictures.first].captions[answer.target]
+            triple = " ".join(caption.split()[:3])  # the grammar's first three words; the place follows
+            asked[triple] += 1
+            missed[triple] += not answer.complete
+    often = [[one, n, asked[one]] for one, n in missed.most_common() if n and 2 * n >= asked[one]]
+    return {"missed": missed.total(), "triples": often}
 
 
 def steered(measurement: Measurement) -> Figures:

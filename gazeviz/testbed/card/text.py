@@ -119,6 +119,8 @@ Direct questions ("What is happening in the third panel from the left?"):
 
 {table(("layout", "answers", "said exactly", "by panel position"), direct)}
 
+{_misread(figures["misread"])}
+
 Narration ("Describe each panel in order, one short sentence each."); a panel is right when exactly its four
 attributes are told at its number:
 
@@ -132,6 +134,23 @@ Asked about "this panel" and left alone ({habit["strips"]} strips), it describes
 {percents(habit["by_panel"])} of the answers, and no single one in {percent(habit["unclear"])};
 {percent(habit["complete"])} of the answers say exactly some panel. That question has no right answer: which
 panel it is about is what steering decides."""
+
+
+def _misread(figures: Figures) -> str:
+    """Which combinations the wrong answers to direct questions are about."""
+    often = figures["triples"]
+    if not often:
+        return "No combination was answered wrongly in half of its panels or more."
+    named = "; ".join(f"{triple} ({missed} of {asked})" for triple, missed, asked in often[:_NAMED])
+    rest = f"; and {len(often) - _NAMED} more" if len(often) > _NAMED else ""
+    share = f"{sum(missed for _, missed, _ in often)} of the {figures['missed']} wrong answers"
+    return f"""\
+{share} are about combinations that were answered wrongly in half of their
+panels or more: {named}{rest}."""
+
+
+_NAMED: Final = 8
+"""How many combinations the card names: more would be a list and no longer a sentence."""
 
 
 def _steered(figures: Figures) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gazeviz.domain.evaluation import JudgedAnswer
 from gazeviz.domain.experiments.treatment import Treatment
 from gazeviz.domain.heads import HeadRanking
 from gazeviz.engine.engine import Engine
@@ -14,6 +15,7 @@ from gazeviz.engine.models.loading import LoadedModel
 from gazeviz.testbed.card import model_card, plan, tasks
 from gazeviz.testbed.card.plan import MAIN_LAYOUT, Plan
 from gazeviz.testbed.card.remembering import RememberingEngine
+from gazeviz.testbed.card.strips import misread
 from gazeviz.testbed.card.tasks import SCENES, Pictures, Task, run_task
 from tests.engine.fixtures.random_comic import random_comic_model
 
@@ -100,6 +102,19 @@ def test_a_second_run_takes_up_what_is_in_the_journal(written: Path, loaded: Loa
     assert {k: v for k, v in again.items() if k not in ("minutes", "command")} == {
         k: v for k, v in before.items() if k not in ("minutes", "command")
     }
+
+
+def test_wrong_answers_are_told_by_the_combination_that_they_are_about() -> None:
+    pictures = Pictures(3, 2)
+    captions = [caption for strip in pictures.draw() for caption in strip.captions]
+    answers = [
+        JudgedAnswer(item, target, 6, "", "", None, (item, target) != (1, 2), None, False)
+        for item in range(2)
+        for target in range(6)
+    ]
+    triple = " ".join(captions[8].split()[:3])
+    asked = sum(caption.startswith(triple) for caption in captions)
+    assert misread({pictures: answers}) == {"missed": 1, "triples": [[triple, 1, asked]]}
 
 
 def test_final_strips_are_other_strips_than_those_that_settings_were_chosen_on() -> None:
