@@ -36,16 +36,18 @@ def open_stage(qtbot: PatientBot) -> Iterator[OpenStage]:
     """Opens a session on the scripted model; every session that was opened is shut down."""
     opened: list[Stage] = []
 
-    def open_one(script: Script | None = None, *, start: bool = True) -> Stage:
+    def open_one(
+        script: Script | None = None, *, start: bool = True, log: SessionStore | None = None
+    ) -> Stage:
         made: list[FakeBackend] = []
 
         def make(listener: Listener) -> FakeBackend:
             made.append(FakeBackend(listener, script or Script()))
             return made[0]
 
-        model, log = SessionModel(), SessionStore.temporary()
-        controller = RunController(model, make, log)
-        stage = Stage(model, controller, log, made[0], qtbot)
+        model, kept = SessionModel(), log if log is not None else SessionStore.temporary()
+        controller = RunController(model, make, kept)
+        stage = Stage(model, controller, kept, made[0], qtbot)
         opened.append(stage)
         if start:
             controller.start()

@@ -5,9 +5,11 @@ Keeps what is wanted, so that a lost worker's successor gets the same model. Kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+
+import numpy as np
 
 from gazeviz.app.runs.presets import recommended_heads, recommended_steering
 from gazeviz.app.runs.readiness import LOADING
@@ -27,6 +29,7 @@ from gazeviz.domain.messages import (
     ModelInfo,
     ModelLoaded,
 )
+from gazeviz.domain.wording import plural
 from gazeviz.errors import UserError
 from gazeviz.store import SessionStore
 
@@ -196,9 +199,24 @@ class ModelLoader:
                 self._log.ranking_saved(ranking, info.fingerprint)
         if rankings:
             model.put_rankings(rankings)
+        self._offer_what_was_kept(info, rankings)
         model.chosen = self._first_choice(info)
         if info.recommended is not None:
             model.steering = recommended_steering(info, model.steering.scope)
+
+    def _offer_what_was_kept(self, info: ModelInfo, shipped: Mapping[str, HeadRanking]) -> None:
+        """Rankings that were measured or imported for these weights, and head sets saved for them."""
+        model = self._model
+        for name in tuple(model.saved_sets):
+            model.put_saved_set(name, None)
+        with notices.shown(model, "log"):
+            kept = kept_rankings(self._log.reader.rankings(info.fingerprint), shipped)
+            for ranking in kept.values():
+                self._log.ranking_saved(ranking, info.fingerprint)
+            if kept:
+                model.put_rankings(kept)
+            for name, heads in self._log.reader.head_sets(info.fingerprint).items():
+                model.put_saved_set(name, heads)
 
     def _first_choice(self, info: ModelInfo) -> HeadSet:
         """What the model recommends; else what is chosen, if it has these heads."""
@@ -210,3 +228,23 @@ class ModelLoader:
         except UserError:
             return HeadSet(())
         return chosen
+
+
+def kept_rankings(
+    logged: Sequence[HeadRanking], shipped: Mapping[str, HeadRanking]
+) -> dict[str, HeadRanking]:
+    """What a log keeps beside the rankings that come with the model; of each name the newest.
+
+    logged: the newest first, the shipped ones among them.  One that has a shipped one's name says on how many
+    strips it was measured.
+    """
+    kept: dict[str, HeadRanking] = {}
+    for ranking in logged:
+        own = shipped.get(ranking.name)
+        if own is not None and np.array_equal(own.scores_LH, ranking.scores_LH, equal_nan=True):
+            continue
+        name = ranking.name
+        if own is not None:
+            name = f"{name} ({plural(ranking.n_strips, 'strip')})" if ranking.n_strips else f"{name} (logged)"
+        kept.setdefault(name, replace(ranking, name=name))
+    return kept

@@ -21,10 +21,10 @@ from gazeviz.store.evaluations import EvaluationLog
 from tests.evaluate.staging import picture_set, spec_of
 from tests.patience import PatientBot
 
-PLAN = ExperimentPlan("small", pictures="builtin:2@7", heads="mass:3", controls="uniform:3,zero", tokens="4")
+PLAN = ExperimentPlan("small", pictures="builtin:6@7", heads="mass:3", controls="uniform:3,zero", tokens="4")
 ROWS = """SELECT picture, condition, turn, target, text, token_ids, mass_before, mass_after, judge, chosen
     FROM evaluation_items JOIN evaluation_judgements ON item_id = evaluation_items.id ORDER BY 1, 2, 3, 4"""
-N_ITEMS = 72
+N_ITEMS = 216
 
 
 class Shown:

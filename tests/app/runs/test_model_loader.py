@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from gazeviz.app.runs.model_loader import kept_rankings
 from gazeviz.app.runs.presets import recommended_heads, recommended_ranking, recommended_steering
 from gazeviz.app.session.values import SteeringSettings
+from gazeviz.domain.heads import HeadRanking, HeadSet
 from gazeviz.domain.messages import LoadModel, ModelInfo, Recommended
 from gazeviz.errors import UserError
+from gazeviz.store import SessionStore
 from tests.fakes.scripted import Script, ScriptedModel
 
 
@@ -68,3 +72,30 @@ def test_a_model_comes_up_as_its_folder_recommends(open_stage):
     stage.until(lambda: stage.model.worker_state == "ready")
     assert stage.model.chosen == recommended_heads(stage.model.model_info)
     assert stage.model.steering == SteeringSettings(scope="decode_only")
+
+
+def test_of_a_log_the_newest_of_each_name_is_kept_and_what_was_shipped_is_not_doubled():
+    shipped = HeadRanking("mass", np.arange(4.0).reshape(2, 2), 24)
+    mine, older = HeadRanking("mine", np.ones((2, 2))), HeadRanking("mine", np.zeros((2, 2)))
+    measured = HeadRanking("mass", np.ones((2, 2)), 3)
+    kept = kept_rankings([mine, measured, older, replace(shipped)], {"mass": shipped})
+    assert list(kept) == ["mine", "mass (3 strips)"]
+    assert (kept["mine"].scores_LH == 1).all()
+    assert kept["mass (3 strips)"].name == "mass (3 strips)"
+
+
+def test_what_was_measured_and_saved_is_offered_when_the_model_is_loaded_again(open_stage):
+    first = open_stage()
+    first.until(lambda: first.model.model_info is not None)
+    info = first.model.model_info
+    measured, pair = HeadRanking("mine", np.ones(info.shape_LH), 3), HeadSet.of("L0H1,L1H2")
+    first.log.ranking_saved(measured, info.fingerprint)
+    first.log.head_set_saved("pair", pair, info.fingerprint)
+    first.log.head_set_saved("other model's", pair, "another")
+    first.log.flush()
+    second = open_stage(log=SessionStore(first.log.path))
+    second.until(lambda: second.model.model_info is not None)
+    assert second.model.saved_sets == {"pair": pair}
+    assert (second.model.rankings["mine"].scores_LH == 1).all()
+    assert second.model.ranking_name == info.default_ranking.name
+    assert set(second.model.rankings) == {*info.rankings, "mine"}
