@@ -372,11 +372,16 @@ class Worker:
         info = machine.info()
         self._machine = machine
         gc.collect()
-        if threading.current_thread() is threading.main_thread():
-            # In a process of its own. A model is 400,000 objects that stay: a collection after each answer
+        if self._owns_process():
+            # A model is 400,000 objects that stay: a collection after each answer
             # took half a second with them, and takes nothing without.
             gc.freeze()
         self._say(ModelLoaded(request.job, info))
+
+    @staticmethod
+    def _owns_process() -> bool:
+        """Whether nobody else's objects live here: a worker that is a thread leaves the memory of all alone."""
+        return threading.current_thread() is threading.main_thread()
 
     def _forget_model(self, job: int) -> None:
         """Make room for the next model."""
@@ -499,7 +504,7 @@ class Worker:
         del self._answers[answer.job]
         self._inbox.forget(answer.job)
         self._say(answer.finished())
-        if not self._answers:
+        if not self._answers and self._owns_process():
             give_freed_memory_back()
 
     def _revised(self, job: int) -> bool:
