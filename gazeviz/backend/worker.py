@@ -371,16 +371,16 @@ class Worker:
         self._breathe(request.job)
         info = machine.info()
         self._machine = machine
-        gc.collect()
         if self._owns_process():
-            # A model is 400,000 objects that stay: a collection after each answer
-            # took half a second with them, and takes nothing without.
+            # A model is 400,000 objects that stay: a collection after each answer took half a second with them,
+            # and takes nothing without.
+            gc.collect()
             gc.freeze()
         self._say(ModelLoaded(request.job, info))
 
     @staticmethod
     def _owns_process() -> bool:
-        """Whether nobody else's objects live here: a worker that is a thread leaves the memory of all alone."""
+        """Whether nobody else's objects live here: a worker that is a thread leaves memory alone."""
         return threading.current_thread() is threading.main_thread()
 
     def _forget_model(self, job: int) -> None:
