@@ -372,8 +372,8 @@ class Worker:
         info = machine.info()
         self._machine = machine
         if self._owns_process():
-            # A model is 400,000 objects that stay: a collection after each answer took half a second with them,
-            # and takes nothing without.
+            # A model is 400,000 objects that stay: a collection after each answer took half a second with
+            # them, and takes nothing without.
             gc.collect()
             gc.freeze()
         self._say(ModelLoaded(request.job, info))
