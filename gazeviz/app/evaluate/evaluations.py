@@ -250,6 +250,9 @@ class Evaluations(QObject):
                 next_step="Run gazeviz evaluate in a terminal; the tab shows what it writes.",
             )
         process = QProcess(self)
+        if sys.platform != "win32":
+            # A program that a script put into the background ignores interrupts, and its children would, too.
+            process.setUnixProcessParameters(QProcess.UnixProcessFlag.ResetSignalHandlers)
         process.finished.connect(self._on_finished)
         self._process, self._running = process, plan.name
         self._pace.pop(plan.name, None)

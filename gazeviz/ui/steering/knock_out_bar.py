@@ -28,8 +28,9 @@ class KnockOutBar(QWidget):
         self._model, self._studies = model, controller.studies
         self._measured: HeadMeans | None = None  # kept while zero is chosen
         self._output = choice_button(
-            "knockOutOutput", "What the heads put out from the next run on", _OUTPUTS, self._choose
-        )
+            "knockOutOutput", "What the heads put out from the next run on", _OUTPUTS, self._choose,
+            subject="Knocked-out output",
+        )  # fmt: skip
         self.field = named(QLineEdit(self._studies.pictures), "knockOutPictures")
         self.field.setAccessibleName("Pictures that mean outputs are measured over")
         self.field.setToolTip("builtin:24@7 (number@seed), scenes:60@7, a folder, or coco:FILE.json:FOLDER")
