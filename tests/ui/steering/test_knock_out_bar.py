@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 
 from gazeviz.ui.shell.status_bar import StatusBar
 from gazeviz.ui.steering.knock_out_bar import KnockOutBar
+from tests.backend.listening import one_more_token
 from tests.ui.fixtures.painting_stage import child_of
 
 SET = "builtin:4@7"
@@ -86,6 +87,7 @@ def test_the_status_bar_stops_a_study_and_counts_its_pictures(stage, qtbot, bar)
     stage.until(lambda: stage.model.progress is not None and stage.model.progress.done >= 1)
     assert status._left.text().startswith("1 of 4")
     QTest.mouseClick(child_of(status, "cancelWork"), Qt.MouseButton.LeftButton)
-    stage.backend.pace.free()
+    one_more_token(stage.backend)  # once the worker has heard it
     stage.until(lambda: not stage.controller.studies.active)
+    stage.backend.pace.free()
     assert stage.model.steering.means is None
