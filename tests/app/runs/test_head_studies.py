@@ -8,6 +8,7 @@ import pytest
 
 from gazeviz.app.runs.readiness import readiness
 from gazeviz.domain.heads import Head, HeadSet
+from tests.backend.listening import one_more_token
 from tests.fakes.scripted import Script
 
 SET, HEAD = "builtin:4@7", Head(3, 4)
@@ -54,13 +55,17 @@ def test_results_belong_to_their_model(open_stage):
 
 
 def test_a_study_that_is_stopped_keeps_nothing(open_stage):
-    stage = loaded(open_stage, Script(strip_s=0.1))
+    stage = loaded(open_stage)
     studies = stage.controller.studies
+    stage.backend.pace.hold()
     studies.collect(HEAD, SET)
+    stage.backend.pace.allow(1)
     stage.until(lambda: studies.progress is not None and studies.progress.done >= 1)
     assert studies.progress.total == 4
     studies.cancel()
+    one_more_token(stage.backend)  # once the worker has heard it
     stage.until(lambda: not studies.active)
+    stage.backend.pace.free()
     assert studies.examples(HEAD, SET) is None and studies.failure is None
 
 
