@@ -49,7 +49,7 @@ class WorkerPlace:
         if program.startswith("-") or "~" in program or program.endswith("/"):
             raise UserError(
                 f"“{path}” is no path to a program.",
-                next_step="Name gazeviz itself, as in ssh://user@host/home/user/venv/bin/gazeviz.",
+                next_step="Name gazeviz itself, as in ssh://user@host/path/to/gazeviz.",
             )
         if path.startswith(_HOME) and "/" not in program:
             program = f"./{program}"
