@@ -57,7 +57,10 @@ NARRATION_ORDERS: Final = (0, 0, 0, 1, 2)
 DIRECT_BLOCKS: Final = 2
 FREE_BLOCKS: Final = 3
 ATTRIBUTE_BLOCKS: Final = 3
-DISTINCT_SHARE: Final = 0.85  # strips in which no colour and no character comes twice
+DISTINCT_SHARE: Final = 0.6  # strips in which no colour and no character comes twice; 0.85 at first
+# Colours of the other strips, in the order of grammar.COLOURS: what a black or a white character does was
+# read worst by far, since its lines are the ones with the least contrast.
+COLOUR_SHARES: Final = (0.08, 0.08, 0.08, 0.08, 0.08, 0.12, 0.24, 0.24)
 # Open questions answered by the grammar's rule, not with any panel; 0.6, 0.2 and 0.1 in earlier stages.
 EYE_CATCHING_SHARE: Final = 0.0
 
@@ -128,6 +131,7 @@ def describe_shares() -> dict[str, float]:
         "own_ratio": OWN_RATIO_SHARE,
         "soft": SOFT_SHARE,
         "distinct": DISTINCT_SHARE,
+        "dark_or_white": sum(COLOUR_SHARES[-2:]),
         "unknown_word": wordings.UNKNOWN_SHARE,
         "setting_first": grammar.ORDER_SHARES[1],
     }
@@ -213,7 +217,7 @@ def _ask_scenes(rng: np.random.Generator) -> Asked:
 def _draw_strip(
     rng: np.random.Generator, layout: tuple[int, int], sizes_px: tuple[Size, Size], asked: Asked
 ) -> tuple[Image.Image, list[Block | None]]:
-    facts = grammar.draw_facts(rng, layout[0] * layout[1], "train", DISTINCT_SHARE)
+    facts = grammar.draw_facts(rng, layout[0] * layout[1], "train", DISTINCT_SHARE, COLOUR_SHARES)
     drawn_px, fed_px = sizes_px
     image = draw_strip(facts, layout, *drawn_px, rng)
     if drawn_px != fed_px:

@@ -137,12 +137,17 @@ def is_held_out(fact: Fact) -> bool:
 
 
 def draw_facts(
-    rng: np.random.Generator, n: int, split: Split = "train", distinct: float = 1.0
+    rng: np.random.Generator,
+    n: int,
+    split: Split = "train",
+    distinct: float = 1.0,
+    colour_shares: Sequence[float] | None = None,
 ) -> tuple[Fact, ...]:
     """Draw the facts of one strip of n panels.
 
-    With probability `distinct` all characters and all colours of the strip differ; otherwise they are free.
-    Actions and settings are always free. A ninth panel repeats a colour and a character.
+    With probability `distinct` all characters and all colours of the strip differ; otherwise they are free,
+    the colours with probabilities `colour_shares` (evenly, if None). Actions and settings are always free. A
+    ninth panel repeats a colour and a character.
     ValueError unless 1 <= n <= 9.
     """
     if not 1 <= n <= MAX_PANELS:
@@ -150,7 +155,8 @@ def draw_facts(
     if rng.random() < distinct:
         colours, characters = _all_different(rng, n), _all_different(rng, n)
     else:
-        colours, characters = rng.integers(8, size=n), rng.integers(8, size=n)
+        free = rng.integers(8, size=n) if colour_shares is None else rng.choice(8, size=n, p=colour_shares)
+        colours, characters = free, rng.integers(8, size=n)
     settings = rng.integers(len(SETTINGS), size=n)
     offsets = rng.integers(*_OFFSETS[split], size=n)
     return tuple(
