@@ -210,8 +210,16 @@ def _shared_options() -> _Parser:
         "--model", metavar="FOLDER", default=argparse.SUPPRESS,
         help="a folder of Hugging Face files (GAZEVIZ_MODEL, else the built-in model)",
     )  # fmt: skip
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
+    group.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, cuda:0+1 (spread over both), mps (default: auto)",
+    )
+    group.add_argument(
+        "--dtype",
+        default="auto",
+        help="auto, float32, bfloat16, float16, or 8bit, 4bit: linear layers in fewer bits (default: auto)",
+    )
     group.add_argument(
         "--worker",
         metavar="PLACE",

@@ -312,10 +312,15 @@ def _places(verdict: "ModelVerdict") -> Iterator[tuple[str, str, int | None]]:
         import torch
     except (ImportError, OSError):
         return
+    from gazeviz.domain.model_files import SPREAD_SHARE
+
     stored = verdict.weights.dtype if verdict.weights else "bfloat16"
     if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            yield f"cuda:{number}", stored, int(torch.cuda.mem_get_info(number)[0])
+        free = [int(torch.cuda.mem_get_info(number)[0]) for number in range(torch.cuda.device_count())]
+        for number, free_bytes in enumerate(free):
+            yield f"cuda:{number}", stored, free_bytes
+        if len(free) > 1:
+            yield f"cuda:{'+'.join(map(str, range(len(free))))}", stored, int(SPREAD_SHARE * sum(free))
     elif torch.backends.mps.is_available():
         yield "mps", stored, int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gazeviz.errors import UserError
 from gazeviz.resources import resource_path
@@ -35,6 +36,15 @@ SETTINGS_FILES = (
 """What a model's answers depend on beside its weights and config.json: they are part of its fingerprint."""
 PLAIN_WEIGHTS = "Take the version with bfloat16, float16 or float32 weights in *.safetensors files."
 """What to do about weights in a form that is not read."""
+PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "several GPUs": ("accelerate",),
+    "bitsandbytes": ("accelerate", "bitsandbytes"),
+    "fp8": ("accelerate",),
+    "awq": ("accelerate", "gptqmodel"),
+    "gptq": ("accelerate", "optimum", "gptqmodel"),
+    "compressed-tensors": ("accelerate", "compressed_tensors"),
+}
+"""What transformers needs to hold a model so: spread, or quantised by a method (as config.json names it)."""
 SINGLE_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 """The weights in one file, or the list of the files that they are spread over."""
 FULL_DIGEST_BYTES = 256 * 2**20
@@ -185,14 +195,34 @@ def quantised_form(settings: Mapping[str, Any]) -> str:
     return f"{method}, {bits} bit" if bits else method
 
 
-def check_unquantised(settings: Mapping[str, Any]) -> None:
-    """Refuse weights of fewer bits, which nobody has tried here."""
-    quantised = quantised_form(settings)
-    if quantised:
-        raise UserError(
-            f"The model's weights are quantised ({quantised}), which gazeviz does not support.",
-            next_step=PLAIN_WEIGHTS,
-        )
+def quantised_refusal(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """Why weights of fewer bits cannot be loaded here and what to do; ("", "") where they can."""
+    form = quantised_form(settings)
+    if not form:
+        return "", ""
+    method = form.split(",")[0]
+    if method not in PACKAGES:
+        return f"The model's weights are quantised ({form}), which gazeviz does not support.", PLAIN_WEIGHTS
+    missing = missing_for(method)
+    if not missing:
+        return "", ""
+    extra = '"gazeviz[quant]"' if set(missing) <= {"accelerate", "bitsandbytes"} else " ".join(missing)
+    return (
+        f"The model's weights are quantised ({form}), which needs {' and '.join(missing)}.",
+        f"Install it: pip install {extra}. Or: {PLAIN_WEIGHTS[0].lower()}{PLAIN_WEIGHTS[1:]}",
+    )
+
+
+def check_quantised(settings: Mapping[str, Any]) -> None:
+    """Refuse weights of fewer bits that cannot be loaded here; UserError says what would."""
+    why, instead = quantised_refusal(settings)
+    if why:
+        raise UserError(why, next_step=instead)
+
+
+def missing_for(what: str) -> tuple[str, ...]:
+    """The packages that one of `PACKAGES` needs and that are not installed."""
+    return tuple(name for name in PACKAGES[what] if find_spec(name) is None)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

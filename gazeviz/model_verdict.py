@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gazeviz.adapter_folder import base_of, is_adapter
 from gazeviz.domain.model_files import (
+    FEWER_BITS,
     ITEM_BYTES,
     PROVEN,
     REFUSED,
@@ -28,11 +29,11 @@ from gazeviz.domain.model_files import (
 )
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
-    PLAIN_WEIGHTS,
     check_settings,
     folder_name,
     foreign_format,
     quantised_form,
+    quantised_refusal,
     read_config,
     weight_files,
 )
@@ -65,13 +66,17 @@ class ModelVerdict:
         return not self.why
 
     def needs(self, dtype: str, n_image_tok: int = 1280, n_text_tok: int = TEXT_TOK) -> Needs | None:
-        """What it takes as one of `ITEM_BYTES`, or "auto" (as stored); None where its weights are unknown."""
+        """What it takes as one of `ITEM_BYTES` or `FEWER_BITS`, or "auto" (as stored).
+
+        None where its weights are unknown.
+        """
         if self.weights is None:
             return None
-        item_bytes = ITEM_BYTES.get(dtype) or ITEM_BYTES.get(self.weights.dtype, 4)
-        return Needs.of(self.weights.bytes_as(item_bytes), self.sizes, item_bytes, n_image_tok, n_text_tok)
+        return Needs.as_numbers(self.weights, self.sizes, dtype, n_image_tok, n_text_tok)
 
-    def fitting_dtypes(self, free_bytes: int, dtypes: Sequence[str] = tuple(ITEM_BYTES)) -> tuple[str, ...]:
+    def fitting_dtypes(
+        self, free_bytes: int, dtypes: Sequence[str] = (*ITEM_BYTES, *FEWER_BITS)
+    ) -> tuple[str, ...]:
         """The number types in which it fits into so much memory, in the order given."""
         needs = {dtype: self.needs(dtype) for dtype in dtypes}
         return tuple(dtype for dtype, need in needs.items() if need and need.most_bytes <= free_bytes)
@@ -119,13 +124,7 @@ def settings_refusal(settings: Mapping[str, Any]) -> tuple[str, str]:
     family = family_name(settings)
     if family not in PROVEN:
         return _unknown_family(settings, family)
-    quantised = quantised_form(settings)
-    if quantised:
-        return (
-            f"The model's weights are quantised ({quantised}), which gazeviz does not support.",
-            PLAIN_WEIGHTS,
-        )
-    return "", ""
+    return quantised_refusal(settings)
 
 
 def _refusal(

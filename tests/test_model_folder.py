@@ -10,8 +10,8 @@ import pytest
 from gazeviz import model_folder
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
+    check_quantised,
     check_settings,
-    check_unquantised,
     find_folder,
     fingerprint_of,
     folder_name,
@@ -153,9 +153,9 @@ def test_complete_settings_are_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quantised", [{"quant_method": "gptq", "bits": 4}, {"bits": 4}])
 def test_quantised_weights_are_refused(quantised: dict[str, object]) -> None:
-    check_unquantised({"model_type": "qwen3_vl"})
+    check_quantised({"model_type": "qwen3_vl"})
     with pytest.raises(UserError, match=f"quantised .{quantised.get('quant_method', 'an unnamed method')}."):
-        check_unquantised({"model_type": "qwen3_vl", "quantization_config": quantised})
+        check_quantised({"model_type": "qwen3_vl", "quantization_config": quantised})
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -8,6 +8,7 @@ models. Knows neither torch nor what is free at the moment.
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -103,28 +104,43 @@ QUESTIONS: Final = 6
 """Questions about one strip, as many as a usual one has panels."""
 ITEM_BYTES: Final[Mapping[str, int]] = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of one number, by the names that a model can be loaded as."""
+FEWER_BITS: Final[Mapping[str, float]] = {"8bit": 1 + 1 / 256, "4bit": 0.5 + 4 / 64}
+"""Bytes of one weight of a linear layer, by the names of bitsandbytes' forms: with the scale in float32 of
+each row, or of each 64 weights."""
+
+SPREAD_SHARE: Final = 0.9
+"""Of several GPUs' memory, which a model's layers do not divide without a rest."""
 
 _STORED_BYTES: Final = {
     "F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 _FLOATING: Final = {"F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+_NO_LINEAR: Final = re.compile(r"embed|lm_head|\bshared\b")
+"""Names of matrices that are looked up, and of the one that gives the logits: they keep their number type."""
 _MAX_HEADER_BYTES: Final = 100_000_000  # the format's own limit
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """The tensors of some safetensors files. dtype: of most floating numbers, "" where there are none."""
+    """The tensors of some safetensors files. dtype: of most floating numbers, "" where there are none.
+
+    n_linear: floating numbers in matrices of linear layers, which can be held in fewer bits.
+    """
 
     n_floating: int
     floating_bytes: int
     other_bytes: int
     dtype: str
+    n_linear: int = 0
 
-    def bytes_as(self, item_bytes: int | None) -> int:
-        """Bytes with every floating number in so many; None: as stored."""
+    def bytes_as(self, item_bytes: int | None, linear_bytes: float | None = None) -> int:
+        """Bytes with every floating number in so many, those of linear layers in `linear_bytes` if given;
+        None: as stored.
+        """
         if item_bytes is None:
             return self.floating_bytes + self.other_bytes
-        return self.n_floating * item_bytes + self.other_bytes
+        full = self.n_floating * item_bytes + self.other_bytes
+        return full if linear_bytes is None else full - int(self.n_linear * (item_bytes - linear_bytes))
 
 
 def stored_weights(files: Iterable[Path]) -> StoredWeights:
@@ -134,7 +150,7 @@ def stored_weights(files: Iterable[Path]) -> StoredWeights:
         OSError: a file cannot be read.  ValueError: it is no safetensors file.
     """
     floating: Counter[str] = Counter()
-    other_bytes = 0
+    other_bytes = n_linear = 0
     for path in files:
         for name, entry in _header(path).items():
             if name == "__metadata__":
@@ -145,11 +161,13 @@ def stored_weights(files: Iterable[Path]) -> StoredWeights:
                 raise ValueError(f"{path.name} does not say what {name} is") from error
             if kind in _FLOATING:
                 floating[kind] += n
+                n_linear += n if len(entry["shape"]) == 2 and not _NO_LINEAR.search(name) else 0
             else:
                 other_bytes += n * _STORED_BYTES.get(kind, 1)
     floating_bytes = sum(n * _STORED_BYTES[kind] for kind, n in floating.items())
     most = floating.most_common(1)
-    return StoredWeights(floating.total(), floating_bytes, other_bytes, _FLOATING[most[0][0]] if most else "")
+    dtype = _FLOATING[most[0][0]] if most else ""
+    return StoredWeights(floating.total(), floating_bytes, other_bytes, dtype, n_linear)
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -276,6 +294,26 @@ class Needs:
         usual = sizes.reweighting_bytes(n_tok, min(sizes.n_heads, -(-USUAL_HEADS // sizes.n_layers)))
         widest = sizes.reweighting_bytes(n_tok, sizes.n_heads)
         return cls(load, shared + usual, shared + rows, shared + widest)
+
+    @classmethod
+    def as_numbers(
+        cls,
+        weights: StoredWeights,
+        sizes: ModelSizes | None,
+        dtype: str,
+        n_image_tok: int = 1280,
+        n_text_tok: int = TEXT_TOK,
+        *,
+        computed_in: str = "bfloat16",
+    ) -> Needs:
+        """The same for weights held as one of `ITEM_BYTES` or `FEWER_BITS`; any other name: as stored.
+
+        computed_in: the number type of all but linear layers, where those are held in fewer bits.
+        """
+        linear_bytes = FEWER_BITS.get(dtype)
+        name = dtype if linear_bytes is None else computed_in
+        item_bytes = ITEM_BYTES.get(name) or ITEM_BYTES.get(weights.dtype, 4)
+        return cls.of(weights.bytes_as(item_bytes, linear_bytes), sizes, item_bytes, n_image_tok, n_text_tok)
 
     @property
     def most_bytes(self) -> int:

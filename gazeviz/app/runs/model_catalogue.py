@@ -24,7 +24,15 @@ from PySide6.QtCore import QObject, Qt, Signal
 from gazeviz.app.session.settings import AppSettings
 from gazeviz.doctor import memory_bytes
 from gazeviz.domain.messages import ModelsListed
-from gazeviz.domain.model_files import ITEM_BYTES, TEXT_TOK, ModelSizes, Needs, StoredWeights
+from gazeviz.domain.model_files import (
+    FEWER_BITS,
+    ITEM_BYTES,
+    SPREAD_SHARE,
+    TEXT_TOK,
+    ModelSizes,
+    Needs,
+    StoredWeights,
+)
 from gazeviz.errors import UserError
 from gazeviz.model_folder import find_folder, folder_name
 from gazeviz.model_verdict import ModelVerdict, verdict_on
@@ -59,7 +67,24 @@ def places() -> tuple[Device, ...]:
     processor = Device("cpu", "Processor", total_bytes, free_bytes)
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return processor, Device("mps", "Apple GPU", total_bytes, free_bytes)
-    return processor, *nvidia_places(_smi_text(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return processor, *together(nvidia_places(_smi_text(), os.environ.get("CUDA_VISIBLE_DEVICES")))
+
+
+def together(gpus: Sequence[Device]) -> tuple[Device, ...]:
+    """GPUs, and where there are several, all of them as one place that a model's layers are spread over."""
+    if len(gpus) < 2:
+        return tuple(gpus)
+    numbers = "+".join(gpu.device.removeprefix("cuda:") for gpu in gpus)
+    totals, free = (
+        [getattr(gpu, name) for gpu in gpus] for name in ("total_bytes", "free_bytes")
+    )  # a place whose size nobody knows leaves the sum unknown
+    every = Device(
+        f"cuda:{numbers}",
+        f"All {len(gpus)} GPUs",
+        None if None in totals else sum(totals),
+        None if None in free else int(SPREAD_SHARE * sum(free)),
+    )
+    return (*gpus, every)
 
 
 def nvidia_places(smi_csv: str, visible: str | None = None) -> tuple[Device, ...]:
@@ -97,7 +122,7 @@ def _smi_text() -> str:
 
 Origin: TypeAlias = Literal["built-in", "recent", "cache", "folder"]
 
-DTYPES: Final = ("auto", *ITEM_BYTES)
+DTYPES: Final = ("auto", *ITEM_BYTES, *FEWER_BITS)
 
 
 @dataclass(frozen=True)
@@ -180,8 +205,9 @@ def estimate(
         return _taken(model, named[0], dtype, asked) if named else None
     gpus = [_taken(model, place, dtype, asked) for place in places if place.device != "cpu"]
     fitting = [taken for taken in gpus if taken.fits is not False]
+    alone = [taken for taken in fitting if "+" not in taken.place.device]
     if fitting:
-        return max(fitting, key=lambda taken: taken.place.free_bytes or 0)
+        return max(alone or fitting, key=lambda taken: taken.place.free_bytes or 0)
     processor = next((place for place in places if place.device == "cpu"), None)
     if processor is None:
         return None
@@ -202,9 +228,10 @@ def estimates(
 def _taken(model: SidebarModel, place: Device, dtype: str, asked: PromptLength) -> Estimate:
     assert model.weights is not None
     name = dtype if dtype != "auto" else "float32" if place.device == "cpu" else model.dtype
-    item_bytes = ITEM_BYTES.get(name, 4)
-    weights_bytes = model.weights.bytes_as(item_bytes)
-    needs = Needs.of(weights_bytes, model.sizes, item_bytes, asked.n_image_tok, asked.n_text_tok)
+    computed_in = "float32" if place.device == "cpu" else "bfloat16"
+    needs = Needs.as_numbers(
+        model.weights, model.sizes, name, asked.n_image_tok, asked.n_text_tok, computed_in=computed_in
+    )
     return Estimate(place, name, needs)
 
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from gazeviz.engine.attention.layer_call import LayerCall, head_indices
+from gazeviz.engine.attention.layer_call import LayerCall, head_indices, joined
 from gazeviz.engine.attention.steered_call import CapturePlan, LayerAccount, SteerPlan
 
 Selection = slice | Tensor
@@ -96,7 +96,7 @@ class StepRecord:
         self.weights = {}
         if not kept or self.capture is None:
             return None
-        joined_HK = kept[0] if len(kept) == 1 else torch.cat(kept)
+        joined_HK = joined(kept)
         return self.capture.at_keys(joined_HK).float()[None, :, None]
 
     def account(self) -> LayerAccount | None:
@@ -104,9 +104,9 @@ class StepRecord:
         plan = self.plan
         if not self.after or plan is None:
             return None
-        after_hK = torch.cat(self.after)
-        before = [torch.cat(self.scored).softmax(dim=-1)] if self.scored else []
-        before_hK = torch.cat([*before, *self.before])
+        after_hK = joined(self.after)
+        before = [joined(self.scored).softmax(dim=-1)] if self.scored else []
+        before_hK = joined([*before, *self.before]).to(after_hK.device)
         groups = plan.held_groups(after_hK.shape[1], after_hK.device)
         both_2K = torch.stack([before_hK.sum(dim=0), after_hK.sum(dim=0)])
         mass_2G = both_2K @ groups.member_BKG[0, : after_hK.shape[1]].to(both_2K.dtype)

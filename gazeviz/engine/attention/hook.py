@@ -22,7 +22,7 @@ from transformers.masking_utils import sdpa_mask
 
 from gazeviz.engine.attention.decode_step import DecodeCall, StepRecord, serves
 from gazeviz.engine.attention.kernel import KeyGroups
-from gazeviz.engine.attention.layer_call import LayerCall
+from gazeviz.engine.attention.layer_call import LayerCall, joined
 from gazeviz.engine.attention.steered_call import (
     CapturePlan,
     HeadsByLayer,
@@ -217,11 +217,11 @@ class AttentionHook:
 
     def take_joined_rows(self) -> Tensor:
         """The same, layer after layer in one tensor (B, H, rows, P)."""
-        joined = None if self._rows else self._step.take_joined_rows()
-        if joined is not None:
-            return joined
+        of_step = None if self._rows else self._step.take_joined_rows()
+        if of_step is not None:
+            return of_step
         rows = self.take_rows()
-        return torch.cat([rows[layer] for layer in sorted(rows)], dim=1)
+        return joined([rows[layer] for layer in sorted(rows)], dim=1)
 
     def take_value_norms(self) -> dict[int, Tensor]:
         """Value norms by layer: float32 (B, H, P), a key/value head's repeated to its query heads."""

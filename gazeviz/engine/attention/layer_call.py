@@ -163,6 +163,14 @@ def head_indices(heads: tuple[int, ...], device: torch.device) -> Tensor:
         return torch.tensor(heads, dtype=torch.int64, device=device)
 
 
+def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The layers' tensors in one, on the first one's device: a model may be spread over several."""
+    if len(tensors) == 1:
+        return tensors[0]
+    home = tensors[0].device
+    return torch.cat([one if one.device == home else one.to(home) for one in tensors], dim=dim)
+
+
 def _take_rows(tensor_BxQx: Tensor, rows: Sequence[int]) -> Tensor:
     if isinstance(rows, range):
         return tensor_BxQx[:, :, rows.start : rows.stop]

@@ -22,6 +22,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from gazeviz.domain.heads import HeadSet
 from gazeviz.engine.attention.hook import AttentionHook, CapturePlan, PassAccount, SteerPlan
+from gazeviz.engine.attention.layer_call import joined
 from gazeviz.engine.generation.finite import check_logits
 from gazeviz.engine.generation.shared_prefix import logits_wanted, picture_inputs
 from gazeviz.engine.generation.vision_cache import ByteCache, Vision, digest_of
@@ -157,7 +158,7 @@ class PromptRunner:
         if not self._tracked or not self._value_norms:
             return None
         chosen = [self._value_norms[layer][:, list(heads)] for layer, heads in sorted(self._tracked.items())]
-        return torch.cat(chosen, dim=1).float().cpu()
+        return joined(chosen, dim=1).float().cpu()
 
     def _read_prefix(self, split_tok: int, plan: SteerPlan | None) -> None:
         """Fill the cache up to the last image token, from memory where it is unsteered and there."""
@@ -181,7 +182,9 @@ class PromptRunner:
         index = torch.tensor(picture_of_row, device=self._loaded.device)
         if len(index) > 1:
             self._cache.reorder_cache(index)
-        self._value_norms = {layer: norms[index] for layer, norms in prefix.value_norms.items()}
+        self._value_norms = {
+            layer: norms[index.to(norms.device)] for layer, norms in prefix.value_norms.items()
+        }
 
     def _read_pictures(self, rows: Sequence[int], split_tok: int, plan: SteerPlan | None) -> Outcome:
         """Read the image prefixes of some prompts of the batch from nothing."""

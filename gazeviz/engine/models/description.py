@@ -146,9 +146,9 @@ class ModelDescription:
             windows_L=tuple(windows_L),
             context_tok=loaded.context_tok,
             max_image_tokens=max_image_tokens,
-            device=str(loaded.device),
-            dtype=str(loaded.dtype).removeprefix("torch."),
-            why_not_gpu=loaded.why_not_gpu,
+            device=str(loaded.place),
+            dtype=str(loaded.numbers),
+            why_not_gpu=loaded.place.why_not_gpu,
         )
 
     @property

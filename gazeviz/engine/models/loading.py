@@ -10,102 +10,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import torch
 
 from gazeviz.adapter_folder import base_of, is_adapter
-from gazeviz.doctor import memory_bytes, without_gpu
-from gazeviz.domain.model_files import TEXT_TOK as TEXT_TOK
-from gazeviz.domain.model_files import ModelSizes, needed_bytes, stored_weights
+from gazeviz.domain.model_files import stored_weights
 from gazeviz.engine.attention.hook import ATTENTION_NAME, AttentionHook, register
 from gazeviz.engine.models.adapters import merge, with_adapter
 from gazeviz.engine.models.chat_template import renderer
 from gazeviz.engine.models.families import Family, family_of
+from gazeviz.engine.models.placement import (
+    Numbers,
+    Placement,
+    choose_numbers,
+    choose_place,
+    fit_into_memory,
+    is_quantised,
+)
 from gazeviz.engine.models.processors import load_processor
 from gazeviz.errors import UserError
 from gazeviz.model_folder import (
+    check_quantised,
     check_settings,
-    check_unquantised,
     find_folder,
     fingerprint_of,
     read_config,
     weight_files,
 )
 
-# How much memory a model will take, told from its files before it is loaded.
-#
-# For choosing a device and for the doctor's report. The arithmetic is that of gazeviz.domain.model_files;
-# here it is asked about transformers' configurations, which know every family's usual values. Knows nothing
-# of what is running at the moment but a device's free memory.
-
-
-def estimate_memory(
-    model: str | Path | Any, dtype: torch.dtype | None = None, n_image_tok: int = 1280
-) -> int:
-    """Return the bytes that a model needs for one picture of `n_image_tok` tokens, weights included.
-
-    `model` is a folder of safetensors (weights counted from their headers) or a transformers configuration
-    (weights counted by building it without memory). `dtype` None means as stored (for a configuration: its
-    own, or float32).
-
-    Raises:
-        OSError, ValueError: a weight file cannot be read.
-    """
-    if isinstance(model, (str, Path)):
-        from transformers import AutoConfig
-
-        folder = Path(model)
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        weights = _weights_of_files(folder, dtype)
-    else:
-        config = model
-        weights = _weights_of_config(config, dtype)
-    return needed_bytes(weights, _sizes(config), (dtype or _own_dtype(config)).itemsize, n_image_tok)
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the free bytes of a GPU; of a Mac's shared memory what it recommends at most, less what is
-    used."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-
-
-def _weights_of_files(folder: Path, dtype: torch.dtype | None) -> int:
-    """Sum over all tensors of a folder; floating ones in `dtype` where one is given."""
-    weights = stored_weights(weight_files(folder))
-    return weights.bytes_as(dtype.itemsize if dtype is not None else None)
-
-
-def _weights_of_config(config: Any, dtype: torch.dtype | None) -> int:
-    """Count the parameters of a model that is built on the meta device, so without memory."""
-    from transformers import AutoModelForImageTextToText
-
-    build: Any = AutoModelForImageTextToText.from_config
-    with torch.device("meta"):
-        model = build(config)
-    return int(sum(p.numel() for p in model.parameters()) * (dtype or _own_dtype(config)).itemsize)
-
-
-def _own_dtype(config: Any) -> torch.dtype:
-    own = config.dtype or getattr(config.get_text_config(), "dtype", None)
-    return own if isinstance(own, torch.dtype) else torch.float32
-
-
-def _sizes(config: Any) -> ModelSizes | None:
-    # As plain data: configurations whose layers differ raise where a layer's number is asked of the whole.
-    vision = getattr(config, "vision_config", None)
-    return ModelSizes.of(config.get_text_config().to_dict(), vision.to_dict() if vision is not None else None)
-
-
 __all__ = [
     "LoadedModel",
     "Progress",
-    "choose_device",
-    "choose_dtype",
     "find_folder",
     "fingerprint_of",
     "load_model",
@@ -128,8 +65,8 @@ class LoadedModel:
         family: its row of the family table.
         path: the folder that it was loaded from; of a LoRA adapter, the adapter's.
         fingerprint: sha256 (hex) over config and weights; see `fingerprint_of`.
-        device: where it computes.
-        dtype: of its weights.
+        place: where it computes.
+        numbers: as what its weights are held, and in what it computes.
         why_not_gpu: one sentence if it computes on the CPU although that was not asked for, else None.
         hook: captures and steers its attention layers.
     """
@@ -140,10 +77,19 @@ class LoadedModel:
     family: Family
     path: Path
     fingerprint: str
-    device: torch.device
-    dtype: torch.dtype
-    why_not_gpu: str | None
+    place: Placement
+    numbers: Numbers
     hook: AttentionHook = field(repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its inputs go and its answers come from."""
+        return self.place.home
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number type that it computes in."""
+        return self.numbers.dtype
 
     @property
     def image_token_id(self) -> int:
@@ -173,12 +119,14 @@ def load_model(
 ) -> LoadedModel:
     """Load a model folder (None: the built-in model) and attach the attention hook.
 
-    `device` is "auto" (a GPU if one works and the model fits, else the CPU), "cpu", "cuda", "cuda:1", "mps".
-    `dtype` is "auto" (float32 on the CPU, the checkpoint's own on a GPU), "float32", "bfloat16", "float16".
+    `device` is "auto" (a GPU that the model fits into, several if it takes several, else the CPU), "cpu",
+    "cuda", "cuda:1", "cuda:0+1" (its layers spread over these GPUs), "mps".
+    `dtype` is "auto" (float32 on the CPU, the checkpoint's own on a GPU), "float32", "bfloat16", "float16",
+    or "8bit", "4bit": its linear layers held in so many bits by bitsandbytes.
 
     Raises:
         UserError: no such folder, no config.json, a family that is refused or not known, no safetensors,
-            missing tokenizer or image processor, a device that does not work here.
+            missing tokenizer or image processor, a device that does not work here, a package that is missing.
     """
     tell = progress or (lambda _what, _part: None)
     chosen = find_folder(source)
@@ -186,21 +134,20 @@ def load_model(
     folder = chosen if adapter is None else base_of(adapter)
     settings = read_config(folder)
     family = family_of(settings)
-    check_unquantised(settings)
+    check_quantised(settings)
     weight_files(folder)
     check_settings(folder)
     _check_weights(folder)
     tell("reading the settings", 0.05)
     config = _configuration(folder)
-    wanted = choose_dtype(dtype, None, config)
-    place, why_not_gpu = choose_device(device, folder, wanted)
-    number_type = choose_dtype(dtype, place, config)
-    if why_not_gpu is not None:
-        number_type, why_not_gpu = _fit_into_memory(folder, dtype, number_type, config, why_not_gpu)
+    place = choose_place(device, folder, choose_numbers(dtype, None, config))
+    numbers = choose_numbers(dtype, place, config)
+    if place.why_not_gpu is not None:
+        numbers, place = fit_into_memory(folder, dtype, numbers, config, place)
     renderer.start()  # ready by the time the weights are
     processor = load_processor(folder, config)
     tell("loading the weights", 0.15)
-    model = _load_weights(folder, config, number_type, place)
+    model = _load_weights(folder, config, numbers, place)
     if adapter is not None:
         model = merge(model, adapter).eval().requires_grad_(False)
     tell("fingerprint", 0.85)
@@ -217,8 +164,7 @@ def load_model(
         chosen,
         fingerprint,
         place,
-        number_type,
-        why_not_gpu,
+        numbers,
         hook,
     )
 
@@ -229,98 +175,6 @@ def _check_weights(folder: Path) -> None:
         stored_weights(weight_files(folder))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(folder, str(error).strip().splitlines()[0]) from error
-
-
-def choose_device(
-    asked: str, folder: Path, dtype: torch.dtype | None = None
-) -> tuple[torch.device, str | None]:
-    """Return the device to compute on, and why it is not a GPU where "auto" found none to use.
-
-    dtype: in which the model is to be held on a GPU; None: as stored.
-
-    Raises:
-        UserError: a device that was asked for by name does not work here.
-    """
-    if asked == "auto":
-        return _automatic_device(folder, dtype)
-    try:
-        torch.empty(1, device=asked)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"The device {asked!r} does not work here.", next_step="Use the device 'auto' or 'cpu'."
-        ) from error
-    return torch.device(asked), None
-
-
-def _automatic_device(folder: Path, dtype: torch.dtype | None) -> tuple[torch.device, str | None]:
-    """The GPU with the most free memory if the model fits there, else the CPU and the reason."""
-    gpus = _gpus()
-    if not gpus:
-        return torch.device("cpu"), without_gpu(torch.version.cuda or getattr(torch.version, "hip", None))
-    free, _, gpu = max((free_memory(gpu), -place, gpu) for place, gpu in enumerate(gpus))
-    need = estimate_memory(folder, dtype)
-    if need <= free:
-        return gpu, None
-    where = "the GPU has" if len(gpus) == 1 else f"the emptiest of {len(gpus)} GPUs has"
-    reason = f"The model needs about {need / 2**30:.1f} GiB and {where} {free / 2**30:.1f} GiB free."
-    return torch.device("cpu"), reason
-
-
-def _gpus() -> list[torch.device]:
-    """The GPUs that PyTorch can use, in its order."""
-    if torch.cuda.is_available():
-        n_gpus = torch.cuda.device_count()
-        return [torch.device("cuda", i) for i in range(n_gpus)] if n_gpus > 1 else [torch.device("cuda")]
-    return [torch.device("mps")] if torch.backends.mps.is_available() else []
-
-
-def _fit_into_memory(
-    folder: Path, asked: str, usual: torch.dtype, config: Any, reason: str
-) -> tuple[torch.dtype, str]:
-    """The number type in which a model that found no GPU fits into main memory, and the reason with it.
-
-    Raises:
-        UserError: it fits in none.
-    """
-    free = memory_bytes()[1]
-    own = _own_dtype(config)
-    types = [usual] if asked != "auto" else [usual, own] if own.itemsize < usual.itemsize else [usual]
-    needs = [estimate_memory(folder, dtype) for dtype in types]
-    if free is None or needs[0] <= free:
-        return usual, reason
-    gib = f"{needs[0] / 2**30:.1f} GiB as {str(usual).removeprefix('torch.')}"
-    if needs[-1] <= free:
-        name = str(types[-1]).removeprefix("torch.")
-        return types[-1], f"{reason} On the processor it is held as {name}, because it would take {gib}."
-    raise UserError(
-        f"{reason} On the processor it would take {gib}, and {free / 2**30:.1f} GiB are free.",
-        next_step="Close other programs, choose a smaller model, or try it with the device 'cpu'.",
-    )
-
-
-@overload
-def choose_dtype(asked: str, device: torch.device, config: Any) -> torch.dtype: ...
-@overload
-def choose_dtype(asked: str, device: None, config: Any) -> torch.dtype | None: ...
-def choose_dtype(asked: str, device: torch.device | None, config: Any) -> torch.dtype | None:
-    """Return the number type: float32 on the CPU, the checkpoint's own on a GPU, or the one asked for.
-
-    Without a device: the one asked for, None where that is left open.
-
-    Raises:
-        UserError: a name that is none of auto, float32, bfloat16, float16.
-    """
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if asked in known:
-        return known[asked]
-    if asked != "auto":
-        raise UserError(
-            f"{asked!r} is no number type of a model.", next_step=f"Use one of: auto, {', '.join(known)}."
-        )
-    if device is None:
-        return None
-    own = config.dtype or getattr(config.get_text_config(), "dtype", None)
-    return own if device.type != "cpu" and isinstance(own, torch.dtype) else torch.float32
 
 
 def _configuration(folder: Path) -> Any:
@@ -337,7 +191,7 @@ def _configuration(folder: Path) -> Any:
         ) from error
 
 
-def _load_weights(folder: Path, config: Any, number_type: torch.dtype, place: torch.device) -> Any:
+def _load_weights(folder: Path, config: Any, numbers: Numbers, place: Placement) -> Any:
     """Load the weights with our attention in the language model only, and check that it is really there.
 
     The configuration is passed along, because one that carries an attention choice of its own would win
@@ -352,19 +206,21 @@ def _load_weights(folder: Path, config: Any, number_type: torch.dtype, place: to
             model, report = load(
                 folder,
                 config=config,
-                dtype=number_type,
+                dtype=numbers.dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
                 attn_implementation={"": "sdpa", "text_config": ATTENTION_NAME, "vision_config": "sdpa"},
                 output_loading_info=True,
-                **_straight_to(place),
+                **numbers.options(config),
+                **place.options(quantised=numbers.bits is not None or is_quantised(config)),
             )
-            model = model.to(place)
+            if not place.spread and getattr(model, "hf_device_map", None) is None:
+                model = model.to(place.home)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"The model does not fit into the memory of {place}.",
-            next_step="Use the device 'cpu', or choose a smaller model.",
+            next_step="Use the device 'cpu', the number type 4bit, or a smaller model.",
         ) from error
     except Exception as error:
         # Settings by strangers can fail anywhere in the building of a model, and never by a fault of ours.
@@ -388,13 +244,6 @@ def _unreadable(folder: Path, reason: str) -> UserError:
         f"The weights in {folder} cannot be used: {reason}.",
         next_step="Download the model again; a file is damaged or missing.",
     )
-
-
-def _straight_to(place: torch.device) -> dict[str, Any]:
-    """The option that reads weights into a GPU without a copy in main memory, where accelerate is there."""
-    if place.type == "cpu" or find_spec("accelerate") is None:
-        return {}
-    return {"device_map": {"": place}}
 
 
 @contextmanager

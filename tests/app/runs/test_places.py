@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gazeviz.app.runs.model_catalogue import nvidia_places, places
+from gazeviz.app.runs.model_catalogue import Device, nvidia_places, places, together
 
 TABLE = """\
 0, GPU-aa11, NVIDIA RTX 4090, 24564, 20000
@@ -46,3 +46,10 @@ def test_only_gpus_that_cuda_may_see_are_offered(visible: str, names: list[str])
 
 def test_what_is_no_table_names_no_gpu() -> None:
     assert nvidia_places("") == nvidia_places("NVIDIA-SMI has failed, because\nthere is no driver") == ()
+
+
+def test_several_gpus_are_a_place_of_their_own() -> None:
+    gpus = Device("cuda:0", "A", 100, 50), Device("cuda:1", "B", 200, 150)
+    assert together(gpus) == (*gpus, Device("cuda:0+1", "All 2 GPUs", 300, 180))
+    assert together(gpus[:1]) == gpus[:1] and together(()) == ()
+    assert together((gpus[0], Device("cuda:1", "B")))[-1].free_bytes is None

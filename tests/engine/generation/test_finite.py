@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gazeviz.engine.generation.finite import check_logits
+from gazeviz.engine.models.placement import Numbers
 from gazeviz.errors import UserError
 from tests.engine.fixtures.tiny_engine import HEADS, PICTURES, PROMPT, TinyEngine, steering, tiny_engine
 
@@ -18,7 +19,7 @@ def overflowing() -> Iterator[TinyEngine]:
     """An engine in float16 whose second layer makes numbers beyond 65 504."""
     engine = tiny_engine("llava")
     engine.model.half()
-    engine._loaded = replace(engine.loaded, dtype=torch.float16)
+    engine._loaded = replace(engine.loaded, numbers=Numbers(torch.float16))
     layer = engine.model.model.language_model.layers[1]
     handle = layer.mlp.register_forward_hook(lambda _module, _inputs, output: output * 60_000)
     yield engine

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,12 +13,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText
 
-from gazeviz import doctor
 from gazeviz.engine.attention.hook import ATTENTION_NAME
-from gazeviz.engine.models import loading
-from gazeviz.engine.models.loading import choose_device, choose_dtype, estimate_memory, load_model
+from gazeviz.engine.models.loading import load_model
 from gazeviz.engine.models.prompt import prepare
 from gazeviz.errors import UserError
 from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
@@ -172,110 +169,11 @@ def test_a_quantised_model_is_refused(copy: Path) -> None:
         load_model(edited(copy, quantization_config={"quant_method": "awq"}))
 
 
-def test_the_number_type_follows_the_device_unless_asked_for(checkpoint: Path) -> None:
-    config = AutoConfig.from_pretrained(checkpoint)
-    config.dtype = torch.bfloat16
-    assert choose_dtype("auto", torch.device("cpu"), config) == torch.float32
-    assert choose_dtype("auto", torch.device("cuda"), config) == torch.bfloat16
-    assert choose_dtype("float16", torch.device("cpu"), config) == torch.float16
-    with pytest.raises(UserError, match="'int4' is no number type"):
-        choose_dtype("int4", torch.device("cpu"), config)
-
-
 def test_a_model_can_be_loaded_in_half_precision(checkpoint: Path) -> None:
     loaded = load_model(checkpoint, device="cpu", dtype="bfloat16")
     assert loaded.dtype == torch.bfloat16
     assert loaded.model.lm_head.weight.dtype == torch.bfloat16
-    assert loaded.why_not_gpu is None
-
-
-def test_a_device_that_does_not_work_is_refused(checkpoint: Path) -> None:
-    for name in ("cuda:77", "abacus"):
-        with pytest.raises(UserError, match=f"The device '{name}' does not work here"):
-            choose_device(name, checkpoint)
-    assert choose_device("cpu", checkpoint) == (torch.device("cpu"), None)
-
-
-def test_auto_takes_a_gpu_if_the_model_fits(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(loading, "free_memory", lambda _device: 2**34)
-    assert choose_device("auto", checkpoint) == (torch.device("cuda"), None)
-    monkeypatch.setattr(loading, "free_memory", lambda _device: 2**10)
-    device, reason = choose_device("auto", checkpoint)
-    assert device.type == "cpu"
-    assert reason is not None and "GiB free" in reason
-
-
-def test_auto_takes_the_gpu_with_the_most_free_memory(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = {0: 2**30, 1: 2**34, 2: 2**33}
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(free))
-    monkeypatch.setattr(loading, "free_memory", lambda device: free[device.index])
-    assert choose_device("auto", checkpoint) == (torch.device("cuda", 1), None)
-    free.update({0: 10, 1: 2**20, 2: 10})
-    device, reason = choose_device("auto", checkpoint)
-    assert device.type == "cpu" and reason is not None and "the emptiest of 3 GPUs has" in reason
-
-
-def test_the_number_type_that_is_asked_for_counts(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = [estimate_memory(checkpoint, dtype) for dtype in (torch.float32, torch.bfloat16)]
-    assert needs[1] < needs[0]
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(loading, "free_memory", lambda _device: needs[1])
-    assert choose_device("auto", checkpoint, torch.bfloat16)[0].type == "cuda"
-    assert choose_device("auto", checkpoint, torch.float32)[0].type == "cpu"
-
-
-@pytest.fixture
-def bfloat16(copy: Path) -> Path:
-    """The tiny model with its weights in bfloat16, where no GPU is."""
-    weights = {name: weight.bfloat16() for name, weight in load_file(copy / "model.safetensors").items()}
-    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-    return edited(copy, dtype="bfloat16")
-
-
-def test_without_a_gpu_a_type_is_taken_that_fits(bfloat16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide, stored = (estimate_memory(bfloat16, dtype) for dtype in (torch.float32, torch.bfloat16))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(loading, "memory_bytes", lambda: (2**40, wide))
-    assert load_model(bfloat16).dtype == torch.float32
-    monkeypatch.setattr(loading, "memory_bytes", lambda: (2**40, stored))
-    loaded = load_model(bfloat16)
-    assert loaded.dtype == torch.bfloat16
-    assert loaded.why_not_gpu is not None and "it is held as bfloat16" in loaded.why_not_gpu
-    with pytest.raises(UserError, match=r"On the processor it would take .* as float32"):
-        load_model(bfloat16, dtype="float32")
-    monkeypatch.setattr(loading, "memory_bytes", lambda: (2**40, 2**10))
-    with pytest.raises(UserError, match="GiB are free"):
-        load_model(bfloat16)
-    assert load_model(bfloat16, device="cpu").dtype == torch.float32  # who asks for it by name gets it
-
-
-def test_gpu_support_that_could_be_had_is_named(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(torch.version, "cuda", None)
-    monkeypatch.setattr(torch.version, "hip", None, raising=False)
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(doctor, "which", lambda name: name if name == "nvidia-smi" else None)
-    reason = choose_device("auto", checkpoint)[1]
-    assert reason is not None and reason.endswith(f"Install the build for it: {doctor.CUDA_LINE}")
-
-
-def test_auto_says_why_there_is_no_gpu(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(torch.version, "cuda", None)
-    monkeypatch.setattr(torch.version, "hip", None, raising=False)
-    monkeypatch.setattr(doctor, "which", lambda _name: None)
-    assert choose_device("auto", checkpoint)[1] == "This PyTorch is built without GPU support."
-    monkeypatch.setattr(torch.version, "cuda", "12.8")
-    assert choose_device("auto", checkpoint)[1] == "PyTorch found no GPU."
-    monkeypatch.setattr(doctor, "which", lambda name: name if name == "nvidia-smi" else None)
-    assert "Update the GPU's driver" in str(choose_device("auto", checkpoint)[1])
+    assert loaded.place.why_not_gpu is None
 
 
 def test_a_model_too_large_for_the_device_is_a_sentence(

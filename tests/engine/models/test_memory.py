@@ -8,8 +8,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, Qwen3VLConfig
 
-from gazeviz.engine.models import loading
-from gazeviz.engine.models.loading import estimate_memory
+from gazeviz.domain.model_files import stored_weights
+from gazeviz.engine.models import placement
+from gazeviz.engine.models.placement import estimate_memory
+from gazeviz.model_folder import weight_files
 from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
 
 
@@ -22,9 +24,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_weights_are_counted_exactly(checkpoint: Path) -> None:
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
     n_weights = sum(weight.numel() for weight in model.parameters())
-    assert loading._weights_of_files(checkpoint, None) == 4 * n_weights
-    assert loading._weights_of_files(checkpoint, torch.bfloat16) == 2 * n_weights
-    assert loading._weights_of_config(AutoConfig.from_pretrained(checkpoint), torch.float16) == 2 * n_weights
+    assert placement._weights_bytes(stored_weights(weight_files(checkpoint)), None) == 4 * n_weights
+    assert (
+        placement._weights_bytes(stored_weights(weight_files(checkpoint)), placement.Numbers(torch.bfloat16))
+        == 2 * n_weights
+    )
+    assert (
+        placement._weights_of_config(AutoConfig.from_pretrained(checkpoint), torch.float16) == 2 * n_weights
+    )
 
 
 def test_folder_and_config_agree(checkpoint: Path) -> None:
@@ -52,7 +59,7 @@ def test_an_8b_model_comes_out_near_its_known_size() -> None:
 
 def test_free_memory_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (5, 9))
-    assert loading.free_memory(torch.device("cuda")) == 5
+    assert placement.free_memory(torch.device("cuda")) == 5
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 9)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2)
-    assert loading.free_memory(torch.device("mps")) == 7
+    assert placement.free_memory(torch.device("mps")) == 7
