@@ -34,15 +34,16 @@ PROMPT: Final = "where is red cat"
 LARGE: Final = """
 ## Models larger than one GPU
 
-- **Several GPUs.** `--device cuda:0+1` spreads a model's layers over these GPUs; `auto` does so by itself where
-  no GPU holds it and all of them together do. It needs accelerate (`pip install "gazeviz[big]"`). Steering,
-  rankings, kept pictures and knock-out work across the cut: tested with pretended devices that refuse to mix,
-  where answers and recorded attention equal those of one device to the last bit. Not measured on real GPUs.
-- **Fewer bits.** `--dtype 8bit` or `4bit` holds the linear layers in that form (bitsandbytes,
-  `pip install "gazeviz[quant]"`); embeddings, norms and logits keep their type. A run keeps the form with its model.
+- **Several GPUs.** `--device cuda:0+1` spreads a model's layers over these GPUs; `auto` does so by itself
+  where no GPU holds it and all of them together do. It needs accelerate (`pip install "gazeviz[big]"`).
+  Steering, rankings, kept pictures and knock-out work across the cut: tested with pretended devices that
+  refuse to mix, where answers and recorded attention equal those of one device to the last bit. Not
+  measured on real GPUs.
+- **Fewer bits.** `--dtype 8bit` or `4bit` holds the linear layers in that form (bitsandbytes, `pip install
+  "gazeviz[quant]"`); embeddings, norms and logits keep their type. A run keeps the form with its model.
 - **Stored in fewer bits.** Checkpoints of bitsandbytes, fp8, AWQ, GPTQ and compressed-tensors are loaded
-  through transformers where their packages are installed; `gazeviz doctor --model` names what is missing. The 4-bit
-  form of bitsandbytes was tried (on the processor); the others were not.
+  through transformers where their packages are installed; `gazeviz doctor --model` names what is missing.
+  The 4-bit form of bitsandbytes was tried (on the processor); the others were not.
 """
 N_TOK: Final = 5
 
