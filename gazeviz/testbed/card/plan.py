@@ -48,7 +48,8 @@ class Plan:
 
     strips: final strips.  draw_strips, overall_draw_strips: the first of them, for random draws against the
         recommended and the best overall setting.  moving_draw_strips: the same for a moving target.
-    other_strips: of every other layout, wording and size.  draws: random draws of each kind.
+    other_strips: of every other layout, wording and size.  asked_strips: that are asked for one
+        attribute.  draws: random draws of each kind.
     counts, moving_counts: numbers of heads that are screened, moving_counts for moving targets and scenes.
     modes, scopes: of the second screening round.  every_tok: tokens between two switches.
     piece: pictures of one task.
@@ -58,7 +59,8 @@ class Plan:
     draw_strips: int = 60
     overall_draw_strips: int = 40
     moving_draw_strips: int = 24
-    other_strips: int = 12
+    other_strips: int = 60
+    asked_strips: int = 60
     screening_strips: int = 16
     ranking_strips: int = 48
     scenes: int = 60
@@ -90,6 +92,7 @@ class Plan:
             overall_draw_strips=part(cls.overall_draw_strips),
             moving_draw_strips=part(cls.moving_draw_strips),
             other_strips=part(cls.other_strips),
+            asked_strips=part(cls.asked_strips),
             screening_strips=part(cls.screening_strips),
             ranking_strips=part(cls.ranking_strips),
             scenes=part(cls.scenes),
@@ -108,6 +111,7 @@ class Plan:
             overall_draw_strips=2,
             moving_draw_strips=2,
             other_strips=1,
+            asked_strips=2,
             screening_strips=2,
             ranking_strips=4,
             scenes=4,

@@ -33,6 +33,7 @@ def unsteered(measurement: Measurement) -> Figures:
         "misread": misread({one: evaluation.answers for one, evaluation in judged.items()}),
         "narration": told,
         "scenes": _listed(measurement),
+        "asked": _asked(measurement),
         "habit": _habit(measurement),
     }
 
@@ -225,6 +226,20 @@ def _listed(measurement: Measurement) -> Figures:
         "named": named / there,
         "extra_per_scene": extra / len(rows),
     }
+
+
+def _asked(measurement: Measurement) -> Figures:
+    """Questions for one attribute, on some final strips and the scenes: answers and share right by kind."""
+    plan = measurement.plan
+    some = replace(plan.final, n=min(plan.asked_strips, plan.strips))
+    found: Figures = {}
+    for where, pictures in (("strips", some), ("scenes", plan.final_scenes)):
+        tasks = [Task("asked", part) for part in pictures.parts(plan.piece)]
+        rows = joined(measurement.crew.do(tasks, "questions for one attribute"))
+        for kind in dict.fromkeys(row["kind"] for row in rows):
+            right = [row["right"] for row in rows if row["kind"] == kind]
+            found[f"{where}: {kind}"] = {"answers": len(right), "right": float(np.mean(right))}
+    return found
 
 
 def _habit(measurement: Measurement) -> Figures:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from gazeviz.domain.experiments.treatment import PROTOCOLS, Treatment
 from gazeviz.domain.heads import HeadRanking
@@ -21,10 +22,10 @@ from gazeviz.engine.engine import Engine
 from gazeviz.engine.evaluation.evaluation import Examiner
 from gazeviz.engine.evaluation.judges import GrammarJudge, LexicalJudge, LikelihoodJudge
 from gazeviz.engine.evaluation.protocols import captions_in
-from gazeviz.testbed.world import grammar, wordings
+from gazeviz.testbed.world import attribute_questions, grammar, wordings
 from gazeviz.testbed.world.world import drawn_scene, drawn_strip
 
-Kind: TypeAlias = Literal["answers", "changed", "narrate", "told", "listed", "rank", "agree"]
+Kind: TypeAlias = Literal["answers", "changed", "narrate", "told", "listed", "asked", "rank", "agree"]
 Rows: TypeAlias = list[dict[str, Any]]
 
 SCENES: Final = (0, 0)
@@ -68,8 +69,8 @@ class Task:
 
     kind: "answers" steered (or not) and judged; "changed" counts answers that strength 0 changed; "narrate"
         along a moving target; "told": unsteered narrations, judged by position; "listed": unsteered lists of
-        a scene's objects; "rank": head rankings, `options["by"]`; "agree": what other judges say of steered
-        answers.
+        a scene's objects; "asked": unsteered questions for one attribute; "rank": head rankings,
+        `options["by"]`; "agree": what other judges say of steered answers.
     """
 
     kind: Kind
@@ -89,6 +90,7 @@ class Task:
             "narrate": 3.0,
             "told": 3.0,
             "listed": 1.5,
+            "asked": 8.0,
             "rank": 40.0,
             "agree": 60.0,
         }
@@ -166,6 +168,42 @@ def _listed(engine: Engine, task: Task) -> Rows:
     return rows
 
 
+def _asked(engine: Engine, task: Task) -> Rows:
+    """Unsteered questions for one attribute: of every kind one a picture, where one has a single answer.
+
+    Right: exactly the answer's words; for a caption or a character its attributes and no other, in any order.
+    """
+    scenes = task.pictures.layout == SCENES
+    rows: Rows = []
+    asked: list[tuple[Image.Image, str]] = []
+    for number, picture in enumerate(task.pictures.draw()):
+        shown = _shown(task.pictures, number)
+        for kind in attribute_questions.SCENE_KINDS if scenes else attribute_questions.KINDS:
+            rng = np.random.default_rng((task.pictures.seed, task.pictures.first + number, len(asked)))
+            block = attribute_questions.ask_kind(rng, kind, shown)
+            if block is not None:
+                asked.append((picture.image, block.question))
+                rows.append({"item": number + task.pictures.first, "kind": kind, **block._asdict()})
+    runs = engine.generate_many(*map(list, zip(*asked, strict=True)), max_new_tokens=ANSWER_TOK)
+    return [
+        {**row, "text": run.text, "right": _says(run.text, row)} for row, run in zip(rows, runs, strict=True)
+    ]
+
+
+def _says(text: str, row: Mapping[str, Any]) -> bool:
+    if row["kind"] in ("caption", "character"):
+        return grammar.parse(text) == grammar.parse(row["answer"])
+    return grammar.tokens(text) == grammar.tokens(row["answer"])
+
+
+def _shown(pictures: Pictures, number: int) -> Sequence[grammar.Fact] | Sequence[grammar.SceneObject]:
+    """What one of the pictures shows, in reading order, or from left to right."""
+    seed = pictures.seed, pictures.first + number
+    return (
+        drawn_scene(seed).objects if pictures.layout == SCENES else drawn_strip(seed, pictures.layout).facts
+    )
+
+
 def _rank(engine: Engine, task: Task) -> Rows:
     rankings = engine.rank(task.pictures.draw(), task.options["by"])
     return [ranking_to_json(ranking) for ranking in rankings.values()]
@@ -185,6 +223,7 @@ def _agree(engine: Engine, task: Task) -> Rows:
 _RUN: Final = {
     "agree": _agree,
     "answers": _answers,
+    "asked": _asked,
     "changed": _changed,
     "narrate": _narrate,
     "told": _told,

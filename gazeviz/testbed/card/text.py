@@ -111,6 +111,10 @@ def _unsteered(figures: Figures) -> str:
         (layout, row["strips"], with_interval(row["right"], row["interval"]), percents(row["by_panel"]))
         for layout, row in figures["narration"].items()
     ]
+    asked = [
+        (name.replace("_", " or "), row["answers"], percent(row["right"]))
+        for name, row in figures["asked"].items()
+    ]
     scenes, habit = figures["scenes"], figures["habit"]
     return f"""\
 ## Unsteered: can it do its job?
@@ -129,6 +133,11 @@ attributes are told at its number:
 Free scenes of 2 to 5 objects ("List all the objects present in this image:", {scenes["scenes"]} scenes):
 {percent(scenes["named"])} of the {scenes["objects"]} objects are named with colour and character, and
 {number(scenes["extra_per_scene"])} objects a scene are named that are not there.
+
+Questions for one attribute, such as "What colour is the rabbit?" or "Which panel shows a rabbit?", each with
+a single answer; "character" is who does something, "caption" everything about one:
+
+{table(("asked for", "answers", "right"), asked)}
 
 Asked about "this panel" and left alone ({habit["strips"]} strips), it describes panels 1 to 6 in
 {percents(habit["by_panel"])} of the answers, and no single one in {percent(habit["unclear"])};

@@ -56,7 +56,7 @@ REVERSED_SHARE: Final = 0.1
 NARRATION_ORDERS: Final = (0, 0, 0, 1, 2)
 DIRECT_BLOCKS: Final = 2
 FREE_BLOCKS: Final = 3
-ATTRIBUTE_BLOCKS: Final = 3
+ATTRIBUTE_BLOCKS: Final = 4
 DISTINCT_SHARE: Final = 0.6  # strips in which no colour and no character comes twice; 0.85 at first
 # Colours of the other strips, in the order of grammar.COLOURS: what a black or a white character does was
 # read worst by far, since its lines are the ones with the least contrast.
@@ -131,6 +131,8 @@ def describe_shares() -> dict[str, float]:
         "own_ratio": OWN_RATIO_SHARE,
         "soft": SOFT_SHARE,
         "distinct": DISTINCT_SHARE,
+        "which_panel": attribute_questions.KINDS["panel"],
+        "yes_or_no": attribute_questions.KINDS["yes_no"],
         "dark_or_white": sum(COLOUR_SHARES[-2:]),
         "unknown_word": wordings.UNKNOWN_SHARE,
         "setting_first": grammar.ORDER_SHARES[1],

@@ -24,21 +24,38 @@ class Block(NamedTuple):
     answer: str
 
 
-# How often each kind is asked; what a panel's own word leads to comes first.
-_KINDS: Final = {
-    "caption": 0.27, "character": 0.18, "colour": 0.1, "setting": 0.1, "action": 0.06, "panel": 0.16,
-    "yes_no": 0.12, "count": 0.01,
+# How often each kind is asked; what a panel's own word leads to comes first. Which panel, and yes or no, were
+# learnt last: .16 and .12 of the questions taught neither in 2,600 steps.
+KINDS: Final = {
+    "caption": 0.2, "character": 0.13, "colour": 0.08, "setting": 0.08, "action": 0.06, "panel": 0.26,
+    "yes_no": 0.18, "count": 0.01,
 }  # fmt: skip
-_SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
+SCENE_KINDS: Final = {"colour": 0.5, "yes_no": 0.3, "count": 0.2}
+
+
+_TRIES: Final = 12
 
 
 def draw_kind(rng: np.random.Generator, scene: bool) -> tuple[str, str]:
     """A kind of question and one of its wordings."""
-    shares = _SCENE_KINDS if scene else _KINDS
+    shares = SCENE_KINDS if scene else KINDS
     kind = str(rng.choice(list(shares), p=list(shares.values())))
+    return kind, _wording(rng, kind, scene)
+
+
+def _wording(rng: np.random.Generator, kind: str, scene: bool) -> str:
     if kind == "count":
-        return kind, wordings.pick(rng, wordings.SCENE_COUNT if scene else wordings.COUNT)
-    return kind, wordings.pick(rng, wordings.YES_NO if kind == "yes_no" else wordings.ATTRIBUTE[kind])
+        return wordings.pick(rng, wordings.SCENE_COUNT if scene else wordings.COUNT)
+    return wordings.pick(rng, wordings.YES_NO if kind == "yes_no" else wordings.ATTRIBUTE[kind])
+
+
+def ask_kind(rng: np.random.Generator, kind: str, shown: Shown) -> Block | None:
+    """A question of a kind in one of its wordings that has a single answer here; None where none has."""
+    for _ in range(_TRIES):
+        block = ask(rng, kind, _wording(rng, kind, isinstance(shown[0], SceneObject)), shown)
+        if block is not None:
+            return block
+    return None
 
 
 def ask(rng: np.random.Generator, kind: str, wording: str, shown: Shown) -> Block | None:

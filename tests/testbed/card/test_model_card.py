@@ -17,6 +17,7 @@ from gazeviz.testbed.card.plan import MAIN_LAYOUT, Plan
 from gazeviz.testbed.card.remembering import RememberingEngine
 from gazeviz.testbed.card.strips import misread
 from gazeviz.testbed.card.tasks import SCENES, Pictures, Task, run_task
+from gazeviz.testbed.world import attribute_questions
 from tests.engine.fixtures.random_comic import random_comic_model
 
 TINY = replace(
@@ -151,3 +152,19 @@ def test_a_remembering_engine_answers_as_any_other(loaded: LoadedModel) -> None:
             ]
     finally:
         del loaded.model.model.get_image_features  # the class's own again
+
+
+def test_an_attribute_is_right_in_exactly_its_words_and_a_caption_in_any_order() -> None:
+    assert tasks._says("Red.", {"kind": "colour", "answer": "red."})
+    assert not tasks._says("red cat.", {"kind": "colour", "answer": "red."})
+    assert tasks._says("cat, red, jumps in town.", {"kind": "caption", "answer": "in town, red cat jumps."})
+    assert not tasks._says("red cat jumps in space.", {"kind": "caption", "answer": "red cat jumps in town."})
+    assert not tasks._says("panel 2.", {"kind": "panel", "answer": "panel 3."})
+
+
+def test_every_kind_of_attribute_question_is_asked_and_judged(loaded: LoadedModel) -> None:
+    engine = Engine(loaded)
+    for layout, kinds in (((1, 6), attribute_questions.KINDS), (SCENES, attribute_questions.SCENE_KINDS)):
+        rows = run_task(engine, Task("asked", Pictures(5, 3, layout=layout)))["rows"]
+        assert {row["kind"] for row in rows} == set(kinds) and {row["item"] for row in rows} == {0, 1, 2}
+        assert all(row["right"] == tasks._says(row["text"], row) for row in rows)
