@@ -40,10 +40,13 @@ from gazeviz.ui.evaluate.answer_table import FILTERS, TEXT_COLUMN, AnswerModel
 from gazeviz.ui.evaluate.result_plots import ResultPlot
 from gazeviz.ui.widgets.controls import ChoiceButton, named, push_button, section_title, soft_text
 
-_FIELDS: Final = (
-    ("name", "Name"), ("pictures", "Picture set"), ("heads", "Heads"), ("controls", "Controls"),
-    ("sweep", "Sweep"), ("judge", "Judge"), ("protocol", "Protocol"), ("strength", "Strength"),
+# Two lines of fields, each with its share of the line: the list of all controls is the longest text by far.
+_FORM: Final = (
+    (("name", "Name", 4), ("pictures", "Picture set", 4), ("heads", "Heads", 3),
+     ("protocol", "Protocol", 3), ("strength", "Strength", 2)),
+    (("controls", "Controls", 12), ("sweep", "Sweep", 3), ("judge", "Judge", 3)),
 )  # fmt: skip
+_FIELDS: Final = tuple((key, label) for line in _FORM for key, label, _ in line)
 _VIEWS: Final = (("conditions", "By condition"), ("panels", "By panel"))
 _BESIDE_PX: Final = 8
 _MARKS: Final = {"not run": "○", "running": "●", "paused": "Ⅱ", "done": "✓", "failed": "!"}
@@ -108,12 +111,12 @@ class EvaluateView(QWidget):
         form = QWidget()
         rows = QVBoxLayout(form)
         rows.setContentsMargins(0, 0, 0, 0)
-        for start in range(0, len(_FIELDS), 4):
+        for fields in _FORM:
             line = QHBoxLayout()
-            for key, label in _FIELDS[start : start + 4]:
+            for key, label, share in fields:
                 self.fields[key].setAccessibleName(label)
                 self.fields[key].setPlaceholderText("none" if key in ("sweep", "controls") else label)
-                line.addWidget(_column(soft_text(f"label_{key}", label), self.fields[key]))
+                line.addWidget(_column(soft_text(f"label_{key}", label), self.fields[key]), share)
             rows.addLayout(line)
         save = push_button("evaluationExport", "Save figure ...", "Save as SVG, PDF, PNG or CSV")
         save.clicked.connect(self.save_figure)

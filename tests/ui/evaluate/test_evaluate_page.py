@@ -218,3 +218,12 @@ def test_by_panel_shows_what_the_answers_to_each_target_are_about(
     assert image.image.T.tolist() == [[1, 0, 0], [0, 1, 0]]
     page.view.chosen.emit("conditions")
     assert not any(isinstance(one, pg.ImageItem) for one in page.plot.plot.getPlotItem().items)
+
+
+def test_all_controls_can_be_read_in_a_small_window(page: EvaluateView, qtbot: PatientBot) -> None:
+    """The list of every control fits its field where the window is 1280 wide."""
+    page.new()
+    field = page.fields["controls"]
+    field.setText("uniform:10,layers:10,all,lowest,wrong-region,zero,prompt")
+    wanted = field.fontMetrics().horizontalAdvance(field.text())
+    qtbot.waitUntil(lambda: field.contentsRect().width() >= wanted)
