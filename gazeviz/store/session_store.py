@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -536,9 +536,15 @@ class SessionStore:
         self._content.forget()
         self._names.clear()
 
-    def _insert(self, table: str, row: dict[str, Any]) -> int:
-        """Add a row; returns its number."""
-        return int(self._content.table(table).insert(row).last_rowid or 0)
+    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row; returns its number.
+
+        By hand: a run's begin is two of them, and sqlite-utils asks for all tables and opens a savepoint each
+        time (62 to 70 us of processor time against 4).
+        """
+        columns, places = ", ".join(row), ", ".join("?" * len(row))
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        return int(self._connection.execute(sql, tuple(row.values())).lastrowid or 0)
 
     def _link(self, table: str, session_id: int, other: int | str) -> None:
         """Note that something belongs to a session, which it may have done before.
