@@ -278,10 +278,11 @@ def _model(source: str | Path | None, dtype: str = "auto") -> Iterator[Finding]:
 
 def _room(verdict: "ModelVerdict", dtype: str) -> Iterator[Finding]:
     """What the model takes on each device, against what is free there."""
-    fitting = False
+    fitting, stored = False, verdict.weights.dtype if verdict.weights else ""
     for name, usual, free_bytes in _places(verdict):
         wanted = usual if dtype == "auto" else dtype
-        needs = verdict.needs(wanted)
+        computed_in = "float32" if name == "processor" else "bfloat16"
+        needs = verdict.needs(wanted, computed_in=computed_in)
         if needs is None:
             continue
         counted = {
@@ -292,8 +293,9 @@ def _room(verdict: "ModelVerdict", dtype: str) -> Iterator[Finding]:
         free = "free memory unknown" if free_bytes is None else f"{free_bytes / GIB:.2f} GiB free"
         fits = free_bytes is None or needs.most_bytes <= free_bytes
         fitting |= fits
-        others = [] if free_bytes is None or fits else verdict.fitting_dtypes(free_bytes)
-        fitting |= bool(others) and dtype == "auto" and name == "processor"
+        others = () if free_bytes is None or fits else verdict.fitting_dtypes(free_bytes, computed_in)
+        # "auto" holds a model as it is stored where that fits; fewer bits have to be asked for.
+        fitting |= stored in others and dtype == "auto" and name == "processor"
         step = f"It would fit as {others[0]}: --dtype {others[0]}." if others else ""
         yield Finding(
             "Model", f"on {name} as {wanted}", f"GiB for {taken}; {free}", "ok" if fits else "note", step
@@ -312,7 +314,7 @@ def _places(verdict: "ModelVerdict") -> Iterator[tuple[str, str, int | None]]:
         import torch
     except (ImportError, OSError):
         return
-    from gazeviz.domain.model_files import SPREAD_SHARE
+    from gazeviz.domain.model_files import SPREAD_SHARE, spread_name
 
     stored = verdict.weights.dtype if verdict.weights else "bfloat16"
     if torch.cuda.is_available():
@@ -320,7 +322,7 @@ def _places(verdict: "ModelVerdict") -> Iterator[tuple[str, str, int | None]]:
         for number, free_bytes in enumerate(free):
             yield f"cuda:{number}", stored, free_bytes
         if len(free) > 1:
-            yield f"cuda:{'+'.join(map(str, range(len(free))))}", stored, int(SPREAD_SHARE * sum(free))
+            yield spread_name(range(len(free))), stored, int(SPREAD_SHARE * sum(free))
     elif torch.backends.mps.is_available():
         yield "mps", stored, int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
 

@@ -6,7 +6,7 @@ Told from files alone, before anything is loaded; asks for no network and import
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +32,7 @@ from gazeviz.model_folder import (
     check_settings,
     folder_name,
     foreign_format,
+    missing_for,
     quantised_form,
     quantised_refusal,
     read_config,
@@ -65,20 +66,25 @@ class ModelVerdict:
         """Whether it will load, where the memory for it is there."""
         return not self.why
 
-    def needs(self, dtype: str, n_image_tok: int = 1280, n_text_tok: int = TEXT_TOK) -> Needs | None:
+    def needs(
+        self,
+        dtype: str,
+        n_image_tok: int = 1280,
+        n_text_tok: int = TEXT_TOK,
+        computed_in: str = "bfloat16",
+    ) -> Needs | None:
         """What it takes as one of `ITEM_BYTES` or `FEWER_BITS`, or "auto" (as stored).
 
         None where its weights are unknown.
         """
         if self.weights is None:
             return None
-        return Needs.as_numbers(self.weights, self.sizes, dtype, n_image_tok, n_text_tok)
+        return Needs.as_numbers(self.weights, self.sizes, dtype, n_image_tok, n_text_tok, computed_in)
 
-    def fitting_dtypes(
-        self, free_bytes: int, dtypes: Sequence[str] = (*ITEM_BYTES, *FEWER_BITS)
-    ) -> tuple[str, ...]:
-        """The number types in which it fits into so much memory, in the order given."""
-        needs = {dtype: self.needs(dtype) for dtype in dtypes}
+    def fitting_dtypes(self, free_bytes: int, computed_in: str = "bfloat16") -> tuple[str, ...]:
+        """The number types in which it fits into so much memory; fewer bits where bitsandbytes is there."""
+        fewer = () if missing_for("bitsandbytes") else tuple(FEWER_BITS)
+        needs = {dtype: self.needs(dtype, computed_in=computed_in) for dtype in (*ITEM_BYTES, *fewer)}
         return tuple(dtype for dtype, need in needs.items() if need and need.most_bytes <= free_bytes)
 
 

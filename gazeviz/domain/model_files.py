@@ -111,6 +111,12 @@ each row, or of each 64 weights."""
 SPREAD_SHARE: Final = 0.9
 """Of several GPUs' memory, which a model's layers do not divide without a rest."""
 
+
+def spread_name(numbers: Iterable[int]) -> str:
+    """How a model's place on several GPUs is written: "cuda:0+1"."""
+    return f"cuda:{'+'.join(map(str, numbers))}"
+
+
 _STORED_BYTES: Final = {
     "F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
 }  # fmt: skip
@@ -303,7 +309,6 @@ class Needs:
         dtype: str,
         n_image_tok: int = 1280,
         n_text_tok: int = TEXT_TOK,
-        *,
         computed_in: str = "bfloat16",
     ) -> Needs:
         """The same for weights held as one of `ITEM_BYTES` or `FEWER_BITS`; any other name: as stored.

@@ -32,6 +32,7 @@ from gazeviz.domain.model_files import (
     ModelSizes,
     Needs,
     StoredWeights,
+    spread_name,
 )
 from gazeviz.errors import UserError
 from gazeviz.model_folder import find_folder, folder_name
@@ -74,17 +75,15 @@ def together(gpus: Sequence[Device]) -> tuple[Device, ...]:
     """GPUs, and where there are several, all of them as one place that a model's layers are spread over."""
     if len(gpus) < 2:
         return tuple(gpus)
-    numbers = "+".join(gpu.device.removeprefix("cuda:") for gpu in gpus)
-    totals, free = (
-        [getattr(gpu, name) for gpu in gpus] for name in ("total_bytes", "free_bytes")
-    )  # a place whose size nobody knows leaves the sum unknown
-    every = Device(
-        f"cuda:{numbers}",
-        f"All {len(gpus)} GPUs",
-        None if None in totals else sum(totals),
-        None if None in free else int(SPREAD_SHARE * sum(free)),
-    )
-    return (*gpus, every)
+    total_bytes, free_bytes = _sum(gpu.total_bytes for gpu in gpus), _sum(gpu.free_bytes for gpu in gpus)
+    usable_bytes = None if free_bytes is None else int(SPREAD_SHARE * free_bytes)
+    return (*gpus, Device(spread_name(range(len(gpus))), f"All {len(gpus)} GPUs", total_bytes, usable_bytes))
+
+
+def _sum(sizes: Iterable[int | None]) -> int | None:
+    """All together; None where one is unknown."""
+    known = list(sizes)
+    return None if None in known else sum(size or 0 for size in known)
 
 
 def nvidia_places(smi_csv: str, visible: str | None = None) -> tuple[Device, ...]:
@@ -230,7 +229,7 @@ def _taken(model: SidebarModel, place: Device, dtype: str, asked: PromptLength) 
     name = dtype if dtype != "auto" else "float32" if place.device == "cpu" else model.dtype
     computed_in = "float32" if place.device == "cpu" else "bfloat16"
     needs = Needs.as_numbers(
-        model.weights, model.sizes, name, asked.n_image_tok, asked.n_text_tok, computed_in=computed_in
+        model.weights, model.sizes, name, asked.n_image_tok, asked.n_text_tok, computed_in
     )
     return Estimate(place, name, needs)
 

@@ -201,6 +201,8 @@ def _load_weights(folder: Path, config: Any, numbers: Numbers, place: Placement)
 
     register()
     load: Any = AutoModelForImageTextToText.from_pretrained
+    placed = place.options(quantised=numbers.bits is not None or is_quantised(config))
+    held = numbers.options(config)
     try:
         with _quiet():
             model, report = load(
@@ -212,10 +214,10 @@ def _load_weights(folder: Path, config: Any, numbers: Numbers, place: Placement)
                 local_files_only=True,
                 attn_implementation={"": "sdpa", "text_config": ATTENTION_NAME, "vision_config": "sdpa"},
                 output_loading_info=True,
-                **numbers.options(config),
-                **place.options(quantised=numbers.bits is not None or is_quantised(config)),
+                **held,
+                **placed,
             )
-            if not place.spread and getattr(model, "hf_device_map", None) is None:
+            if not placed:
                 model = model.to(place.home)
     except torch.OutOfMemoryError as error:
         raise UserError(

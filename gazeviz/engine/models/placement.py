@@ -23,6 +23,7 @@ from gazeviz.domain.model_files import (
     ModelSizes,
     StoredWeights,
     needed_bytes,
+    spread_name,
     stored_weights,
 )
 from gazeviz.errors import UserError
@@ -92,9 +93,7 @@ class Placement:
         return len(self.devices) > 1
 
     def __str__(self) -> str:
-        if not self.spread:
-            return str(self.home)
-        return f"cuda:{'+'.join(str(device.index) for device in self.devices)}"
+        return spread_name(device.index for device in self.devices) if self.spread else str(self.home)
 
     def options(self, *, quantised: bool = False) -> dict[str, Any]:
         """What tells `from_pretrained` to read the weights straight to their devices, where accelerate is

@@ -160,6 +160,7 @@ class Plan:
         scenes = 3.5 * (
             12 * len(self.moving_counts) * self.screening_scenes + 3 * (6 + self.draws) * self.scenes
         )
+        asked += 8 * (min(self.asked_strips, self.strips) + self.scenes)
         return screening + final + drawn + asked + moving + moving_drawn + scenes + 80 * self.ranking_strips
 
     def to_json(self) -> dict[str, Any]:

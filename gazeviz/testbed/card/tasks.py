@@ -174,12 +174,13 @@ def _asked(engine: Engine, task: Task) -> Rows:
     Right: exactly the answer's words; for a caption or a character its attributes and no other, in any order.
     """
     scenes = task.pictures.layout == SCENES
+    kinds = attribute_questions.SCENE_KINDS if scenes else attribute_questions.KINDS
     rows: Rows = []
     asked: list[tuple[Image.Image, str]] = []
     for number, picture in enumerate(task.pictures.draw()):
         shown = _shown(task.pictures, number)
-        for kind in attribute_questions.SCENE_KINDS if scenes else attribute_questions.KINDS:
-            rng = np.random.default_rng((task.pictures.seed, task.pictures.first + number, len(asked)))
+        for place, kind in enumerate(kinds):
+            rng = np.random.default_rng((task.pictures.seed, task.pictures.first + number, place))
             block = attribute_questions.ask_kind(rng, kind, shown)
             if block is not None:
                 asked.append((picture.image, block.question))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,25 +18,7 @@ from gazeviz.engine.attention.hook import ATTENTION_NAME
 from gazeviz.engine.models.loading import load_model
 from gazeviz.engine.models.prompt import prepare
 from gazeviz.errors import UserError
-from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Qwen3-VL as files."""
-    return write_checkpoint(tmp_path_factory.mktemp("qwen3_vl"), "qwen3_vl")
-
-
-@pytest.fixture
-def copy(checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of it that a test may damage."""
-    return shutil.copytree(checkpoint, tmp_path / "copy")
-
-
-def edited(folder: Path, name: str = "config.json", **changes: object) -> Path:
-    path = folder / name
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-    return folder
+from tests.engine.fixtures.tiny_checkpoints import edited
 
 
 def test_a_loaded_model_is_ready(checkpoint: Path) -> None:

@@ -12,13 +12,6 @@ from gazeviz.domain.model_files import stored_weights
 from gazeviz.engine.models import placement
 from gazeviz.engine.models.placement import estimate_memory
 from gazeviz.model_folder import weight_files
-from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Qwen3-VL as files."""
-    return write_checkpoint(tmp_path_factory.mktemp("qwen3_vl"), "qwen3_vl")
 
 
 def test_weights_are_counted_exactly(checkpoint: Path) -> None:

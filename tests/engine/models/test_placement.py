@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -24,29 +23,11 @@ from gazeviz.errors import UserError
 from gazeviz.model_folder import weight_files
 from gazeviz.model_verdict import verdict_on
 from gazeviz.testbed.world.world import drawn_strip
-from tests.engine.fixtures.tiny_checkpoints import write_checkpoint
+from tests.engine.fixtures.tiny_checkpoints import edited
 
 STRIP = drawn_strip((17, 0)).strip
 PICTURE = STRIP.image
 PROMPT = "What is happening in this panel of the comic strip?"
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Qwen3-VL as files."""
-    return write_checkpoint(tmp_path_factory.mktemp("qwen3_vl"), "qwen3_vl")
-
-
-@pytest.fixture
-def copy(checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of it that a test may damage."""
-    return shutil.copytree(checkpoint, tmp_path / "copy")
-
-
-def edited(folder: Path, name: str = "config.json", **changes: object) -> Path:
-    path = folder / name
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-    return folder
 
 
 def test_the_number_type_follows_the_device_unless_asked_for(checkpoint: Path) -> None:
@@ -242,7 +223,7 @@ def test_a_checkpoint_stored_in_four_bits_is_loaded_as_it_is(tmp_path: Path) -> 
     assert again.describe_model().dtype == "float32"
     texts = [one.generate(PICTURE, PROMPT, max_new_tokens=6).text for one in (engine, again)]
     assert texts[0] == texts[1]
-    with pytest.raises(UserError, match="quantised already"):
+    with pytest.raises(UserError, match=r"^The model's weights are quantised already\."):
         load(folder, device="cpu", dtype="8bit")
 
 
