@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -132,6 +131,7 @@ def child(recipe: str, case: Case, threads: int) -> None:
     torch.set_num_threads(threads)
     from gazeviz.engine.models.loading import load_model
     from gazeviz.testbed.world.world import builtin_strips
+    from tests.own_memory import forget_peak, memory_mib
 
     strips = builtin_strips(case.n_strips, panel_px=case.panel_px)
     loaded = load_model(case.folder, device="cpu")
@@ -146,22 +146,6 @@ def child(recipe: str, case: Case, threads: int) -> None:
     seconds = time.process_time() - started
     answer = {"seconds": seconds, "extra_mib": memory_mib("VmHWM") - before_mib, "scores": scores.tolist()}
     print(json.dumps(answer))
-
-
-def memory_mib(field: str) -> float:
-    """Resident memory now (VmRSS) or at its peak (VmHWM); without /proc the peak stands for both."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 2**10
-
-
-def forget_peak() -> None:
-    """Start the peak anew, so that loading does not count (Linux; see proc(5), clear_refs)."""
-    if Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")
 
 
 def measure(case: Case, repeats: int, threads: int) -> dict[str, list[dict[str, Any]]]:

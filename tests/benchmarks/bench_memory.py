@@ -42,7 +42,8 @@ def child(what: str, folder: Path, panel_px: int, threads: int) -> None:
     from gazeviz.domain.steering import Steering
     from gazeviz.engine.engine import load
     from gazeviz.testbed.world.world import builtin_strips
-    from tests.benchmarks.bench_discovery import IMAGE_TOKENS, forget_peak, memory_mib
+    from tests.benchmarks.bench_discovery import IMAGE_TOKENS
+    from tests.own_memory import forget_peak, memory_mib
 
     torch.set_num_threads(threads)
     strip = builtin_strips(1, panel_px=panel_px)[0]

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from gazeviz.errors import UserError
 from tests.app.fixtures.staging import model_with_picture
 from tests.benchmarks.bench_backend import STRIP, Bench
 from tests.benchmarks.performance_page import write_section
+from tests.own_memory import memory_mib
 
 PAGE = Path(__file__).parents[2] / "resources" / "help" / "reliability.md"
 FULL_ANSWERS, FULL_STEPS, WARM = 1000, 1000, 100
@@ -94,7 +94,7 @@ def undo(n: int) -> str:
     for _ in range(kept):
         editor.redo()
     same = bool(np.array_equal(mask(), painted))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    peak_mb = memory_mib("VmHWM")
     return (
         f"{n:,} strokes on {SIDE_PX} x {SIDE_PX}, the last {kept:,} taken back and done again: before"
         f" {'equal' if back else 'DIFFERENT'}, after {'equal' if same else 'DIFFERENT'}; {undone_ms:.2f} ms a"

@@ -12,7 +12,6 @@ import faulthandler
 import json
 import os
 import random
-import resource
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.kinds import KINDS, damaged
+from tests.own_memory import memory_mib
 
 HANG_S = 10
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -113,7 +113,7 @@ def main() -> None:
         faulthandler.cancel_dump_traceback_later()
         if watch.seen:
             outcome, detail = "touched", "; ".join(watch.seen[:3])
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        peak_mb = int(memory_mib("VmHWM"))
         print(
             json.dumps({"ends": number, "outcome": outcome, "detail": detail, "peak_mb": peak_mb}), flush=True
         )

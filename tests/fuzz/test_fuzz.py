@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.fuzz.campaign import try_kind
+from tests.fuzz.campaign import MOST_MB, try_kind
 from tests.fuzz.kinds import KINDS
 
 SECONDS = 7
@@ -24,3 +25,10 @@ def test_damaged_inputs_are_taken_or_refused(kind: str, tmp_path: Path) -> None:
     assert tally.outcomes["taken"] and tally.outcomes["refused"], (
         "a harness that takes or refuses all tries nothing"
     )
+
+
+def test_a_kinds_memory_is_its_own(tmp_path: Path) -> None:
+    """Not that of the process which starts it: Linux hands `ru_maxrss` down."""
+    held = np.ones((MOST_MB + 100) * 2**20, dtype=np.uint8)
+    tally = try_kind("rankings", 0, 2, SECONDS, tmp_path)
+    assert held[-1] and not tally.failures and not tally.outcomes["memory"]
